@@ -1,0 +1,150 @@
+# invlog. `make help` says what there is. Everything built goes under build/.
+
+SANITIZE ?=
+CXX      ?= g++
+comma    := ,
+VARIANT  := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
+# The release build's products are build/invlog and build/invlog_sqlite.so; a sanitized build has a folder of its own.
+OUT      := $(if $(SANITIZE),build/$(VARIANT),build)
+OBJ      := build/obj/$(VARIANT)
+
+OPTIMIZE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer,-O2)
+HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+CPPFLAGS += -I. -MMD -MP -DBOOST_ASIO_NO_DEPRECATED -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
+CXXFLAGS += -std=c++20 $(OPTIMIZE) -g -Wall -Wextra -Wpedantic $(if $(WERROR)$(CI),-Werror) $(HARDEN) -pthread \
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
+LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
+EXPORTERS_LIBS := -lcrypto
+AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson
+
+sources = $(sort $(shell find $(1) -name '*.cpp'))
+objects = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
+
+STORAGE_SOURCES   := $(filter-out storage/extension.cpp,$(call sources,storage))
+EXPORTERS_SOURCES := $(call sources,exporters)
+AGENT_SOURCES     := $(filter-out agent/main.cpp,$(call sources,agent))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help deps all demo test check bench fuzz install uninstall clean format tidy
+
+help: ## this text
+	@echo "invlog: invocation logging for Amazon Bedrock. Targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo "Variables: SANITIZE=address|thread|undefined  REGION= MODEL= (demo against the real service)  PREFIX= DESTDIR="
+
+deps: ## install what building and testing needs (Debian packages)
+	@tests/install-dependencies build
+
+all: $(OUT)/invlog $(OUT)/invlog_sqlite.so ## build the agent and the SQLite extension
+
+# --- products ---------------------------------------------------------------------------------------------------
+$(OUT)/invlog: $(OBJ)/agent/main.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+	$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+
+$(OUT)/libstorage.a: $(call objects,$(STORAGE_SOURCES))
+$(OUT)/libexporters.a: $(call objects,$(EXPORTERS_SOURCES))
+$(OUT)/libagent.a: $(call objects,$(AGENT_SOURCES))
+$(OUT)/lib%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+# The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host.
+EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(STORAGE_SOURCES))
+$(OUT)/invlog_sqlite.so: $(EXTENSION_OBJECTS)
+	$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
+build/obj/extension-$(VARIANT)/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<
+
+$(OBJ)/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+# --- tests ------------------------------------------------------------------------------------------------------
+# One test program per folder of tests/unit, so that a change in one part rebuilds one of them.
+CATCH_LIBS := $(if $(wildcard /usr/include/catch2/catch_all.hpp),-lCatch2Main -lCatch2)
+TEST_PROGRAMS := $(OUT)/tests/unit-storage $(OUT)/tests/unit-exporters $(OUT)/tests/unit-agent $(OUT)/tests/integration
+$(OUT)/tests/unit-storage: $(call objects,$(call sources,tests/unit/storage)) $(OUT)/libstorage.a
+$(OUT)/tests/unit-exporters: $(call objects,$(call sources,tests/unit/exporters)) $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/unit-agent: $(call objects,$(call sources,tests/unit/agent)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/integration: $(call objects,$(call sources,tests/integration)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+
+test: ## install what is missing, build, and run the unit and integration tests and the SDK-free end-to-end tests
+	@tests/install-dependencies build
+	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
+	@tests/run-tests $(OUT)
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS)
+
+check: ## format, tidy, sanitizers, fuzzers, end-to-end with real SDKs, crash tests (long)
+	@tests/check
+
+demo: ## install what is missing, build, and show the main job end to end without an AWS account
+	@tests/install-dependencies build
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/demo $(if $(REGION),--region $(REGION)) $(if $(MODEL),--model $(MODEL))
+
+bench: ## measure speed and size against nginx and gzip in one run; prints a table, writes build/bench.json
+	@tests/install-dependencies bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all bench-programs
+	@tests/bench/run
+.PHONY: bench-programs
+BENCH_PROGRAMS := $(patsubst tests/bench/%.cpp,build/bench/%,$(wildcard tests/bench/bench_*.cpp))
+bench-programs: $(BENCH_PROGRAMS)
+BENCH_SHARED := $(call objects,$(filter-out tests/bench/bench_%,$(call sources,tests/bench)))
+build/bench/%: $(OBJ)/tests/bench/%.o $(BENCH_SHARED) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+.SECONDARY:
+
+# --- fuzzing (clang's libFuzzer) --------------------------------------------------------------------------------
+FUZZ_SECONDS ?= 600
+FUZZ_CXX     ?= clang++-16
+FUZZERS := $(patsubst tests/fuzz/%.cpp,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.cpp))
+fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
+	@tests/install-dependencies check
+	@$(MAKE) --no-print-directory -j$$(nproc) fuzzers
+	@tests/fuzz/run $(FUZZ_SECONDS)
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+FUZZED := $(filter-out agent/cli/% agent/main.cpp agent/agent.cpp,$(STORAGE_SOURCES) $(EXPORTERS_SOURCES) $(AGENT_SOURCES))
+build/obj/fuzz/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(CPPFLAGS) -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -pthread -c -o $@ $<
+build/fuzz/lib.a: $(patsubst %.cpp,build/obj/fuzz/%.o,$(FUZZED))
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o build/fuzz/lib.a
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+
+# --- style ------------------------------------------------------------------------------------------------------
+CODE := $(shell find agent storage exporters tests -name '*.cpp' -o -name '*.h')
+format: ## rewrite the sources in the project's style
+	@clang-format -i $(CODE)
+tidy: ## clang-tidy's few checks over every source file
+	@printf '%s\n' $(call sources,agent storage exporters) | xargs -P $$(nproc) -n 1 clang-tidy --quiet -- -std=c++20 $(filter-out -MMD -MP,$(CPPFLAGS)) 
+
+# --- install ----------------------------------------------------------------------------------------------------
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+install: all ## install the binary, the SQLite extension, the unit and the example configuration under PREFIX
+	install -D -m 755 build/invlog $(DESTDIR)$(BINDIR)/invlog
+	install -D -m 644 build/invlog_sqlite.so $(DESTDIR)$(LIBDIR)/invlog_sqlite.so
+	install -D -m 644 systemd/invlog.toml $(DESTDIR)$(PREFIX)/share/invlog/invlog.toml
+	sed 's|@BINDIR@|$(BINDIR)|g' systemd/invlog.service.in | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/invlog.service
+uninstall: ## remove what install put there (data and configuration stay)
+	rm -f $(DESTDIR)$(BINDIR)/invlog $(DESTDIR)$(LIBDIR)/invlog_sqlite.so $(DESTDIR)$(PREFIX)/share/invlog/invlog.toml $(DESTDIR)$(PREFIX)/lib/systemd/system/invlog.service
+clean: ## remove build/
+	rm -rf build
+
+-include $(shell find build/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,66 @@
+// One call as capture saw it: raw bytes, times and how it ended. A value; capture fills it on the I/O thread and moves
+// it to the writer's queue, where bedrock::build_record turns it into a storage::Record. Nothing here is parsed.
+//
+// Credentials never enter it: `request_headers` holds only the headers that the record needs (see kept_request_header),
+// so that no later mistake can store a key, a token or a signature.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace invlog::bedrock {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;  // names as received
+
+// Case-insensitive; "" if absent.
+std::string_view header(const Headers& headers, std::string_view name);
+// Whether a request header may be copied into an Invocation. An allow-list.
+bool kept_request_header(std::string_view name);
+
+enum class Outcome {
+  complete,         // the response was passed to its end (also an HTTP error from Bedrock)
+  client_closed,    // the application went away first
+  upstream_closed,  // the service cut the response, or the connection failed
+  timeout,          // connect or idle timeout towards the service
+  denied,           // refused here: no credential, storage failing with on_storage_failure = "deny"
+  error,            // refused here: request malformed or too large
+  interrupted,      // the agent died while it was under way (strict durability only)
+};
+std::string_view to_string(Outcome outcome);
+
+struct CapturedBody {
+  std::string bytes;           // as on the wire after transfer coding is removed; content coding still applied
+  std::uint64_t total = 0;     // bytes that passed; more than bytes.size() if truncated
+  bool truncated = false;      // the tee's bound was reached
+};
+
+struct Caller {
+  std::optional<std::uint32_t> uid;
+  std::optional<std::int32_t> pid;
+  std::string executable;
+};
+
+struct Invocation {
+  std::int64_t started_at_us = 0;  // Unix time, µs
+  std::int64_t duration_us = 0;
+  std::optional<std::int64_t> first_byte_us;
+  std::string method;
+  std::string target;              // request target as received, e.g. /model/eu.amazon.nova-2-lite-v1%3A0/converse
+  Headers request_headers;
+  CapturedBody request;
+  int status = 0;                  // 0: the client was given no response
+  Headers response_headers;        // including trailers, appended
+  CapturedBody response;
+  Outcome outcome = Outcome::complete;
+  std::string error;               // what went wrong, in words; "" if nothing did
+  std::string identity_arn;        // from configuration, "" unknown
+  Caller caller;
+
+  std::size_t memory_bytes() const;
+};
+
+}  // namespace invlog::bedrock
