@@ -1,0 +1,131 @@
+#include "agent/bedrock/operation.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace invlog::bedrock {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Operation>, 4> kModelOperations = {{
+    {"converse", Operation::converse},
+    {"converse-stream", Operation::converse_stream},
+    {"invoke", Operation::invoke_model},
+    {"invoke-with-response-stream", Operation::invoke_model_with_response_stream},
+}};
+
+int hex_value(char digit) {
+  if (digit >= '0' && digit <= '9') {
+    return digit - '0';
+  }
+  if (digit >= 'a' && digit <= 'f') {
+    return digit - 'a' + 10;
+  }
+  if (digit >= 'A' && digit <= 'F') {
+    return digit - 'A' + 10;
+  }
+  return -1;
+}
+
+// A '%' that no two hexadecimal digits follow stays as it is: the service is the judge of it, and
+// the record shows what was sent.
+std::string percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '%' && text.size() - at > 2) {
+      const int high = hex_value(text[at + 1]);
+      const int low = hex_value(text[at + 2]);
+      if (high >= 0 && low >= 0) {
+        out += static_cast<char>(high * 16 + low);
+        at += 2;
+        continue;
+      }
+    }
+    out += text[at];
+  }
+  return out;
+}
+
+// A model id is printed, stored as text and written into JSON, so one that decodes to control
+// characters or to something that is not UTF-8 stays encoded.
+std::string decode_model_id(std::string_view text) {
+  std::string decoded = percent_decode(text);
+  const bool control = std::any_of(decoded.begin(), decoded.end(), [](char character) {
+    return static_cast<unsigned char>(character) < 0x20 || character == 0x7F;
+  });
+  if (control || !simdjson::validate_utf8(decoded.data(), decoded.size())) {
+    return std::string(text);
+  }
+  return decoded;
+}
+
+std::optional<Target> parse_model_path(std::string_view path) {
+  // An ARN with raw slashes spreads over several segments; the operation is always the last.
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos || slash == 0) {
+    return std::nullopt;
+  }
+  const std::string name = percent_decode(path.substr(slash + 1));
+  for (const auto& [candidate, operation] : kModelOperations) {
+    if (candidate == name) {
+      return Target{operation, decode_model_id(path.substr(0, slash))};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Target> parse_target(std::string_view method, std::string_view target) {
+  if (method != "POST") {
+    return std::nullopt;
+  }
+  std::string_view path = target.substr(0, target.find_first_of("?#"));
+  while (path.size() > 1 && path.back() == '/') {
+    path.remove_suffix(1);
+  }
+  if (path.empty() || path.front() != '/') {
+    return std::nullopt;
+  }
+  path.remove_prefix(1);
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) {
+    return std::nullopt;
+  }
+  // Encoded letters mean the same as plain ones (RFC 3986 §6.2.2.2): spelling a path oddly must not
+  // keep a call off the record.
+  if (percent_decode(path.substr(0, slash)) == "model") {
+    return parse_model_path(path.substr(slash + 1));
+  }
+  const std::string decoded = percent_decode(path);
+  if (decoded == "openai/v1/chat/completions") {
+    return Target{Operation::chat_completions, ""};
+  }
+  if (decoded == "openai/v1/responses") {
+    return Target{Operation::responses, ""};
+  }
+  return std::nullopt;
+}
+
+std::string_view operation_name(Operation operation) {
+  switch (operation) {
+    case Operation::converse:
+      return "Converse";
+    case Operation::converse_stream:
+      return "ConverseStream";
+    case Operation::invoke_model:
+      return "InvokeModel";
+    case Operation::invoke_model_with_response_stream:
+      return "InvokeModelWithResponseStream";
+    case Operation::chat_completions:
+      return "ChatCompletions";
+    case Operation::responses:
+      return "Responses";
+  }
+  return "";
+}
+
+}  // namespace invlog::bedrock
