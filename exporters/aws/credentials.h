@@ -39,9 +39,12 @@ class CredentialsProvider {
 std::unique_ptr<CredentialsProvider> environment_provider(Environment environment);
 // Static keys of a named profile in the shared credentials and config files
 // (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE, AWS_PROFILE; ~/.aws). Files are read again when
-// they change (checked at most once a second).
-std::unique_ptr<CredentialsProvider> profile_provider(Environment environment,
-                                                      std::string profile = "");
+// they change, which `clock` (called under a lock) lets it check at most once a second. No profile
+// asked for and no [default] there: no value.
+using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
+std::unique_ptr<CredentialsProvider> profile_provider(
+    Environment environment, std::string profile = "",
+    SteadyClock clock = std::chrono::steady_clock::now);
 // In order; the first value or error wins.
 std::unique_ptr<CredentialsProvider> provider_chain(
     std::vector<std::unique_ptr<CredentialsProvider>> links);
