@@ -20,7 +20,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: Service, journal: Journal):
         self.reader, self.writer, self.service, self.journal = reader, writer, service, journal
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="latin-1"))
         self.requests: dict[int, Request] = {}
         self.answers: dict[int, asyncio.Task] = {}
         self.gone: set[int] = set()  # streams that the client reset

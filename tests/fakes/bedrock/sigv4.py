@@ -1,5 +1,6 @@
 """Verifies AWS Signature Version 4 as Bedrock does: facts/aws-delivery.md §5.2 (the canonical path is the path on the
-wire, encoded once more). Written from the specification, independently of the agent's signer."""
+wire, encoded once more). Written from the specification, independently of the agent's signer. Targets and headers
+hold the wire's bytes, one character each (latin-1)."""
 
 import datetime
 import hashlib
@@ -37,7 +38,7 @@ def canonical_path(raw_path: str) -> str:
     normalized = "/" + "/".join(segments)
     if raw_path.endswith("/") and segments:
         normalized += "/"
-    return quote(normalized.encode("latin-1", "surrogateescape"), safe="/-_.~")
+    return quote(normalized.encode("latin-1"), safe="/-_.~")
 
 
 def canonical_query(query: str) -> str:
@@ -46,7 +47,7 @@ def canonical_query(query: str) -> str:
         name, _, value = part.partition("=")
         # What is already encoded on the wire is decoded first: a query is encoded once.
         pairs.append(tuple(quote(re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]),
-                                        text.encode("latin-1", "surrogateescape")), safe="-_.~")
+                                        text.encode("latin-1")), safe="-_.~")
                            for text in (name, value)))
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 
@@ -75,13 +76,14 @@ class Verifier:
         if token != self.session_token:
             raise _denied("UnrecognizedClientException", "The security token included in the request is invalid.")
         present = {name.lower() for name, _ in request.headers}
-        required = {"host"} | {name for name in present if name.startswith("x-amz-")}
+        # A session token may have been added after signing (official vector post-sts-header-after).
+        required = {"host"} | {name for name in present if name.startswith("x-amz-") and name != "x-amz-security-token"}
         for name in sorted(required | set(signed_names)):
             if name not in signed_names or name not in present:
                 raise _denied("InvalidSignatureException", f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
 
         canonical = self._canonical_request(request, signed_names)
-        string_to_sign = "\n".join(["AWS4-HMAC-SHA256", timestamp, "/".join(scope), _sha256(canonical.encode("utf-8", "surrogateescape"))])
+        string_to_sign = "\n".join(["AWS4-HMAC-SHA256", timestamp, "/".join(scope), _sha256(canonical.encode("latin-1"))])
         key = ("AWS4" + self.secret_key).encode()
         for part in scope:
             key = _hmac(key, part)

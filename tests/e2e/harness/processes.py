@@ -1,0 +1,152 @@
+"""Starts and ends the programs under test. Whatever a test leaves running is ended by stop_all()."""
+
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+BUILD = REPOSITORY / os.environ.get("INVLOG_BUILD", "build")
+PYTHON = "/usr/bin/python3"  # Debian's: it has python3-h2 and SQLite extensions
+
+ACCESS_KEY = "AKIAFAKE000000EXAMPLE"
+SECRET_KEY = "fakeSecret/Key+0123456789abcdefEXAMPLE00"
+BEARER_KEY = "ABSKfakeBearerKey0123456789EXAMPLE"
+SIGNING = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+REGION = "eu-central-1"
+
+_running: list["Process"] = []
+
+
+def stop_all() -> None:
+    for process in list(_running):
+        process.kill()
+
+
+class Process:
+    """A child with its output in files. `ready`: a pattern in its standard output's first lines; group 1 is its port."""
+
+    def __init__(self, name: str, command: list, folder: pathlib.Path, environment: dict, ready: str, seconds: float = 20):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.stdout_path, self.stderr_path = folder / f"{name}.stdout", folder / f"{name}.stderr"
+        with open(self.stderr_path, "ab") as stderr:
+            self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+                                          env=environment, cwd=REPOSITORY, start_new_session=True)
+        _running.append(self)
+        self.output = b""
+        self.port = self._wait_until_ready(re.compile(ready.encode()), seconds)
+
+    def _wait_until_ready(self, pattern: re.Pattern, seconds: float) -> int:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if select.select([self.child.stdout], [], [], 0.05)[0]:
+                data = os.read(self.child.stdout.fileno(), 65536)
+                self.output += data
+                found = pattern.search(self.output)
+                if found:
+                    return int(found[1])
+                if not data:
+                    break
+        self.kill()
+        raise AssertionError(f"{self.name} did not get ready (code {self.child.returncode}); it said:\n"
+                             + self.output.decode(errors="replace") + self.errors())
+
+    def errors(self) -> str:
+        return self.stderr_path.read_text(errors="replace")
+
+    def resident_kilobytes(self) -> int:
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM, and the exit code. A program that does not end by it has failed."""
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not end within {seconds} s of SIGTERM") from None
+        self._forget()
+        return self.child.returncode
+
+    def kill(self) -> None:
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.output += self.child.stdout.read() if not self.child.stdout.closed else b""
+        self.child.stdout.close()
+        if self in _running:
+            _running.remove(self)
+
+
+class FakeBedrock(Process):
+    def __init__(self, folder: pathlib.Path, *options: object):
+        self.journal_path = folder / "bedrock.journal"
+        super().__init__("bedrock", [PYTHON, REPOSITORY / "tests/fakes/bedrock", "--journal", self.journal_path, *options], folder,
+                         {"PATH": os.environ["PATH"]}, r"listening on \S+:(\d+)")
+        self.url = f"http://127.0.0.1:{self.port}"
+
+
+class Agent(Process):
+    """`invlog agent` with a configuration file of `settings` ([agent] keys), on a port that the kernel picks."""
+
+    def __init__(self, folder: pathlib.Path, upstream: str, credentials: dict | None = None, flags: list | None = None, **settings):
+        self.folder, self.state = folder, folder / "state"
+        self.settings = {"region": REGION, "state_dir": str(self.state), "listen": "127.0.0.1:0", "upstream": upstream, **settings}
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.configuration = folder / "invlog.toml"
+        lines = ["[agent]"] + [f"{key} = {_toml(value)}" for key, value in self.settings.items()]
+        self.configuration.write_text("\n".join(lines) + "\n")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(SIGNING if credentials is None else credentials)}
+        super().__init__("agent", [BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
+                         r"127\.0\.0\.1:(\d+)")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.store = self.state / f"{self.settings['region']}.db"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class Stack:
+    """A fake Bedrock and an agent before it, in a folder of their own that goes with them."""
+
+    def __init__(self, bedrock_options: tuple = (), **agent_options):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
+        self.agent_options = agent_options
+        self.bedrock = FakeBedrock(self.folder, *bedrock_options)
+        self.agent = Agent(self.folder, self.bedrock.url, **agent_options)
+
+    def restart_agent(self, **changes) -> None:
+        self.agent.stop()
+        self.agent_options.update(changes)
+        self.agent = Agent(self.folder, self.bedrock.url, **self.agent_options)
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        said = self.agent.errors()
+        try:
+            if kind is None:
+                code = self.agent.stop()
+                assert code == 0, f"the agent ended with code {code}: {self.agent.errors()}"
+            else:
+                self.agent.kill()
+                error.add_note("the agent's log ends with:\n" + said[-2000:])
+        finally:
+            self.agent.kill()
+            self.bedrock.kill()
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,5 @@
+"""How a test says that it cannot run here, and why."""
+
+
+class Skipped(Exception):
+    pass
