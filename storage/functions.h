@@ -1,13 +1,13 @@
-// The SQL functions invlog_request(id), invlog_response(id), invlog_record(id) on a connection: linked into `invlog`,
-// and loaded into any sqlite3 as invlog_sqlite.so (storage/extension.cpp).
+// The SQL functions invlog_request(id), invlog_response(id), invlog_record(id) on a connection:
+// linked into `invlog`, and loaded into any sqlite3 as invlog_sqlite.so (storage/extension.cpp).
 #pragma once
 
 #include <sqlite3.h>
 
 namespace invlog::storage {
 
-// Registers the functions on `connection`; they share a small cache of decoded segments that lives as long as it.
-// Returns an SQLite result code.
+// Registers the functions on `connection`; they share a small cache of decoded segments that lives
+// as long as it. Returns an SQLite result code.
 int register_functions(sqlite3* connection);
 
 }  // namespace invlog::storage

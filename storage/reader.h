@@ -1,9 +1,9 @@
-// Read-only access to a store, for the command line, the exporters and the SQLite extension. Works while an agent
-// writes and on a store that no agent has open.
+// Read-only access to a store, for the command line, the exporters and the SQLite extension. Works
+// while an agent writes and on a store that no agent has open.
 //
-// Threads: one Reader belongs to one thread. Ownership: opens and closes its own connection unless given one.
-// Errors: open() returns why it could not (an ordinary outcome); a body that fails its checksum or a damaged segment
-// throws StoreError naming record, segment and cause.
+// Threads: one Reader belongs to one thread. Ownership: opens and closes its own connection unless
+// given one. Errors: open() returns why it could not (an ordinary outcome); a body that fails its
+// checksum or a damaged segment throws StoreError naming record, segment and cause.
 #pragma once
 
 #include <sqlite3.h>
@@ -21,7 +21,8 @@
 namespace invlog::storage {
 
 struct StoreInformation {
-  std::string region, account_id, host, created_at;  // as pinned at birth; created_at is ISO 8601 UTC
+  std::string region, account_id, host,
+      created_at;  // as pinned at birth; created_at is ISO 8601 UTC
   int format_version = 0;
 };
 
@@ -29,8 +30,8 @@ struct StoreInformation {
 struct StoredRecord {
   std::int64_t id = 0;
   std::int64_t segment = 0;
-  Record record;                          // bodies empty unless asked for
-  std::int64_t request_bytes = 0;         // lengths of the stored bodies
+  Record record;                   // bodies empty unless asked for
+  std::int64_t request_bytes = 0;  // lengths of the stored bodies
   std::int64_t response_bytes = 0;
 };
 
@@ -50,7 +51,8 @@ class Reader {
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies);
   // The newest record with this x-amzn-RequestId.
   std::optional<StoredRecord> find_by_request_id(std::string_view request_id, Bodies bodies);
-  // In id order from `first` (inclusive) until `visit` returns false or the records end. A snapshot of that moment.
+  // In id order from `first` (inclusive) until `visit` returns false or the records end. A snapshot
+  // of that moment.
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit);
   // Highest record id, 0 if none.
   std::int64_t last_id();
@@ -62,8 +64,8 @@ class Reader {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// The AWS-schema line (facts: Model Invocation Logging §1.2-1.5, DESIGN.md "The record") of a record with its bodies:
-// one line of JSON without the newline. storage/record_json.cpp.
+// The AWS-schema line (facts: Model Invocation Logging §1.2-1.5, DESIGN.md "The record") of a
+// record with its bodies: one line of JSON without the newline. storage/record_json.cpp.
 std::string record_json(const StoreInformation& store, const StoredRecord& stored);
 
 }  // namespace invlog::storage

@@ -1,8 +1,10 @@
-// Proves a store: every body against its checksum, every closed segment against its digest, every digest against the
-// one before, rows against the pinned Region, SQLite's own integrity check. `invlog verify` prints what this returns.
+// Proves a store: every body against its checksum, every closed segment against its digest, every
+// digest against the one before, rows against the pinned Region, SQLite's own integrity check.
+// `invlog verify` prints what this returns.
 //
-// Threads: runs on the caller's, with a connection of its own, while an agent may be writing. Errors: problems in the
-// store are results, not exceptions; only a store that cannot be opened throws StoreError.
+// Threads: runs on the caller's, with a connection of its own, while an agent may be writing.
+// Errors: problems in the store are results, not exceptions; only a store that cannot be opened
+// throws StoreError.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +21,13 @@ struct VerifyProblem {
 
 struct VerifyReport {
   std::uint64_t records = 0, segments = 0, closed_segments = 0, events = 0;
-  std::uint64_t body_bytes = 0;          // bytes of all bodies read back
-  std::string chain_head;                // hex SHA-256 of the last closed segment, "" if none
-  std::vector<VerifyProblem> problems;   // empty: the store is whole
+  std::uint64_t body_bytes = 0;         // bytes of all bodies read back
+  std::string chain_head;               // hex SHA-256 of the last closed segment, "" if none
+  std::vector<VerifyProblem> problems;  // empty: the store is whole
 };
 
 // `progress(done, total)` in segments; may be empty.
-VerifyReport verify_store(const std::string& path, const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+VerifyReport verify_store(const std::string& path,
+                          const std::function<void(std::uint64_t, std::uint64_t)>& progress);
 
 }  // namespace invlog::storage

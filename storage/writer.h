@@ -1,14 +1,15 @@
-// The one thread that writes a store: takes finished invocations from a queue bounded in bytes, and commits them in
-// groups.
+// The one thread that writes a store: takes finished invocations from a queue bounded in bytes, and
+// commits them in groups.
 //
-// Why a thread: SQLite, zstd and fsync block; the I/O thread must not. Why a group: one fsync serves all records that
-// arrived within `commit_interval`.
+// Why a thread: SQLite, zstd and fsync block; the I/O thread must not. Why a group: one fsync
+// serves all records that arrived within `commit_interval`.
 //
-// Threads: every public function may be called from any thread. Callbacks run on the writer's thread and must not
-// block. Ownership: the writer owns the SQLite connection from construction to stop(); `Clock` must outlive it.
-// Errors: the constructor throws StoreError (another Region, another account, damaged, locked, unknown version). After
-// that nothing throws: a failing commit keeps the group, is retried with back-off (100 ms doubling to 5 s), and shows in
-// status(). What cannot be kept is counted and becomes an event row with the next successful commit.
+// Threads: every public function may be called from any thread. Callbacks run on the writer's
+// thread and must not block. Ownership: the writer owns the SQLite connection from construction to
+// stop(); `Clock` must outlive it. Errors: the constructor throws StoreError (another Region,
+// another account, damaged, locked, unknown version). After that nothing throws: a failing commit
+// keeps the group, is retried with back-off (100 ms doubling to 5 s), and shows in status(). What
+// cannot be kept is counted and becomes an event row with the next successful commit.
 #pragma once
 
 #include <chrono>
@@ -21,47 +22,51 @@
 
 namespace invlog::storage {
 
-// Something that becomes a Record on the writer's thread, so that parsing and assembling cost the caller nothing.
+// Something that becomes a Record on the writer's thread, so that parsing and assembling cost the
+// caller nothing.
 class PendingRecord {
  public:
   virtual ~PendingRecord() = default;
   // Bytes held in memory while queued; constant.
   virtual std::size_t memory_bytes() const = 0;
-  // Called once, on the writer's thread. Must not throw for any input from outside; if it does throw, the writer
-  // counts a drop and records an event with what().
+  // Called once, on the writer's thread. Must not throw for any input from outside; if it does
+  // throw, the writer counts a drop and records an event with what().
   virtual Record build() = 0;
 };
 
 struct WriterOptions {
-  std::string path;              // <state_dir>/<region>.db
-  std::string region;            // source Region; pinned at birth
-  std::string account_id;        // "" unknown
-  std::string host;              // this host's name
+  std::string path;        // <state_dir>/<region>.db
+  std::string region;      // source Region; pinned at birth
+  std::string account_id;  // "" unknown
+  std::string host;        // this host's name
   std::string agent_version;
-  std::size_t queue_bytes = 8 << 20;                    // bound of the queue, bytes
-  std::chrono::milliseconds commit_interval{20};        // a record is durable within this
-  std::size_t segment_bytes = 16 << 20;                 // a segment closes at this much stream, bytes
+  std::size_t queue_bytes = 8 << 20;              // bound of the queue, bytes
+  std::chrono::milliseconds commit_interval{20};  // a record is durable within this
+  std::size_t segment_bytes = 16 << 20;           // a segment closes at this much stream, bytes
+  std::string vfs;  // SQLite VFS by name, "" the default (tests put faults there)
+  std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
 };
 
 // What submit() did.
 enum class Submitted {
-  queued,    // will be committed
-  full,      // the queue has no room: nothing was taken, the PendingRecord is untouched
-  failed,    // the store is failing and the queue is full: as `full`
+  queued,  // will be committed
+  full,    // the queue has no room: nothing was taken, the PendingRecord is untouched
+  failed,  // the store is failing and the queue is full: as `full`
 };
 
 struct WriterStatus {
-  bool failing = false;               // the last commit did not succeed
-  std::string last_error;             // "" if none
-  std::uint64_t committed = 0;        // records, since start
-  std::uint64_t dropped = 0;          // records, since start
+  bool failing = false;         // the last commit did not succeed
+  std::string last_error;       // "" if none
+  std::uint64_t committed = 0;  // records, since start
+  std::uint64_t dropped = 0;    // records, since start
   std::size_t queued_records = 0;
   std::size_t queued_bytes = 0;
 };
 
 class Writer {
  public:
-  // `committed(ok)`: ok is false only if the record was dropped (its build() threw, or the writer stopped failing).
+  // `committed(ok)`: ok is false only if the record was dropped (its build() threw, or the writer
+  // stopped failing).
   using Committed = std::function<void(bool ok)>;
   // Identifies a request that strict durability put on record before it was forwarded; 0 is none.
   using IntentId = std::uint64_t;
@@ -73,25 +78,31 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   // Takes `pending` if there is room (then it is empty afterwards). `committed` may be empty.
-  // `intent`: the strict-mode request that this record finishes; its row goes in the same transaction.
-  Submitted submit(std::unique_ptr<PendingRecord>& pending, Committed committed = {}, IntentId intent = 0);
+  // `intent`: the strict-mode request that this record finishes; its row goes in the same
+  // transaction.
+  Submitted submit(std::unique_ptr<PendingRecord>& pending, Committed committed = {},
+                   IntentId intent = 0);
 
-  // Strict durability, first half: commits the request before it is forwarded. A crash before the matching submit()
-  // leaves it for the next start, which turns it into a record with outcome "interrupted".
+  // Strict durability, first half: commits the request before it is forwarded. A crash before the
+  // matching submit() leaves it for the next start, which turns it into a record with outcome
+  // "interrupted".
   Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentCommitted committed);
 
-  // Calls `room` once, as soon as the queue is at most half full (at once, if it is): how on_overload = "block" waits.
+  // Calls `room` once, as soon as the queue is at most half full (at once, if it is): how
+  // on_overload = "block" waits.
   void when_room(std::function<void()> room);
 
-  // Counts records that the caller could not hand over; an event row says how many and why. `why` is a short constant
-  // such as "queue-full" (repeats within a commit are added up).
+  // Counts records that the caller could not hand over; an event row says how many and why. `why`
+  // is a short constant such as "queue-full" (repeats within a commit are added up).
   void count_dropped(const char* why, std::uint64_t records = 1);
-  // An event row: `kind` is a short constant ("started", "stopped", "stream-damage"), `details` JSON object text or "".
+  // An event row: `kind` is a short constant ("started", "stopped", "stream-damage"), `details`
+  // JSON object text or "".
   void record_event(std::string kind, std::string details);
 
   WriterStatus status() const;
 
-  // Commits what is queued (bounded by `limit`), closes the store, joins the thread. Safe to call twice.
+  // Commits what is queued (bounded by `limit`), closes the store, joins the thread. Safe to call
+  // twice.
   void stop(std::chrono::milliseconds limit = std::chrono::seconds(10));
 
  private:

@@ -1,0 +1,86 @@
+#include "storage/functions.h"
+
+#include <memory>
+
+#include "storage/reader.h"
+#include "storage/sqlite_api.h"
+
+namespace invlog::storage {
+namespace {
+
+// SQLite frees the user data of each function by itself, so the reader has three owners.
+using SharedReader = std::shared_ptr<Reader>;
+
+Reader& reader_of(sqlite3_context* context) {
+  return **static_cast<SharedReader*>(sqlite3_user_data(context));
+}
+
+void result_text(sqlite3_context* context, const std::string& text) {
+  sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+// JSON as text, so that SQLite's own JSON functions take it; anything else as a blob.
+void result_body(sqlite3_context* context, const Body& body) {
+  if (body.is_json) {
+    result_text(context, body.bytes);
+  } else {
+    sqlite3_result_blob64(context, body.bytes.data(), body.bytes.size(), SQLITE_TRANSIENT);
+  }
+}
+
+// NULL for an id that is NULL or has no record.
+template <Bodies bodies, typename Result>
+void with_record(sqlite3_context* context, sqlite3_value* id, const Result& result) {
+  if (sqlite3_value_type(id) != SQLITE_INTEGER) {
+    return;
+  }
+  try {
+    if (const auto stored = reader_of(context).find(sqlite3_value_int64(id), bodies)) {
+      result(*stored);
+    }
+  } catch (const std::exception& error) {
+    sqlite3_result_error(context, error.what(), -1);
+  }
+}
+
+void request_function(sqlite3_context* context, int, sqlite3_value** arguments) {
+  with_record<Bodies::request>(context, arguments[0], [&](const StoredRecord& stored) {
+    result_body(context, stored.record.request);
+  });
+}
+
+void response_function(sqlite3_context* context, int, sqlite3_value** arguments) {
+  with_record<Bodies::response>(context, arguments[0], [&](const StoredRecord& stored) {
+    result_body(context, stored.record.response);
+  });
+}
+
+void record_function(sqlite3_context* context, int, sqlite3_value** arguments) {
+  with_record<Bodies::both>(context, arguments[0], [&](const StoredRecord& stored) {
+    result_text(context, record_json(reader_of(context).information(), stored));
+  });
+}
+
+}  // namespace
+
+int register_functions(sqlite3* connection) {
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  struct Named {
+    const char* name;
+    Function function;
+  };
+  const auto reader = std::make_shared<Reader>(connection);
+  for (const Named& named :
+       {Named{"invlog_request", request_function}, Named{"invlog_response", response_function},
+        Named{"invlog_record", record_function}}) {
+    const int result = sqlite3_create_function_v2(
+        connection, named.name, 1, SQLITE_UTF8, new SharedReader(reader), named.function, nullptr,
+        nullptr, [](void* data) { delete static_cast<SharedReader*>(data); });
+    if (result != SQLITE_OK) {
+      return result;
+    }
+  }
+  return SQLITE_OK;
+}
+
+}  // namespace invlog::storage

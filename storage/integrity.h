@@ -1,0 +1,35 @@
+// The digest of a closed segment and the chain from one to the next: what makes a store that was
+// changed afterwards detectable. FORMAT.md, "Integrity", says exactly what is hashed. The writer,
+// recovery and verification all hash what they read from the tables, with this one function.
+//
+// Threads: as the connection. Errors: StoreError.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "storage/sqlite_api.h"
+
+namespace invlog::storage {
+
+using Sha256 = std::array<unsigned char, 32>;
+
+// What a segment's digest covers; the "after" values are the last_ ones of the segment before, 0 if
+// there is none.
+struct SegmentSpan {
+  std::int64_t id = 0;
+  std::int64_t first_record = 0, last_record = 0;
+  std::int64_t after_label = 0, last_label = 0;
+  std::int64_t after_event = 0, last_event = 0;
+  std::int64_t opened_at = 0, closed_at = 0;
+  std::int64_t stream_bytes = 0;
+};
+
+Sha256 segment_digest(sqlite3* connection, const SegmentSpan& span);
+// The chain's value before the first segment: binds it to the store's Region and birth.
+Sha256 chain_start(const std::string& region, const std::string& created_at);
+Sha256 chain_next(const Sha256& before, std::int64_t segment, const Sha256& digest);
+std::string hex(const Sha256& value);
+
+}  // namespace invlog::storage

@@ -1,0 +1,69 @@
+#include "storage/label_table.h"
+
+#include "storage/store_error.h"
+
+namespace invlog::storage {
+namespace {
+
+constexpr std::size_t kKnownBytes = 256 * 1024;
+constexpr std::size_t kEntryBytes = 64;  // about what the map adds to a string
+constexpr std::size_t kKnownLabels = 16 * 1024;
+
+}  // namespace
+
+LabelWriter::LabelWriter(sqlite3* connection)
+    : find_(connection, "SELECT id FROM label WHERE text = ?1"),
+      insert_(connection, "INSERT INTO label(text) VALUES (?1)"),
+      connection_(connection) {}
+
+std::optional<std::int64_t> LabelWriter::intern(std::string_view text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  if (const auto known = known_.find(text); known != known_.end()) {
+    return known->second;
+  }
+  find_.bind_text(1, text);
+  const bool found = find_.step();
+  std::int64_t id = found ? find_.integer(0) : 0;
+  find_.reset();
+  if (!found) {
+    insert_.bind_text(1, text).run();
+    id = sqlite3_last_insert_rowid(connection_);
+  }
+  known_bytes_ += text.size() + kEntryBytes;
+  if (known_bytes_ > kKnownBytes) {
+    forget();
+    known_bytes_ = text.size() + kEntryBytes;
+  }
+  known_.emplace(text, id);
+  return id;
+}
+
+void LabelWriter::forget() {
+  known_.clear();
+  known_bytes_ = 0;
+}
+
+LabelReader::LabelReader(sqlite3* connection) : connection_(connection) {}
+
+const std::string& LabelReader::text(std::optional<std::int64_t> id) {
+  static const std::string none;
+  if (!id) {
+    return none;
+  }
+  if (const auto known = known_.find(*id); known != known_.end()) {
+    return known->second;
+  }
+  Statement find(connection_, "SELECT text FROM label WHERE id = ?1");
+  find.bind(1, *id);
+  if (!find.step()) {
+    throw StoreError("label " + std::to_string(*id) + " is missing");
+  }
+  if (known_.size() >= kKnownLabels) {
+    known_.clear();
+  }
+  return known_.emplace(*id, find.bytes(0)).first->second;
+}
+
+}  // namespace invlog::storage

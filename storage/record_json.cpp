@@ -1,0 +1,166 @@
+// The AWS-schema line of a record: facts/bedrock.md §1.2-1.5 for AWS's fields. Two decisions of our
+// own: a failed call keeps its bodies (AWS empties `input` and `output` then; nothing may be lost
+// here), and whatever AWS has no field for stands under the one key `invlog`.
+#include <algorithm>
+#include <cstdio>
+
+#include "storage/json_text.h"
+#include "storage/reader.h"
+#include "storage/time_text.h"
+
+namespace invlog::storage {
+namespace {
+
+// One JSON object in the making; members without a value are left out.
+class Object {
+ public:
+  explicit Object(std::string& out) : out_(out) { out_.push_back('{'); }
+
+  void text(std::string_view name, std::string_view value) {
+    if (!value.empty()) {
+      key(name);
+      append_json_string(out_, value);
+    }
+  }
+  void number(std::string_view name, std::optional<std::int64_t> value) {
+    if (value) {
+      key(name);
+      out_ += std::to_string(*value);
+    }
+  }
+  void milliseconds(std::string_view name, std::optional<std::int64_t> microseconds) {
+    if (microseconds) {
+      char text[32];
+      std::snprintf(text, sizeof(text), "%.3f", static_cast<double>(*microseconds) / 1000.0);
+      key(name);
+      out_ += text;
+    }
+  }
+  void yes(std::string_view name, bool value) {
+    if (value) {
+      key(name);
+      out_ += "true";
+    }
+  }
+  // `json` is one JSON text; line ends in it are white space, which becomes spaces.
+  void json(std::string_view name, std::string_view json) {
+    if (!json.empty()) {
+      key(name);
+      const std::size_t start = out_.size();
+      out_ += json;
+      std::replace_if(
+          out_.begin() + static_cast<std::ptrdiff_t>(start), out_.end(),
+          [](char character) { return character == '\n' || character == '\r'; }, ' ');
+    }
+  }
+  void base64(std::string_view name, std::string_view bytes) {
+    if (!bytes.empty()) {
+      key(name);
+      out_.push_back('"');
+      append_base64(out_, bytes);
+      out_.push_back('"');
+    }
+  }
+  Object object(std::string_view name) {
+    key(name);
+    return Object(out_);
+  }
+  void end() { out_.push_back('}'); }
+
+ private:
+  void key(std::string_view name) {
+    if (!first_) {
+      out_.push_back(',');
+    }
+    first_ = false;
+    append_json_string(out_, name);
+    out_.push_back(':');
+  }
+
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_own_fields(Object& line, const StoreInformation& store, const StoredRecord& stored) {
+  const Record& record = stored.record;
+  Object own = line.object("invlog");
+  own.number("id", stored.id);
+  own.text("outcome", record.outcome);
+  own.number("status",
+             record.status != 0 ? std::optional<std::int64_t>(record.status) : std::nullopt);
+  own.milliseconds("latencyMs", record.duration_us);
+  own.milliseconds("firstByteMs", record.first_byte_us);
+  own.yes("stream", record.stream);
+  own.text("stopReason", record.stop_reason);
+  own.text("profile", record.profile);
+  own.text("scope", record.scope);
+  own.text("decision", record.decision);
+  own.text("sdkInvocationId", record.sdk_invocation_id);
+  if (!record.caller.empty() || !record.caller_executable.empty() || record.caller_pid) {
+    Object caller = own.object("caller");
+    caller.text("user", record.caller);
+    caller.text("executable", record.caller_executable);
+    caller.number("pid", record.caller_pid);
+    caller.end();
+  }
+  own.text("host", store.host);
+  own.yes("inputTruncated", record.request.truncated);
+  own.yes("outputTruncated", record.response.truncated);
+  if (!record.request.is_json) {
+    own.base64("inputBodyBase64", record.request.bytes);
+  }
+  if (!record.response.is_json) {
+    own.base64("outputBodyBase64", record.response.bytes);
+  }
+  own.json("details", record.details);
+  own.end();
+}
+
+}  // namespace
+
+std::string record_json(const StoreInformation& store, const StoredRecord& stored) {
+  const Record& record = stored.record;
+  std::string out;
+  out.reserve(record.request.bytes.size() + record.response.bytes.size() + 1024);
+  Object line(out);
+  line.text("schemaType", "ModelInvocationLog");
+  line.text("schemaVersion", "1.0");
+  line.text("timestamp", iso_seconds(record.started_at_us));
+  line.text("accountId", store.account_id);
+  if (!record.identity_arn.empty()) {
+    Object identity = line.object("identity");
+    identity.text("arn", record.identity_arn);
+    identity.end();
+  }
+  line.text("region", store.region);
+  line.text("requestId", record.request_id);
+  line.text("operation", record.operation);
+  line.text("modelId", record.model_id);
+  line.text("errorCode", record.error_code);
+  line.json("requestMetadata", record.request_metadata);
+
+  Object input = line.object("input");
+  input.text("inputContentType", record.request.content_type);
+  if (record.request.is_json) {
+    input.json("inputBodyJson", record.request.bytes);
+  }
+  input.number("inputTokenCount", record.input_tokens);
+  input.number("cacheReadInputTokenCount", record.cache_read_tokens);
+  input.number("cacheWriteInputTokenCount", record.cache_write_tokens);
+  input.end();
+
+  Object output = line.object("output");
+  output.text("outputContentType", record.response.content_type);
+  if (record.response.is_json) {
+    output.json("outputBodyJson", record.response.bytes);
+  }
+  output.number("outputTokenCount", record.output_tokens);
+  output.end();
+
+  line.text("inferenceRegion", record.inference_region);
+  append_own_fields(line, store, stored);
+  line.end();
+  return out;
+}
+
+}  // namespace invlog::storage

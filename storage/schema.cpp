@@ -1,0 +1,172 @@
+#include "storage/schema.h"
+
+#include <algorithm>
+
+namespace invlog::storage {
+namespace {
+
+constexpr const char* kSchema = R"sql(
+-- Written once, one row: what the store is pinned to.
+CREATE TABLE store(
+  id            INTEGER PRIMARY KEY CHECK (id = 1),
+  region        TEXT NOT NULL,          -- source Region
+  account_id    TEXT,
+  host          TEXT,
+  created_at    TEXT NOT NULL,          -- ISO 8601, UTC
+  agent_version TEXT                    -- that created it
+) STRICT;
+
+-- Strings that repeat. Rows are only ever added.
+CREATE TABLE label(
+  id   INTEGER PRIMARY KEY,
+  text TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- One row per invocation. Columns that say "label" hold label.id. Unknown is NULL.
+CREATE TABLE record(
+  id                 INTEGER PRIMARY KEY,  -- consecutive
+  started_at         INTEGER NOT NULL,     -- Unix time, microseconds
+  model              INTEGER,              -- label
+  input_tokens       INTEGER,
+  output_tokens      INTEGER,
+  cache_read_tokens  INTEGER,
+  cache_write_tokens INTEGER,
+  status             INTEGER,              -- HTTP, as given to the client
+  outcome            INTEGER,              -- label
+  error              INTEGER,              -- label
+  operation          INTEGER,              -- label
+  caller             INTEGER,              -- label
+  profile            INTEGER,              -- label
+  scope              INTEGER,              -- label
+  decision           INTEGER,              -- label
+  inference_region   INTEGER,              -- label
+  stop_reason        INTEGER,              -- label
+  identity           INTEGER,              -- label
+  caller_executable  INTEGER,              -- label
+  caller_pid         INTEGER,
+  request_metadata   INTEGER,              -- label, JSON
+  request_type       INTEGER,              -- label, content type
+  response_type      INTEGER,              -- label, content type
+  flags              INTEGER NOT NULL,     -- 1 stream, 2/4 request/response is JSON, 8/16 request/response truncated
+  duration           INTEGER,              -- microseconds
+  first_byte         INTEGER,              -- microseconds
+  request_bytes      INTEGER NOT NULL,
+  response_bytes     INTEGER NOT NULL,
+  checksum           INTEGER NOT NULL,     -- XXH3-64, seed = id, of the request's bytes, then the response's
+  request_id         ANY,                  -- 16 bytes of a UUID, or text
+  sdk_invocation_id  ANY,                  -- 16 bytes of a UUID, or text
+  details            TEXT,                 -- JSON
+  source_region      TEXT NOT NULL GENERATED ALWAYS AS ('@REGION@') VIRTUAL
+) STRICT;
+
+-- The last four bytes are as good as the whole id to find it, in a third of the room.
+CREATE INDEX record_request_id ON record(substr(request_id, -4)) WHERE request_id IS NOT NULL;
+
+-- A segment holds the bodies of the records from first_record to last_record. Closed: closed_at and what follows is set.
+CREATE TABLE segment(
+  id           INTEGER PRIMARY KEY,     -- consecutive
+  first_record INTEGER NOT NULL,
+  opened_at    INTEGER NOT NULL,        -- Unix time, microseconds
+  last_record  INTEGER,                 -- first_record - 1 if it has none
+  last_label   INTEGER,                 -- highest label.id and event.id at its closing
+  last_event   INTEGER,
+  stream_bytes INTEGER,                 -- before compression
+  closed_at    INTEGER,                 -- Unix time, microseconds
+  digest       BLOB,                    -- SHA-256 of its chunks, records, new labels and new events
+  chain        BLOB                     -- SHA-256 of the chain value before, and digest
+) STRICT;
+CREATE INDEX segment_first_record ON segment(first_record);
+
+-- The compressed stream, in pieces. id = segment * 2^24 + number.
+CREATE TABLE chunk(
+  id    INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL
+) STRICT;
+
+-- What happened to the store itself: drops, recoveries, failures, starts. In the chain too.
+CREATE TABLE event(
+  id      INTEGER PRIMARY KEY,
+  at      INTEGER NOT NULL,             -- Unix time, microseconds
+  kind    TEXT NOT NULL,
+  count   INTEGER,                      -- records concerned
+  details TEXT                          -- JSON
+) STRICT;
+
+-- Requests put on record before they were forwarded (strict durability), whose end is not known yet.
+CREATE TABLE intent(
+  id    INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL
+) STRICT;
+
+CREATE VIEW invocations AS SELECT
+  id,
+  strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch') AS started_at,
+  strftime('%Y-%m-%d', started_at / 1000000, 'unixepoch') AS day,
+  (SELECT text FROM label WHERE label.id = operation) AS operation,
+  (SELECT text FROM label WHERE label.id = model) AS model,
+  (SELECT text FROM label WHERE label.id = profile) AS profile,
+  (SELECT text FROM label WHERE label.id = scope) AS scope,
+  (SELECT text FROM label WHERE label.id = decision) AS decision,
+  status,
+  (SELECT text FROM label WHERE label.id = outcome) AS outcome,
+  (SELECT text FROM label WHERE label.id = error) AS error,
+  (SELECT text FROM label WHERE label.id = stop_reason) AS stop_reason,
+  input_tokens,
+  output_tokens,
+  cache_read_tokens,
+  cache_write_tokens,
+  duration / 1000.0 AS latency_ms,
+  first_byte / 1000.0 AS first_byte_ms,
+  flags & 1 AS stream,
+  @REQUEST_ID@ AS request_id,
+  @SDK_ID@ AS sdk_invocation_id,
+  (SELECT text FROM label WHERE label.id = identity) AS identity_arn,
+  (SELECT text FROM label WHERE label.id = caller) AS caller,
+  (SELECT text FROM label WHERE label.id = caller_executable) AS caller_executable,
+  caller_pid,
+  (SELECT text FROM label WHERE label.id = request_metadata) AS request_metadata,
+  request_bytes,
+  response_bytes,
+  (flags & 24) <> 0 AS truncated,
+  (SELECT text FROM label WHERE label.id = inference_region) AS inference_region,
+  source_region,
+  details
+FROM record;
+)sql";
+
+std::string uuid_or_text(const std::string& column) {
+  const auto part = [&column](const char* range) {
+    return "lower(substr(hex(" + column + "), " + range + "))";
+  };
+  return "CASE WHEN typeof(" + column + ") = 'blob' THEN " + part("1, 8") + " || '-' || " +
+         part("9, 4") + " || '-' || " + part("13, 4") + " || '-' || " + part("17, 4") +
+         " || '-' || " + part("21, 12") + " ELSE " + column + " END";
+}
+
+void replace(std::string& text, const std::string& what, const std::string& with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at)) {
+    text.replace(at, what.size(), with);
+    at += with.size();
+  }
+}
+
+}  // namespace
+
+std::string region_problem(const std::string& region) {
+  const bool valid = !region.empty() && region.size() <= 32 &&
+                     std::all_of(region.begin(), region.end(), [](char character) {
+                       return (character >= 'a' && character <= 'z') ||
+                              (character >= '0' && character <= '9') || character == '-';
+                     });
+  return valid ? "" : "\"" + region + "\" is no Region: write it like eu-central-1";
+}
+
+std::string schema_sql(const std::string& region) {
+  std::string sql = kSchema;
+  replace(sql, "@REGION@", region);
+  replace(sql, "@REQUEST_ID@", uuid_or_text("request_id"));
+  replace(sql, "@SDK_ID@", uuid_or_text("sdk_invocation_id"));
+  return sql;
+}
+
+}  // namespace invlog::storage

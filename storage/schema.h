@@ -1,0 +1,35 @@
+// The store's tables: their SQL (schema.cpp is its one source; FORMAT.md explains it) and the
+// numbers that the format fixes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "storage/sqlite_api.h"
+
+namespace invlog::storage {
+
+inline constexpr int kFormatVersion = 1;                    // PRAGMA user_version
+inline constexpr std::int64_t kApplicationId = 0x696e766c;  // PRAGMA application_id, "invl"
+
+// Bytes of a segment's frame in each chunk row but its last: with its header exactly one SQLite
+// page of 4096.
+inline constexpr std::size_t kChunkBytes = 4057;
+// A chunk's row id: its segment, and its number in it from 0.
+inline constexpr std::int64_t chunk_id(std::int64_t segment, std::int64_t number) {
+  return (segment << 24) | number;
+}
+
+// An empty last block (RFC 8878, 3.1.1.2): makes a flushed frame a complete one, without the
+// compressor's state, so that recovery ends a frame exactly as a planned closing does.
+inline constexpr std::string_view kFrameEnd{"\x01\x00\x00", 3};
+
+// "" if `region` can be a store's Region (lower-case letters, digits, hyphens; at most 32), else
+// why not.
+std::string region_problem(const std::string& region);
+
+// The statements that create the tables, the index and the view of a store pinned to `region`.
+std::string schema_sql(const std::string& region);
+
+}  // namespace invlog::storage

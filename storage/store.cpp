@@ -1,0 +1,235 @@
+#include "storage/store.h"
+
+#include <zstd.h>
+
+#include <utility>
+
+#include "storage/record_codec.h"
+#include "storage/schema.h"
+#include "storage/segment_decoder.h"
+#include "storage/store_error.h"
+#include "storage/time_text.h"
+
+namespace invlog::storage {
+namespace {
+
+// Readers keep a few words per record of a decoded segment; this bounds them for tiny records.
+constexpr std::uint64_t kSegmentRecords = 64 * 1024;
+
+}  // namespace
+
+struct Store::Statements {
+  explicit Statements(sqlite3* connection)
+      : insert_record(connection, insert_record_sql()),
+        insert_segment(connection,
+                       "INSERT INTO segment(id, first_record, opened_at) VALUES (?1, ?2, ?3)"),
+        put_chunk(connection, "INSERT OR REPLACE INTO chunk(id, bytes) VALUES (?1, ?2)"),
+        insert_intent(connection, "INSERT INTO intent(id, bytes) VALUES (?1, ?2)"),
+        delete_intent(connection, "DELETE FROM intent WHERE id = ?1"),
+        insert_event(connection,
+                     "INSERT INTO event(at, kind, count, details) VALUES (?1, ?2, ?3, ?4)") {}
+
+  Statement insert_record, insert_segment, put_chunk, insert_intent, delete_intent, insert_event;
+};
+
+Store::Store(const WriterOptions& options) : options_(options) {
+  open_file();
+  labels_ = std::make_unique<LabelWriter>(connection_.get());
+  statements_ = std::make_unique<Statements>(connection_.get());
+  recover();
+}
+
+Store::~Store() {
+  try {
+    close();
+  } catch (const StoreError&) {
+    // What is open is ended at the next start, as after a crash.
+  }
+}
+
+void Store::add(Record record, std::uint64_t intent) {
+  for (Body* body : {&record.request, &record.response}) {
+    if (body->bytes.size() > kMaximumBodyBytes) {
+      body->bytes.resize(kMaximumBodyBytes);
+      body->truncated = true;
+      body->is_json = false;
+    }
+  }
+  if (segment_.id == 0) {
+    begin_segment();
+  }
+  RecordRow row;
+  row.id = next_record_++;
+  row.request_bytes = static_cast<std::int64_t>(record.request.bytes.size());
+  row.response_bytes = static_cast<std::int64_t>(record.response.bytes.size());
+  row.checksum = body_checksum(row.id, record.request.bytes, record.response.bytes);
+  encoder_.add(record.request.bytes, record.response.bytes);
+  group_bytes_ += record.request.bytes.size() + record.response.bytes.size();
+  record.request.bytes = {};
+  record.response.bytes = {};
+  row.record = std::move(record);
+  rows_.push_back(std::move(row));
+  if (intent != 0) {
+    finished_intents_.push_back(static_cast<std::int64_t>(intent));
+  }
+}
+
+std::uint64_t Store::add_intent(const Record& record) {
+  const std::uint64_t id = next_intent_++;
+  intents_.push_back({static_cast<std::int64_t>(id), encode_record(record)});
+  group_bytes_ += record.request.bytes.size();
+  return id;
+}
+
+void Store::add_event(std::string kind, std::optional<std::int64_t> count, std::string details) {
+  events_.push_back({options_.clock(), std::move(kind), count, std::move(details)});
+}
+
+bool Store::group_empty() const {
+  return rows_.empty() && intents_.empty() && events_.empty() && finished_intents_.empty();
+}
+
+bool Store::segment_due() const {
+  return segment_.id != 0 && (encoder_.stream_bytes() >= options_.segment_bytes ||
+                              encoder_.entries() >= kSegmentRecords ||
+                              utc_day(options_.clock()) != utc_day(segment_.opened_at));
+}
+
+void Store::begin_segment() {
+  encoder_.begin();
+  segment_ = {};
+  segment_.id = last_segment_ + 1;
+  segment_.first_record = next_record_;
+  segment_.opened_at = options_.clock();
+}
+
+void Store::in_transaction(void (Store::*work)()) {
+  in_progress_ = segment_;
+  execute(connection_.get(), "BEGIN IMMEDIATE");
+  try {
+    (this->*work)();
+    execute(connection_.get(), "COMMIT");
+  } catch (const StoreError&) {
+    labels_->forget();
+    if (sqlite3_get_autocommit(connection_.get()) == 0) {
+      sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+    throw;
+  }
+  segment_ = in_progress_;
+}
+
+void Store::commit() {
+  if (group_empty()) {
+    return;
+  }
+  if (!rows_.empty()) {
+    encoder_.take(stream_);
+  }
+  in_transaction(&Store::write_group);
+  rows_.clear();
+  finished_intents_.clear();
+  intents_.clear();
+  events_.clear();
+  stream_ = {};
+  group_bytes_ = 0;
+}
+
+void Store::write_group() {
+  if (!rows_.empty() && !in_progress_.row_written) {
+    statements_->insert_segment.bind(1, in_progress_.id)
+        .bind(2, in_progress_.first_record)
+        .bind(3, in_progress_.opened_at)
+        .run();
+    in_progress_.row_written = true;
+  }
+  for (const RecordRow& row : rows_) {
+    insert_record(statements_->insert_record, row, *labels_);
+  }
+  append_chunks(stream_);
+  for (const IntentRow& intent : intents_) {
+    statements_->insert_intent.bind(1, intent.id).bind_blob(2, intent.bytes).run();
+  }
+  // After the insertions: a call that ends at once may have both halves in one group.
+  for (const std::int64_t id : finished_intents_) {
+    statements_->delete_intent.bind(1, id).run();
+  }
+  for (const EventRow& event : events_) {
+    statements_->insert_event.bind(1, event.at)
+        .bind_text(2, event.kind)
+        .bind(3, event.count)
+        .bind_text_or_null(4, event.details)
+        .run();
+  }
+}
+
+// Chunk rows fill SQLite's pages exactly; only the last one is short, and grows with each commit.
+void Store::append_chunks(std::string_view bytes) {
+  if (bytes.empty()) {
+    return;
+  }
+  SegmentState& segment = in_progress_;
+  while (!bytes.empty()) {
+    const std::string_view part = bytes.substr(0, kChunkBytes - segment.tail.size());
+    segment.tail += part;
+    bytes.remove_prefix(part.size());
+    statements_->put_chunk.bind(1, chunk_id(segment.id, segment.chunks))
+        .bind_blob(2, segment.tail)
+        .run();
+    if (segment.tail.size() == kChunkBytes) {
+      ++segment.chunks;
+      segment.tail.clear();
+    }
+  }
+}
+
+void Store::finish_open_segment() {
+  if (!in_progress_.row_written) {
+    statements_->insert_segment.bind(1, in_progress_.id)
+        .bind(2, in_progress_.first_record)
+        .bind(3, in_progress_.opened_at)
+        .run();
+  } else {
+    append_chunks(kFrameEnd);
+  }
+  finish_segment(in_progress_.id, static_cast<std::int64_t>(encoder_.stream_bytes()));
+}
+
+void Store::close_segment() {
+  if (segment_.id == 0) {
+    return;
+  }
+  in_transaction(&Store::finish_open_segment);
+  last_segment_ = segment_.id;
+  segment_ = {};
+}
+
+void Store::close() {
+  if (!connection_) {
+    return;
+  }
+  const auto release = [this] {
+    statements_.reset();
+    labels_.reset();
+    connection_.reset();
+    lock_.reset();
+  };
+  try {
+    close_segment();
+    Statement uncovered(connection_.get(),
+                        "SELECT coalesce(max(id), 0) > coalesce((SELECT max(last_event) FROM "
+                        "segment), 0) FROM event");
+    uncovered.step();
+    if (uncovered.integer(0) != 0) {
+      uncovered.reset();
+      begin_segment();
+      close_segment();
+    }
+  } catch (...) {
+    release();
+    throw;
+  }
+  release();
+}
+
+}  // namespace invlog::storage

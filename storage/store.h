@@ -1,0 +1,122 @@
+// The writing side of one store file: opens, creates or recovers it, and turns records into
+// transactions.
+//
+// Why apart from Writer: Writer is the thread, the queue and the patience; Store is what one
+// attempt does. add() and its like only collect a group; commit() writes it in one transaction, and
+// if that fails, the group is still there and commit() may be called again: compressed bytes are
+// made once and written as often as it takes.
+//
+// Threads: one. Ownership: owns the SQLite connection and the lock file from construction to
+// close(). Errors: the constructor throws StoreError (another Region or account, locked, unknown
+// format, damaged). commit() and close_segment() throw StoreError after rolling back; nothing
+// collected is lost by it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/file_lock.h"
+#include "storage/label_table.h"
+#include "storage/record_row.h"
+#include "storage/segment_encoder.h"
+#include "storage/writer.h"
+
+namespace invlog::storage {
+
+class Store {
+ public:
+  explicit Store(const WriterOptions& options);
+  ~Store();  // close(), errors ignored
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Collects. `intent`: the intent row that this record replaces, 0 none.
+  void add(Record record, std::uint64_t intent = 0);
+  // Collects a request's row; returns its id.
+  std::uint64_t add_intent(const Record& record);
+  void add_event(std::string kind, std::optional<std::int64_t> count, std::string details);
+
+  bool group_empty() const;
+  // Bodies' bytes collected since the last commit, as they came.
+  std::uint64_t group_bytes() const { return group_bytes_; }
+  std::size_t group_records() const { return rows_.size(); }
+
+  // Writes what is collected, durably.
+  void commit();
+
+  // The open segment is full, or its day is over: commit(), then close_segment(), then add() again.
+  bool segment_due() const;
+  // Ends the open segment, if there is one, and extends the chain. The group must be empty.
+  void close_segment();
+
+  // Ends the open segment, puts events that no segment covers yet into the chain, and closes the
+  // file. The group must be empty. Throws StoreError; the file is closed all the same.
+  void close();
+
+ private:
+  struct IntentRow {
+    std::int64_t id;
+    std::string bytes;
+  };
+  struct EventRow {
+    std::int64_t at;
+    std::string kind;
+    std::optional<std::int64_t> count;
+    std::string details;
+  };
+  struct Statements;
+  struct CloseConnection {
+    void operator()(sqlite3* connection) const;
+  };
+
+  void open_file();
+  void create();
+  void check_identity();
+  void pin_account(const std::string& stored);
+  void recover();
+  void recover_segment();
+  void recover_intents();
+  std::int64_t decoded_stream_bytes(std::int64_t segment);
+  void begin_segment();
+  void write_group();
+  void append_chunks(std::string_view bytes);
+  void finish_segment(std::int64_t segment, std::int64_t stream_bytes);
+  void in_transaction(void (Store::*work)());
+  void finish_open_segment();
+
+  const WriterOptions options_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<sqlite3, CloseConnection> connection_;
+  std::unique_ptr<LabelWriter> labels_;
+  std::unique_ptr<Statements> statements_;
+  SegmentEncoder encoder_;
+
+  std::int64_t next_record_ = 1;
+  std::uint64_t next_intent_ = 1;
+
+  // The open segment; 0: none. What a transaction changes is copied back only when it has
+  // committed.
+  struct SegmentState {
+    std::int64_t id = 0;
+    std::int64_t first_record = 0;
+    std::int64_t opened_at = 0;
+    bool row_written = false;
+    std::int64_t chunks = 0;  // full ones
+    std::string tail;         // bytes of the last, incomplete chunk
+  };
+  SegmentState segment_;
+  SegmentState in_progress_;
+  std::int64_t last_segment_ = 0;
+
+  std::vector<RecordRow> rows_;
+  std::vector<std::int64_t> finished_intents_;
+  std::vector<IntentRow> intents_;
+  std::vector<EventRow> events_;
+  std::string stream_;
+  std::uint64_t group_bytes_ = 0;
+};
+
+}  // namespace invlog::storage

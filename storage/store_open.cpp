@@ -1,0 +1,292 @@
+// Store, first half of its life: opening, creating, checking what the file is pinned to, and
+// recovery after a crash.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "storage/integrity.h"
+#include "storage/json_text.h"
+#include "storage/record_codec.h"
+#include "storage/schema.h"
+#include "storage/store.h"
+#include "storage/store_error.h"
+#include "storage/time_text.h"
+
+namespace invlog::storage {
+namespace {
+
+constexpr mode_t kMode = S_IRUSR | S_IWUSR;
+
+struct FreeStream {
+  void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
+};
+
+std::int64_t single_integer(sqlite3* connection, const char* sql) {
+  Statement select(connection, sql);
+  select.step();
+  return select.integer(0);
+}
+
+}  // namespace
+
+void Store::CloseConnection::operator()(sqlite3* connection) const {
+  sqlite3_close(connection);
+}
+
+void Store::open_file() {
+  if (const std::string problem = region_problem(options_.region); !problem.empty()) {
+    throw StoreError("store " + options_.path + ": " + problem);
+  }
+  // A file of its own: closing a descriptor of the database itself would release SQLite's own locks
+  // on it (POSIX).
+  lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path);
+  // SQLite gives its -wal and -shm files the mode of the database.
+  const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+  if (created >= 0) {
+    ::close(created);
+  } else if (errno != EEXIST) {
+    throw StoreError("store " + options_.path + ": cannot create it: " + std::strerror(errno));
+  } else {
+    ::chmod(options_.path.c_str(), kMode);
+  }
+  sqlite3* connection = nullptr;
+  const int result = sqlite3_open_v2(options_.path.c_str(), &connection,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                                     options_.vfs.empty() ? nullptr : options_.vfs.c_str());
+  connection_.reset(connection);
+  if (result != SQLITE_OK) {
+    throw StoreError("store " + options_.path + ": cannot open it: " + sqlite3_errstr(result));
+  }
+  sqlite3_busy_timeout(connection, 5000);
+  sqlite3_extended_result_codes(connection, 1);
+  // Before the first page is written; without effect on a store that exists.
+  execute(connection, "PRAGMA page_size = 4096");
+  execute(connection, "PRAGMA cache_size = -2048");
+  execute(connection, "PRAGMA temp_store = MEMORY");
+  const std::int64_t schemas = single_integer(connection, "SELECT count(*) FROM sqlite_schema");
+  if (schemas == 0) {
+    create();
+  }
+  check_identity();
+  execute(connection, "PRAGMA journal_mode = WAL");
+  execute(connection, "PRAGMA synchronous = FULL");
+  execute(connection, "PRAGMA journal_size_limit = 16777216");
+}
+
+void Store::create() {
+  sqlite3* connection = connection_.get();
+  // Lets later retention give pages back to the file system without rewriting the file.
+  execute(connection, "PRAGMA auto_vacuum = INCREMENTAL");
+  execute(connection, "PRAGMA journal_mode = WAL");
+  execute(connection, "PRAGMA synchronous = FULL");
+  execute(connection, "BEGIN IMMEDIATE");
+  execute(connection, schema_sql(options_.region));
+  execute(connection, "PRAGMA application_id = " + std::to_string(kApplicationId));
+  execute(connection, "PRAGMA user_version = " + std::to_string(kFormatVersion));
+  const std::string created_at = iso_seconds(options_.clock());
+  Statement(connection,
+            "INSERT INTO store(id, region, account_id, host, created_at, agent_version) VALUES "
+            "(1, ?1, ?2, ?3, ?4, ?5)")
+      .bind_text(1, options_.region)
+      .bind_text_or_null(2, options_.account_id)
+      .bind_text_or_null(3, options_.host)
+      .bind_text(4, created_at)
+      .bind_text_or_null(5, options_.agent_version)
+      .run();
+  execute(connection, "COMMIT");
+}
+
+void Store::check_identity() {
+  sqlite3* connection = connection_.get();
+  const std::string where = "store " + options_.path + ": ";
+  if (single_integer(connection, "PRAGMA application_id") != kApplicationId) {
+    throw StoreError(where + "it is an SQLite file, but not an invlog store; use another path");
+  }
+  const std::int64_t version = single_integer(connection, "PRAGMA user_version");
+  if (version != kFormatVersion) {
+    throw StoreError(where + "its format is version " + std::to_string(version) +
+                     ", this invlog knows " + std::to_string(kFormatVersion) +
+                     "; use the invlog that wrote it, or a newer one");
+  }
+  Statement select(connection, "SELECT region, account_id FROM store");
+  if (!select.step()) {
+    throw StoreError(where + "its `store` row is missing; restore the file from a backup");
+  }
+  const std::string region(select.bytes(0));
+  const std::string account(select.bytes(1));
+  select.reset();
+  if (region != options_.region) {
+    throw StoreError(where + "it is pinned to Region " + region + " and refuses records of " +
+                     options_.region + "; set region = \"" + region +
+                     "\" or use another state_dir");
+  }
+  if (!account.empty() && !options_.account_id.empty() && account != options_.account_id) {
+    throw StoreError(where + "it belongs to account " + account + ", not " + options_.account_id +
+                     "; correct account_id or use another state_dir");
+  }
+  pin_account(account);
+}
+
+// An account that becomes known after the store was born is pinned then, and the chain says when.
+void Store::pin_account(const std::string& stored) {
+  if (!stored.empty() || options_.account_id.empty()) {
+    return;
+  }
+  Statement(connection_.get(), "UPDATE store SET account_id = ?1")
+      .bind_text(1, options_.account_id)
+      .run();
+  std::string details = "{\"account_id\":";
+  append_json_string(details, options_.account_id);
+  add_event("account-pinned", std::nullopt, details + "}");
+}
+
+void Store::recover() {
+  sqlite3* connection = connection_.get();
+  last_segment_ = single_integer(connection, "SELECT coalesce(max(id), 0) FROM segment");
+  recover_segment();
+  next_record_ = 1 + single_integer(connection,
+                                    "SELECT max(coalesce((SELECT max(id) FROM record), 0), "
+                                    "coalesce((SELECT max(last_record) FROM segment), 0))");
+  next_intent_ = 1 + static_cast<std::uint64_t>(
+                         single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
+  recover_intents();
+  commit();
+}
+
+void Store::recover_segment() {
+  Statement select(connection_.get(),
+                   "SELECT id, first_record, opened_at FROM segment WHERE closed_at IS NULL");
+  if (!select.step()) {
+    return;
+  }
+  segment_.id = select.integer(0);
+  segment_.first_record = select.integer(1);
+  segment_.opened_at = select.integer(2);
+  segment_.row_written = true;
+  select.reset();
+
+  const std::int64_t first = chunk_id(segment_.id, 0), last = chunk_id(segment_.id + 1, 0) - 1;
+  Statement chunks(connection_.get(),
+                   "SELECT bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1");
+  if (chunks.bind(1, first).bind(2, last).step()) {
+    segment_.tail = std::string(chunks.bytes(0));
+  }
+  chunks.reset();
+  Statement count(connection_.get(), "SELECT count(*) FROM chunk WHERE id BETWEEN ?1 AND ?2");
+  count.bind(1, first).bind(2, last).step();
+  segment_.chunks = count.integer(0);
+  count.reset();
+  if (segment_.tail.size() == kChunkBytes) {
+    segment_.tail.clear();
+  } else if (segment_.chunks > 0) {
+    --segment_.chunks;
+  }
+  const std::int64_t stream_bytes = decoded_stream_bytes(segment_.id);
+
+  in_progress_ = segment_;
+  execute(connection_.get(), "BEGIN IMMEDIATE");
+  append_chunks(kFrameEnd);
+  finish_segment(segment_.id, stream_bytes);
+  execute(connection_.get(), "COMMIT");
+  last_segment_ = segment_.id;
+  add_event("recovered", std::nullopt,
+            "{\"segment\":" + std::to_string(segment_.id) +
+                (stream_bytes == 0 ? ",\"damaged\":true}" : "}"));
+  segment_ = {};
+}
+
+// How much the open segment's frame decodes to, without keeping it; 0 if it is damaged (readers and
+// `verify` say where).
+std::int64_t Store::decoded_stream_bytes(std::int64_t segment) {
+  const std::unique_ptr<ZSTD_DStream, FreeStream> stream(ZSTD_createDStream());
+  Statement select(connection_.get(),
+                   "SELECT bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+  select.bind(1, chunk_id(segment, 0)).bind(2, chunk_id(segment + 1, 0) - 1);
+  std::int64_t total = 0;
+  while (stream && select.step()) {
+    ZSTD_inBuffer input{select.bytes(0).data(), select.bytes(0).size(), 0};
+    char buffer[64 * 1024];
+    ZSTD_outBuffer output{buffer, sizeof(buffer), 0};
+    do {
+      output.pos = 0;
+      if (ZSTD_isError(ZSTD_decompressStream(stream.get(), &output, &input)) != 0) {
+        return 0;
+      }
+      total += static_cast<std::int64_t>(output.pos);
+    } while (input.pos < input.size || output.pos == output.size);
+  }
+  return total;
+}
+
+void Store::recover_intents() {
+  Statement select(connection_.get(), "SELECT id, bytes FROM intent ORDER BY id");
+  std::int64_t interrupted = 0;
+  while (select.step()) {
+    const std::int64_t id = select.integer(0);
+    try {
+      Record record = decode_record(select.bytes(1));
+      record.outcome = "interrupted";
+      add(std::move(record), static_cast<std::uint64_t>(id));
+      ++interrupted;
+    } catch (const StoreError& error) {
+      std::string details = "{\"error\":";
+      append_json_string(details, error.what());
+      add_event("intent-damaged", 1, details + "}");
+      finished_intents_.push_back(id);
+    }
+  }
+  if (interrupted > 0) {
+    add_event("interrupted", interrupted, "");
+  }
+}
+
+// Inside a transaction, with all of the segment's rows written.
+void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
+  sqlite3* connection = connection_.get();
+  SegmentSpan span;
+  span.id = segment;
+  span.stream_bytes = stream_bytes;
+  span.closed_at = options_.clock();
+  Statement own(connection, "SELECT first_record, opened_at FROM segment WHERE id = ?1");
+  own.bind(1, segment).step();
+  span.first_record = own.integer(0);
+  span.opened_at = own.integer(1);
+
+  Sha256 before;
+  Statement previous(connection, "SELECT last_label, last_event, chain FROM segment WHERE id = ?1");
+  if (previous.bind(1, segment - 1).step() && previous.bytes(2).size() == before.size()) {
+    span.after_label = previous.integer(0);
+    span.after_event = previous.integer(1);
+    std::memcpy(before.data(), previous.bytes(2).data(), before.size());
+  } else {
+    Statement store(connection, "SELECT region, created_at FROM store");
+    store.step();
+    before = chain_start(std::string(store.bytes(0)), std::string(store.bytes(1)));
+  }
+  Statement last(
+      connection,
+      "SELECT coalesce((SELECT max(id) FROM record WHERE id >= ?1), ?1 - 1), "
+      "(SELECT coalesce(max(id), 0) FROM label), (SELECT coalesce(max(id), 0) FROM event)");
+  last.bind(1, span.first_record).step();
+  span.last_record = last.integer(0);
+  span.last_label = last.integer(1);
+  span.last_event = last.integer(2);
+
+  const Sha256 digest = segment_digest(connection, span);
+  const Sha256 chain = chain_next(before, segment, digest);
+  const auto bytes = [](const Sha256& value) {
+    return std::string_view(reinterpret_cast<const char*>(value.data()), value.size());
+  };
+  Statement update(connection,
+                   "UPDATE segment SET last_record = ?2, last_label = ?3, last_event = ?4, "
+                   "stream_bytes = ?5, closed_at = ?6, digest = ?7, chain = ?8 WHERE id = ?1");
+  update.bind(1, segment).bind(2, span.last_record).bind(3, span.last_label);
+  update.bind(4, span.last_event).bind(5, stream_bytes).bind(6, span.closed_at);
+  update.bind_blob(7, bytes(digest)).bind_blob(8, bytes(chain)).run();
+}
+
+}  // namespace invlog::storage

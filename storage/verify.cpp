@@ -1,0 +1,221 @@
+#include "storage/verify.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "storage/integrity.h"
+#include "storage/reader.h"
+#include "storage/schema.h"
+#include "storage/statement.h"
+#include "storage/store_error.h"
+
+namespace invlog::storage {
+namespace {
+
+constexpr std::size_t kMostProblems = 1000;
+
+class Verification {
+ public:
+  explicit Verification(Reader& reader) : reader_(reader), connection_(reader.connection()) {}
+
+  VerifyReport run(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    // One snapshot for everything, while an agent may go on writing.
+    execute(connection_, "BEGIN");
+    guarded("file", [this] { check_file(); });
+    guarded("store", [this] { check_rows(); });
+    guarded("segments", [&] { check_segments(progress); });
+    guarded("records", [this] { check_leftovers(); });
+    sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+    return std::move(report_);
+  }
+
+ private:
+  void problem(std::string where, std::string what) {
+    if (report_.problems.size() < kMostProblems) {
+      report_.problems.push_back({std::move(where), std::move(what)});
+    }
+  }
+
+  // What is too damaged to be read is a finding, and the rest is checked all the same.
+  template <typename Check>
+  void guarded(const std::string& where, const Check& check) {
+    try {
+      check();
+    } catch (const StoreError& error) {
+      problem(where, error.what());
+    }
+  }
+
+  std::int64_t integer(const std::string& sql) {
+    Statement select(connection_, sql);
+    return select.step() ? select.integer(0) : 0;
+  }
+
+  void check_file() {
+    Statement select(connection_, "PRAGMA integrity_check");
+    while (select.step()) {
+      if (select.bytes(0) != "ok") {
+        problem("file", std::string(select.bytes(0)));
+      }
+    }
+  }
+
+  void check_rows() {
+    report_.records = static_cast<std::uint64_t>(integer("SELECT count(*) FROM record"));
+    report_.events = static_cast<std::uint64_t>(integer("SELECT count(*) FROM event"));
+    if (integer("SELECT count(*) FROM store") != 1) {
+      problem("store", "the `store` table must have one row");
+    }
+    const std::int64_t elsewhere = integer(
+        "SELECT count(*) FROM record WHERE source_region IS NOT (SELECT region FROM store)");
+    if (elsewhere != 0) {
+      problem("store", std::to_string(elsewhere) + " records are not of the pinned Region");
+    }
+    // The constant of the generated column is what pins; it must still stand in the schema as it
+    // was written.
+    Statement schema(connection_, "SELECT sql FROM sqlite_schema WHERE name = 'record'");
+    const std::string pin = "GENERATED ALWAYS AS ('" + reader_.information().region + "')";
+    if (!schema.step() || schema.bytes(0).find(pin) == std::string_view::npos) {
+      problem("store", "the schema of `record` no longer pins it to the store's Region");
+    }
+  }
+
+  struct SegmentRow {
+    SegmentSpan span;
+    bool closed = false;
+    std::optional<Sha256> digest, chain;
+  };
+
+  static std::optional<Sha256> sha256(std::string_view bytes) {
+    Sha256 value;
+    if (bytes.size() != value.size()) {
+      return std::nullopt;
+    }
+    std::memcpy(value.data(), bytes.data(), value.size());
+    return value;
+  }
+
+  void check_segments(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    const StoreInformation store = reader_.information();
+    chain_ = chain_start(store.region, store.created_at);
+    report_.segments = static_cast<std::uint64_t>(integer("SELECT count(*) FROM segment"));
+    Statement select(connection_,
+                     "SELECT id, first_record, opened_at, last_record, last_label, last_event, "
+                     "stream_bytes, closed_at, digest, chain FROM segment ORDER BY id");
+    std::uint64_t done = 0;
+    while (select.step()) {
+      SegmentRow row;
+      row.span.id = select.integer(0);
+      row.span.first_record = select.integer(1);
+      row.span.opened_at = select.integer(2);
+      row.span.last_record = select.integer(3);
+      row.span.last_label = select.integer(4);
+      row.span.last_event = select.integer(5);
+      row.span.stream_bytes = select.integer(6);
+      row.span.closed_at = select.integer(7);
+      row.closed = !select.is_null(7);
+      row.digest = sha256(select.bytes(8));
+      row.chain = sha256(select.bytes(9));
+      const std::string where = "segment " + std::to_string(row.span.id);
+      guarded(where, [&] { check_segment(where, row); });
+      if (progress) {
+        progress(++done, report_.segments);
+      }
+    }
+  }
+
+  void check_segment(const std::string& where, SegmentRow& row) {
+    if (row.span.id != last_segment_ + 1) {
+      problem(where,
+              "segments before it are missing: the last was " + std::to_string(last_segment_));
+    }
+    if (row.span.first_record != last_record_ + 1) {
+      problem(where, "it begins with record " + std::to_string(row.span.first_record) +
+                         ", but the one before ends with " + std::to_string(last_record_));
+    }
+    last_segment_ = row.span.id;
+    if (row.closed) {
+      ++report_.closed_segments;
+      check_chain(where, row);
+      last_record_ = row.span.last_record;
+    } else {
+      row.span.last_record = integer("SELECT coalesce(max(id), 0) FROM record");
+      last_record_ = std::max(row.span.last_record, row.span.first_record - 1);
+    }
+    check_bodies(row.span);
+  }
+
+  void check_chain(const std::string& where, SegmentRow& row) {
+    row.span.after_label = last_label_;
+    row.span.after_event = last_event_;
+    last_label_ = row.span.last_label;
+    last_event_ = row.span.last_event;
+    const Sha256 before = chain_;
+    // What follows is judged by what this row claims, so that one change is one finding.
+    chain_ = row.chain.value_or(Sha256{});
+    report_.chain_head = row.chain ? hex(*row.chain) : "";
+    if (!row.digest || !row.chain) {
+      problem(where, "it is closed, but has no digest");
+      return;
+    }
+    if (chain_next(before, row.span.id, *row.digest) != *row.chain) {
+      problem(where, "it does not continue the chain of the segment before it");
+    }
+    if (segment_digest(connection_, row.span) != *row.digest) {
+      problem(where, "its stream, records, labels or events were changed after it was closed");
+    }
+  }
+
+  void check_bodies(const SegmentSpan& span) {
+    for (std::int64_t id = span.first_record; id <= span.last_record; ++id) {
+      const std::string where = "record " + std::to_string(id);
+      guarded(where, [&] {
+        const auto stored = reader_.find(id, Bodies::both);
+        if (!stored) {
+          problem(where, "it is missing from segment " + std::to_string(span.id));
+          return;
+        }
+        report_.body_bytes +=
+            static_cast<std::uint64_t>(stored->request_bytes + stored->response_bytes);
+      });
+      if (report_.problems.size() >= kMostProblems) {
+        return;
+      }
+    }
+  }
+
+  void check_leftovers() {
+    const std::int64_t stray = integer(
+        "SELECT count(*) FROM record WHERE id < (SELECT min(first_record) FROM segment) OR id > " +
+        std::to_string(last_record_));
+    if (stray != 0) {
+      problem("records", std::to_string(stray) + " belong to no segment");
+    }
+    const std::int64_t chunks = integer(
+        "SELECT count(*) FROM chunk WHERE NOT EXISTS (SELECT 1 FROM segment WHERE segment.id = "
+        "chunk.id >> 24)");
+    if (chunks != 0) {
+      problem("chunks", std::to_string(chunks) + " belong to no segment");
+    }
+  }
+
+  Reader& reader_;
+  sqlite3* connection_;
+  VerifyReport report_;
+  Sha256 chain_{};
+  std::int64_t last_segment_ = 0, last_record_ = 0, last_label_ = 0, last_event_ = 0;
+};
+
+}  // namespace
+
+VerifyReport verify_store(const std::string& path,
+                          const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  auto reader = Reader::open(path);
+  if (!reader) {
+    throw StoreError(reader.error());
+  }
+  return Verification(**reader).run(progress);
+}
+
+}  // namespace invlog::storage

@@ -1,0 +1,72 @@
+#include <sys/stat.h>
+
+#include "storage/reader.h"
+#include "storage/store_error.h"
+#include "storage/verify.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/temporary_store.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+std::string problems(const VerifyReport& report) {
+  std::string text;
+  for (const VerifyProblem& problem : report.problems) {
+    text += problem.where + ": " + problem.what + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Every field of a record reads back as it was written") {
+  TemporaryStore store;
+  const Record full = full_record();
+  Record empty;
+  empty.started_at_us = 1;
+  {
+    Writer writer(store.options());
+    CHECK(submit_and_wait(writer, full));
+    CHECK(submit_and_wait(writer, empty));
+    SECTION("while the writer is open") {
+      auto reader = Reader::open(store.path());
+      REQUIRE(reader.has_value());
+      CHECK(same_record((*reader)->find(1, Bodies::both)->record, full));
+      CHECK(same_record((*reader)->find(2, Bodies::both)->record, empty));
+    }
+  }
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  CHECK(same_record((*reader)->find(1, Bodies::both)->record, full));
+  CHECK(same_record((*reader)->find(2, Bodies::both)->record, empty));
+  CHECK(!(*reader)->find(3, Bodies::both).has_value());
+  CHECK((*reader)->last_id() == 2);
+  const StoreInformation information = (*reader)->information();
+  CHECK(information.region == "eu-central-1");
+  CHECK(information.account_id == "111122223333");
+  CHECK(information.host == "test-host");
+  CHECK(information.format_version == 1);
+  CHECK(problems(verify_store(store.path(), {})) == "");
+
+  struct stat status {};
+  REQUIRE(::stat(store.path().c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("Bodies are read only as asked for") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    submit(writer, record_with("question", "answer"));
+  }
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  const auto none = (*reader)->find(1, Bodies::none);
+  CHECK(none->record.request.bytes == "");
+  CHECK(none->request_bytes == 8);
+  CHECK(none->response_bytes == 6);
+  CHECK((*reader)->find(1, Bodies::request)->record.request.bytes == "question");
+  CHECK((*reader)->find(1, Bodies::request)->record.response.bytes == "");
+  CHECK((*reader)->find(1, Bodies::response)->record.response.bytes == "answer");
+}
