@@ -1,5 +1,5 @@
-// What `invlog agent` runs on, after defaults, file and flags were merged and checked: nothing here is optional or
-// invalid. load_agent_config (config_loader.h) makes it.
+// What `invlog agent` runs on, after defaults, file and flags were merged and checked: nothing here
+// is optional or invalid. load_agent_config (config_loader.h) makes it.
 #pragma once
 
 #include <chrono>
@@ -13,15 +13,16 @@ enum class OnOverload { block, pass };
 enum class OnStorageFailure { pass, deny };
 
 struct AgentConfig {
-  std::string region;                           // source Region, e.g. eu-central-1
-  std::string state_dir = "/var/lib/invlog";    // holds <region>.db and status.json
-  std::string listen_host = "127.0.0.1";
-  std::uint16_t listen_port = 4180;             // 0: the kernel picks; the ready line says which
-  std::string listen_socket;                    // path of a Unix socket, "" none
-  std::string upstream;                         // URL; default https://bedrock-runtime.<region>.<partition's suffix>
-  std::string ca_bundle;                        // PEM file for the upstream's certificate, "" the system's
-  std::string account_id;                       // "" unknown
-  std::string identity_arn;                     // "" unknown
+  std::string region;                         // source Region, e.g. eu-central-1
+  std::string state_dir = "/var/lib/invlog";  // holds <region>.db and status.json
+  std::string listen_host =
+      "127.0.0.1";                   // a loopback address; "": no TCP listener, only the socket
+  std::uint16_t listen_port = 4180;  // 0: the kernel picks; the ready line says which
+  std::string listen_socket;         // path of a Unix socket, "" none
+  std::string upstream;      // URL; default https://bedrock-runtime.<region>.<partition's suffix>
+  std::string ca_bundle;     // PEM file for the upstream's certificate, "" the system's
+  std::string account_id;    // "" unknown
+  std::string identity_arn;  // "" unknown
   Durability durability = Durability::group;
   OnOverload on_overload = OnOverload::block;
   OnStorageFailure on_storage_failure = OnStorageFailure::pass;
@@ -29,7 +30,7 @@ struct AgentConfig {
   std::uint64_t max_recorded_response_bytes = 32ull << 20;  // the tee's bound
   std::uint64_t queue_bytes = 8ull << 20;
   std::chrono::milliseconds connect_timeout{5000};
-  std::chrono::milliseconds idle_timeout{300000};           // no byte either way from the upstream
+  std::chrono::milliseconds idle_timeout{300000};  // no byte either way from the upstream
   std::string log_level = "info";
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }

@@ -1,0 +1,79 @@
+#include "exporters/aws/endpoints.h"
+
+#include <algorithm>
+
+namespace invlog::aws {
+namespace {
+
+struct Partition {
+  std::string_view region_prefix;
+  std::string_view name;
+  std::string_view suffix;
+};
+
+// The first whose prefix matches; the last matches every Region.
+constexpr Partition kPartitions[] = {
+    {"cn-", "aws-cn", "amazonaws.com.cn"},       {"eusc-", "aws-eusc", "amazonaws.eu"},
+    {"us-gov-", "aws-us-gov", "amazonaws.com"},  {"us-iso-", "aws-iso", "c2s.ic.gov"},
+    {"us-isob-", "aws-iso-b", "sc2s.sgov.gov"},  {"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"},
+    {"us-isof-", "aws-iso-f", "csp.hci.ic.gov"}, {"", "aws", "amazonaws.com"}};
+
+const Partition& partition(std::string_view region) {
+  return *std::find_if(
+      std::begin(kPartitions), std::end(kPartitions),
+      [region](const Partition& each) { return region.starts_with(each.region_prefix); });
+}
+
+bool all(std::string_view text, char first, char last) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [first, last](char byte) {
+    return byte >= first && byte <= last;
+  });
+}
+
+}  // namespace
+
+bool is_region_name(std::string_view text) {
+  int words = 0;
+  while (true) {
+    const std::size_t dash = text.find('-');
+    if (dash == std::string_view::npos) {
+      return words >= 2 && text.size() <= 2 && all(text, '0', '9');
+    }
+    const std::string_view word = text.substr(0, dash);
+    if (word.size() < 2 || word.size() > 16 || !all(word, 'a', 'z')) {
+      return false;
+    }
+    ++words;
+    text.remove_prefix(dash + 1);
+  }
+}
+
+std::string_view partition_of(std::string_view region) {
+  return partition(region).name;
+}
+
+std::string_view domain_suffix_of(std::string_view region) {
+  return partition(region).suffix;
+}
+
+std::string service_host(std::string_view service, std::string_view region) {
+  return std::string(service).append(".").append(region).append(".").append(
+      domain_suffix_of(region));
+}
+
+std::string_view region_in_host(std::string_view service, std::string_view host) {
+  bool service_seen = false;
+  while (!host.empty()) {
+    const std::size_t dot = std::min(host.find('.'), host.size());
+    const std::string_view label = host.substr(0, dot);
+    if (service_seen) {
+      return is_region_name(label) ? label : std::string_view{};
+    }
+    service_seen = label.starts_with(service) &&
+                   (label.size() == service.size() || label.substr(service.size()) == "-fips");
+    host.remove_prefix(std::min(dot + 1, host.size()));
+  }
+  return {};
+}
+
+}  // namespace invlog::aws

@@ -1,0 +1,301 @@
+#include "agent/config/config_loader.h"
+
+#include "agent/config/settings.h"
+#include "tests/catch.h"
+#include "tests/shared_files.h"
+#include "tests/temporary_directory.h"
+
+using namespace invlog::config;
+using namespace std::chrono_literals;
+using invlog::tests::TemporaryDirectory;
+
+namespace {
+
+invlog::aws::Environment environment_of(std::map<std::string, std::string> variables) {
+  return [variables = std::move(variables)](const char* name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
+  };
+}
+
+// Nothing of the host that runs the test: no default file, an empty environment.
+ConfigSources no_sources() {
+  ConfigSources sources;
+  sources.default_file = "/nonexistent/invlog.toml";
+  sources.environment = environment_of({});
+  return sources;
+}
+
+ConfigSources with_flags(std::map<std::string, std::string> flags) {
+  ConfigSources sources = no_sources();
+  sources.flags = std::move(flags);
+  return sources;
+}
+
+tl::expected<AgentConfig, std::string> from_file(const std::string& text) {
+  static const TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write("c.toml", text);
+  auto result = load_agent_config(sources);
+  if (result) {
+    return result;
+  }
+  // Tests compare with "c.toml:1:1: ...".
+  std::string error = result.error();
+  const std::size_t at = error.find(directory.path() + "/");
+  if (at != std::string::npos) {
+    error.erase(at, directory.path().size() + 1);
+  }
+  return tl::unexpected(error);
+}
+
+std::string error_of(const tl::expected<AgentConfig, std::string>& result) {
+  return result ? "(no error)" : result.error();
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+const std::string kRegion = "[agent]\nregion = \"eu-central-1\"\n";
+
+}  // namespace
+
+TEST_CASE("a Region is all that is needed; the rest has defaults") {
+  const auto result = load_agent_config(with_flags({{"region", "eu-central-1"}}));
+  REQUIRE(error_of(result) == "(no error)");
+  CHECK(result->region == "eu-central-1");
+  CHECK(result->state_dir == "/var/lib/invlog");
+  CHECK(result->listen_host == "127.0.0.1");
+  CHECK(result->listen_port == 4180);
+  CHECK(result->listen_socket.empty());
+  CHECK(result->upstream == "https://bedrock-runtime.eu-central-1.amazonaws.com");
+  CHECK(result->durability == Durability::group);
+  CHECK(result->on_overload == OnOverload::block);
+  CHECK(result->on_storage_failure == OnStorageFailure::pass);
+  CHECK(result->max_request_bytes == 32u << 20);
+  CHECK(result->queue_bytes == 8u << 20);
+  CHECK(result->connect_timeout == 5s);
+  CHECK(result->idle_timeout == 300s);
+  CHECK(result->store_path() == "/var/lib/invlog/eu-central-1.db");
+}
+
+TEST_CASE("every key of the file arrives") {
+  TemporaryDirectory directory;
+  const std::string bundle = directory.write("ca.pem", "");
+  const auto result = from_file(R"([agent]
+region = "eu-south-1"
+state_dir = "/srv/invlog/"
+listen = ["[::1]:9000", "unix:/run/invlog/invlog.sock"]
+upstream = "http://127.0.0.1:8080/"
+ca_bundle = ")" + bundle + R"("
+account_id = "012345678901"
+identity_arn = "arn:aws:iam::012345678901:role/app"
+durability = "strict"
+on_overload = "pass"
+on_storage_failure = "deny"
+max_request_size = "64MiB"
+max_recorded_response_size = 1048576
+queue_size = "16 MiB"
+connect_timeout = "250ms"
+idle_timeout = "10m"
+log_level = "debug"
+)");
+  REQUIRE(error_of(result) == "(no error)");
+  CHECK(result->region == "eu-south-1");
+  CHECK(result->state_dir == "/srv/invlog");
+  CHECK(result->listen_host == "::1");
+  CHECK(result->listen_port == 9000);
+  CHECK(result->listen_socket == "/run/invlog/invlog.sock");
+  CHECK(result->upstream == "http://127.0.0.1:8080");
+  CHECK(result->ca_bundle == bundle);
+  CHECK(result->account_id == "012345678901");
+  CHECK(result->identity_arn == "arn:aws:iam::012345678901:role/app");
+  CHECK(result->durability == Durability::strict);
+  CHECK(result->on_overload == OnOverload::pass);
+  CHECK(result->on_storage_failure == OnStorageFailure::deny);
+  CHECK(result->max_request_bytes == 64u << 20);
+  CHECK(result->max_recorded_response_bytes == 1u << 20);
+  CHECK(result->queue_bytes == 16u << 20);
+  CHECK(result->connect_timeout == 250ms);
+  CHECK(result->idle_timeout == 10min);
+  CHECK(result->log_level == "debug");
+}
+
+TEST_CASE("the shipped example is valid, names every key, and states the defaults") {
+  ConfigSources sources = no_sources();
+  sources.environment = environment_of({{"AWS_REGION", "eu-central-1"}});
+  const auto defaults = load_agent_config(sources);
+  sources.file = "systemd/invlog.toml";
+  const auto example = load_agent_config(sources);
+  REQUIRE(error_of(example) == "(no error)");
+  CHECK(example->state_dir == defaults->state_dir);
+  CHECK(example->listen_host == defaults->listen_host);
+  CHECK(example->listen_port == defaults->listen_port);
+  CHECK(example->durability == defaults->durability);
+  CHECK(example->on_overload == defaults->on_overload);
+  CHECK(example->on_storage_failure == defaults->on_storage_failure);
+  CHECK(example->max_request_bytes == defaults->max_request_bytes);
+  CHECK(example->max_recorded_response_bytes == defaults->max_recorded_response_bytes);
+  CHECK(example->queue_bytes == defaults->queue_bytes);
+  CHECK(example->connect_timeout == defaults->connect_timeout);
+  CHECK(example->idle_timeout == defaults->idle_timeout);
+  CHECK(example->log_level == defaults->log_level);
+
+  const std::string text = invlog::tests::read_whole_file("systemd/invlog.toml");
+  for (const std::string_view key : setting_keys()) {
+    INFO(key);
+    const std::string line = std::string(key) + " = ";
+    CHECK((contains(text, "\n" + line) || contains(text, "\n# " + line)));
+  }
+}
+
+TEST_CASE("flags win over the file, the file over the environment") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.environment =
+      environment_of({{"AWS_REGION", "eu-west-1"}, {"AWS_DEFAULT_REGION", "eu-west-2"}});
+  CHECK(load_agent_config(sources)->region == "eu-west-1");
+  sources.environment = environment_of({{"AWS_DEFAULT_REGION", "eu-west-2"}});
+  CHECK(load_agent_config(sources)->region == "eu-west-2");
+  sources.default_file =
+      directory.write("default.toml", "[agent]\nregion = \"eu-west-3\"\nlog_level = \"error\"\n");
+  CHECK(load_agent_config(sources)->region == "eu-west-3");
+  sources.flags = {{"region", "eu-north-1"}, {"listen", "127.0.0.1:0,unix:/tmp/s"}};
+  const auto result = load_agent_config(sources);
+  REQUIRE(error_of(result) == "(no error)");
+  CHECK(result->region == "eu-north-1");
+  CHECK(result->listen_port == 0);
+  CHECK(result->listen_socket == "/tmp/s");
+  CHECK(result->log_level == "error");
+}
+
+TEST_CASE("without a Region the error says how to give one") {
+  const std::string error = error_of(load_agent_config(no_sources()));
+  CHECK(contains(error, "--region"));
+  CHECK(contains(error, "AWS_REGION"));
+}
+
+TEST_CASE("an error has the file, line and column, and the cause") {
+  CHECK(contains(error_of(from_file("[agent\n")), "c.toml:1:7: "));
+  CHECK(error_of(from_file(kRegion + "lisen = \"x\"\n")) ==
+        "c.toml:3:1: unknown key \"lisen\" in [agent]; did you mean \"listen\"?");
+  CHECK(error_of(from_file(kRegion + "colour = \"x\"\n")) ==
+        "c.toml:3:1: unknown key \"colour\" in [agent]");
+  CHECK(contains(error_of(from_file("[agnet]\nregion = \"eu-central-1\"\n")),
+                 "unknown table [agnet]; did you mean \"agent\"?"));
+  CHECK(contains(error_of(from_file("region = \"eu-central-1\"\n")),
+                 "c.toml:1:1: key \"region\" must stand below [agent]"));
+  CHECK(contains(error_of(from_file("agent = 1\n")), "agent must be a table"));
+  CHECK(contains(error_of(from_file(kRegion + "[exporters]\n")), "unknown table [exporters]"));
+  CHECK(contains(error_of(from_file(kRegion + "queue_size = true\n")),
+                 "c.toml:3:14: queue_size: must be a string such as"));
+  CHECK(contains(error_of(from_file(kRegion + "account_id = 12345678901\n")),
+                 "c.toml:3:14: account_id: must be a string in quotes"));
+  CHECK(contains(error_of(from_file(kRegion + "region = \"eu-central-1\"\n")), "c.toml:3:"));
+  ConfigSources sources = no_sources();
+  sources.file = "/nonexistent/c.toml";
+  CHECK(contains(error_of(load_agent_config(sources)), "/nonexistent/c.toml: no such file"));
+  sources.file = "/";
+  CHECK(contains(error_of(load_agent_config(sources)), "no readable file"));
+}
+
+TEST_CASE("values are checked") {
+  const auto error_with = [](const std::string& line) {
+    return error_of(from_file(kRegion + line));
+  };
+  CHECK(contains(error_of(from_file("[agent]\nregion = \"Frankfurt\"\n")),
+                 "c.toml:2:10: region: \"Frankfurt\" is no Region"));
+  CHECK(contains(error_with("durability = \"hard\""), "\"hard\" is none of \"group\", \"strict\""));
+  CHECK(contains(error_with("on_overload = \"x\""), "\"block\", \"pass\""));
+  CHECK(contains(error_with("on_storage_failure = \"x\""), "\"pass\", \"deny\""));
+  CHECK(contains(error_with("log_level = \"loud\""), "\"trace\", \"debug\", \"info\""));
+  CHECK(contains(error_with("max_request_size = \"10\""), "not within 1KiB and 1GiB"));
+  CHECK(contains(error_with("queue_size = -1"), "does not begin with a whole number"));
+  CHECK(contains(error_with("idle_timeout = \"0s\""), "not within 1ms and 24h"));
+  CHECK(contains(error_with("connect_timeout = \"5\""), "has no unit"));
+  CHECK(contains(error_with("account_id = \"123\""), "12 digits"));
+  CHECK(contains(error_with("identity_arn = \"me\""), "is no ARN"));
+  CHECK(contains(error_with("state_dir = \"\""), "it is empty"));
+  CHECK(contains(error_with("ca_bundle = \"/nonexistent.pem\""), "cannot read"));
+  CHECK(contains(error_with("account_id = \"111111111111\"\n"
+                            "identity_arn = \"arn:aws:iam::222222222222:role/x\""),
+                 "c.toml:4:16: identity_arn: "));
+}
+
+TEST_CASE("addresses to listen on are loopback or a socket") {
+  const auto listen = [](const std::string& value) {
+    return load_agent_config(with_flags({{"region", "eu-central-1"}, {"listen", value}}));
+  };
+  CHECK(listen("localhost:1")->listen_host == "localhost");
+  CHECK(listen("127.1.2.3:65535")->listen_port == 65535);
+  CHECK(listen("unix:/run/x")->listen_host == "");
+  CHECK(listen("unix:/run/x")->listen_socket == "/run/x");
+  CHECK(contains(error_of(listen("0.0.0.0:4180")), "--listen: \"0.0.0.0:4180\" is not a loopback"));
+  CHECK(contains(error_of(listen("[::]:4180")), "is not a loopback"));
+  CHECK(contains(error_of(listen("127.0.0.1.example.com:1")), "is not a loopback"));
+  for (const char* wrong :
+       {"4180", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:80", ":80", "127.0.0.1:8o"}) {
+    INFO(wrong);
+    CHECK(contains(error_of(listen(wrong)), "no address to listen on"));
+  }
+  CHECK(contains(error_of(listen("unix:relative")), "absolute path"));
+  CHECK(contains(error_of(listen("unix:/" + std::string(107, 'x'))), "too long"));
+  CHECK(contains(error_of(listen("127.0.0.1:1,127.0.0.1:2")), "one too many"));
+  CHECK(contains(error_of(listen("unix:/a,unix:/b")), "one too many"));
+  CHECK(contains(error_of(listen("")), "no address"));
+}
+
+TEST_CASE("an upstream is a scheme, a host and a port, of the source Region") {
+  const auto upstream = [](const std::string& value) {
+    return load_agent_config(with_flags({{"region", "eu-central-1"}, {"upstream", value}}));
+  };
+  CHECK(upstream("http://[::1]:8080")->upstream == "http://[::1]:8080");
+  CHECK(upstream("https://vpce-1.bedrock-runtime.eu-central-1.vpce.amazonaws.com")->upstream ==
+        "https://vpce-1.bedrock-runtime.eu-central-1.vpce.amazonaws.com");
+  CHECK(contains(error_of(upstream("https://bedrock-runtime.us-east-1.amazonaws.com")),
+                 "is an endpoint of us-east-1, but region is \"eu-central-1\""));
+  CHECK(contains(error_of(upstream("ftp://x")), "http:// or https://"));
+  CHECK(contains(error_of(upstream("https://")), "no valid host"));
+  CHECK(contains(error_of(upstream("https://x:0")), "no valid host"));
+  CHECK(contains(error_of(upstream("https://x:y")), "no valid host"));
+  CHECK(contains(error_of(upstream("https://x/model")), "more than a scheme"));
+  CHECK(contains(error_of(upstream("https://x?y")), "more than a scheme"));
+  const std::string error = error_of(upstream("https://user:hush@x"));
+  CHECK(!contains(error, "hush"));
+}
+
+TEST_CASE("the store is the named one, or the directory's only one, or the configured one") {
+  TemporaryDirectory directory;
+  auto location = locate_store(no_sources(), "some/where.db");
+  REQUIRE(location);
+  CHECK(location->store_path == "some/where.db");
+  CHECK(location->state_dir == "some");
+
+  const ConfigSources in_directory = with_flags({{"state_dir", directory.path()}});
+  location = locate_store(in_directory, std::nullopt);
+  REQUIRE(!location);
+  CHECK(contains(location.error(), "there is no store (*.db) in " + directory.path()));
+
+  directory.write("eu-central-1.db", "");
+  directory.write("eu-central-1.db-wal", "");
+  location = locate_store(in_directory, std::nullopt);
+  REQUIRE(location);
+  CHECK(location->store_path == directory.path() + "/eu-central-1.db");
+  CHECK(location->state_dir == directory.path());
+
+  directory.write("eu-west-1.db", "");
+  location = locate_store(in_directory, std::nullopt);
+  REQUIRE(!location);
+  CHECK(contains(location.error(), directory.path() + "/eu-central-1.db"));
+  CHECK(contains(location.error(), directory.path() + "/eu-west-1.db"));
+
+  ConfigSources sources = in_directory;
+  sources.environment = environment_of({{"AWS_REGION", "eu-west-1"}});
+  CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-west-1.db");
+
+  sources = no_sources();
+  sources.file = directory.write(
+      "c.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" + directory.path() + "\"\n");
+  CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
+}

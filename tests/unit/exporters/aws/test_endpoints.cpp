@@ -1,0 +1,43 @@
+#include "exporters/aws/endpoints.h"
+
+#include "tests/catch.h"
+
+using namespace invlog::aws;
+
+TEST_CASE("a Region is told by its form") {
+  for (const char* region : {"eu-central-1", "eu-south-2", "us-gov-west-1", "us-isob-east-1",
+                             "eusc-de-east-1", "ap-southeast-7", "cn-northwest-1", "mx-central-1"}) {
+    INFO(region);
+    CHECK(is_region_name(region));
+  }
+  for (const char* other : {"", "eu", "eu-1", "eu-central", "EU-central-1", "eu-central-1a", "eu_central_1",
+                            "eu-central-1.", "eu--1", "-central-1", "eu-central-", "eu-central-100",
+                            "../eu-central-1"}) {
+    INFO(other);
+    CHECK(!is_region_name(other));
+  }
+}
+
+TEST_CASE("each partition has its own domain") {
+  CHECK(service_host("bedrock-runtime", "eu-central-1") ==
+        "bedrock-runtime.eu-central-1.amazonaws.com");
+  CHECK(service_host("logs", "cn-north-1") == "logs.cn-north-1.amazonaws.com.cn");
+  CHECK(service_host("logs", "eusc-de-east-1") == "logs.eusc-de-east-1.amazonaws.eu");
+  CHECK(service_host("logs", "us-gov-west-1") == "logs.us-gov-west-1.amazonaws.com");
+  CHECK(service_host("logs", "us-iso-east-1") == "logs.us-iso-east-1.c2s.ic.gov");
+  CHECK(service_host("logs", "us-isob-east-1") == "logs.us-isob-east-1.sc2s.sgov.gov");
+  CHECK(partition_of("us-gov-west-1") == "aws-us-gov");
+  CHECK(partition_of("eusc-de-east-1") == "aws-eusc");
+  CHECK(partition_of("eu-central-1") == "aws");
+}
+
+TEST_CASE("an AWS host name shows its Region") {
+  const auto region = [](const char* host) { return region_in_host("bedrock-runtime", host); };
+  CHECK(region("bedrock-runtime.eu-central-1.amazonaws.com") == "eu-central-1");
+  CHECK(region("bedrock-runtime-fips.us-gov-west-1.amazonaws.com") == "us-gov-west-1");
+  CHECK(region("vpce-0a1b-2c3d.bedrock-runtime.eu-west-3.vpce.amazonaws.com") == "eu-west-3");
+  CHECK(region("bedrock-runtime.example.com") == "");
+  CHECK(region("bedrock.eu-central-1.amazonaws.com") == "");
+  CHECK(region("127.0.0.1") == "");
+  CHECK(region("bedrock-runtime") == "");
+}
