@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "storage/json_text.h"
+#include "storage/base64.h"
+#include "storage/json_writer.h"
 #include "storage/reader.h"
 #include "storage/time_text.h"
 

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "storage/integrity.h"
-#include "storage/json_text.h"
+#include "storage/json_writer.h"
 #include "storage/record_codec.h"
 #include "storage/schema.h"
 #include "storage/store.h"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "storage/json_text.h"
+#include "storage/json_writer.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
