@@ -1,8 +1,9 @@
-// One call as capture saw it: raw bytes, times and how it ended. A value; capture fills it on the I/O thread and moves
-// it to the writer's queue, where bedrock::build_record turns it into a storage::Record. Nothing here is parsed.
+// One call as capture saw it: raw bytes, times and how it ended. A value; capture fills it on the
+// I/O thread and moves it to the writer's queue, where bedrock::build_record turns it into a
+// storage::Record. Nothing here is parsed.
 //
-// Credentials never enter it: `request_headers` holds only the headers that the record needs (see kept_request_header),
-// so that no later mistake can store a key, a token or a signature.
+// Credentials never enter it: `request_headers` holds only the headers that the record needs (see
+// kept_request_header), so that no later mistake can store a key, a token or a signature.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +34,10 @@ enum class Outcome {
 std::string_view to_string(Outcome outcome);
 
 struct CapturedBody {
-  std::string bytes;           // as on the wire after transfer coding is removed; content coding still applied
-  std::uint64_t total = 0;     // bytes that passed; more than bytes.size() if truncated
-  bool truncated = false;      // the tee's bound was reached
+  std::string
+      bytes;  // as on the wire after transfer coding is removed; content coding still applied
+  std::uint64_t total = 0;  // bytes that passed; more than bytes.size() if truncated
+  bool truncated = false;   // the tee's bound was reached
 };
 
 struct Caller {
@@ -49,15 +51,16 @@ struct Invocation {
   std::int64_t duration_us = 0;
   std::optional<std::int64_t> first_byte_us;
   std::string method;
-  std::string target;              // request target as received, e.g. /model/eu.amazon.nova-2-lite-v1%3A0/converse
+  std::string
+      target;  // request target as received, e.g. /model/eu.amazon.nova-2-lite-v1%3A0/converse
   Headers request_headers;
   CapturedBody request;
-  int status = 0;                  // 0: the client was given no response
-  Headers response_headers;        // including trailers, appended
+  int status = 0;            // 0: the client was given no response
+  Headers response_headers;  // including trailers, appended
   CapturedBody response;
   Outcome outcome = Outcome::complete;
-  std::string error;               // what went wrong, in words; "" if nothing did
-  std::string identity_arn;        // from configuration, "" unknown
+  std::string error;         // what went wrong, in words; "" if nothing did
+  std::string identity_arn;  // from configuration, "" unknown
   Caller caller;
 
   std::size_t memory_bytes() const;

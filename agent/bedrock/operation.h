@@ -15,7 +15,8 @@ enum class Operation {
   converse_stream,
   invoke_model,
   invoke_model_with_response_stream,
-  chat_completions,  // POST /openai/v1/chat/completions; the record's operation is "ChatCompletions"
+  chat_completions,  // POST /openai/v1/chat/completions; the record's operation is
+                     // "ChatCompletions"
   responses,         // POST /openai/v1/responses; the record's operation is "Responses"
 };
 

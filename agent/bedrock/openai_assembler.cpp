@@ -1,0 +1,31 @@
+#include "agent/bedrock/openai_assembler.h"
+
+#include <optional>
+
+#include "storage/json_writer.h"
+
+namespace invlog::bedrock {
+
+void OpenaiAssembler::add(std::string_view data) {
+  if (data == "[DONE]") {
+    facts_.finished = true;
+    return;
+  }
+  if (!elements_.empty()) {
+    elements_ += ',';
+  }
+  if (!parser_.parse(data)) {
+    storage::append_json_string(elements_, data);
+    return;
+  }
+  elements_ += data;
+  if (const std::optional<JsonText::Object> event = parser_.object()) {
+    read_openai_body(*event, facts_);
+  }
+}
+
+std::string OpenaiAssembler::body() const {
+  return elements_.empty() ? std::string() : "[" + elements_ + "]";
+}
+
+}  // namespace invlog::bedrock

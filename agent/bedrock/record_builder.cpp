@@ -1,0 +1,410 @@
+#include "agent/bedrock/record_builder.h"
+
+#include <simdjson.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "agent/bedrock/chunk_assembler.h"
+#include "agent/bedrock/content_coding.h"
+#include "agent/bedrock/converse_assembler.h"
+#include "agent/bedrock/event_stream_decoder.h"
+#include "agent/bedrock/json_text.h"
+#include "agent/bedrock/openai_assembler.h"
+#include "agent/bedrock/operation.h"
+#include "agent/bedrock/response_facts.h"
+#include "agent/bedrock/sse_decoder.h"
+#include "agent/bedrock/user_names.h"
+#include "storage/base64.h"
+#include "storage/json_writer.h"
+
+namespace invlog::bedrock {
+namespace {
+
+using storage::append_json_member;
+using storage::append_json_number;
+using storage::append_json_raw;
+
+// Streams are decoded in slices of this, so that the decoder's buffer stays as small as a message.
+constexpr std::size_t kSlice = 64 * 1024;
+
+// Parsers keep their buffers from call to call: thousands of small calls a second must not allocate
+// each time.
+struct Parsers {
+  JsonText body, payload, chunk;
+  void trim() {
+    body.trim();
+    payload.trim();
+    chunk.trim();
+  }
+};
+
+// Whether `content_type` is `media_type`, whatever its case and parameters.
+bool is_media_type(std::string_view content_type, std::string_view media_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.back() == ' ') {
+    content_type.remove_suffix(1);
+  }
+  if (content_type.size() != media_type.size()) {
+    return false;
+  }
+  for (std::size_t at = 0; at < media_type.size(); ++at) {
+    const char character = content_type[at];
+    const char lower = character >= 'A' && character <= 'Z'
+                           ? static_cast<char>(character + ('a' - 'A'))
+                           : character;
+    if (lower != media_type[at]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Builds one record. Lives for one call of build_record.
+class RecordBuilder {
+ public:
+  RecordBuilder(Invocation invocation, Parsers& parsers)
+      : invocation_(std::move(invocation)), parsers_(parsers) {}
+
+  storage::Record build() {
+    if (std::optional<Target> target = parse_target(invocation_.method, invocation_.target)) {
+      operation_ = target->operation;
+      record_.operation = operation_name(target->operation);
+      record_.model_id = std::move(target->model_id);
+    } else {
+      append_json_member(details_, "target", invocation_.target);
+    }
+    take_plain_fields();
+    take_request();
+    take_response();
+    record_.input_tokens = facts_.input_tokens;
+    record_.output_tokens = facts_.output_tokens;
+    record_.cache_read_tokens = facts_.cache_read_tokens;
+    record_.cache_write_tokens = facts_.cache_write_tokens;
+    record_.stop_reason = std::move(facts_.stop_reason);
+    record_.error_code = std::move(facts_.error_code);
+    finish_details();
+    return std::move(record_);
+  }
+
+ private:
+  bool is_openai() const {
+    return operation_ == Operation::chat_completions || operation_ == Operation::responses;
+  }
+  bool is_converse() const {
+    return operation_ == Operation::converse || operation_ == Operation::converse_stream;
+  }
+
+  void take_plain_fields();
+  void take_request();
+  void take_request_metadata(std::string_view json);
+  void read_request_body();
+  void take_response();
+  storage::Body take_body(CapturedBody& captured, const Headers& headers, const char* prefix);
+  void check_json(storage::Body& body);
+  void read_plain_response();
+  void assemble_event_stream();
+  void take_stream_exception(const EventMessage& message);
+  void assemble_server_sent_events();
+  void note_early_end(bool ended_early);
+  void finish_details();
+
+  Invocation invocation_;
+  Parsers& parsers_;
+  storage::Record record_;
+  ResponseFacts facts_;
+  std::optional<Operation> operation_;
+  std::string stream_errors_;  // elements of a JSON array
+  std::string details_ = "{";
+};
+
+void RecordBuilder::take_plain_fields() {
+  record_.started_at_us = invocation_.started_at_us;
+  record_.duration_us = invocation_.duration_us;
+  record_.first_byte_us = invocation_.first_byte_us;
+  record_.request_id = header(invocation_.response_headers, "x-amzn-RequestId");
+  record_.sdk_invocation_id = header(invocation_.request_headers, "amz-sdk-invocation-id");
+  record_.outcome = to_string(invocation_.outcome);
+  record_.status = invocation_.status;
+  record_.identity_arn = std::move(invocation_.identity_arn);
+  if (invocation_.caller.uid) {
+    record_.caller = user_name(*invocation_.caller.uid);
+  }
+  record_.caller_executable = std::move(invocation_.caller.executable);
+  if (invocation_.caller.pid) {
+    record_.caller_pid = *invocation_.caller.pid;
+  }
+  if (!invocation_.error.empty()) {
+    append_json_member(details_, "error", invocation_.error);
+  }
+}
+
+// The body without its content coding; `prefix` ("request", "response") begins the names of what is
+// said in details.
+storage::Body RecordBuilder::take_body(CapturedBody& captured, const Headers& headers,
+                                       const char* prefix) {
+  storage::Body body;
+  body.bytes = std::move(captured.bytes);
+  body.content_type = header(headers, "content-type");
+  body.truncated = captured.truncated;
+  const std::string name(prefix);
+  if (captured.truncated) {
+    append_json_number(details_, name + "Bytes", static_cast<long long>(captured.total));
+  }
+  const std::string_view coding = header(headers, "content-encoding");
+  if (!body.bytes.empty() && has_content_coding(coding)) {
+    append_json_member(details_, name + "ContentEncoding", coding);
+    tl::expected<std::string, std::string> decoded = decode_content(coding, body.bytes);
+    if (decoded) {
+      body.bytes = std::move(*decoded);
+    } else {
+      append_json_member(details_, name + "ContentError", decoded.error());
+    }
+  }
+  return body;
+}
+
+// Leaves the text in parsers_.body for reading.
+void RecordBuilder::check_json(storage::Body& body) {
+  if (body.bytes.empty()) {
+    return;
+  }
+  JsonText::pad(body.bytes);
+  body.is_json = parsers_.body.parse_padded(body.bytes);
+  // boto3 sends no content type with InvokeModel; that a body is JSON can be seen.
+  if (body.is_json && body.content_type.empty()) {
+    body.content_type = "application/json";
+  }
+}
+
+void RecordBuilder::take_request() {
+  record_.request = take_body(invocation_.request, invocation_.request_headers, "request");
+  check_json(record_.request);
+  if (record_.request.is_json) {
+    read_request_body();
+  }
+  const std::string_view metadata =
+      header(invocation_.request_headers, "X-Amzn-Bedrock-Request-Metadata");
+  if (!metadata.empty()) {
+    take_request_metadata(metadata);
+  }
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kParameters = {{
+      {"accept", "X-Amzn-Bedrock-Accept"},
+      {"trace", "X-Amzn-Bedrock-Trace"},
+      {"guardrailIdentifier", "X-Amzn-Bedrock-GuardrailIdentifier"},
+      {"guardrailVersion", "X-Amzn-Bedrock-GuardrailVersion"},
+      {"performanceConfigLatency", "X-Amzn-Bedrock-PerformanceConfig-Latency"},
+      {"serviceTier", "X-Amzn-Bedrock-Service-Tier"},
+  }};
+  std::string parameters = "{";
+  for (const auto& [name, header_name] : kParameters) {
+    const std::string_view value = header(invocation_.request_headers, header_name);
+    if (!value.empty()) {
+      append_json_member(parameters, name, value);
+    }
+  }
+  if (parameters.size() > 1) {
+    append_json_raw(details_, "requestParameters", parameters + "}");
+  }
+}
+
+void RecordBuilder::read_request_body() {
+  const std::string_view wanted = is_openai() ? "model" : is_converse() ? "requestMetadata" : "";
+  if (wanted.empty()) {
+    return;
+  }
+  const std::optional<JsonText::Object> body = parsers_.body.object();
+  if (!body) {
+    return;
+  }
+  each_member(*body, [&](std::string_view name, JsonText::Value value) {
+    if (name != wanted) {
+      return;
+    }
+    if (is_openai()) {
+      record_.model_id = json_string(value).value_or("");
+    } else {
+      take_request_metadata(json_raw(value));
+    }
+  });
+}
+
+// `json` is a member of the body or a header's value, so it may be anything.
+void RecordBuilder::take_request_metadata(std::string_view json) {
+  if (!parsers_.payload.parse(json) || !parsers_.payload.object()) {
+    return;
+  }
+  std::string compact(json.size() + simdjson::SIMDJSON_PADDING, ' ');
+  std::size_t length = 0;
+  if (simdjson::minify(json.data(), json.size(), compact.data(), length)) {
+    return;
+  }
+  compact.resize(length);
+  record_.request_metadata = std::move(compact);
+}
+
+void RecordBuilder::take_response() {
+  read_token_headers(invocation_.response_headers, facts_);
+  read_error_header(invocation_.response_headers, facts_);
+  record_.response = take_body(invocation_.response, invocation_.response_headers, "response");
+  if (is_media_type(record_.response.content_type, "application/vnd.amazon.eventstream")) {
+    record_.stream = true;
+    assemble_event_stream();
+  } else if (is_media_type(record_.response.content_type, "text/event-stream")) {
+    record_.stream = true;
+    assemble_server_sent_events();
+  } else {
+    check_json(record_.response);
+    read_plain_response();
+  }
+}
+
+void RecordBuilder::read_plain_response() {
+  const std::optional<JsonText::Object> body = parsers_.body.object();
+  if (!record_.response.is_json || !body) {
+    return;
+  }
+  if (record_.status >= 400) {
+    read_error_body(*body, facts_);
+  } else if (is_openai()) {
+    read_openai_body(*body, facts_);
+  } else if (is_converse()) {
+    read_converse_body(*body, facts_);
+  } else {
+    read_invoke_body(*body, facts_);
+  }
+}
+
+void RecordBuilder::assemble_event_stream() {
+  storage::Body& response = record_.response;
+  const std::string raw = std::move(response.bytes);
+  EventStreamDecoder decoder;
+  ConverseAssembler converse(parsers_.payload);
+  ChunkAssembler chunks(parsers_.payload, parsers_.chunk, facts_);
+  std::size_t messages = 0;
+  for (std::size_t at = 0; at < raw.size(); at += kSlice) {
+    decoder.feed(std::string_view(raw).substr(at, kSlice));
+    while (const std::optional<EventMessage> message = decoder.next()) {
+      ++messages;
+      const std::string_view type = message->text(":message-type");
+      if (type == "exception" || type == "error") {
+        take_stream_exception(*message);
+      } else if (is_converse()) {
+        converse.add(message->text(":event-type"), message->payload);
+      } else {
+        chunks.add(message->text(":event-type"), message->payload);
+      }
+    }
+  }
+  if (decoder.damage()) {
+    std::string damage = "{";
+    append_json_number(damage, "offset", static_cast<long long>(decoder.damage()->offset));
+    append_json_member(damage, "cause", decoder.damage()->cause);
+    append_json_raw(details_, "damage", damage + "}");
+  }
+  const bool cut = !decoder.damage() && !decoder.undecoded().empty();
+  note_early_end(cut || (is_converse() && !decoder.damage() && !converse.complete()));
+  if (messages == 0) {
+    response.bytes = raw;  // nothing could be read: the body is what came
+    return;
+  }
+  if (!decoder.undecoded().empty()) {
+    append_json_member(details_, "undecoded", storage::base64_encode(decoder.undecoded()));
+  }
+  const std::string& others = is_converse() ? converse.other_events() : chunks.other_events();
+  if (!others.empty()) {
+    append_json_raw(details_, "otherEvents", "[" + others + "]");
+  }
+  response.bytes = is_converse() ? converse.body() : chunks.body();
+  const std::string_view inner =
+      header(invocation_.response_headers, "X-Amzn-Bedrock-Content-Type");
+  response.content_type = inner.empty() ? "application/json" : std::string(inner);
+  check_json(response);
+  if (is_converse() && response.is_json) {
+    read_converse_body(*parsers_.body.object(), facts_);
+  }
+}
+
+// facts/bedrock.md §3: a modeled exception carries its name in a header and {"message":..} as
+// payload, any other error carries both in headers.
+void RecordBuilder::take_stream_exception(const EventMessage& message) {
+  std::string error = "{";
+  const std::string_view kind = message.text(":message-type");
+  append_json_member(error, "type", kind);
+  const std::string_view code =
+      message.text(kind == "exception" ? ":exception-type" : ":error-code");
+  append_json_member(error, "code", code);
+  if (!message.text(":error-message").empty()) {
+    append_json_member(error, "message", message.text(":error-message"));
+  }
+  if (parsers_.payload.parse(message.payload)) {
+    append_json_raw(error, "payload", message.payload);
+  } else if (!message.payload.empty()) {
+    append_json_member(error, "payload", storage::base64_encode(message.payload));
+  }
+  error += '}';
+  if (!stream_errors_.empty()) {
+    stream_errors_ += ',';
+  }
+  stream_errors_ += error;
+  if (facts_.error_code.empty()) {
+    facts_.error_code = code;
+  }
+}
+
+void RecordBuilder::assemble_server_sent_events() {
+  storage::Body& response = record_.response;
+  if (!simdjson::validate_utf8(response.bytes.data(), response.bytes.size())) {
+    return;  // kept as it came: an event in a JSON string would lose its bytes
+  }
+  SseDecoder decoder;
+  OpenaiAssembler assembler(parsers_.payload, facts_);
+  const auto take_events = [&] {
+    while (const std::optional<std::string> data = decoder.next()) {
+      assembler.add(*data);
+    }
+  };
+  for (std::size_t at = 0; at < response.bytes.size(); at += kSlice) {
+    decoder.feed(std::string_view(response.bytes).substr(at, kSlice));
+    take_events();
+  }
+  decoder.finish();
+  take_events();
+  note_early_end(!facts_.finished && facts_.stop_reason.empty());
+  std::string body = assembler.body();
+  if (body.empty()) {
+    return;
+  }
+  response.bytes = std::move(body);
+  response.content_type = "application/json";
+  check_json(response);
+}
+
+// For a stream that was passed on to its end; what else cut it short is in the outcome.
+void RecordBuilder::note_early_end(bool ended_early) {
+  if (ended_early && invocation_.outcome == Outcome::complete && !record_.response.truncated &&
+      record_.status < 400 && facts_.error_code.empty()) {
+    append_json_member(details_, "stream", "ended early");
+  }
+}
+
+void RecordBuilder::finish_details() {
+  if (!stream_errors_.empty()) {
+    append_json_raw(details_, "streamErrors", "[" + stream_errors_ + "]");
+  }
+  if (details_.size() > 1) {
+    record_.details = std::move(details_) + "}";
+  }
+}
+
+}  // namespace
+
+storage::Record build_record(Invocation invocation) {
+  thread_local Parsers parsers;
+  storage::Record record = RecordBuilder(std::move(invocation), parsers).build();
+  parsers.trim();
+  return record;
+}
+
+}  // namespace invlog::bedrock
