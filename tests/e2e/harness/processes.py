@@ -102,11 +102,14 @@ class Agent(Process):
 
     def __init__(self, folder: pathlib.Path, upstream: str, credentials: dict | None = None, flags: list | None = None, **settings):
         self.folder, self.state = folder, folder / "state"
-        self.settings = {"region": REGION, "state_dir": str(self.state), "listen": "127.0.0.1:0", "upstream": upstream, **settings}
+        self.settings = {"region": REGION, "state_dir": str(self.state), "listen": "127.0.0.1:0", **settings}
+        if upstream:  # "": the Region's own endpoint
+            self.settings["upstream"] = upstream
         self.state.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "invlog.toml"
         lines = ["[agent]"] + [f"{key} = {_toml(value)}" for key, value in self.settings.items()]
         self.configuration.write_text("\n".join(lines) + "\n")
+        # A `credentials` with a HOME of its own is a whole environment.
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(SIGNING if credentials is None else credentials)}
         super().__init__("agent", [BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
                          r"127\.0\.0\.1:(\d+)")
