@@ -77,9 +77,11 @@ class Verifier:
             raise _denied("UnrecognizedClientException", "The security token included in the request is invalid.")
         present = {name.lower() for name, _ in request.headers}
         # A session token may have been added after signing (official vector post-sts-header-after).
-        required = {"host"} | {name for name in present if name.startswith("x-amz-") and name != "x-amz-security-token"}
+        # Over HTTP/2 the JavaScript SDK signs ":authority" in the place of "host".
+        host = ":authority" if request.version == "2" and ":authority" in signed_names else "host"
+        required = {host} | {name for name in present if name.startswith("x-amz-") and name != "x-amz-security-token"}
         for name in sorted(required | set(signed_names)):
-            if name not in signed_names or name not in present:
+            if name not in signed_names or (name not in present and name != host):
                 raise _denied("InvalidSignatureException", f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
 
         canonical = self._canonical_request(request, signed_names)
@@ -128,7 +130,8 @@ class Verifier:
     def _canonical_request(request: Request, signed_names: list[str]) -> str:
         lines = []
         for name in signed_names:
-            values = [re.sub(" +", " ", value.strip()) for key, value in request.headers if key.lower() == name]
+            values = [re.sub(" +", " ", value.strip()) for key, value in request.headers
+                      if key.lower() == ("host" if name == ":authority" else name)]
             lines.append(f"{name}:{','.join(values)}")
         payload = request.header("x-amz-content-sha256")
         computed = _sha256(request.body)
