@@ -1,6 +1,9 @@
 # invlog. `make help` says what there is. Everything built goes under build/.
 
 SANITIZE ?=
+# V=1 shows whole commands.
+V        ?=
+say      = $(if $(V),,@echo "  $(1)  $@";)
 CXX      ?= g++
 comma    := ,
 VARIANT  := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
@@ -42,7 +45,7 @@ all: $(OUT)/invlog $(OUT)/invlog_sqlite.so ## build the agent and the SQLite ext
 
 # --- products ---------------------------------------------------------------------------------------------------
 $(OUT)/invlog: $(OBJ)/agent/main.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
-	$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 
 $(OUT)/libstorage.a: $(call objects,$(STORAGE_SOURCES))
 $(OUT)/libexporters.a: $(call objects,$(EXPORTERS_SOURCES))
@@ -50,19 +53,19 @@ $(OUT)/libagent.a: $(call objects,$(AGENT_SOURCES))
 $(OUT)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,archive)ar rcs $@ $^
 
 # The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host.
 EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(STORAGE_SOURCES))
 $(OUT)/invlog_sqlite.so: $(EXTENSION_OBJECTS)
-	$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
+	$(call say,link   )$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
 build/obj/extension-$(VARIANT)/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<
+	$(call say,compile)$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<
 
 $(OBJ)/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	$(call say,compile)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 # --- tests ------------------------------------------------------------------------------------------------------
 # One test program per folder of tests/unit, so that a change in one part rebuilds one of them.
@@ -74,7 +77,7 @@ $(OUT)/tests/unit-agent: $(call objects,$(call sources,tests/unit/agent)) $(OUT)
 $(OUT)/tests/integration: $(call objects,$(call sources,tests/integration)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 
 test: ## install what is missing, build, and run the unit and integration tests and the SDK-free end-to-end tests
 	@tests/install-dependencies build
@@ -101,7 +104,7 @@ bench-programs: $(BENCH_PROGRAMS)
 BENCH_SHARED := $(call objects,$(filter-out tests/bench/bench_%,$(call sources,tests/bench)))
 build/bench/%: $(OBJ)/tests/bench/%.o $(BENCH_SHARED) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 .SECONDARY:
 
 # --- fuzzing (clang's libFuzzer) --------------------------------------------------------------------------------
@@ -117,14 +120,14 @@ fuzzers: $(FUZZERS)
 FUZZED := $(filter-out agent/cli/% agent/main.cpp agent/agent.cpp,$(STORAGE_SOURCES) $(EXPORTERS_SOURCES) $(AGENT_SOURCES))
 build/obj/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) $(CPPFLAGS) -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -pthread -c -o $@ $<
+	$(call say,compile)$(FUZZ_CXX) $(CPPFLAGS) -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -pthread -c -o $@ $<
 build/fuzz/lib.a: $(patsubst %.cpp,build/obj/fuzz/%.o,$(FUZZED))
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,archive)ar rcs $@ $^
 build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o build/fuzz/lib.a
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+	$(call say,link   )$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 
 # --- style ------------------------------------------------------------------------------------------------------
 CODE := $(shell find agent storage exporters tests -name '*.cpp' -o -name '*.h')
