@@ -10,11 +10,11 @@
 #include "storage/functions.h"
 #include "storage/label_table.h"
 #include "storage/record_row.h"
+#include "storage/request_keys.h"
 #include "storage/schema.h"
 #include "storage/segment_cache.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
-#include "storage/uuid.h"
 
 namespace invlog::storage {
 namespace {
@@ -88,13 +88,7 @@ class Reader::Implementation {
   }
 
   std::optional<StoredRecord> find_by_request_id(std::string_view request_id, Bodies bodies) {
-    Statement select(connection_,
-                     "SELECT max(id) FROM record WHERE substr(request_id, -4) = substr(?1, -4) "
-                     "AND request_id = ?1 AND request_id IS NOT NULL");
-    const auto uuid = uuid_bytes(request_id);
-    uuid ? select.bind_blob(1, *uuid) : select.bind_text(1, request_id);
-    select.step();
-    const auto id = select.optional_integer(0);
+    const auto id = find_request(connection_, request_id);
     return id ? find(*id, bodies) : std::nullopt;
   }
 

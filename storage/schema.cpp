@@ -59,9 +59,6 @@ CREATE TABLE record(
   source_region      TEXT NOT NULL GENERATED ALWAYS AS ('@REGION@') VIRTUAL
 ) STRICT;
 
--- The last four bytes are as good as the whole id to find it, in a third of the room.
-CREATE INDEX record_request_id ON record(substr(request_id, -4)) WHERE request_id IS NOT NULL;
-
 -- A segment holds the bodies of the records from first_record to last_record. Closed: closed_at and what follows is set.
 CREATE TABLE segment(
   id           INTEGER PRIMARY KEY,     -- consecutive
@@ -73,7 +70,8 @@ CREATE TABLE segment(
   stream_bytes INTEGER,                 -- before compression
   closed_at    INTEGER,                 -- Unix time, microseconds
   digest       BLOB,                    -- SHA-256 of its chunks, records, new labels and new events
-  chain        BLOB                     -- SHA-256 of the chain value before, and digest
+  chain        BLOB,                    -- SHA-256 of the chain value before, and digest
+  request_keys BLOB                     -- sorted: last 4 bytes of a request_id, number in the segment (2 bytes)
 ) STRICT;
 CREATE INDEX segment_first_record ON segment(first_record);
 

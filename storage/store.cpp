@@ -5,18 +5,13 @@
 #include <utility>
 
 #include "storage/record_codec.h"
+#include "storage/request_keys.h"
 #include "storage/schema.h"
 #include "storage/segment_decoder.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
 
 namespace invlog::storage {
-namespace {
-
-// Readers keep a few words per record of a decoded segment; this bounds them for tiny records.
-constexpr std::uint64_t kSegmentRecords = 64 * 1024;
-
-}  // namespace
 
 struct Store::Statements {
   explicit Statements(sqlite3* connection)
@@ -90,9 +85,10 @@ bool Store::group_empty() const {
 }
 
 bool Store::segment_due() const {
-  return segment_.id != 0 && (encoder_.stream_bytes() >= options_.segment_bytes ||
-                              encoder_.entries() >= kSegmentRecords ||
-                              utc_day(options_.clock()) != utc_day(segment_.opened_at));
+  return segment_.id != 0 &&
+         (encoder_.stream_bytes() >= options_.segment_bytes ||
+          encoder_.entries() >= static_cast<std::uint64_t>(kMaximumSegmentRecords) ||
+          utc_day(options_.clock()) != utc_day(segment_.opened_at));
 }
 
 void Store::begin_segment() {

@@ -11,6 +11,7 @@
 #include "storage/integrity.h"
 #include "storage/json_writer.h"
 #include "storage/record_codec.h"
+#include "storage/request_keys.h"
 #include "storage/schema.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
@@ -283,10 +284,12 @@ void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
   };
   Statement update(connection,
                    "UPDATE segment SET last_record = ?2, last_label = ?3, last_event = ?4, "
-                   "stream_bytes = ?5, closed_at = ?6, digest = ?7, chain = ?8 WHERE id = ?1");
+                   "stream_bytes = ?5, closed_at = ?6, digest = ?7, chain = ?8, request_keys = ?9 "
+                   "WHERE id = ?1");
+  const std::string keys = request_keys(connection, span.first_record, span.last_record);
   update.bind(1, segment).bind(2, span.last_record).bind(3, span.last_label);
   update.bind(4, span.last_event).bind(5, stream_bytes).bind(6, span.closed_at);
-  update.bind_blob(7, bytes(digest)).bind_blob(8, bytes(chain)).run();
+  update.bind_blob(7, bytes(digest)).bind_blob(8, bytes(chain)).bind_blob(9, keys).run();
 }
 
 }  // namespace invlog::storage

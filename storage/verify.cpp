@@ -6,6 +6,7 @@
 
 #include "storage/integrity.h"
 #include "storage/reader.h"
+#include "storage/request_keys.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -100,9 +101,10 @@ class Verification {
     const StoreInformation store = reader_.information();
     chain_ = chain_start(store.region, store.created_at);
     report_.segments = static_cast<std::uint64_t>(integer("SELECT count(*) FROM segment"));
-    Statement select(connection_,
-                     "SELECT id, first_record, opened_at, last_record, last_label, last_event, "
-                     "stream_bytes, closed_at, digest, chain FROM segment ORDER BY id");
+    Statement select(
+        connection_,
+        "SELECT id, first_record, opened_at, last_record, last_label, last_event, "
+        "stream_bytes, closed_at, digest, chain, request_keys FROM segment ORDER BY id");
     std::uint64_t done = 0;
     while (select.step()) {
       SegmentRow row;
@@ -118,6 +120,10 @@ class Verification {
       row.digest = sha256(select.bytes(8));
       row.chain = sha256(select.bytes(9));
       const std::string where = "segment " + std::to_string(row.span.id);
+      if (row.closed && select.bytes(10) != request_keys(connection_, row.span.first_record,
+                                                         row.span.last_record)) {
+        problem(where, "its list of request ids does not match its records");
+      }
       guarded(where, [&] { check_segment(where, row); });
       if (progress) {
         progress(++done, report_.segments);

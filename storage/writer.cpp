@@ -177,11 +177,14 @@ class Writer::Implementation {
 
   bool has_side_work() const { return !dropped_by_cause_.empty() || !new_events_.empty(); }
 
-  // Half of the interval is for collecting, half for the disk.
+  // Half of the interval is for collecting, half for the disk. When records have waited for the
+  // disk already, the group still gets a quarter to collect: else a slow disk would be asked for a
+  // commit per record.
   void open_group(Steady::time_point first) {
     if (!group_open_) {
       group_open_ = true;
-      group_due_ = first + options_.commit_interval / 2;
+      group_due_ = std::max(first + options_.commit_interval / 2,
+                            Steady::now() + options_.commit_interval / 4);
     }
   }
 
