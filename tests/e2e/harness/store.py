@@ -40,20 +40,28 @@ def wait_for(path: pathlib.Path, count: int, seconds: float = 5) -> list[dict]:
     return found
 
 
-def _bytes(value: object) -> bytes:
+def wait_for_count(path: pathlib.Path, count: int, seconds: float = 5) -> None:
+    """Until there are at least `count` records."""
+    deadline = time.monotonic() + seconds
+    while (found := rows(path, "SELECT count(*) AS n FROM record")[0]["n"]) < count:
+        assert time.monotonic() < deadline, f"{found} records, not {count}"
+        time.sleep(0.01)
+
+
+def as_bytes(value: object) -> bytes:
     return value.encode() if isinstance(value, str) else b"" if value is None else bytes(value)
 
 
 def request(path: pathlib.Path, identifier: int) -> bytes:
-    return _bytes(rows(path, f"SELECT invlog_request({identifier}) AS body", True)[0]["body"])
+    return as_bytes(rows(path, f"SELECT invlog_request({identifier}) AS body", True)[0]["body"])
 
 
 def response(path: pathlib.Path, identifier: int) -> bytes:
-    return _bytes(rows(path, f"SELECT invlog_response({identifier}) AS body", True)[0]["body"])
+    return as_bytes(rows(path, f"SELECT invlog_response({identifier}) AS body", True)[0]["body"])
 
 
 def record(path: pathlib.Path, identifier: int) -> dict:
-    return json.loads(_bytes(rows(path, f"SELECT invlog_record({identifier}) AS line", True)[0]["line"]))
+    return json.loads(as_bytes(rows(path, f"SELECT invlog_record({identifier}) AS line", True)[0]["line"]))
 
 
 def invlog(*arguments: object, code: int = 0) -> str:

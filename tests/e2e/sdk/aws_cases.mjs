@@ -47,7 +47,8 @@ async function converseStream(modelId, text, more = {}) {
 }
 const invoke = (modelId, body) => send(new InvokeModelCommand({ modelId, body: JSON.stringify(body), contentType: "application/json" }));
 async function invokeStream(modelId, body) {
-  const answer = await client.send(new InvokeModelWithResponseStreamCommand({ modelId, body: JSON.stringify(body) }));
+  const answer = await client.send(new InvokeModelWithResponseStreamCommand({ modelId, body: JSON.stringify(body),
+                                                                              contentType: "application/json" }));
   return { metadata: plain(answer.$metadata), ...(await events(answer.body)) };
 }
 const claude = text => ({ anthropic_version: "bedrock-2023-05-31", max_tokens: 300, messages: [{ role: "user", content: text }] });

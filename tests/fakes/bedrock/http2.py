@@ -15,6 +15,31 @@ from .journal import Journal
 from .service import Service
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GOAWAY = 7
+
+
+class _FramesWithoutGoAway:
+    """Holds GOAWAY back from h2, which sends nothing more once it has seen one. The JavaScript SDK says GOAWAY while it
+    waits for its answers, and HTTP/2 lets it (RFC 9113, 6.8)."""
+
+    def __init__(self):
+        self.waiting, self.skip_preface = b"", len(PREFACE)
+
+    def feed(self, data: bytes) -> bytes:
+        passed, self.waiting = b"", self.waiting + data
+        if self.skip_preface:
+            passed, self.waiting = self.waiting[: self.skip_preface], self.waiting[self.skip_preface:]
+            self.skip_preface = 0  # the whole preface comes in the first call
+        while len(self.waiting) >= 9:
+            size = 9 + int.from_bytes(self.waiting[:3], "big")
+            if size > 9 + (1 << 20):
+                return passed + self.waiting  # h2 says what is wrong with it
+            if len(self.waiting) < size:
+                break
+            if self.waiting[3] != GOAWAY:
+                passed += self.waiting[:size]
+            self.waiting = self.waiting[size:]
+        return passed
 
 
 class Connection:
@@ -26,13 +51,14 @@ class Connection:
         self.gone: set[int] = set()  # streams that the client reset
         self.window_changed = asyncio.Event()
         self.closed = False
+        self.frames = _FramesWithoutGoAway()
 
     async def serve(self, first: bytes) -> None:
         self.h2.initiate_connection()
         data = first
         try:
             while data:
-                for event in self.h2.receive_data(data):
+                for event in self.h2.receive_data(self.frames.feed(data)):
                     self._on(event)
                 await self.flush()
                 if self.closed:
@@ -74,8 +100,6 @@ class Connection:
                 self.window_changed.set()
             case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
                 self.window_changed.set()
-            case h2.events.ConnectionTerminated():
-                self.closed = not self.answers
 
     async def _answer(self, stream_id: int, request: Request) -> None:
         response, directives = self.service.handle(request)

@@ -1,0 +1,149 @@
+"""kill -9 at random moments under load: what was acknowledged is there, byte for byte, and the agent goes on.
+
+Acknowledged means: with strict durability, that the client has the whole answer; with group durability, that it had it
+50 ms before the kill (the agent commits within 20). With strict durability more is promised: every request that
+reached the service is on record, answered or not.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import random
+import threading
+import time
+
+from harness import event_stream, store
+from harness.client import call, connect, converse, converse_body, target
+from harness.processes import Agent, Stack
+
+KILLS = int(os.environ.get("INVLOG_KILLS", "110"))
+CLIENTS = 4
+GROUP_COMMIT = 0.050  # seconds
+
+
+class Client(threading.Thread):
+    """An application that talks until the agent is gone, and remembers what it was answered."""
+
+    def __init__(self, url: str, seed: int):
+        super().__init__()
+        self.url, self.random = url, random.Random(seed)
+        self.answered: list[tuple[float, str, bytes, bytes, bool]] = []  # when, request id, request, response, streamed
+        self.problems: list[str] = []
+
+    def run(self) -> None:
+        connection = connect(self.url, 20)
+        messages: list[dict] = []
+        try:
+            while True:
+                if len(messages) > 12 or not messages:
+                    messages = [{"role": "user", "content": [{"text": f"{self.random.getrandbits(64):x} begins"}]}]
+                streamed = self.random.random() < 0.3
+                noise = "".join(self.random.choices("abcdefghij klmnop", k=self.random.choice((10, 200, 3000))))
+                body = json.dumps({"messages": messages, "system": [{"text": "system " * 50}], "requestMetadata": {
+                    "unique": f"{self.random.getrandbits(128):x}"}}).encode()
+                answer = call(self.url, target("converse-stream" if streamed else "converse"), body, connection=connection)
+                if answer.broken:
+                    return  # the kill came in the middle
+                if answer.status != 200:
+                    self.problems.append(f"status {answer.status}: {answer.body[:300]!r}")
+                    return
+                self.answered.append((time.monotonic(), answer.header("x-amzn-RequestId"), body, answer.body, streamed))
+                messages = messages + [{"role": "assistant", "content": [{"text": "noted"}]}, {"role": "user", "content": [{"text": noise}]}]
+        except (OSError, http.client.HTTPException):
+            pass  # the agent was killed
+        finally:
+            connection.close()
+
+
+def one_round(agent: Agent, number: int, moment: float) -> list[tuple[str, bytes, bytes, bool]]:
+    """Load, a kill after `moment` seconds, and what was acknowledged by then."""
+    clients = [Client(agent.url, number * 100 + index) for index in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    time.sleep(moment)
+    killed_at = time.monotonic()
+    agent.kill()
+    for client in clients:
+        client.join()
+    problems = [problem for client in clients for problem in client.problems]
+    assert not problems, f"round {number}: {problems}"
+    limit = killed_at if agent.settings["durability"] == "strict" else killed_at - GROUP_COMMIT
+    return [answer[1:] for client in clients for answer in client.answered if answer[0] <= limit or agent.settings["durability"] == "strict"]
+
+
+def check(path, acknowledged: list[tuple[str, bytes, bytes, bool]]) -> None:
+    """Every one is there, byte for byte."""
+    connection = store.connect(path, extension=True)
+    identifiers = {row["request_id"]: row["id"] for row in connection.execute("SELECT id, request_id FROM invocations")}
+    for request_id, request, response, streamed in acknowledged:
+        assert request_id in identifiers, f"{request_id} was acknowledged and is lost"
+        row = connection.execute("SELECT invlog_request(?1) AS request, invlog_response(?1) AS response", (identifiers[request_id],)).fetchone()
+        assert store.as_bytes(row["request"]) == request, f"{request_id}: another request came back"
+        kept = store.as_bytes(row["response"])
+        if streamed:
+            assert json.loads(kept)["output"]["message"]["content"] == [{"text": event_stream.text(response)}], f"{request_id}: another stream came back"
+        else:
+            assert kept == response, f"{request_id}: another response came back"
+    connection.close()
+
+
+def check_requests_that_reached_the_service(path, reached: set[str]) -> None:
+    connection = store.connect(path, extension=True)
+    kept = {hashlib.sha256(store.as_bytes(row["request"])).hexdigest()
+            for row in connection.execute("SELECT invlog_request(id) AS request FROM invocations")}
+    connection.close()
+    assert not reached - kept, f"{len(reached - kept)} of {len(reached)} requests left the host with strict durability and are not on record"
+
+
+def test_kill_at_random_moments_loses_nothing_acknowledged():
+    moments = random.Random(int(os.environ.get("INVLOG_SEED", "1")))
+    acknowledged: list[tuple[str, bytes, bytes, bool]] = []
+    waiting: list[tuple[str, bytes, bytes, bool]] = []
+    reached: set[str] = set()
+    with Stack(durability="strict") as stack:
+        offset = 0
+        for number in range(KILLS):
+            waiting += one_round(stack.agent, number, moments.choice((0.02, 0.1, 0.3)) * moments.random() + 0.06)
+            journal = stack.bedrock.journal_path.read_text() if stack.bedrock.journal_path.exists() else ""
+            if stack.agent.settings["durability"] == "strict":
+                reached |= {json.loads(line)["body_sha256"] for line in journal[offset:journal.rfind("\n") + 1].splitlines()}
+            offset = journal.rfind("\n") + 1
+            stack.agent = Agent(stack.folder, stack.bedrock.url, durability="group" if number % 2 else "strict")
+            if number % 10 == 9:
+                check(stack.agent.store, waiting)
+                store.prove(stack.agent.store)
+                acknowledged, waiting = acknowledged + waiting, []
+        acknowledged += waiting
+        assert len(acknowledged) > 10 * KILLS, f"only {len(acknowledged)} acknowledged answers in {KILLS} rounds: too little load to show anything"
+        check(stack.agent.store, acknowledged)
+        check_requests_that_reached_the_service(stack.agent.store, reached)
+        count = store.rows(stack.agent.store, "SELECT count(*) AS n FROM record")[0]["n"]
+        assert converse(stack.agent.url, "and on it goes").status == 200
+        store.wait_for_count(stack.agent.store, count + 1)
+        store.prove(stack.agent.store)
+        interrupted = store.rows(stack.agent.store, "SELECT count(*) AS n FROM invocations WHERE outcome = 'interrupted'")[0]["n"]
+        print(f"        {KILLS} kills, {len(acknowledged)} acknowledged calls, {len(reached)} sent with strict durability, "
+              f"{interrupted} interrupted, {count} records", flush=True)
+
+
+def test_kill_while_a_segment_closes_and_during_recovery():
+    """Large records fill segments quickly; the second kill hits the agent while it recovers from the first."""
+    moments = random.Random(2)
+    with Stack(durability="strict") as stack:
+        acknowledged = []
+        for number in range(10):
+            noise = random.Random(number)
+            for part in range(3):
+                body = json.dumps(converse_body(noise.randbytes(1_500_000).hex())).encode()
+                answer = call(stack.agent.url, target("converse"), body)
+                acknowledged.append((answer.header("x-amzn-RequestId"), body, answer.body, False))
+            stack.agent.kill()
+            for _ in range(2):
+                agent = Agent(stack.folder, stack.bedrock.url, durability="strict")
+                time.sleep(moments.random() * 0.02)
+                agent.kill()
+            stack.agent = Agent(stack.folder, stack.bedrock.url, durability="strict")
+        check(stack.agent.store, acknowledged)
+        assert store.rows(stack.agent.store, "SELECT count(*) AS n FROM segment WHERE closed_at IS NOT NULL")[0]["n"] >= 3
+        store.prove(stack.agent.store)
