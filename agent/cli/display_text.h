@@ -1,0 +1,31 @@
+// Text for a terminal's columns: how wide it is, cut to a width, and made safe to print.
+//
+// Why not wcwidth(): it depends on the locale, and invlog's output does not. Widths follow
+// Unicode's East Asian Width coarsely: combining marks 0, CJK, Hangul, kana, full-width forms and
+// emoji 2, everything else 1.
+//
+// Pure functions; any thread; never throw.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace invlog::cli {
+
+// Columns that valid or invalid UTF-8 takes; a byte that is not UTF-8 counts as one.
+std::size_t display_width(std::string_view text);
+
+// `text` as it is if it fits, else its beginning and "…".
+std::string cut_to_width(std::string_view text, std::size_t width);
+
+// Line ends, tabs and backslashes as in C, other control characters as \xNN, bytes that are not
+// UTF-8 as U+FFFD: one line, and nothing a terminal would obey.
+std::string printable(std::string_view text);
+
+// 1234567 -> "1,234,567"
+std::string grouped(long long number);
+// 1536 -> "1.5 KiB"
+std::string readable_size(unsigned long long bytes);
+
+}  // namespace invlog::cli

@@ -1,0 +1,57 @@
+#include "agent/cli/export_command.h"
+
+#include <functional>
+#include <memory>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/gzip_stream.h"
+#include "agent/cli/output_file.h"
+#include "agent/cli/record_range.h"
+#include "agent/cli/terminal.h"
+
+namespace invlog::cli {
+
+int run_export(const ExportOptions& options, std::ostream& out, std::ostream& err) {
+  int exit_code = kSuccess;
+  const auto reader = open_store(options.store, err, exit_code);
+  if (!reader) {
+    return exit_code;
+  }
+  std::unique_ptr<OutputFile> file;
+  if (options.output) {
+    file = std::make_unique<OutputFile>(*options.output);
+  }
+  const auto write_out = [&](std::string_view bytes) {
+    if (file) {
+      file->write(bytes);
+    } else {
+      out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    }
+  };
+  std::unique_ptr<GzipStream> gzip;
+  if (options.gzip) {
+    gzip = std::make_unique<GzipStream>(write_out);
+  }
+  const storage::StoreInformation information = reader->information();
+  std::int64_t records = 0;
+  {
+    Progress progress(err, "exporting", options.progress_width);
+    each_in_range(*reader, {options.since_us, options.until_us}, storage::Bodies::both, progress,
+                  [&](storage::StoredRecord& stored) {
+                    const std::string line = storage::record_json(information, stored) + "\n";
+                    gzip ? gzip->write(line) : write_out(line);
+                    ++records;
+                    return static_cast<bool>(out);
+                  });
+  }
+  if (gzip) {
+    gzip->finish();
+  }
+  if (file) {
+    file->commit();
+    err << "invlog export: " << grouped(records) << " records in " << *options.output << '\n';
+  }
+  return kSuccess;
+}
+
+}  // namespace invlog::cli

@@ -1,0 +1,172 @@
+#include "agent/cli/search_command.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/record_range.h"
+#include "agent/cli/terminal.h"
+#include "storage/json_writer.h"
+#include "storage/time_text.h"
+
+namespace invlog::cli {
+namespace {
+
+constexpr std::size_t kSnippetBytes = 50;  // on each side of the match
+
+// JSON with everything beyond ASCII as \uXXXX, as Python's json.dumps writes it.
+std::string ascii_escaped(std::string_view json_escaped, const char* format) {
+  std::string out;
+  for (std::size_t at = 0; at < json_escaped.size();) {
+    const auto lead = static_cast<unsigned char>(json_escaped[at]);
+    if (lead < 0x80) {
+      out += json_escaped[at++];
+      continue;
+    }
+    const std::size_t size = lead >= 0xF0   ? 4
+                             : lead >= 0xE0 ? 3
+                                            : 2;  // valid UTF-8: see append_json_escaped
+    char32_t value = lead & (0x7F >> size);
+    for (std::size_t i = 1; i < size && at + i < json_escaped.size(); ++i) {
+      value = value << 6 | (static_cast<unsigned char>(json_escaped[at + i]) & 0x3F);
+    }
+    char code[16];
+    if (value >= 0x10000) {
+      std::snprintf(code, sizeof code, format,
+                    static_cast<unsigned>(0xD800 + ((value - 0x10000) >> 10)));
+      out += code;
+      value = 0xDC00 + ((value - 0x10000) & 0x3FF);
+    }
+    std::snprintf(code, sizeof code, format, static_cast<unsigned>(value));
+    out += code;
+    at += size;
+  }
+  return out;
+}
+
+std::vector<std::string> forms_of(const std::string& text) {
+  std::string escaped;
+  storage::append_json_escaped(escaped, text);
+  std::vector<std::string> forms{text, escaped, ascii_escaped(escaped, "\\u%04x"),
+                                 ascii_escaped(escaped, "\\u%04X")};
+  std::sort(forms.begin(), forms.end());
+  forms.erase(std::unique(forms.begin(), forms.end()), forms.end());
+  return forms;
+}
+
+struct Match {
+  std::size_t offset, size;
+};
+
+std::optional<Match> first_match(const std::string& body, const std::vector<std::string>& forms) {
+  std::optional<Match> first;
+  for (const std::string& form : forms) {
+    const std::size_t at = body.find(form);
+    if (at != std::string::npos && (!first || at < first->offset)) {
+      first = Match{at, form.size()};
+    }
+  }
+  return first;
+}
+
+std::string snippet(const std::string& body, const Match& match) {
+  const auto continues_character = [&body](std::size_t at) {
+    return at < body.size() && (static_cast<unsigned char>(body[at]) & 0xC0) == 0x80;
+  };
+  std::size_t begin = match.offset - std::min(match.offset, kSnippetBytes);
+  std::size_t end = std::min(match.offset + match.size + kSnippetBytes, body.size());
+  while (begin < match.offset && continues_character(begin)) {
+    ++begin;
+  }
+  while (end > match.offset + match.size && continues_character(end)) {
+    --end;
+  }
+  std::string text = body.substr(begin, end - begin);
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char byte) { return byte == '\n' || byte == '\r' || byte == '\t'; }, ' ');
+  return (begin > 0 ? "…" : "") + text + (end < body.size() ? "…" : "");
+}
+
+class Search {
+ public:
+  Search(const SearchOptions& options, std::ostream& out)
+      : options_(options), out_(out), forms_(forms_of(options.text)) {}
+
+  // False: the limit is reached, or nobody reads on.
+  bool look_into(const storage::StoredRecord& stored) {
+    ++looked_at_;
+    const auto& record = stored.record;
+    const bool in_request = options_.where != storage::Bodies::response &&
+                            report(stored, "request", record.request.bytes);
+    const bool in_response = options_.where != storage::Bodies::request &&
+                             report(stored, "response", record.response.bytes);
+    found_ += in_request || in_response ? 1 : 0;
+    return out_ && (options_.limit == 0 || found_ < options_.limit);
+  }
+
+  std::int64_t found() const { return found_; }
+  std::int64_t looked_at() const { return looked_at_; }
+
+ private:
+  bool report(const storage::StoredRecord& stored, const char* where, const std::string& body) {
+    const auto match = first_match(body, forms_);
+    if (!match) {
+      return false;
+    }
+    const std::string text = snippet(body, *match);
+    const std::string time = storage::iso_seconds(stored.record.started_at_us);
+    if (options_.json) {
+      std::string line = "{";
+      storage::append_json_number(line, "id", stored.id);
+      storage::append_json_member(line, "started_at", time);
+      storage::append_json_member(line, "model", stored.record.model_id);
+      storage::append_json_member(line, "request_id", stored.record.request_id);
+      storage::append_json_member(line, "in", where);
+      storage::append_json_number(line, "offset", static_cast<long long>(match->offset));
+      storage::append_json_member(line, "snippet", text);
+      out_ << line << "}\n";
+      return true;
+    }
+    const std::string line = std::to_string(stored.id) + "  " + time + "  " +
+                             printable(stored.record.model_id) + "  " + where + ": " +
+                             printable(text);
+    out_ << (options_.terminal_width > 0
+                 ? cut_to_width(line, static_cast<std::size_t>(options_.terminal_width))
+                 : line)
+         << '\n';
+    return true;
+  }
+
+  const SearchOptions& options_;
+  std::ostream& out_;
+  const std::vector<std::string> forms_;
+  std::int64_t found_ = 0;
+  std::int64_t looked_at_ = 0;
+};
+
+}  // namespace
+
+int run_search(const SearchOptions& options, std::ostream& out, std::ostream& err) {
+  if (options.text.empty()) {
+    err << "invlog search: the text to look for is empty\n";
+    return kUsageError;
+  }
+  int exit_code = kSuccess;
+  const auto reader = open_store(options.store, err, exit_code);
+  if (!reader) {
+    return exit_code;
+  }
+  Search search(options, out);
+  {
+    Progress progress(err, "searching", options.progress_width);
+    each_in_range(*reader, {options.since_us, options.until_us}, options.where, progress,
+                  [&search](storage::StoredRecord& stored) { return search.look_into(stored); });
+  }
+  if (search.found() == 0) {
+    err << "invlog search: not found in " << grouped(search.looked_at()) << " records\n";
+  }
+  return kSuccess;
+}
+
+}  // namespace invlog::cli

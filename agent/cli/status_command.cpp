@@ -1,0 +1,199 @@
+#include "agent/cli/status_command.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/row_format.h"
+#include "storage/json_writer.h"
+#include "storage/statement.h"
+
+namespace invlog::cli {
+namespace {
+
+constexpr const char* kTotals =
+    "SELECT count(*), sum(request_bytes + response_bytes), "
+    "strftime('%Y-%m-%dT%H:%M:%SZ', min(started_at) / 1000000, 'unixepoch'), "
+    "strftime('%Y-%m-%dT%H:%M:%SZ', max(started_at) / 1000000, 'unixepoch') FROM record";
+constexpr const char* kLastErrors =
+    "SELECT id, substr(started_at, 1, 19) || 'Z' AS started_at, model, status, outcome, error FROM "
+    "invocations WHERE id IN (SELECT id FROM record WHERE error IS NOT NULL OR status >= 400 OR "
+    "outcome IS NOT (SELECT id FROM label WHERE text = 'complete') ORDER BY id DESC LIMIT 5) "
+    "ORDER BY id";
+constexpr const char* kLastEvents =
+    "SELECT * FROM (SELECT id, strftime('%Y-%m-%dT%H:%M:%SZ', at / 1000000, 'unixepoch') AS at, "
+    "kind, count, details FROM event ORDER BY id DESC LIMIT 10) ORDER BY id";
+
+struct StoreFacts {
+  storage::StoreInformation information;
+  std::string path;
+  std::int64_t records = 0;
+  std::uint64_t body_bytes = 0;  // as the applications sent and received them
+  std::uint64_t file_bytes = 0;  // of the store with its write-ahead log
+  std::string first_at, last_at;
+
+  double ratio() const {
+    return file_bytes == 0 ? 0 : static_cast<double>(body_bytes) / static_cast<double>(file_bytes);
+  }
+};
+
+std::uint64_t size_of(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+StoreFacts facts_of(storage::Reader& reader, const std::string& path) {
+  StoreFacts facts;
+  facts.information = reader.information();
+  facts.path = path;
+  storage::Statement totals(reader.connection(), kTotals);
+  totals.step();
+  facts.records = totals.integer(0);
+  facts.body_bytes = static_cast<std::uint64_t>(totals.integer(1));
+  facts.first_at = totals.bytes(2);
+  facts.last_at = totals.bytes(3);
+  facts.file_bytes = size_of(path) + size_of(path + "-wal");
+  return facts;
+}
+
+std::string ratio_text(const StoreFacts& facts) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", facts.ratio());
+  return text;
+}
+
+std::string json_rows(storage::Reader& reader, const char* sql) {
+  storage::Statement rows(reader.connection(), sql);
+  std::string json = "[";
+  while (rows.step()) {
+    json += (json.size() > 1 ? "," : "") + json_row(rows.raw());
+  }
+  return json + "]";
+}
+
+void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Reader& reader,
+                std::ostream& out) {
+  std::string store = "{";
+  storage::append_json_member(store, "path", facts.path);
+  storage::append_json_member(store, "region", facts.information.region);
+  storage::append_json_member(store, "account_id", facts.information.account_id);
+  storage::append_json_member(store, "host", facts.information.host);
+  storage::append_json_member(store, "created_at", facts.information.created_at);
+  storage::append_json_number(store, "format_version", facts.information.format_version);
+  storage::append_json_number(store, "records", facts.records);
+  storage::append_json_number(store, "body_bytes", static_cast<long long>(facts.body_bytes));
+  storage::append_json_number(store, "file_bytes", static_cast<long long>(facts.file_bytes));
+  storage::append_json_raw(store, "ratio", ratio_text(facts));
+  storage::append_json_member(store, "first_at", facts.first_at);
+  storage::append_json_member(store, "last_at", facts.last_at);
+  storage::append_json_raw(store, "last_errors", json_rows(reader, kLastErrors));
+  storage::append_json_raw(store, "events", json_rows(reader, kLastEvents));
+  store += '}';
+  std::string line = "{";
+  storage::append_json_raw(line, "store", store);
+  storage::append_json_raw(line, "agent_running", agent.running ? "true" : "false");
+  storage::append_json_raw(line, "agent", agent.known ? agent.json : "null");
+  out << line << "}\n";
+}
+
+void print_line(std::ostream& out, const char* name, const std::string& value) {
+  if (!value.empty()) {
+    const std::string_view shown(name);
+    out << shown << std::string(16 - std::min<std::size_t>(15, shown.size()), ' ') << value << '\n';
+  }
+}
+
+void print_store(const StoreFacts& facts, std::ostream& out) {
+  print_line(out, "store", facts.path);
+  print_line(out, "region", facts.information.region);
+  print_line(out, "account", facts.information.account_id);
+  print_line(
+      out, "created",
+      facts.information.created_at +
+          (facts.information.host.empty() ? "" : " on " + printable(facts.information.host)));
+  print_line(out, "records", grouped(facts.records));
+  if (facts.records > 0) {
+    print_line(out, "from, to", facts.first_at + ", " + facts.last_at);
+  }
+  print_line(out, "bodies", readable_size(facts.body_bytes));
+  print_line(
+      out, "file",
+      readable_size(facts.file_bytes) +
+          (facts.records > 0 ? ", " + ratio_text(facts) + " times smaller than the bodies" : ""));
+}
+
+void print_agent(const AgentStatus& agent, std::ostream& out) {
+  if (!agent.known) {
+    print_line(out, "agent",
+               agent.problem.empty()
+                   ? "none has run with this state directory, or it left no status"
+                   : agent.problem);
+    return;
+  }
+  print_line(out, "agent",
+             (agent.running ? "running, process " + std::to_string(agent.pid)
+                            : "not running (process " + std::to_string(agent.pid) + " is gone)") +
+                 ", version " + printable(agent.version));
+  print_line(out, "listening on", agent.running ? printable(agent.listen) : "");
+  print_line(out, "since", printable(agent.started_at));
+  print_line(out, "calls",
+             grouped(agent.calls) + ", " + grouped(agent.recorded) + " recorded, " +
+                 grouped(agent.passed_through) + " passed through, " + grouped(agent.denied) +
+                 " denied, " + grouped(agent.dropped) + " dropped");
+  print_line(out, "queue",
+             grouped(agent.queued_records) + " records, " +
+                 readable_size(static_cast<unsigned long long>(agent.queued_bytes)));
+  print_line(out, "upstream errors", grouped(agent.upstream_errors));
+  print_line(out, "storage",
+             agent.storage_failing ? "FAILING: " + printable(agent.storage_error)
+             : agent.storage_error.empty()
+                 ? "working"
+                 : "working again after: " + printable(agent.storage_error));
+  for (const std::string& error : agent.last_errors) {
+    print_line(out, "last error", printable(error));
+  }
+}
+
+void print_rows(storage::Reader& reader, const char* title, const char* sql, std::ostream& out) {
+  storage::Statement rows(reader.connection(), sql);
+  if (!rows.step()) {
+    return;
+  }
+  out << '\n' << title << '\n';
+  TextTable table(out, column_names(rows.raw()), 0);
+  do {
+    table.add(table_row(rows.raw()));
+  } while (rows.step());
+  table.finish();
+}
+
+}  // namespace
+
+int run_status(const StatusOptions& options, std::ostream& out, std::ostream& err) {
+  int exit_code = kSuccess;
+  const auto location = find_store(options.store, err, exit_code);
+  if (!location) {
+    return exit_code;
+  }
+  auto opened = storage::Reader::open(location->store_path);
+  if (!opened) {
+    err << "invlog: " << opened.error() << '\n';
+    return kFailure;
+  }
+  storage::Reader& reader = **opened;
+  const AgentStatus agent = read_agent_status(location->state_dir, options.is_invlog);
+  const StoreFacts facts = facts_of(reader, location->store_path);
+  if (options.json) {
+    print_json(facts, agent, reader, out);
+    return kSuccess;
+  }
+  print_store(facts, out);
+  out << '\n';
+  print_agent(agent, out);
+  print_rows(reader, "LAST FAILED CALLS", kLastErrors, out);
+  print_rows(reader, "LAST EVENTS", kLastEvents, out);
+  return kSuccess;
+}
+
+}  // namespace invlog::cli

@@ -1,0 +1,34 @@
+// How the commands that read find and open their store.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "agent/config/config_loader.h"
+#include "storage/reader.h"
+
+namespace invlog::cli {
+
+// Exit codes: DESIGN.md "Errors".
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailure = 1;
+inline constexpr int kUsageError = 2;
+
+// --config, --state-dir and --store, which every reading command takes.
+struct StoreOptions {
+  std::optional<std::string> config_file;
+  std::optional<std::string> state_dir;
+  std::optional<std::string> store;
+};
+
+// Where the store is; on failure says why on `err` and sets `exit_code`.
+std::optional<config::StoreLocation> find_store(const StoreOptions& options, std::ostream& err,
+                                                int& exit_code);
+
+// The opened store, read-only; on failure null, with the reason on `err` and `exit_code` set.
+std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::ostream& err,
+                                            int& exit_code);
+
+}  // namespace invlog::cli
