@@ -1,0 +1,361 @@
+#include "agent/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include "agent/cli/agent_command.h"
+#include "agent/cli/export_command.h"
+#include "agent/cli/query_command.h"
+#include "agent/cli/search_command.h"
+#include "agent/cli/show_command.h"
+#include "agent/cli/status_command.h"
+#include "agent/cli/tail_command.h"
+#include "agent/cli/time_option.h"
+#include "agent/cli/usage_command.h"
+#include "agent/cli/verify_command.h"
+#include "agent/version.h"
+#include "storage/time_text.h"
+
+namespace invlog::cli {
+namespace {
+
+// One flag of `invlog agent` per key of [agent]; systemd/invlog.toml explains them at length.
+struct AgentFlag {
+  const char* key;
+  const char* flag;
+  const char* description;
+};
+constexpr AgentFlag kAgentFlags[] = {
+    {"region", "--region", "source Region, e.g. eu-central-1 (default: AWS_REGION)"},
+    {"state_dir", "--state-dir",
+     "directory of the store and status.json (default: /var/lib/invlog)"},
+    {"listen", "--listen", "HOST:PORT or unix:PATH; once for each (default: 127.0.0.1:4180)"},
+    {"upstream", "--upstream",
+     "http(s)://HOST[:PORT] to call instead of Bedrock's public endpoint"},
+    {"ca_bundle", "--ca-bundle", "PEM file with the certificates to trust for the upstream"},
+    {"account_id", "--account-id", "AWS account to name in the records"},
+    {"identity_arn", "--identity-arn", "ARN to name in the records"},
+    {"durability", "--durability", "group or strict (default: group)"},
+    {"on_overload", "--on-overload", "block or pass (default: block)"},
+    {"on_storage_failure", "--on-storage-failure", "pass or deny (default: pass)"},
+    {"max_request_size", "--max-request-size", "larger requests are refused (default: 32MiB)"},
+    {"max_recorded_response_size", "--max-recorded-response-size",
+     "larger responses are cut in the record (default: 32MiB)"},
+    {"queue_size", "--queue-size", "bytes between calls and store (default: 8MiB)"},
+    {"connect_timeout", "--connect-timeout", "towards the upstream (default: 5s)"},
+    {"idle_timeout", "--idle-timeout", "without a byte from or to the upstream (default: 300s)"},
+    {"log_level", "--log-level", "trace, debug, info, warning or error (default: info)"}};
+
+// Text that --since and --until turn into a moment.
+struct TimeRangeOptions {
+  std::string since, until;
+};
+
+class CommandLine {
+ public:
+  explicit CommandLine(const CommandLineContext& context)
+      : context_(context),
+        app_(
+            "invlog: invocation logging for Amazon Bedrock.\n"
+            "Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.",
+            "invlog") {
+    app_.set_version_flag("--version", std::string("invlog ") + kVersion, "show the version");
+    app_.require_subcommand(1);
+    app_.footer("`invlog COMMAND --help` explains a command and shows examples.");
+    add_agent();
+    add_query();
+    add_show();
+    add_tail();
+    add_search();
+    add_usage();
+    add_status();
+    add_verify();
+    add_export();
+  }
+
+  int run(int argument_count, const char* const* arguments) {
+    try {
+      app_.parse(argument_count, arguments);
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error, context_.out, context_.err) == 0 ? kSuccess : kUsageError;
+    }
+    try {
+      const int exit_code = run_();
+      context_.out.flush();
+      if (!context_.out && exit_code == kSuccess) {
+        context_.err << "invlog: the output could not be written\n";
+        return kFailure;
+      }
+      return exit_code;
+    } catch (const CLI::ParseError& error) {
+      context_.err << "invlog: " << error.what() << '\n';
+      return kUsageError;
+    } catch (const std::exception& error) {
+      context_.err << "invlog: " << error.what() << '\n';
+      return kFailure;
+    }
+  }
+
+ private:
+  CLI::App* add_command(const char* name, const char* description, const char* examples) {
+    CLI::App* command = app_.add_subcommand(name, description);
+    command->footer(std::string("Examples:\n") + examples);
+    return command;
+  }
+
+  void add_store_options(CLI::App* command, StoreOptions& options) {
+    command
+        ->add_option("--config", options.config_file,
+                     "configuration file (default: /etc/invlog/invlog.toml)")
+        ->type_name("FILE");
+    command->add_option("--state-dir", options.state_dir, "directory of the store")
+        ->type_name("DIR");
+    command->add_option("--store", options.store, "the store itself, a <region>.db")
+        ->type_name("FILE");
+  }
+
+  static void add_time_options(CLI::App* command, TimeRangeOptions& options) {
+    command
+        ->add_option("--since", options.since,
+                     "calls from then on: 2026-10-05, 2026-10-05T14:00Z, 12h, 7d")
+        ->type_name("TIME");
+    command->add_option("--until", options.until, "calls before then")->type_name("TIME");
+  }
+
+  static std::optional<std::int64_t> moment(const char* flag, const std::string& text) {
+    if (text.empty()) {
+      return std::nullopt;
+    }
+    const auto parsed = parse_time(text, storage::system_now_us());
+    if (!parsed) {
+      throw CLI::ValidationError(flag, parsed.error());
+    }
+    return *parsed;
+  }
+
+  void add_agent() {
+    CLI::App* command = add_command(
+        "agent", "Run the agent: take calls, pass them on to Bedrock, and record them.",
+        "  invlog agent --region eu-central-1 --state-dir /var/lib/invlog\n"
+        "  invlog agent --config /etc/invlog/invlog.toml --listen unix:/run/invlog/invlog.sock");
+    command
+        ->add_option("--config", agent_.config_file,
+                     "configuration file (default: /etc/invlog/invlog.toml, if it exists)")
+        ->type_name("FILE");
+    for (const AgentFlag& flag : kAgentFlags) {
+      command->add_option(flag.flag, agent_values_[flag.key], flag.description)
+          ->type_name("VALUE")
+          ->expected(1)
+          ->multi_option_policy(std::string_view(flag.key) == "listen"
+                                    ? CLI::MultiOptionPolicy::TakeAll
+                                    : CLI::MultiOptionPolicy::TakeLast);
+    }
+    command->callback([this] { run_ = [this] { return run_agent(); }; });
+  }
+
+  int run_agent() {
+    for (const auto& [key, values] : agent_values_) {
+      if (!values.empty()) {
+        std::string& joined = agent_.flags[key];
+        for (const std::string& value : values) {
+          joined += (joined.empty() ? "" : ",") + value;
+        }
+      }
+    }
+    agent_.environment = aws::process_environment();
+    agent_.run = context_.run_agent;
+    return run_agent_command(agent_, context_.err);
+  }
+
+  void add_query() {
+    CLI::App* command = add_command(
+        "query", "Run SQL on the store. The view `invocations` has a row per call.",
+        "  invlog query \"SELECT day, sum(output_tokens) FROM invocations GROUP BY day\"\n"
+        "  invlog query --json \"SELECT id, invlog_request(id) AS request FROM invocations ORDER "
+        "BY id DESC LIMIT 1\"\n"
+        "  invlog query --csv \"SELECT * FROM invocations WHERE error IS NOT NULL\" > errors.csv");
+    add_store_options(command, query_.store);
+    command->add_option("SQL", query_.sql, "one statement or several")->required();
+    add_formats(command, query_.format, true);
+    command->callback([this] {
+      query_.terminal_width = context_.out_width;
+      run_ = [this] { return run_query(query_, context_.out, context_.err); };
+    });
+  }
+
+  static void add_formats(CLI::App* command, RowFormat& format, bool csv) {
+    CLI::Option* json = command->add_flag_callback(
+        "--json", [&format] { format = RowFormat::json; }, "a JSON object per line");
+    if (csv) {
+      command
+          ->add_flag_callback(
+              "--csv", [&format] { format = RowFormat::csv; }, "RFC 4180, with a header")
+          ->excludes(json);
+    }
+  }
+
+  void add_show() {
+    CLI::App* command = add_command("show", "Show one record with its request and response.",
+                                    "  invlog show 42\n"
+                                    "  invlog show 0f7ad5ad-19b5-4eb6-8a22-2a4b8a62ab11 --record\n"
+                                    "  invlog show 42 --response > response.json");
+    add_store_options(command, show_.store);
+    command->add_option("ID", show_.id, "a record's number, or a request id")->required();
+    auto* what = command->add_option_group("what", "what to show");
+    const auto add = [&](const char* flag, ShowWhat value, const char* description) {
+      what->add_flag_callback(
+          flag, [this, value] { show_.what = value; }, description);
+    };
+    add("--record", ShowWhat::record, "the line of AWS's log schema");
+    add("--request", ShowWhat::request, "the request's bytes, nothing else");
+    add("--response", ShowWhat::response, "the response's bytes, nothing else");
+    add("--json", ShowWhat::json, "one JSON object");
+    what->require_option(0, 1);
+    command->callback(
+        [this] { run_ = [this] { return run_show(show_, context_.out, context_.err); }; });
+  }
+
+  void add_tail() {
+    CLI::App* command = add_command("tail", "Show the newest records.",
+                                    "  invlog tail -n 50\n"
+                                    "  invlog tail -f");
+    add_store_options(command, tail_.store);
+    command->add_flag("-f,--follow", tail_.follow, "go on with each new record");
+    command->add_option("-n,--lines", tail_.records, "how many to begin with (default: 10)")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
+    command->add_flag("--json", tail_.json, "a JSON object per line");
+    command->callback([this] {
+      tail_.terminal_width = context_.out_width;
+      run_ = [this] { return run_tail(tail_, context_.out, context_.err); };
+    });
+  }
+
+  void add_search() {
+    CLI::App* command =
+        add_command("search", "Find the calls whose request or response contains a text.",
+                    "  invlog search \"order 4711\"\n"
+                    "  invlog search --in response --since 7d --limit 20 apology");
+    add_store_options(command, search_.store);
+    command->add_option("TEXT", search_.text, "as it stands, no pattern; case counts")->required();
+    static const std::map<std::string, storage::Bodies> kWhere = {
+        {"request", storage::Bodies::request},
+        {"response", storage::Bodies::response},
+        {"both", storage::Bodies::both}};
+    command->add_option("--in", search_.where, "request, response or both (default: both)")
+        ->transform(CLI::CheckedTransformer(kWhere))
+        ->type_name("BODY");
+    add_time_options(command, search_times_);
+    command->add_option("--limit", search_.limit, "stop after so many records")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+    command->add_flag("--json", search_.json, "a JSON object per line");
+    command->callback([this] {
+      search_.terminal_width = context_.out_width;
+      search_.progress_width = progress_width();
+      run_ = [this] {
+        search_.since_us = moment("--since", search_times_.since);
+        search_.until_us = moment("--until", search_times_.until);
+        return run_search(search_, context_.out, context_.err);
+      };
+    });
+  }
+
+  void add_usage() {
+    CLI::App* command = add_command("usage", "Add up calls, errors, tokens and latency.",
+                                    "  invlog usage --by model\n"
+                                    "  invlog usage --by day --since 30d --csv > usage.csv");
+    add_store_options(command, usage_.store);
+    static const std::map<std::string, UsageBy> kBy = {
+        {"model", UsageBy::model}, {"day", UsageBy::day}, {"caller", UsageBy::caller}};
+    command->add_option("--by", usage_.by, "model, day or caller (default: model)")
+        ->transform(CLI::CheckedTransformer(kBy))
+        ->type_name("KEY");
+    add_time_options(command, usage_times_);
+    add_formats(command, usage_.format, true);
+    command->callback([this] {
+      usage_.terminal_width = context_.out_width;
+      run_ = [this] {
+        usage_.since_us = moment("--since", usage_times_.since);
+        usage_.until_us = moment("--until", usage_times_.until);
+        return run_usage(usage_, context_.out, context_.err);
+      };
+    });
+  }
+
+  void add_status() {
+    CLI::App* command =
+        add_command("status", "Show the store's size, the agent's state and the last errors.",
+                    "  invlog status\n"
+                    "  invlog status --json");
+    add_store_options(command, status_.store);
+    command->add_flag("--json", status_.json, "one JSON object");
+    command->callback(
+        [this] { run_ = [this] { return run_status(status_, context_.out, context_.err); }; });
+  }
+
+  void add_verify() {
+    CLI::App* command = add_command(
+        "verify",
+        "Check every checksum, every digest and their chain. Exit code 1 if anything is "
+        "wrong.",
+        "  invlog verify\n"
+        "  invlog verify --store backup/eu-central-1.db --json");
+    add_store_options(command, verify_.store);
+    command->add_flag("--json", verify_.json, "one JSON object");
+    command->callback([this] {
+      verify_.progress_width = context_.err_width;
+      run_ = [this] { return run_verify(verify_, context_.out, context_.err); };
+    });
+  }
+
+  void add_export() {
+    CLI::App* command = add_command(
+        "export", "Write the records in AWS's log schema, a JSON object per line.",
+        "  invlog export --since 2026-10-01 --until 2026-11-01 --output october.ndjson\n"
+        "  invlog export --gzip --output all.ndjson.gz\n"
+        "  invlog export | jq .modelId");
+    add_store_options(command, export_.store);
+    command
+        ->add_option("--output", export_.output,
+                     "a file, which appears when it is whole (default: the output)")
+        ->type_name("FILE");
+    add_time_options(command, export_times_);
+    command->add_flag("--gzip", export_.gzip, "compress with gzip");
+    command->callback([this] {
+      export_.progress_width = export_.output ? context_.err_width : progress_width();
+      run_ = [this] {
+        export_.since_us = moment("--since", export_times_.since);
+        export_.until_us = moment("--until", export_times_.until);
+        return run_export(export_, context_.out, context_.err);
+      };
+    });
+  }
+
+  // Progress and output on the same terminal would run into each other.
+  int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
+
+  const CommandLineContext& context_;
+  CLI::App app_;
+  std::function<int()> run_;
+
+  AgentOptions agent_;
+  std::map<std::string, std::vector<std::string>> agent_values_;
+  QueryOptions query_;
+  ShowOptions show_;
+  TailOptions tail_;
+  SearchOptions search_;
+  UsageOptions usage_;
+  StatusOptions status_;
+  VerifyOptions verify_;
+  ExportOptions export_;
+  TimeRangeOptions search_times_, usage_times_, export_times_;
+};
+
+}  // namespace
+
+int run_command_line(int argument_count, const char* const* arguments,
+                     const CommandLineContext& context) {
+  return CommandLine(context).run(argument_count, arguments);
+}
+
+}  // namespace invlog::cli
