@@ -77,7 +77,7 @@ $(OUT)/tests/unit-agent: $(call objects,$(call sources,tests/unit/agent)) $(OUT)
 $(OUT)/tests/integration: $(call objects,$(call sources,tests/integration)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
 	@mkdir -p $(@D)
-	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) -lbrotlienc $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 
 test: ## install what is missing, build, and run the unit and integration tests and the SDK-free end-to-end tests
 	@tests/install-dependencies build
