@@ -1,0 +1,119 @@
+#include "agent/agent.h"
+
+#include <malloc.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "agent/capture/agent_loop.h"
+#include "agent/capture/state_directory.h"
+#include "agent/capture/status_file.h"
+#include "agent/capture/writer_sink.h"
+#include "agent/version.h"
+#include "storage/time_text.h"
+
+namespace invlog {
+namespace {
+
+constexpr std::chrono::seconds kStopLimit{10};
+
+// Large bodies come and go; what they held goes back to the system instead of staying in the heap.
+void keep_heap_small() {
+#if defined(__GLIBC__)
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+#endif
+}
+
+void log_to_stderr(const std::string& level) {
+  auto logger =
+      std::make_shared<spdlog::logger>("invlog", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+storage::WriterOptions writer_options(const config::AgentConfig& configuration) {
+  storage::WriterOptions options;
+  options.path = configuration.store_path();
+  options.region = configuration.region;
+  options.account_id = configuration.account_id;
+  options.host = host_name();
+  options.agent_version = kVersion;
+  options.queue_bytes = configuration.queue_bytes;
+  return options;
+}
+
+}  // namespace
+
+int run_agent(const config::AgentConfig& configuration) {
+  keep_heap_small();
+  log_to_stderr(configuration.log_level);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const capture::StateDirectory state(configuration.state_dir);
+  storage::Writer writer(writer_options(configuration));
+  capture::WriterSink sink(writer);
+  const auto credentials = aws::default_chain(aws::process_environment());
+  capture::AgentLoop loop(configuration, aws::process_environment(), sink, *credentials);
+
+  capture::AgentFacts facts;
+  facts.pid = ::getpid();
+  facts.version = kVersion;
+  facts.region = configuration.region;
+  facts.listen = loop.listen_address();
+  facts.upstream = configuration.upstream;
+  facts.started_at = storage::iso_seconds(storage::system_now_us());
+  const std::string status_path = configuration.state_dir + "/status.json";
+  std::string last_status;
+  const auto status_now = [&] {
+    return capture::status_json(facts, loop.statistics(), writer.status());
+  };
+  loop.on_tick = [&](capture::Statistics&) {
+    std::string status = status_now();
+    if (status == last_status)
+      return;
+    last_status = status;
+    boost::asio::post(loop.helper(), [status_path, status = std::move(status)] {
+      const std::string problem = capture::replace_file(status_path, status);
+      if (!problem.empty())
+        spdlog::warn("cannot write the status: {}", problem);
+    });
+  };
+
+  boost::asio::signal_set signals(loop.context(), SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code& failure, int) {
+    if (failure)
+      return;
+    spdlog::info("stopping");
+    ::sd_notify(0, "STOPPING=1");
+    loop.stop();
+  });
+
+  loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
+  std::printf("invlog ready: http://%s -> %s region %s store %s\n", facts.listen.c_str(),
+              configuration.upstream.c_str(), configuration.region.c_str(),
+              configuration.store_path().c_str());
+  std::fflush(stdout);
+  ::sd_notify(0, "READY=1");
+  loop.run(kStopLimit);
+
+  writer.stop();
+  loop.helper().join();
+  capture::replace_file(status_path, status_now());
+  return 0;
+}
+
+}  // namespace invlog

@@ -1,0 +1,154 @@
+#include "agent/capture/agent_loop.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <stdexcept>
+
+namespace invlog::capture {
+namespace {
+
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+UpstreamEndpoint endpoint_of(const config::AgentConfig& configuration,
+                             const aws::Environment& environment) {
+  auto endpoint = parse_upstream(configuration.upstream, environment);
+  if (!endpoint)
+    throw std::runtime_error(endpoint.error());
+  return *endpoint;
+}
+
+std::unique_ptr<TlsContext> tls_of(const config::AgentConfig& configuration) {
+  const bool plain = configuration.upstream.rfind("http://", 0) == 0;
+  return plain ? nullptr : std::make_unique<TlsContext>(configuration.ca_bundle);
+}
+
+// A second, or less where a timeout is configured so short that a second would blur it.
+std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) {
+  const auto shortest = std::min(configuration.connect_timeout, configuration.idle_timeout);
+  return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
+}
+
+}  // namespace
+
+AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
+                     RecordSink& sink, aws::CredentialsProvider& credentials)
+    : configuration_(configuration),
+      watchdog_(std::chrono::steady_clock::now()),
+      tls_(tls_of(configuration)),
+      pool_(context_.get_executor(), endpoint_of(configuration, environment), tls_.get()),
+      signer_(configuration.region),
+      credentials_(context_.get_executor(), helper_, credentials,
+                   [] { return std::chrono::steady_clock::now(); }),
+      recorder_(
+          context_.get_executor(), sink,
+          {configuration.durability, configuration.on_overload, configuration.on_storage_failure},
+          statistics_),
+      budget_(4 * configuration.max_request_bytes),
+      calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
+              configuration.connect_timeout, configuration.idle_timeout},
+             configuration.identity_arn,
+             [] { return std::chrono::system_clock::now(); },
+             pool_,
+             signer_,
+             credentials_,
+             recorder_,
+             budget_,
+             watchdog_,
+             statistics_},
+      sessions_{[this](Exchange& exchange) -> Task<void> {
+                  ProxiedCall call(exchange, calls_);
+                  co_await call.run();
+                },
+                SessionOptions{},
+                watchdog_,
+                {}},
+      tcp_(context_.get_executor(), configuration.listen_host, configuration.listen_port,
+           sessions_) {
+  sessions_.options.client_stall_timeout = configuration.idle_timeout;
+  watchdog_.set_tick(tick_length(configuration));
+  if (!configuration.listen_socket.empty()) {
+    unix_ = std::make_unique<UnixListener>(context_.get_executor(), configuration.listen_socket,
+                                           sessions_);
+  }
+}
+
+AgentLoop::~AgentLoop() {
+  helper_.join();
+}
+
+std::string AgentLoop::listen_address() const {
+  const bool v6 = configuration_.listen_host.find(':') != std::string::npos;
+  return (v6 ? "[" + configuration_.listen_host + "]" : configuration_.listen_host) + ":" +
+         std::to_string(tcp_.port());
+}
+
+void AgentLoop::tick() {
+  const auto now = std::chrono::steady_clock::now();
+  watchdog_.tick(now);
+  pool_.drop_idle(now);
+  recorder_.tick();
+}
+
+Task<void> AgentLoop::keep_ticking() {
+  Timer timer(context_.get_executor());
+  auto reported = std::chrono::steady_clock::now();
+  while (!stopped_) {
+    timer.expires_after(watchdog_.tick_length());
+    error_code failure;
+    co_await timer.async_wait(asio::redirect_error(use_task, failure));
+    tick();
+    const auto now = std::chrono::steady_clock::now();
+    if (on_tick && now - reported >= std::chrono::milliseconds(990)) {
+      reported = now;
+      on_tick(statistics_);
+    }
+  }
+}
+
+void AgentLoop::stop() {
+  tcp_.stop();
+  if (unix_)
+    unix_->stop();
+  sessions_.sessions.drain();
+  stopping_.set();
+}
+
+Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
+  co_await stopping_.wait();
+  const auto until = std::chrono::steady_clock::now() + limit;
+  Timer timer(context_.get_executor());
+  const auto wait_while_busy = [&](auto deadline) -> Task<void> {
+    while (sessions_.sessions.size() > 0 && std::chrono::steady_clock::now() < deadline) {
+      timer.expires_after(std::chrono::milliseconds(5));
+      error_code failure;
+      co_await timer.async_wait(asio::redirect_error(use_task, failure));
+    }
+  };
+  co_await wait_while_busy(until);
+  if (sessions_.sessions.size() > 0) {
+    spdlog::warn("cutting {} connections that did not end in time", sessions_.sessions.size());
+    sessions_.sessions.close();
+    watchdog_.expire_all();
+    recorder_.drain();
+    co_await wait_while_busy(std::chrono::steady_clock::now() + std::chrono::seconds(2));
+  }
+  pool_.close();
+  recorder_.drain();
+  if (on_tick)
+    on_tick(statistics_);
+  stopped_ = true;
+  context_.stop();
+}
+
+void AgentLoop::run(std::chrono::milliseconds stop_limit) {
+  asio::co_spawn(context_, keep_ticking(), asio::detached);
+  asio::co_spawn(context_, wind_down(stop_limit), asio::detached);
+  context_.run();
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,69 @@
+// Endpoint mode, put together: listeners, sessions, the upstream pool, signing and recording on one
+// I/O thread, from start to an orderly stop. run_agent() adds the store, the signals and the
+// service manager; tests run it as it is.
+//
+// Thread: constructed, run and destroyed on one thread, which is the I/O thread while run() runs.
+// Ownership: the sink and the credentials provider must outlive it. Errors: the constructor throws
+// std::runtime_error with one clear line for what cannot work.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/capture/capture_session.h"
+#include "agent/capture/listener.h"
+#include "agent/capture/proxied_call.h"
+#include "agent/config/agent_config.h"
+
+namespace invlog::capture {
+
+class AgentLoop {
+ public:
+  AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
+            RecordSink& sink, aws::CredentialsProvider& credentials);
+  ~AgentLoop();
+
+  // Serves until stop() and then until the calls under way have ended, at most `stop_limit` longer;
+  // those left are cut and recorded as cut.
+  void run(std::chrono::milliseconds stop_limit);
+  void stop();  // on the I/O thread; from elsewhere, post it to context()
+
+  // "127.0.0.1:4180", the port as bound.
+  std::string listen_address() const;
+  std::uint16_t port() const { return tcp_.port(); }
+  asio::io_context& context() { return context_; }
+  asio::thread_pool& helper() { return helper_; }
+  const Statistics& statistics() const { return statistics_; }
+  // Called at each tick, once a second, and once after the last call; may reset `changed`.
+  std::function<void(Statistics&)> on_tick;
+
+ private:
+  Task<void> keep_ticking();
+  Task<void> wind_down(std::chrono::milliseconds limit);
+  void tick();
+
+  config::AgentConfig configuration_;
+  asio::io_context context_{1};
+  asio::thread_pool helper_{1};  // what may block: credentials files, status.json
+  Watchdog watchdog_;
+  Statistics statistics_;
+  std::unique_ptr<TlsContext> tls_;
+  UpstreamPool pool_;
+  RequestSigner signer_;
+  CredentialCache credentials_;
+  Recorder recorder_;
+  MemoryBudget budget_;
+  CallServices calls_;
+  SessionServices sessions_;
+  TcpListener tcp_;
+  std::unique_ptr<UnixListener> unix_;
+  Event stopping_;
+  bool stopped_ = false;
+};
+
+}  // namespace invlog::capture

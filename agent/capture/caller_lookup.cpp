@@ -1,0 +1,134 @@
+#include "agent/capture/caller_lookup.h"
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstring>
+#include <string>
+
+namespace invlog::capture {
+namespace {
+
+struct DiagnosticRequest {
+  nlmsghdr header;
+  inet_diag_req_v2 body;
+};
+
+bool is_loopback(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    if (IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr))
+      return true;
+    return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127;
+  }
+  return false;
+}
+
+void copy_address(const sockaddr_storage& from, __be32 (&address)[4], __be16& port) {
+  std::memset(address, 0, sizeof address);
+  if (from.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(from);
+    address[0] = v4.sin_addr.s_addr;
+    port = v4.sin_port;
+  } else {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(from);
+    std::memcpy(address, &v6.sin6_addr, sizeof address);
+    port = v6.sin6_port;
+  }
+}
+
+std::string executable_of(pid_t process) {
+  char path[PATH_MAX];
+  const std::string link = "/proc/" + std::to_string(process) + "/exe";
+  const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
+  return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : std::string();
+}
+
+bedrock::Caller look_up(int descriptor) {
+  bedrock::Caller caller;
+  sockaddr_storage own{}, peer{};
+  socklen_t length = sizeof own;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &length) != 0)
+    return caller;
+  if (own.ss_family == AF_UNIX) {
+    ucred credentials{};
+    length = sizeof credentials;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
+      return caller;
+    }
+    caller.uid = credentials.uid;
+    if (credentials.pid > 0) {
+      caller.pid = credentials.pid;
+      caller.executable = executable_of(credentials.pid);
+    }
+    return caller;
+  }
+  length = sizeof peer;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0)
+    return caller;
+  // Between addresses of one host too, but only loopback proves that the peer is on this host.
+  if (is_loopback(peer))
+    caller.uid = tcp_socket_owner(peer, own);
+  return caller;
+}
+
+}  // namespace
+
+const bedrock::Caller& CallerLookup::caller() {
+  if (!caller_)
+    caller_ = look_up(descriptor_);
+  return *caller_;
+}
+
+std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
+                                              const sockaddr_storage& remote) {
+  const int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (netlink < 0)
+    return std::nullopt;
+  // The kernel answers within the send; the limit is for one that does not.
+  const timeval limit{0, 50000};
+  ::setsockopt(netlink, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+
+  DiagnosticRequest request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.body.sdiag_family = static_cast<__u8>(local.ss_family);
+  request.body.sdiag_protocol = IPPROTO_TCP;
+  request.body.idiag_states = ~0u;
+  copy_address(local, request.body.id.idiag_src, request.body.id.idiag_sport);
+  copy_address(remote, request.body.id.idiag_dst, request.body.id.idiag_dport);
+  request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+
+  std::optional<std::uint32_t> owner;
+  alignas(nlmsghdr) char answer[4096];
+  if (::send(netlink, &request, sizeof request, 0) == static_cast<ssize_t>(sizeof request)) {
+    const ssize_t received = ::recv(netlink, answer, sizeof answer, 0);
+    if (received >= static_cast<ssize_t>(sizeof(nlmsghdr))) {
+      nlmsghdr header;
+      std::memcpy(&header, answer, sizeof header);
+      if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+          static_cast<std::size_t>(received) >= sizeof(nlmsghdr) + sizeof(inet_diag_msg)) {
+        inet_diag_msg message;
+        std::memcpy(&message, answer + NLMSG_HDRLEN, sizeof message);
+        // A socket that its process closed belongs to nobody (inode 0), and the kernel then says
+        // uid 0.
+        if (message.idiag_inode != 0)
+          owner = message.idiag_uid;
+      }
+    }
+  }
+  ::close(netlink);
+  return owner;
+}
+
+}  // namespace invlog::capture

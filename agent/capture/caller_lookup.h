@@ -1,0 +1,38 @@
+// Which process is behind a client's connection.
+//
+// A Unix socket's peer is known to the kernel (SO_PEERCRED: uid, pid). For TCP on loopback, the
+// kernel's sock_diag (NETLINK_SOCK_DIAG, inet_diag: Linux man sock_diag(7)) names the uid that owns
+// the peer's socket; the pid would need a walk over /proc/*/fd and is left out. A peer on another
+// host is unknown.
+//
+// Thread: any one; looks up once, on the first caller(), and takes some ten microseconds. Errors:
+// what cannot be found is left empty.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <optional>
+
+#include "agent/bedrock/invocation.h"
+
+namespace invlog::capture {
+
+class CallerLookup {
+ public:
+  // `descriptor`: the connected socket; must stay open until the first caller() or close().
+  explicit CallerLookup(int descriptor) : descriptor_(descriptor) {}
+  const bedrock::Caller& caller();
+  // The socket is about to be closed, and its number may soon be another's.
+  void close() { descriptor_ = -1; }
+
+ private:
+  int descriptor_;
+  std::optional<bedrock::Caller> caller_;
+};
+
+// The uid owning the TCP socket whose own address is `local` and whose peer's is `remote`, on this
+// host.
+std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
+                                              const sockaddr_storage& remote);
+
+}  // namespace invlog::capture

@@ -1,0 +1,91 @@
+#include "agent/capture/capture_session.h"
+
+#include <boost/asio/redirect_error.hpp>
+
+#include "agent/capture/http1_session.h"
+#include "agent/capture/http2_session.h"
+
+namespace invlog::capture {
+namespace {
+
+// While the protocol is not known: closes on a stop, and if the client says nothing.
+class Undecided : public SessionControl {
+ public:
+  explicit Undecided(StreamSocket& socket) : socket_(socket) {}
+  void drain() override { close(); }
+  void close() override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  StreamSocket& socket_;
+};
+
+// Removes the session from the set when it ends, however it ends.
+class Membership {
+ public:
+  Membership(SessionSet& set, SessionControl* session) : set_(set), place_(set.add(session)) {}
+  ~Membership() { set_.remove(place_); }
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+ private:
+  SessionSet& set_;
+  std::list<SessionControl*>::iterator place_;
+};
+
+bool may_be_http2(const std::string& bytes) {
+  const std::size_t length = std::min(bytes.size(), Http2Session::kPreface.size());
+  return bytes.compare(0, length, Http2Session::kPreface.substr(0, length)) == 0;
+}
+
+// False if the connection closed before it said which.
+Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionServices& services) {
+  Undecided undecided(socket);
+  const Membership membership(services.sessions, &undecided);
+  Watchdog::Deadline deadline(services.watchdog, [&] { undecided.close(); });
+  deadline.arm(services.options.keep_alive_timeout);
+  std::size_t count = 0;
+  bytes.resize(8 * 1024);
+  for (;;) {
+    error_code failure;
+    count +=
+        co_await socket.async_read_some(asio::buffer(bytes.data() + count, bytes.size() - count),
+                                        asio::redirect_error(use_task, failure));
+    if (failure)
+      co_return false;
+    const std::string start = bytes.substr(0, std::min(count, Http2Session::kPreface.size()));
+    if (start.size() == Http2Session::kPreface.size() || !may_be_http2(start))
+      break;
+    deadline.arm(services.options.client_stall_timeout);
+  }
+  bytes.resize(count);
+  co_return true;
+}
+
+template <class Session>
+Task<void> run_session(AcceptedConnection connection, SessionServices& services) {
+  const auto session = std::make_shared<Session>(std::move(connection), services.handler,
+                                                 services.options, services.watchdog);
+  const Membership membership(services.sessions, session.get());
+  co_await session->run();
+}
+
+}  // namespace
+
+Task<void> serve_connection(StreamSocket socket, SessionServices& services) {
+  const int descriptor = socket.native_handle();
+  std::string bytes;
+  if (!co_await read_first_bytes(socket, bytes, services))
+    co_return;
+  const bool http2 = may_be_http2(bytes);
+  AcceptedConnection connection{std::move(socket), std::move(bytes), CallerLookup(descriptor)};
+  if (http2) {
+    co_await run_session<Http2Session>(std::move(connection), services);
+  } else {
+    co_await run_session<Http1Session>(std::move(connection), services);
+  }
+}
+
+}  // namespace invlog::capture

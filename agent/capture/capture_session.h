@@ -1,0 +1,55 @@
+// One accepted connection: finds out from its first bytes which protocol it speaks (HTTP/2's
+// connection preface, RFC 9113 §3.4, or else HTTP/1.1), and runs that protocol's session.
+//
+// Thread: the I/O thread. Ownership: serve_connection() keeps everything it needs alive; `sessions`
+// only knows the session while it runs. Errors: none leave it.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "agent/capture/event.h"
+#include "agent/capture/exchange.h"
+#include "agent/capture/session.h"
+#include "agent/capture/watchdog.h"
+
+namespace invlog::capture {
+
+// The sessions under way, so that a stop can reach them.
+class SessionSet {
+ public:
+  std::list<SessionControl*>::iterator add(SessionControl* session) {
+    return sessions_.insert(sessions_.end(), session);
+  }
+  void remove(std::list<SessionControl*>::iterator place) {
+    sessions_.erase(place);
+    if (sessions_.empty())
+      emptied_.set();
+  }
+  void drain() { each(&SessionControl::drain); }
+  void close() { each(&SessionControl::close); }
+  std::size_t size() const { return sessions_.size(); }
+  Event& emptied() { return emptied_; }
+
+ private:
+  void each(void (SessionControl::*call)()) {
+    // A session may remove itself when it is told.
+    const std::list<SessionControl*> now = sessions_;
+    for (SessionControl* session : now)
+      (session->*call)();
+  }
+  std::list<SessionControl*> sessions_;
+  Event emptied_;
+};
+
+struct SessionServices {
+  ExchangeHandler handler;
+  SessionOptions options;
+  Watchdog& watchdog;
+  SessionSet sessions;
+};
+
+// Runs until the connection is closed. `services` must outlive it.
+Task<void> serve_connection(StreamSocket socket, SessionServices& services);
+
+}  // namespace invlog::capture

@@ -1,0 +1,40 @@
+#include "agent/capture/credential_cache.h"
+
+#include <boost/asio/post.hpp>
+
+namespace invlog::capture {
+
+CredentialCache::CredentialCache(Executor executor, asio::thread_pool& helper,
+                                 aws::CredentialsProvider& provider, SteadyNow now)
+    : executor_(executor), helper_(helper), provider_(provider), now_(std::move(now)) {}
+
+void CredentialCache::ask() {
+  state_->asking = true;
+  state_->asked_at = now_();
+  asio::post(helper_, [&provider = provider_, executor = executor_, state = state_] {
+    auto result = std::make_shared<aws::ProvideResult>(provider.provide());
+    asio::post(executor, [state, result] {
+      state->result = std::move(*result);
+      state->asking = false;
+      state->known = true;
+      for (Event* waiting : std::exchange(state->waiting, {}))
+        waiting->set();
+    });
+  });
+}
+
+Task<aws::ProvideResult> CredentialCache::get() {
+  const std::shared_ptr<State> state = state_;
+  const bool stale = !state->known || now_() - state->asked_at >= std::chrono::seconds(1);
+  if (stale && !state->asking)
+    ask();
+  const bool useful = state->known && state->result && *state->result;
+  if (!useful && state->asking) {
+    Event answered;
+    state->waiting.push_back(&answered);
+    co_await answered.wait();
+  }
+  co_return state->result;
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,59 @@
+// One request and its response on a client's connection: what the proxy logic is written against,
+// so that it is written once. Http1Session and Http2Session implement it.
+//
+// Thread: the I/O thread. Ownership: a session makes an Exchange for each request, hands it to its
+// ExchangeHandler, and keeps it alive until the handler's coroutine has ended. Errors: a client
+// that went away is an ordinary outcome and shows in what the functions return; they throw nothing
+// else.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/bedrock/invocation.h"
+#include "agent/capture/asio_types.h"
+#include "agent/capture/http_message.h"
+
+namespace invlog::capture {
+
+enum class BodyRead {
+  complete,
+  too_large,    // over the limit; the rest was not read, and the connection or stream closes after
+                // the answer
+  malformed,    // bad transfer coding; as above
+  client_gone,  // nobody is there to be answered
+};
+
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+
+  virtual RequestHead& request() = 0;
+  // The process that opened the connection, looked up when first asked for.
+  virtual const bedrock::Caller& caller() = 0;
+
+  // Reads the whole request body into `body`, at most `limit` bytes; asks for it first if the
+  // client expects that (100-continue). Call exactly once, before answering.
+  virtual Task<BodyRead> read_body(std::string& body, std::size_t limit) = 0;
+
+  // Calls `gone` at most once, when the client is found to have gone away while the exchange is
+  // open; set it before read_body(). It must not start I/O on this exchange. Reset with {}.
+  virtual void when_client_gone(std::function<void()> gone) = 0;
+
+  // Sends head and first body bytes in one write; `end` if these are the last. Returns when the
+  // bytes are on their way as far as the client's flow control lets them (that is the
+  // backpressure); false if the client is gone.
+  virtual Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) = 0;
+  // More body bytes, and with `end` the end and the trailers.
+  virtual Task<bool> continue_response(std::string_view body, bool end,
+                                       const Headers& trailers) = 0;
+  // Ends the response so that the client sees that it was cut: the connection closes without the
+  // last chunk, or the stream is reset.
+  virtual void abort() = 0;
+};
+
+using ExchangeHandler = std::function<Task<void>(Exchange&)>;
+
+}  // namespace invlog::capture

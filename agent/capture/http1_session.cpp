@@ -1,0 +1,403 @@
+#include "agent/capture/http1_session.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <charconv>
+#include <cstring>
+
+namespace invlog::capture {
+namespace {
+
+constexpr std::size_t kBufferBytes = 8 * 1024;
+// After a refusal, so much of what the client still sends is read and thrown away, so that it gets
+// to read the answer.
+constexpr std::size_t kLingerBytes = 1 << 20;
+constexpr std::chrono::milliseconds kLingerTime{2000};
+
+// A buffer sequence over an array that lives elsewhere.
+struct Range {
+  using value_type = asio::const_buffer;
+  using const_iterator = const asio::const_buffer*;
+  const_iterator first, last;
+  const_iterator begin() const { return first; }
+  const_iterator end() const { return last; }
+};
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+class Http1Session::Exchange1 : public Exchange {
+ public:
+  explicit Exchange1(Http1Session& session) : session_(session) {
+    Http1Parser& parser = session.parser_;
+    request_.method = std::move(parser.method);
+    request_.target = std::move(parser.target);
+    request_.headers = std::move(parser.headers);
+    if (parser.framing == Http1Parser::Framing::length) {
+      request_.content_length = parser.content_length;
+    } else if (parser.framing == Http1Parser::Framing::none) {
+      request_.content_length = 0;
+    }
+    version_1_0_ = parser.minor_version == 0;
+    const bool keep_alive = header_has_token(request_.headers, "connection", "keep-alive");
+    close_ =
+        header_has_token(request_.headers, "connection", "close") || (version_1_0_ && !keep_alive);
+    expects_continue_ =
+        !version_1_0_ && header_has_token(request_.headers, "expect", "100-continue");
+  }
+
+  RequestHead& request() override { return request_; }
+  const bedrock::Caller& caller() override { return session_.caller_.caller(); }
+  void when_client_gone(std::function<void()> gone) override {
+    session_.client_gone_ = std::move(gone);
+  }
+
+  Task<BodyRead> read_body(std::string& body, std::size_t limit) override {
+    const BodyRead result = co_await read(body, limit);
+    if (result == BodyRead::complete) {
+      body_complete_ = true;
+      session_.start_read();
+    } else {
+      close_ = true;
+    }
+    session_.deadline_.disarm();
+    co_return result;
+  }
+
+  Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override {
+    started_ = true;
+    std::string& out = session_head_;
+    out.clear();
+    out.reserve(512);
+    out += "HTTP/1.1 ";
+    out += std::to_string(head.status);
+    out += ' ';
+    out += head.reason;
+    out += "\r\n";
+    for (const auto& [name, value] : head.headers) {
+      out += name;
+      out += ": ";
+      out += value;
+      out += "\r\n";
+    }
+    chunked_ = false;
+    if (head.body == ResponseHead::Body::unknown) {
+      if (version_1_0_) {
+        close_ = true;
+      } else {
+        chunked_ = true;
+        out += "Transfer-Encoding: chunked\r\n";
+      }
+    }
+    if (session_.draining_)
+      close_ = true;
+    if (close_) {
+      out += "Connection: close\r\n";
+    } else if (version_1_0_) {
+      out += "Connection: keep-alive\r\n";
+    }
+    out += "\r\n";
+    co_return co_await send(out, body, end, {});
+  }
+
+  Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override {
+    co_return co_await send({}, body, end, trailers);
+  }
+
+  void abort() override {
+    close_ = true;
+    session_.client_gone_ = nullptr;
+    session_.close();
+  }
+
+  bool started() const { return started_; }
+  bool must_close() const { return close_ || !ended_; }
+  bool body_complete() const { return body_complete_; }
+
+ private:
+  Task<BodyRead> read(std::string& body, std::size_t limit) {
+    const auto framing = session_.parser_.framing;
+    if (framing == Http1Parser::Framing::none)
+      co_return BodyRead::complete;
+    if (framing == Http1Parser::Framing::length && *request_.content_length > limit) {
+      co_return BodyRead::too_large;
+    }
+    session_.deadline_.arm(session_.options_.client_stall_timeout);
+    if (expects_continue_ && session_.buffered().empty()) {
+      const asio::const_buffer line(kContinue.data(), kContinue.size());
+      if (!co_await session_.write(&line, 1))
+        co_return BodyRead::client_gone;
+    }
+    if (framing == Http1Parser::Framing::length)
+      co_return co_await read_length(body);
+    co_return co_await read_chunked(body, limit);
+  }
+
+  // Straight into the string; it grows as bytes arrive, because a length that was only announced
+  // costs nothing yet.
+  Task<BodyRead> read_length(std::string& body) {
+    const std::size_t length = static_cast<std::size_t>(*request_.content_length);
+    const std::string_view early = session_.buffered().substr(0, length);
+    body.reserve(std::min<std::size_t>(length, 128 * 1024));
+    body.assign(early);
+    session_.consume(early.size());
+    std::size_t have = body.size();
+    while (have < length) {
+      if (have == body.size()) {
+        body.resize(std::min(length, std::max<std::size_t>(have * 2, 128 * 1024)));
+      }
+      error_code failure;
+      have += co_await session_.socket_.async_read_some(
+          asio::buffer(body.data() + have, body.size() - have),
+          asio::redirect_error(use_task, failure));
+      session_.deadline_.arm(session_.options_.client_stall_timeout);
+      if (failure) {
+        body.resize(have);
+        session_.at_end_ = true;
+        co_return BodyRead::client_gone;
+      }
+    }
+    co_return BodyRead::complete;
+  }
+
+  Task<BodyRead> read_chunked(std::string& body, std::size_t limit) {
+    for (;;) {
+      std::size_t consumed = 0;
+      const bool good = session_.parser_.feed_chunked(session_.buffered(), consumed, body);
+      session_.consume(consumed);
+      if (!good)
+        co_return BodyRead::malformed;
+      if (body.size() > limit)
+        co_return BodyRead::too_large;
+      if (session_.parser_.done())
+        co_return BodyRead::complete;
+      // A chunk header or a trailer section that fills the whole buffer.
+      if (session_.buffered().size() >= Http1Parser::kMaxHeadBytes)
+        co_return BodyRead::malformed;
+      if (!co_await session_.read_more())
+        co_return BodyRead::client_gone;
+    }
+  }
+
+  Task<bool> send(std::string_view head, std::string_view body, bool end, const Headers& trailers) {
+    std::array<asio::const_buffer, 5> buffers;
+    std::size_t count = 0;
+    const auto add = [&](std::string_view bytes) {
+      if (!bytes.empty())
+        buffers[count++] = asio::const_buffer(bytes.data(), bytes.size());
+    };
+    add(head);
+    char size_line[20];
+    if (chunked_ && !body.empty()) {
+      char* after = std::to_chars(size_line, size_line + 16, body.size(), 16).ptr;
+      *after++ = '\r';
+      *after++ = '\n';
+      add({size_line, static_cast<std::size_t>(after - size_line)});
+      add(body);
+      add("\r\n");
+    } else {
+      add(body);
+    }
+    std::string last;
+    if (end && chunked_) {
+      last = "0\r\n";
+      for (const auto& [name, value] : trailers)
+        last += name + ": " + value + "\r\n";
+      last += "\r\n";
+      add(last);
+    }
+    if (end)
+      ended_ = true;
+    if (count == 0)
+      co_return true;
+    co_return co_await session_.write(buffers.data(), count);
+  }
+
+  Http1Session& session_;
+  RequestHead request_;
+  std::string session_head_;
+  bool version_1_0_ = false, close_ = false, expects_continue_ = false;
+  bool chunked_ = false, started_ = false, ended_ = false, body_complete_ = false;
+};
+
+Http1Session::Http1Session(AcceptedConnection connection, const ExchangeHandler& handler,
+                           const SessionOptions& options, Watchdog& watchdog)
+    : socket_(std::move(connection.socket)),
+      caller_(std::move(connection.caller)),
+      handler_(handler),
+      options_(options),
+      deadline_(watchdog, [this] { close(); }),
+      parser_(Http1Parser::Kind::request) {
+  buffer_.resize(std::max(kBufferBytes, connection.first_bytes.size()));
+  std::memcpy(buffer_.data(), connection.first_bytes.data(), connection.first_bytes.size());
+  end_ = connection.first_bytes.size();
+}
+
+std::string_view Http1Session::buffered() const {
+  return std::string_view(buffer_).substr(begin_, end_ - begin_);
+}
+
+void Http1Session::consume(std::size_t bytes) {
+  begin_ += bytes;
+  // Not while a read writes behind end_.
+  if (begin_ == end_ && !reading_)
+    begin_ = end_ = 0;
+}
+
+void Http1Session::start_read() {
+  if (reading_ || at_end_)
+    return;
+  if (begin_ > 0 && begin_ == end_)
+    begin_ = end_ = 0;
+  if (end_ == buffer_.size()) {
+    if (begin_ == 0)
+      return;
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  reading_ = true;
+  socket_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
+                          [self = shared_from_this()](error_code failure, std::size_t bytes) {
+                            self->on_read(failure, bytes);
+                          });
+}
+
+void Http1Session::on_read(error_code failure, std::size_t bytes) {
+  reading_ = false;
+  end_ += bytes;
+  if (failure)
+    at_end_ = true;
+  if (at_end_)
+    stop_waiting();
+  readable_.set();
+}
+
+void Http1Session::stop_waiting() {
+  if (in_exchange_ && client_gone_)
+    std::exchange(client_gone_, nullptr)();
+}
+
+Task<bool> Http1Session::read_more() {
+  if (at_end_)
+    co_return false;
+  if (!reading_ && begin_ == 0 && end_ == buffer_.size())
+    buffer_.resize(buffer_.size() * 2);
+  readable_.clear();
+  start_read();
+  co_await readable_.wait();
+  // With bytes that came before the end there is still something to parse.
+  co_return !at_end_;
+}
+
+Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
+  const auto* first = static_cast<const asio::const_buffer*>(buffers);
+  if (!socket_.is_open())
+    co_return false;
+  deadline_.arm(options_.client_stall_timeout);
+  error_code failure;
+  co_await asio::async_write(socket_, Range{first, first + count},
+                             asio::redirect_error(use_task, failure));
+  deadline_.disarm();
+  if (failure)
+    at_end_ = true;
+  co_return !failure;
+}
+
+Task<Http1Session::HeadRead> Http1Session::read_head() {
+  parser_.begin();
+  bool began = false;
+  for (;;) {
+    // Empty lines before a request are ignored (RFC 9112 §2.2).
+    while (!began && !buffered().empty() &&
+           (buffered().front() == '\r' || buffered().front() == '\n')) {
+      consume(1);
+    }
+    if (!buffered().empty()) {
+      began = true;
+      std::size_t consumed = 0;
+      const bool good = parser_.feed_head(buffered(), consumed);
+      consume(consumed);
+      if (!good)
+        co_return HeadRead::malformed;
+      if (parser_.head_done())
+        co_return HeadRead::complete;
+    } else if (draining_ && !began) {
+      co_return HeadRead::closed;
+    }
+    deadline_.arm(began ? options_.client_stall_timeout : options_.keep_alive_timeout);
+    if (!co_await read_more())
+      co_return HeadRead::closed;
+  }
+}
+
+Task<void> Http1Session::run() {
+  const auto self = shared_from_this();
+  for (;;) {
+    const HeadRead read = co_await read_head();
+    deadline_.disarm();
+    if (read == HeadRead::closed)
+      break;
+    if (read == HeadRead::malformed) {
+      LocalResponse refusal = aws_error(400, "ValidationException",
+                                        "invlog: malformed HTTP request: " + parser_.error());
+      refusal.head.headers.emplace_back("Connection", "close");
+      std::string text = "HTTP/1.1 400 Bad Request\r\n";
+      for (const auto& [name, value] : refusal.head.headers)
+        text += name + ": " + value + "\r\n";
+      text += "\r\n" + refusal.body;
+      const asio::const_buffer bytes(text.data(), text.size());
+      if (co_await write(&bytes, 1))
+        co_await linger();
+      break;
+    }
+    Exchange1 exchange(*this);
+    in_exchange_ = true;
+    co_await handler_(exchange);
+    in_exchange_ = false;
+    client_gone_ = nullptr;
+    if (exchange.must_close() || draining_ || !socket_.is_open()) {
+      if (exchange.started() && !exchange.body_complete())
+        co_await linger();
+      break;
+    }
+  }
+  close();
+}
+
+Task<void> Http1Session::linger() {
+  if (!socket_.is_open())
+    co_return;
+  error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  deadline_.arm(kLingerTime);
+  std::size_t discarded = 0;
+  while (discarded < kLingerBytes && !at_end_) {
+    if (!reading_)
+      begin_ = end_ = 0;
+    const std::size_t before = end_;
+    if (!co_await read_more())
+      break;
+    discarded += end_ - std::min(before, end_);
+  }
+  deadline_.disarm();
+}
+
+void Http1Session::drain() {
+  draining_ = true;
+  // Between two requests nothing is lost by closing; the client sees an orderly end.
+  if (!in_exchange_ && buffered().empty())
+    close();
+}
+
+void Http1Session::close() {
+  error_code ignored;
+  caller_.close();
+  socket_.close(ignored);
+  at_end_ = true;
+  stop_waiting();
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,62 @@
+// A client's connection that speaks HTTP/1.1 (or 1.0): one exchange after another, in the order of
+// the requests.
+//
+// One read is always outstanding while an exchange is under way: it notices that the client went
+// away, and what arrives early (pipelined requests) waits in the buffer, which is bounded, so that
+// TCP holds back the rest.
+//
+// Thread: the I/O thread. Ownership: run() keeps the session alive until the connection is closed.
+// Errors: malformed requests are answered with 400 in AWS's shape; nothing is thrown.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/capture/event.h"
+#include "agent/capture/http1_parser.h"
+#include "agent/capture/session.h"
+
+namespace invlog::capture {
+
+class Http1Session : public SessionControl, public std::enable_shared_from_this<Http1Session> {
+ public:
+  Http1Session(AcceptedConnection connection, const ExchangeHandler& handler,
+               const SessionOptions& options, Watchdog& watchdog);
+  // Serves the connection until it closes.
+  Task<void> run();
+  void drain() override;
+  void close() override;
+
+ private:
+  class Exchange1;
+
+  enum class HeadRead { complete, closed, malformed };
+  Task<HeadRead> read_head();
+  Task<bool> read_more();  // waits for more bytes in the buffer; false: the client is gone
+  void start_read();       // unless one is outstanding or the buffer is full
+  void on_read(error_code failure, std::size_t bytes);
+  void stop_waiting();
+  Task<bool> write(const void* buffers, std::size_t count);
+  Task<void> linger();
+  bool finished_with_connection() const;
+  std::string_view buffered() const;
+  void consume(std::size_t bytes);
+
+  StreamSocket socket_;
+  CallerLookup caller_;
+  const ExchangeHandler& handler_;
+  const SessionOptions& options_;
+  Watchdog::Deadline deadline_;
+  Http1Parser parser_;
+  std::string buffer_;  // [begin_, end_) is unread
+  std::size_t begin_ = 0, end_ = 0;
+  Event readable_;
+  std::function<void()> client_gone_;
+  bool reading_ = false;
+  bool at_end_ = false;  // the client closed, or the connection failed
+  bool draining_ = false;
+  bool in_exchange_ = false;
+};
+
+}  // namespace invlog::capture

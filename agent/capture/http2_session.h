@@ -1,0 +1,64 @@
+// A client's connection that speaks HTTP/2 with prior knowledge: one exchange per stream, many at a
+// time.
+//
+// nghttp2 keeps the protocol's state; here are the reads, the writes, and the streams. Flow control
+// is the backpressure both ways: a request's window is only given back as its body is taken, and a
+// response's bytes are only taken from the exchange when the client's windows have room for them.
+//
+// Thread: the I/O thread. Ownership: run() and each exchange's coroutine keep the session alive.
+// Errors: a protocol error ends the connection with GOAWAY, as nghttp2 decides; nothing is thrown.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/capture/event.h"
+#include "agent/capture/session.h"
+
+namespace invlog::capture {
+
+class Http2Session : public SessionControl, public std::enable_shared_from_this<Http2Session> {
+ public:
+  static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+  Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
+               const SessionOptions& options, Watchdog& watchdog);
+  ~Http2Session() override;
+  // Serves the connection until it closes.
+  Task<void> run();
+  void drain() override;
+  void close() override;
+
+ private:
+  class Stream;
+  struct Callbacks;
+  friend struct Callbacks;
+
+  bool receive(const char* bytes, std::size_t count);  // false: the connection is over
+  Task<void> write_loop();
+  static Task<void> serve(std::shared_ptr<Http2Session> session, std::shared_ptr<Stream> stream);
+  void wake_writer() { writable_.set(); }
+  void watch_idle();
+  Stream* find(std::int32_t id);
+
+  StreamSocket socket_;
+  CallerLookup caller_;
+  const ExchangeHandler& handler_;
+  const SessionOptions& options_;
+  Watchdog& watchdog_;
+  Watchdog::Deadline deadline_;
+  nghttp2_session* session_ = nullptr;
+  std::string first_bytes_;
+  std::map<std::int32_t, std::shared_ptr<Stream>> streams_;  // open ones
+  std::vector<std::shared_ptr<Stream>> begun_;               // to be served after this receive()
+  Event writable_;
+  bool writing_ = false;  // the write loop runs
+  bool closed_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace invlog::capture

@@ -1,0 +1,227 @@
+#include "agent/capture/http2_stream.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace invlog::capture {
+namespace {
+
+// HTTP/2 has lower-case names only (RFC 9113 §8.2).
+std::string lower_case(std::string text) {
+  for (char& character : text) {
+    if (character >= 'A' && character <= 'Z')
+      character = static_cast<char>(character + 32);
+  }
+  return text;
+}
+
+// Header fields in the form that nghttp2 takes; it copies them when they are submitted.
+class Fields {
+ public:
+  explicit Fields(std::size_t count) { held_.reserve(count); }
+  void add(std::string name, std::string value) {
+    held_.emplace_back(lower_case(std::move(name)), std::move(value));
+  }
+  void add(const Headers& headers) {
+    for (const auto& [name, value] : headers)
+      add(name, value);
+  }
+  const nghttp2_nv* data() {
+    for (auto& [name, value] : held_) {
+      fields_.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
+                         reinterpret_cast<std::uint8_t*>(value.data()), name.size(), value.size(),
+                         NGHTTP2_NV_FLAG_NONE});
+    }
+    return fields_.data();
+  }
+  std::size_t size() const { return held_.size(); }
+
+ private:
+  Headers held_;
+  std::vector<nghttp2_nv> fields_;
+};
+
+}  // namespace
+
+bool Http2Session::Stream::add_header(std::string_view name, std::string_view value) {
+  header_bytes_ += name.size() + value.size() + 32;
+  if (header_bytes_ > kMaxHeaderBytes)
+    return false;
+  if (name == ":method") {
+    request_.method = value;
+  } else if (name == ":path") {
+    request_.target = value;
+  } else if (name == "content-length") {
+    std::uint64_t length = 0;
+    for (char digit : value) {
+      // nghttp2 has checked that these are digits and that they fit.
+      if (digit >= '0' && digit <= '9')
+        length = length * 10 + static_cast<unsigned>(digit - '0');
+    }
+    request_.content_length = length;
+    request_.headers.emplace_back(name, value);
+  } else if (!name.empty() && name.front() != ':') {
+    request_.headers.emplace_back(name, value);
+  }
+  return true;
+}
+
+void Http2Session::Stream::add_body(std::string_view bytes) {
+  held_window_ += bytes.size();
+  if (too_large_) {
+    give_window_back();
+    return;
+  }
+  if (body_ == nullptr) {
+    early_body_.append(bytes);
+    return;
+  }
+  if (body_->size() + bytes.size() > limit_) {
+    too_large_ = true;
+  } else {
+    body_->append(bytes);
+  }
+  give_window_back();
+  deadline_.arm(session_.options_.client_stall_timeout);
+  if (too_large_)
+    event_.set();
+}
+
+void Http2Session::Stream::give_window_back() {
+  if (held_window_ == 0 || session_.closed_)
+    return;
+  nghttp2_session_consume(session_.session_, id_, std::exchange(held_window_, 0));
+  session_.wake_writer();
+}
+
+void Http2Session::Stream::end_request() {
+  request_ended_ = true;
+  event_.set();
+}
+
+Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t limit) {
+  if (request_.content_length && *request_.content_length > limit) {
+    too_large_ = true;
+    give_window_back();
+    co_return BodyRead::too_large;
+  }
+  body = std::move(early_body_);
+  limit_ = limit;
+  body_ = &body;
+  if (body.size() > limit)
+    too_large_ = true;
+  give_window_back();
+  deadline_.arm(session_.options_.client_stall_timeout);
+  while (!request_ended_ && !too_large_ && !closed_)
+    co_await event_.wait();
+  deadline_.disarm();
+  body_ = nullptr;
+  if (too_large_)
+    co_return BodyRead::too_large;
+  co_return request_ended_ ? BodyRead::complete : BodyRead::client_gone;
+}
+
+Task<bool> Http2Session::Stream::start_response(const ResponseHead& head, std::string_view body,
+                                                bool end) {
+  if (closed_)
+    co_return false;
+  Fields fields(head.headers.size() + 1);
+  fields.add(":status", std::to_string(head.status));
+  fields.add(head.headers);
+  const bool no_body = end && body.empty();
+  nghttp2_data_provider provider{};
+  provider.source.ptr = this;
+  provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t room,
+                              std::uint32_t* flags, nghttp2_data_source* source, void*) -> ssize_t {
+    return static_cast<Stream*>(source->ptr)->fill_frame(into, room, flags);
+  };
+  const nghttp2_nv* pairs = fields.data();
+  if (nghttp2_submit_response(session_.session_, id_, pairs, fields.size(),
+                              no_body ? nullptr : &provider) != 0) {
+    abort();
+    co_return false;
+  }
+  if (no_body) {
+    session_.wake_writer();
+    co_return true;
+  }
+  co_return co_await hand_over(body, end);
+}
+
+Task<bool> Http2Session::Stream::continue_response(std::string_view body, bool end,
+                                                   const Headers& trailers) {
+  if (closed_)
+    co_return false;
+  trailers_ = trailers;
+  co_return co_await hand_over(body, end);
+}
+
+Task<bool> Http2Session::Stream::hand_over(std::string_view body, bool end) {
+  response_ = body;
+  response_end_ = end;
+  if (deferred_) {
+    deferred_ = false;
+    nghttp2_session_resume_data(session_.session_, id_);
+  }
+  session_.wake_writer();
+  deadline_.arm(session_.options_.client_stall_timeout);
+  event_.clear();
+  while (!closed_ && (!response_.empty() || (end && !end_framed_)))
+    co_await event_.wait();
+  deadline_.disarm();
+  // A stream that closed after its last frame ended well.
+  co_return response_.empty() && (!end || end_framed_) && (end || !closed_);
+}
+
+ssize_t Http2Session::Stream::fill_frame(std::uint8_t* into, std::size_t room,
+                                         std::uint32_t* flags) {
+  const std::size_t count = std::min(room, response_.size());
+  if (count > 0)
+    std::memcpy(into, response_.data(), count);
+  response_.remove_prefix(count);
+  if (response_.empty() && response_end_) {
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    end_framed_ = true;
+    if (!trailers_.empty()) {
+      Fields fields(trailers_.size());
+      fields.add(trailers_);
+      const nghttp2_nv* pairs = fields.data();
+      if (nghttp2_submit_trailer(session_.session_, id_, pairs, fields.size()) == 0) {
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      }
+    }
+  } else if (count == 0) {
+    deferred_ = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  if (response_.empty())
+    event_.set();
+  return static_cast<ssize_t>(count);
+}
+
+void Http2Session::Stream::abort() {
+  client_gone_ = nullptr;
+  if (closed_ || session_.closed_)
+    return;
+  nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_INTERNAL_ERROR);
+  session_.wake_writer();
+}
+
+void Http2Session::Stream::stalled() {
+  if (closed_ || session_.closed_)
+    return;
+  nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
+  session_.wake_writer();
+  if (client_gone_)
+    std::exchange(client_gone_, nullptr)();
+}
+
+void Http2Session::Stream::on_closed() {
+  if (std::exchange(closed_, true))
+    return;
+  if (!end_framed_ && client_gone_)
+    std::exchange(client_gone_, nullptr)();
+  event_.set();
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,60 @@
+// One HTTP/2 stream as an Exchange. Part of Http2Session, which feeds it from nghttp2's callbacks;
+// only the two .cpp files of the session include this.
+#pragma once
+
+#include "agent/capture/http2_session.h"
+
+namespace invlog::capture {
+
+class Http2Session::Stream : public Exchange {
+ public:
+  static constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
+
+  Stream(Http2Session& session, std::int32_t id)
+      : session_(session), id_(id), deadline_(session.watchdog_, [this] { stalled(); }) {}
+
+  RequestHead& request() override { return request_; }
+  const bedrock::Caller& caller() override { return session_.caller_.caller(); }
+  void when_client_gone(std::function<void()> gone) override { client_gone_ = std::move(gone); }
+  Task<BodyRead> read_body(std::string& body, std::size_t limit) override;
+  Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override;
+  Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override;
+  void abort() override;
+
+  // From the session's callbacks.
+  bool add_header(std::string_view name, std::string_view value);  // false: refuse the stream
+  void add_body(std::string_view bytes);
+  void end_request();
+  bool request_ended() const { return request_ended_; }
+  void on_closed();  // by the client, by us, or by the connection's end
+  // Fills one DATA frame: nghttp2_data_source_read_callback's contract.
+  ssize_t fill_frame(std::uint8_t* into, std::size_t room, std::uint32_t* flags);
+
+ private:
+  Task<bool> hand_over(std::string_view body, bool end);
+  void give_window_back();
+  void stalled();
+
+  Http2Session& session_;
+  const std::int32_t id_;
+  Watchdog::Deadline deadline_;
+  RequestHead request_;
+  std::size_t header_bytes_ = 0;
+  std::function<void()> client_gone_;
+  Event event_;  // body bytes, room for response bytes, or the stream's end
+
+  std::string* body_ = nullptr;  // where read_body() wants it
+  std::string early_body_;       // what came before it was called; at most a window
+  std::size_t limit_ = 0;
+  std::size_t held_window_ = 0;  // received bytes whose window was not given back yet
+  bool request_ended_ = false, too_large_ = false;
+
+  std::string_view response_;  // what the client's windows had no room for yet
+  Headers trailers_;
+  bool response_end_ = false;  // `response_` is the last
+  bool deferred_ = false;      // nghttp2 waits for nghttp2_session_resume_data
+  bool end_framed_ = false;    // the last DATA frame was filled
+  bool closed_ = false;
+};
+
+}  // namespace invlog::capture

@@ -1,0 +1,161 @@
+#include "agent/capture/listener.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <stdexcept>
+
+namespace invlog::capture {
+namespace {
+
+using TcpAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+using UnixAcceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, Executor>;
+
+void prepare(asio::basic_stream_socket<asio::ip::tcp, Executor>& socket) {
+  error_code ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+void prepare(asio::basic_stream_socket<asio::local::stream_protocol, Executor>&) {}
+
+// Serves one connection; what it throws (only lack of memory) ends the connection, not the agent.
+Task<void> serve(StreamSocket socket, SessionServices& services) {
+  try {
+    co_await serve_connection(std::move(socket), services);
+  } catch (const std::exception& failure) {
+    spdlog::error("connection ended: {}", failure.what());
+  }
+}
+
+template <class Acceptor>
+Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
+  using Protocol = typename Acceptor::protocol_type;
+  const Executor executor = acceptor.get_executor();
+  while (acceptor.is_open()) {
+    asio::basic_stream_socket<Protocol, Executor> socket(executor);
+    error_code failure;
+    co_await acceptor.async_accept(socket, asio::redirect_error(use_task, failure));
+    if (!acceptor.is_open())
+      break;
+    if (failure) {
+      // Out of descriptors or memory: what is open must finish first.
+      spdlog::warn("cannot accept a connection: {}", failure.message());
+      asio::basic_waitable_timer<std::chrono::steady_clock,
+                                 asio::wait_traits<std::chrono::steady_clock>, Executor>
+          pause(executor, std::chrono::milliseconds(200));
+      co_await pause.async_wait(asio::redirect_error(use_task, failure));
+      continue;
+    }
+    prepare(socket);
+    asio::co_spawn(executor, serve(StreamSocket(std::move(socket)), services), asio::detached);
+  }
+}
+
+// Keeps the acceptor alive as long as its coroutine runs.
+template <class State>
+void run(const std::shared_ptr<State>& state, SessionServices& services) {
+  asio::co_spawn(
+      state->acceptor.get_executor(),
+      [](std::shared_ptr<State> kept, SessionServices& served) -> Task<void> {
+        co_await accept_all(kept->acceptor, served);
+      }(state, services),
+      asio::detached);
+}
+
+}  // namespace
+
+struct TcpListener::State {
+  explicit State(Executor executor) : acceptor(executor) {}
+  TcpAcceptor acceptor;
+};
+
+struct UnixListener::State {
+  explicit State(Executor executor) : acceptor(executor) {}
+  UnixAcceptor acceptor;
+};
+
+TcpListener::TcpListener(Executor executor, const std::string& host, std::uint16_t port,
+                         SessionServices& services)
+    : state_(std::make_shared<State>(executor)) {
+  const std::string where = "listen on " + host + ":" + std::to_string(port) + ": ";
+  error_code failure;
+  const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, failure);
+  if (failure)
+    throw std::runtime_error(where + "the host must be an IP address or localhost");
+  const asio::ip::tcp::endpoint endpoint(address, port);
+  TcpAcceptor& acceptor = state_->acceptor;
+  acceptor.open(endpoint.protocol(), failure);
+  if (!failure)
+    acceptor.set_option(asio::socket_base::reuse_address(true), failure);
+  if (!failure)
+    acceptor.bind(endpoint, failure);
+  if (!failure)
+    acceptor.listen(asio::socket_base::max_listen_connections, failure);
+  if (failure)
+    throw std::runtime_error(where + failure.message());
+  run(state_, services);
+}
+
+TcpListener::~TcpListener() {
+  stop();
+}
+
+std::uint16_t TcpListener::port() const {
+  error_code ignored;
+  return state_->acceptor.local_endpoint(ignored).port();
+}
+
+void TcpListener::stop() {
+  error_code ignored;
+  state_->acceptor.close(ignored);
+}
+
+UnixListener::UnixListener(Executor executor, const std::string& path, SessionServices& services)
+    : state_(std::make_shared<State>(executor)), path_(path) {
+  const std::string where = "listen on " + path + ": ";
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    throw std::runtime_error(where + "the path is too long for a Unix socket");
+  }
+  const asio::local::stream_protocol::endpoint endpoint(path);
+  error_code failure;
+  struct stat information {};
+  if (::lstat(path.c_str(), &information) == 0) {
+    if (!S_ISSOCK(information.st_mode)) {
+      throw std::runtime_error(where + "the file exists and is no socket");
+    }
+    asio::basic_stream_socket<asio::local::stream_protocol, Executor> probe(executor);
+    probe.connect(endpoint, failure);
+    if (!failure)
+      throw std::runtime_error(where + "another process listens there");
+    ::unlink(path.c_str());
+  }
+  UnixAcceptor& acceptor = state_->acceptor;
+  acceptor.open(endpoint.protocol(), failure);
+  if (!failure)
+    acceptor.bind(endpoint, failure);
+  if (!failure)
+    acceptor.listen(asio::socket_base::max_listen_connections, failure);
+  if (failure)
+    throw std::runtime_error(where + failure.message());
+  run(state_, services);
+}
+
+UnixListener::~UnixListener() {
+  stop();
+}
+
+void UnixListener::stop() {
+  if (!state_->acceptor.is_open())
+    return;
+  error_code ignored;
+  state_->acceptor.close(ignored);
+  ::unlink(path_.c_str());
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,11 @@
+#include "agent/capture/pending_invocation.h"
+
+#include "agent/bedrock/record_builder.h"
+
+namespace invlog::capture {
+
+storage::Record PendingInvocation::build() {
+  return bedrock::build_record(std::move(invocation_));
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,374 @@
+#include "agent/capture/proxied_call.h"
+
+#include <algorithm>
+
+namespace invlog::capture {
+namespace {
+
+// A large body is written in parts, so that the idle timeout counts from the last progress.
+constexpr std::size_t kWritePart = 256 * 1024;
+constexpr const char* kNoCredentials =
+    "invlog: no AWS credentials to sign this call with, and the request carries no bearer key. "
+    "Give the agent "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile (AWS_PROFILE), or set "
+    "AWS_BEARER_TOKEN_BEDROCK for "
+    "the application";
+
+}  // namespace
+
+ProxiedCall::ProxiedCall(Exchange& exchange, CallServices& services)
+    : exchange_(exchange), services_(services), deadline_(services.watchdog, [this] {
+        timed_out_ = true;
+        if (connection_)
+          connection_->cancel();
+      }) {}
+
+ProxiedCall::~ProxiedCall() {
+  services_.budget.give_back(budget_taken_);
+}
+
+std::int64_t ProxiedCall::elapsed_us() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - began_).count();
+}
+
+void ProxiedCall::note_request() {
+  const RequestHead& request = exchange_.request();
+  invocation_.started_at_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                                  services_.wall_clock().time_since_epoch())
+                                  .count();
+  invocation_.method = request.method;
+  invocation_.target = request.target;
+  for (const auto& header : request.headers) {
+    if (bedrock::kept_request_header(header.first))
+      invocation_.request_headers.push_back(header);
+  }
+  invocation_.identity_arn = services_.identity_arn;
+  invocation_.caller = exchange_.caller();
+}
+
+Task<void> ProxiedCall::run() {
+  ++services_.statistics.calls;
+  services_.statistics.changed = true;
+  target_ = bedrock::parse_target(exchange_.request().method, exchange_.request().target);
+  if (target_) {
+    note_request();
+  } else {
+    ++services_.statistics.passed_through;
+  }
+  exchange_.when_client_gone([this] {
+    client_gone_ = true;
+    if (connection_)
+      connection_->cancel();
+  });
+  if (co_await prepare() && co_await authorize()) {
+    const std::string problem = co_await send();
+    if (problem.empty()) {
+      co_await pass_response();
+    } else {
+      co_await answer_upstream_problem(problem);
+    }
+  }
+  exchange_.when_client_gone({});
+}
+
+Task<bool> ProxiedCall::prepare() {
+  const std::uint64_t announced =
+      std::min(exchange_.request().content_length.value_or(0), services_.limits.max_request_bytes);
+  co_await services_.budget.take_when_room(announced);
+  budget_taken_ = announced;
+  std::string& body = invocation_.request.bytes;
+  const BodyRead read = co_await exchange_.read_body(body, services_.limits.max_request_bytes);
+  if (body.size() > budget_taken_) {
+    services_.budget.take(body.size() - budget_taken_);
+    budget_taken_ = body.size();
+  }
+  invocation_.request.total = body.size();
+  switch (read) {
+    case BodyRead::complete:
+      break;
+    case BodyRead::too_large:
+      invocation_.request.truncated = true;
+      co_await refuse(413, "RequestEntityTooLargeException",
+                      "invlog: the request body is over the agent's max_request_bytes of " +
+                          std::to_string(services_.limits.max_request_bytes),
+                      bedrock::Outcome::error);
+      co_return false;
+    case BodyRead::malformed:
+      invocation_.request.truncated = true;
+      co_await refuse(400, "ValidationException", "invlog: malformed request body",
+                      bedrock::Outcome::error);
+      co_return false;
+    case BodyRead::client_gone:
+      invocation_.request.truncated = true;
+      finish(bedrock::Outcome::client_closed, "the client closed before its request was complete");
+      co_return false;
+  }
+  if (!target_)
+    co_return true;
+  if (!co_await services_.recorder.admit()) {
+    co_await refuse(503, "ServiceUnavailableException",
+                    "invlog: the record store is failing, and on_storage_failure is \"deny\"; see "
+                    "`invlog status` on this host",
+                    bedrock::Outcome::denied);
+    co_return false;
+  }
+  if (client_gone_) {
+    finish(bedrock::Outcome::client_closed, "the client closed while it waited for the store");
+    co_return false;
+  }
+  co_return true;
+}
+
+Task<bool> ProxiedCall::authorize() {
+  const RequestHead& request = exchange_.request();
+  const bool bearer = has_bearer_key(request);
+  aws::ProvideResult provided = std::optional<aws::Credentials>();
+  if (!bearer) {
+    provided = co_await services_.credentials.get();
+    if (!provided || !*provided) {
+      const std::string problem =
+          provided ? kNoCredentials : "invlog: the agent's AWS credentials: " + provided.error();
+      services_.statistics.note_error(problem);
+      co_await refuse(403, "AccessDeniedException", problem, bedrock::Outcome::denied);
+      co_return false;
+    }
+  }
+  if (target_ && services_.recorder.strict()) {
+    bedrock::Invocation intent = invocation_;
+    intent.outcome = bedrock::Outcome::interrupted;
+    intent.error = "the agent ended while the call was under way";
+    if (!co_await services_.recorder.begin(std::move(intent), intent_)) {
+      co_await refuse(503, "ServiceUnavailableException",
+                      "invlog: the request could not be put on record, and on_storage_failure is "
+                      "\"deny\"; see `invlog status` on this host",
+                      bedrock::Outcome::denied);
+      co_return false;
+    }
+    if (client_gone_) {
+      finish(bedrock::Outcome::client_closed, "the client closed while it waited for the store");
+      co_return false;
+    }
+  }
+  upstream_head_ =
+      services_.signer.upstream_head(request, invocation_.request.bytes, services_.pool.endpoint(),
+                                     bearer ? nullptr : &**provided, services_.wall_clock());
+  co_return true;
+}
+
+Task<std::string> ProxiedCall::send() {
+  std::string problem = co_await attempt(true);
+  const bool replaceable = !problem.empty() && connection_ && connection_->reused &&
+                           !client_gone_ && !timed_out_ && client_ && client_->nothing_received() &&
+                           !connection_->server_took_some();
+  if (replaceable)
+    problem = co_await attempt(false);
+  deadline_.disarm();
+  co_return problem;
+}
+
+Task<std::string> ProxiedCall::attempt(bool may_reuse) {
+  client_.reset();
+  connection_ = may_reuse ? services_.pool.take_idle() : nullptr;
+  if (!connection_) {
+    connection_ = services_.pool.make();
+    connecting_ = true;
+    deadline_.arm(services_.limits.connect_timeout);
+    std::string problem = co_await connection_->open();
+    if (!problem.empty())
+      co_return problem;
+    if (client_gone_ || timed_out_)
+      co_return std::string("gave up");
+    connecting_ = false;
+  }
+  client_.emplace(*connection_);
+  connection_->mark_request();
+  error_code failure;
+  std::string_view body = invocation_.request.bytes;
+  deadline_.arm(services_.limits.idle_timeout);
+  co_await connection_->write(upstream_head_, body.substr(0, kWritePart), failure);
+  for (body.remove_prefix(std::min(kWritePart, body.size())); !failure && !body.empty();
+       body.remove_prefix(std::min(kWritePart, body.size()))) {
+    deadline_.arm(services_.limits.idle_timeout);
+    co_await connection_->write(body.substr(0, kWritePart), {}, failure);
+  }
+  // A server may refuse a request that it has not read to its end: its answer counts then, if there
+  // is one.
+  deadline_.arm(services_.limits.idle_timeout);
+  std::string problem =
+      co_await client_->read_head(exchange_.request().method == "HEAD", response_);
+  if (!problem.empty() && failure && client_->nothing_received())
+    problem = failure.message();
+  co_return problem;
+}
+
+void ProxiedCall::tee(std::string_view bytes) {
+  if (!target_ || bytes.empty())
+    return;
+  bedrock::CapturedBody& body = invocation_.response;
+  body.total += bytes.size();
+  if (body.truncated)
+    return;
+  const std::uint64_t room = services_.limits.max_recorded_response_bytes - body.bytes.size();
+  const std::uint64_t kept =
+      services_.budget.take_up_to(std::min<std::uint64_t>(bytes.size(), room));
+  budget_taken_ += kept;
+  body.bytes.append(bytes.substr(0, kept));
+  body.truncated = kept < bytes.size();
+}
+
+bedrock::Outcome ProxiedCall::interruption() const {
+  if (client_gone_)
+    return bedrock::Outcome::client_closed;
+  return timed_out_ ? bedrock::Outcome::timeout : bedrock::Outcome::upstream_closed;
+}
+
+Task<void> ProxiedCall::pass_response() {
+  invocation_.first_byte_us = elapsed_us();
+  invocation_.status = response_.status;
+  invocation_.response_headers = response_.headers;
+  bool started = false;
+  Http1Client::Piece piece = client_->buffered();
+  for (;;) {
+    tee(piece.bytes);
+    if (piece.end)
+      break;
+    if (!piece.problem.empty()) {
+      if (!started && !client_gone_) {
+        co_await exchange_.start_response(response_, piece.bytes, false);
+      }
+      ++services_.statistics.upstream_errors;
+      const bedrock::Outcome outcome = interruption();
+      exchange_.abort();
+      std::string error = outcome == bedrock::Outcome::client_closed ? "the client closed"
+                          : outcome == bedrock::Outcome::timeout
+                              ? "the upstream was silent for longer than idle_timeout"
+                              : "the upstream " + piece.problem;
+      if (outcome != bedrock::Outcome::client_closed)
+        services_.statistics.note_error(error);
+      finish(outcome, std::move(error));
+      co_return;
+    }
+    // The upstream's silence counts while it is read from, not while the client is written to.
+    deadline_.disarm();
+    bool there = true;
+    if (!started) {
+      there = co_await exchange_.start_response(response_, piece.bytes, false);
+      started = true;
+    } else if (!piece.bytes.empty()) {
+      there = co_await exchange_.continue_response(piece.bytes, false, {});
+    }
+    if (!there || client_gone_) {
+      client_gone_ = true;
+      connection_->cancel();
+      exchange_.abort();
+      finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
+      co_return;
+    }
+    deadline_.arm(services_.limits.idle_timeout);
+    piece = co_await client_->next();
+  }
+  deadline_.disarm();
+  co_await end_response(piece.bytes, started);
+}
+
+Task<void> ProxiedCall::end_response(std::string_view last, bool started) {
+  const Headers trailers = client_->trailers();
+  invocation_.response_headers.insert(invocation_.response_headers.end(), trailers.begin(),
+                                      trailers.end());
+  if (target_ && services_.recorder.strict()) {
+    const std::string held(last);  // the connection may go back, and its buffer with it
+    give_back_connection();
+    finished_ = true;
+    close_books(bedrock::Outcome::complete, "");
+    if (!co_await services_.recorder.finish_and_wait(std::move(invocation_), intent_)) {
+      exchange_.abort();
+      co_return;
+    }
+    if (started) {
+      co_await exchange_.continue_response(held, true, trailers);
+    } else if (trailers.empty()) {
+      co_await exchange_.start_response(response_, held, true);
+    } else if (co_await exchange_.start_response(response_, held, false)) {
+      co_await exchange_.continue_response({}, true, trailers);
+    }
+    co_return;
+  }
+  bool there;
+  if (started) {
+    there = co_await exchange_.continue_response(last, true, trailers);
+  } else if (trailers.empty()) {
+    there = co_await exchange_.start_response(response_, last, true);
+  } else {
+    there = co_await exchange_.start_response(response_, last, false) &&
+            co_await exchange_.continue_response({}, true, trailers);
+  }
+  give_back_connection();
+  if (there) {
+    finish(bedrock::Outcome::complete, "");
+  } else {
+    finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
+  }
+}
+
+void ProxiedCall::give_back_connection() {
+  if (client_ && client_->reusable() && !client_gone_ && !timed_out_) {
+    services_.pool.give_back(std::move(connection_), Steady::now());
+  }
+  connection_.reset();
+}
+
+Task<void> ProxiedCall::answer_upstream_problem(const std::string& problem) {
+  const bedrock::Outcome outcome = interruption();
+  if (outcome == bedrock::Outcome::client_closed) {
+    exchange_.abort();
+    finish(outcome, "the client closed before it was answered");
+    co_return;
+  }
+  ++services_.statistics.upstream_errors;
+  std::string message;
+  if (outcome == bedrock::Outcome::timeout) {
+    const auto limit =
+        connecting_ ? services_.limits.connect_timeout : services_.limits.idle_timeout;
+    message = std::string("invlog: upstream ") + services_.pool.endpoint().host_header + ": no " +
+              (connecting_ ? "connection" : "answer") + " within " + std::to_string(limit.count()) +
+              " ms";
+  } else {
+    message = "invlog: upstream " + services_.pool.endpoint().host_header + ": " + problem;
+  }
+  services_.statistics.note_error(message);
+  const int status = outcome == bedrock::Outcome::timeout ? 504 : 502;
+  co_await refuse(status, "ServiceUnavailableException", std::move(message), outcome);
+}
+
+Task<void> ProxiedCall::refuse(int status, std::string_view type, std::string message,
+                               bedrock::Outcome outcome) {
+  if (outcome == bedrock::Outcome::denied)
+    ++services_.statistics.denied;
+  const LocalResponse refusal = aws_error(status, type, message);
+  invocation_.status = status;
+  invocation_.response_headers = refusal.head.headers;
+  tee(refusal.body);
+  // A HEAD's answer has no body, whoever gives it.
+  const bool no_body = exchange_.request().method == "HEAD";
+  ResponseHead head = refusal.head;
+  if (no_body)
+    head.body = ResponseHead::Body::none;
+  co_await exchange_.start_response(head, no_body ? std::string_view() : refusal.body, true);
+  finish(outcome, std::move(message));
+}
+
+void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
+  invocation_.outcome = outcome;
+  invocation_.error = std::move(error);
+  invocation_.duration_us = elapsed_us();
+  services_.budget.give_back(std::exchange(budget_taken_, 0));
+}
+
+void ProxiedCall::finish(bedrock::Outcome outcome, std::string error) {
+  if (!target_ || std::exchange(finished_, true))
+    return;
+  close_books(outcome, std::move(error));
+  services_.recorder.finish(std::move(invocation_), intent_);
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,99 @@
+// One call through the agent, from the request's head to its record: written once, over Exchange,
+// for both protocol versions.
+//
+// Order: read the request; wait for room in the queue (or refuse); put it on record if durability
+// is strict; sign; forward; pass the response on piece by piece as it arrives, copying it aside up
+// to a bound; hand the record over. After the first byte went upstream nothing is tried again,
+// except on a kept connection that the server closed before it took the request: that is replaced
+// once.
+//
+// Thread: the I/O thread. Ownership: everything in CallServices must outlive the call. Errors: each
+// way a call can end is an outcome of its record; nothing is thrown for what client, upstream or
+// store do.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/bedrock/invocation.h"
+#include "agent/bedrock/operation.h"
+#include "agent/capture/credential_cache.h"
+#include "agent/capture/exchange.h"
+#include "agent/capture/http1_client.h"
+#include "agent/capture/memory_budget.h"
+#include "agent/capture/recorder.h"
+#include "agent/capture/request_signer.h"
+#include "agent/capture/statistics.h"
+#include "agent/capture/upstream_pool.h"
+#include "agent/capture/watchdog.h"
+
+namespace invlog::capture {
+
+struct CallLimits {
+  std::uint64_t max_request_bytes = 32ull << 20;
+  std::uint64_t max_recorded_response_bytes = 32ull << 20;
+  std::chrono::milliseconds connect_timeout{5000};
+  std::chrono::milliseconds idle_timeout{300000};
+};
+
+struct CallServices {
+  CallLimits limits;
+  std::string identity_arn;  // "" unknown
+  std::function<std::chrono::system_clock::time_point()> wall_clock;
+  UpstreamPool& pool;
+  RequestSigner& signer;
+  CredentialCache& credentials;
+  Recorder& recorder;
+  MemoryBudget& budget;
+  Watchdog& watchdog;
+  Statistics& statistics;
+};
+
+class ProxiedCall {
+ public:
+  ProxiedCall(Exchange& exchange, CallServices& services);
+  ~ProxiedCall();
+  Task<void> run();
+
+ private:
+  using Steady = std::chrono::steady_clock;
+
+  Task<bool> prepare();  // false: the call has ended
+  Task<bool> authorize();
+  Task<std::string> send();  // upstream, up to the response's head; "" or the problem
+  Task<std::string> attempt(bool may_reuse);
+  Task<void> pass_response();
+  Task<void> end_response(std::string_view last, bool started);
+  Task<void> refuse(int status, std::string_view type, std::string message,
+                    bedrock::Outcome outcome);
+  Task<void> answer_upstream_problem(const std::string& problem);
+  void tee(std::string_view bytes);
+  void note_request();
+  bedrock::Outcome interruption() const;
+  void finish(bedrock::Outcome outcome, std::string error);
+  void close_books(bedrock::Outcome outcome, std::string error);
+  void give_back_connection();
+  std::int64_t elapsed_us() const;
+
+  Exchange& exchange_;
+  CallServices& services_;
+  Steady::time_point began_ = Steady::now();
+  bedrock::Invocation invocation_;
+  std::optional<bedrock::Target> target_;
+  Recorder::IntentId intent_ = 0;
+  std::string upstream_head_;
+  std::shared_ptr<UpstreamConnection> connection_;
+  std::optional<Http1Client> client_;
+  ResponseHead response_;
+  Watchdog::Deadline deadline_;
+  std::uint64_t budget_taken_ = 0;
+  bool client_gone_ = false;
+  bool timed_out_ = false;
+  bool connecting_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace invlog::capture

@@ -1,0 +1,28 @@
+// Where records go, as capture sees it: storage::Writer's functions, so that tests can stand in for
+// the store.
+//
+// Threads: called on the I/O thread; callbacks may come on any thread, as storage/writer.h says.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "storage/writer.h"
+
+namespace invlog::capture {
+
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual storage::Submitted submit(std::unique_ptr<storage::PendingRecord>& pending,
+                                    storage::Writer::Committed committed,
+                                    storage::Writer::IntentId intent) = 0;
+  virtual storage::Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
+                                           storage::Writer::IntentCommitted committed) = 0;
+  virtual void when_room(std::function<void()> room) = 0;
+  virtual void count_dropped(const char* why, std::uint64_t records) = 0;
+  // Whether the store's last commit failed. Called for every call: must be cheap.
+  virtual bool failing() = 0;
+};
+
+}  // namespace invlog::capture

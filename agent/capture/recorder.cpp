@@ -1,0 +1,181 @@
+#include "agent/capture/recorder.h"
+
+#include <boost/asio/post.hpp>
+
+#include "agent/capture/pending_invocation.h"
+
+namespace invlog::capture {
+namespace {
+
+// What a callback on the writer's thread brings back to a coroutine on the loop.
+struct Answer {
+  Event arrived;
+  bool ok = false;
+  storage::Writer::IntentId intent = 0;
+};
+
+}  // namespace
+
+Recorder::Recorder(Executor executor, RecordSink& sink, Policy policy, Statistics& statistics)
+    : executor_(executor), sink_(sink), policy_(policy), statistics_(statistics) {}
+
+Recorder::~Recorder() = default;
+
+bool Recorder::must_wait() {
+  if (policy_.on_overload != config::OnOverload::block || held_.empty())
+    return false;
+  // A store that fails may stay so; "pass" means that the application goes on all the same.
+  return !(policy_.on_storage_failure == config::OnStorageFailure::pass && sink_.failing());
+}
+
+Task<bool> Recorder::admit() {
+  for (;;) {
+    if (refuses())
+      co_return false;
+    if (!must_wait())
+      co_return true;
+    Event looked;
+    waiting_.push_back(&looked);
+    co_await looked.wait();
+  }
+}
+
+Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
+  intent = 0;
+  const auto answer = std::make_shared<Answer>();
+  std::unique_ptr<storage::PendingRecord> pending =
+      std::make_unique<PendingInvocation>(std::move(request));
+  for (;;) {
+    const storage::Submitted submitted =
+        sink_.submit_intent(pending, [answer, executor = executor_](IntentId id, bool ok) {
+          asio::post(executor, [answer, id, ok] {
+            answer->intent = id;
+            answer->ok = ok;
+            answer->arrived.set();
+          });
+        });
+    if (submitted == storage::Submitted::queued)
+      break;
+    if (refuses())
+      co_return false;
+    const bool failing = submitted == storage::Submitted::failed || sink_.failing();
+    if (policy_.on_overload == config::OnOverload::pass || failing)
+      co_return true;
+    ask_for_room();
+    Event looked;
+    waiting_.push_back(&looked);
+    co_await looked.wait();
+  }
+  co_await answer->arrived.wait();
+  if (answer->ok) {
+    intent = answer->intent;
+    co_return true;
+  }
+  co_return policy_.on_storage_failure == config::OnStorageFailure::pass;
+}
+
+void Recorder::finish(bedrock::Invocation invocation, IntentId intent) {
+  hand_over({std::make_unique<PendingInvocation>(std::move(invocation)), {}, intent});
+}
+
+Task<bool> Recorder::finish_and_wait(bedrock::Invocation invocation, IntentId intent) {
+  const auto answer = std::make_shared<Answer>();
+  hand_over({std::make_unique<PendingInvocation>(std::move(invocation)),
+             [answer, executor = executor_](bool ok) {
+               asio::post(executor, [answer, ok] {
+                 answer->ok = ok;
+                 answer->arrived.set();
+               });
+             },
+             intent});
+  co_await answer->arrived.wait();
+  co_return answer->ok || policy_.on_storage_failure == config::OnStorageFailure::pass;
+}
+
+void Recorder::hand_over(Held held) {
+  statistics_.changed = true;
+  if (held_.empty()) {
+    const storage::Submitted submitted = sink_.submit(held.pending, held.committed, held.intent);
+    if (submitted == storage::Submitted::queued) {
+      ++statistics_.recorded;
+      return;
+    }
+    if (policy_.on_overload == config::OnOverload::pass)
+      return drop(held, "queue-full");
+    if (submitted == storage::Submitted::failed &&
+        policy_.on_storage_failure == config::OnStorageFailure::pass) {
+      return drop(held, "storage-failing");
+    }
+  }
+  held_.push_back(std::move(held));
+  ask_for_room();
+}
+
+void Recorder::drop(Held& held, const char* why) {
+  ++statistics_.dropped;
+  statistics_.changed = true;
+  sink_.count_dropped(why, 1);
+  if (held.committed)
+    held.committed(false);
+}
+
+void Recorder::ask_for_room() {
+  if (asked_for_room_)
+    return;
+  asked_for_room_ = true;
+  sink_.when_room([this, executor = executor_, alive = std::weak_ptr<Alive>(alive_)] {
+    asio::post(executor, [this, alive] {
+      if (!alive.expired())
+        on_room();
+    });
+  });
+}
+
+void Recorder::on_room() {
+  asked_for_room_ = false;
+  while (!held_.empty()) {
+    Held& first = held_.front();
+    if (sink_.submit(first.pending, first.committed, first.intent) != storage::Submitted::queued) {
+      ask_for_room();
+      break;
+    }
+    ++statistics_.recorded;
+    statistics_.changed = true;
+    held_.pop_front();
+  }
+  wake_waiting();
+}
+
+void Recorder::wake_waiting() {
+  for (Event* waiting : std::exchange(waiting_, {}))
+    waiting->set();
+}
+
+void Recorder::tick() {
+  // A store that fails while records are held, and must not hold calls up: they are dropped, and
+  // counted.
+  if (!held_.empty() && policy_.on_storage_failure == config::OnStorageFailure::pass &&
+      sink_.failing()) {
+    for (Held& held : std::exchange(held_, {})) {
+      if (sink_.submit(held.pending, held.committed, held.intent) == storage::Submitted::queued) {
+        ++statistics_.recorded;
+      } else {
+        drop(held, "storage-failing");
+      }
+    }
+  }
+  wake_waiting();
+}
+
+void Recorder::drain() {
+  for (Held& held : std::exchange(held_, {})) {
+    if (sink_.submit(held.pending, held.committed, held.intent) == storage::Submitted::queued) {
+      ++statistics_.recorded;
+    } else {
+      drop(held, "stopped");
+    }
+  }
+  wake_waiting();
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,81 @@
+#include "agent/capture/request_signer.h"
+
+#include <vector>
+
+namespace invlog::capture {
+namespace {
+
+bool is_client_signature(std::string_view name) {
+  return equal_ignoring_case(name, "authorization") || equal_ignoring_case(name, "x-amz-date") ||
+         equal_ignoring_case(name, "x-amz-security-token") ||
+         equal_ignoring_case(name, "x-amz-content-sha256");
+}
+
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+}  // namespace
+
+bool has_bearer_key(const RequestHead& request) {
+  const std::string_view value = find_header(request.headers, "authorization");
+  return value.size() > 7 && equal_ignoring_case(value.substr(0, 7), "bearer ");
+}
+
+std::string RequestSigner::upstream_head(const RequestHead& request, std::string_view body,
+                                         const UpstreamEndpoint& endpoint,
+                                         const aws::Credentials* credentials,
+                                         std::chrono::system_clock::time_point now) {
+  Headers headers = request.headers;
+  remove_hop_by_hop(headers);
+  const std::string target = endpoint.base_path + request.target;
+  std::string head;
+  head.reserve(1536);
+  head.append(request.method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  append_header(head, "Host", endpoint.host_header);
+  for (const auto& [name, value] : headers) {
+    if (equal_ignoring_case(name, "host") || equal_ignoring_case(name, "content-length") ||
+        equal_ignoring_case(name, "expect") ||
+        (credentials != nullptr && is_client_signature(name))) {
+      continue;
+    }
+    append_header(head, name, value);
+  }
+  // The body was collected, so its length is known however it came. A request without one says so
+  // only if it did.
+  if (!body.empty() || has_header(request.headers, "content-length") ||
+      has_header(request.headers, "transfer-encoding") || request.method == "POST" ||
+      request.method == "PUT") {
+    append_header(head, "Content-Length", std::to_string(body.size()));
+  }
+
+  if (credentials != nullptr) {
+    const std::string digest = aws::sha256_hex(body);
+    aws::SigningRequest signing;
+    signing.method = request.method;
+    const std::size_t mark = target.find('?');
+    signing.path = std::string_view(target).substr(0, mark);
+    if (mark != std::string::npos)
+      signing.query = std::string_view(target).substr(mark + 1);
+    signing.payload_sha256_hex = digest;
+    signing.headers.emplace_back("host", endpoint.host_header);
+    signing.headers.emplace_back("x-amz-content-sha256", digest);
+    for (const char* name : {"content-type", "x-amzn-bedrock-request-metadata"}) {
+      for (const auto& [key, value] : headers) {
+        if (equal_ignoring_case(key, name))
+          signing.headers.emplace_back(name, value);
+      }
+    }
+    const aws::Signature signature = signer_.sign(signing, *credentials, now);
+    append_header(head, "X-Amz-Date", signature.amz_date);
+    if (!signature.security_token.empty()) {
+      append_header(head, "X-Amz-Security-Token", signature.security_token);
+    }
+    append_header(head, "X-Amz-Content-SHA256", digest);
+    append_header(head, "Authorization", signature.authorization);
+  }
+  head += "\r\n";
+  return head;
+}
+
+}  // namespace invlog::capture

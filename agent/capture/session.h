@@ -1,0 +1,45 @@
+// What both protocol sessions share: the client's connection, who is behind it, and what they are
+// told from outside.
+//
+// Thread: the I/O thread. Ownership: the session's coroutine keeps its session alive;
+// SessionControl is how the listener reaches it without owning it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "agent/bedrock/invocation.h"
+#include "agent/capture/asio_types.h"
+#include "agent/capture/caller_lookup.h"
+#include "agent/capture/exchange.h"
+#include "agent/capture/watchdog.h"
+
+namespace invlog::capture {
+
+struct SessionOptions {
+  // A client that neither sends what it began nor takes what it is sent for so long is gone.
+  std::chrono::milliseconds client_stall_timeout{300000};
+  // A connection without a request for so long is closed.
+  std::chrono::milliseconds keep_alive_timeout{600000};
+  std::size_t max_concurrent_streams = 256;  // HTTP/2, per connection
+};
+
+class SessionControl {
+ public:
+  virtual ~SessionControl() = default;
+  // Lets the exchanges under way finish, then closes; at once if there is none.
+  virtual void drain() = 0;
+  // Closes the connection now.
+  virtual void close() = 0;
+};
+
+// The client's connection with the bytes that were read to find out which protocol it speaks.
+struct AcceptedConnection {
+  StreamSocket socket;
+  std::string first_bytes;
+  CallerLookup caller;
+};
+
+}  // namespace invlog::capture

@@ -1,0 +1,31 @@
+// What the agent counts, for status.json and the log. A plain value, touched on the I/O thread
+// only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+namespace invlog::capture {
+
+struct Statistics {
+  static constexpr std::size_t kKeptErrors = 10;
+
+  std::uint64_t calls = 0;            // requests with a well-formed head
+  std::uint64_t recorded = 0;         // records handed to the store
+  std::uint64_t passed_through = 0;   // calls on paths that are no invocation
+  std::uint64_t denied = 0;           // calls refused here
+  std::uint64_t dropped = 0;          // records that could not be handed over
+  std::uint64_t upstream_errors = 0;  // calls that ended because of the upstream
+  std::deque<std::string> last_errors;
+  bool changed = true;
+
+  void note_error(std::string text) {
+    changed = true;
+    last_errors.push_back(std::move(text));
+    if (last_errors.size() > kKeptErrors)
+      last_errors.pop_front();
+  }
+};
+
+}  // namespace invlog::capture

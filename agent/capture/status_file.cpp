@@ -1,0 +1,83 @@
+#include "agent/capture/status_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "storage/json_writer.h"
+
+namespace invlog::capture {
+
+using storage::append_json_member;
+using storage::append_json_name;
+using storage::append_json_number;
+using storage::append_json_raw;
+using storage::append_json_string;
+
+std::string status_json(const AgentFacts& agent, const Statistics& statistics,
+                        const storage::WriterStatus& store) {
+  const auto number = [](std::string& out, const char* name, std::uint64_t value) {
+    append_json_number(out, name, static_cast<long long>(value));
+  };
+  std::string storing = "{";
+  append_json_raw(storing, "failing", store.failing ? "true" : "false");
+  append_json_member(storing, "last_error", store.last_error);
+  storing += '}';
+  std::string errors = "[";
+  for (const std::string& error : statistics.last_errors) {
+    if (errors.size() > 1)
+      errors += ',';
+    append_json_string(errors, error);
+  }
+  errors += ']';
+
+  std::string out = "{";
+  append_json_number(out, "pid", agent.pid);
+  append_json_member(out, "version", agent.version);
+  append_json_member(out, "region", agent.region);
+  append_json_member(out, "listen", agent.listen);
+  append_json_member(out, "upstream", agent.upstream);
+  append_json_member(out, "started_at", agent.started_at);
+  number(out, "calls", statistics.calls);
+  number(out, "recorded", statistics.recorded);
+  number(out, "passed_through", statistics.passed_through);
+  number(out, "denied", statistics.denied);
+  number(out, "dropped", statistics.dropped + store.dropped);
+  number(out, "upstream_errors", statistics.upstream_errors);
+  number(out, "queued_records", store.queued_records);
+  number(out, "queued_bytes", store.queued_bytes);
+  append_json_raw(out, "storage", storing);
+  append_json_raw(out, "last_errors", errors);
+  out += "}\n";
+  return out;
+}
+
+std::string replace_file(const std::string& path, const std::string& content) {
+  const std::string beside = path + ".new";
+  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0)
+    return beside + ": " + std::strerror(errno);
+  std::size_t written = 0;
+  while (written < content.size()) {
+    const ssize_t count = ::write(file, content.data() + written, content.size() - written);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      break;
+    written += static_cast<std::size_t>(count);
+  }
+  int cause = errno;
+  ::close(file);
+  if (written == content.size()) {
+    if (::rename(beside.c_str(), path.c_str()) == 0)
+      return {};
+    cause = errno;
+  }
+  ::unlink(beside.c_str());
+  return path + ": " + std::strerror(cause);
+}
+
+}  // namespace invlog::capture

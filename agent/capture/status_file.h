@@ -1,0 +1,27 @@
+// status.json in the state directory: what `invlog status` shows of a running agent.
+//
+// Pure functions over files; any thread. The file is replaced atomically (written beside, then
+// renamed), so that a reader sees a whole one. Errors: a result; a status that cannot be written is
+// no reason to stop.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/capture/statistics.h"
+#include "storage/writer.h"
+
+namespace invlog::capture {
+
+struct AgentFacts {
+  std::int64_t pid = 0;
+  std::string version, region, listen, upstream;
+  std::string started_at;  // ISO 8601 UTC
+};
+
+std::string status_json(const AgentFacts& agent, const Statistics& statistics,
+                        const storage::WriterStatus& store);
+// "" or what went wrong.
+std::string replace_file(const std::string& path, const std::string& content);
+
+}  // namespace invlog::capture

@@ -1,0 +1,251 @@
+#include "agent/capture/upstream_connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <vector>
+
+#include "agent/capture/tcp_progress.h"
+
+namespace invlog::capture {
+namespace {
+
+std::string host_port(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+UpstreamConnection::UpstreamConnection(Executor executor, const UpstreamEndpoint& endpoint,
+                                       const TlsContext* tls)
+    : executor_(executor), endpoint_(endpoint), tls_(tls), socket_(executor) {}
+
+void UpstreamConnection::cancel() {
+  cancelled_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+  resolved_.set();
+}
+
+Task<std::string> UpstreamConnection::resolve(const std::string& host, std::uint16_t port,
+                                              std::vector<asio::ip::tcp::endpoint>& addresses) {
+  error_code not_numeric;
+  const auto address = asio::ip::make_address(host, not_numeric);
+  if (!not_numeric) {
+    addresses.emplace_back(address, port);
+    co_return std::string();
+  }
+  // A lookup goes on in Asio's own thread even if nobody waits for it any more: what it needs is
+  // shared.
+  using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
+  struct Lookup {
+    explicit Lookup(Executor executor) : resolver(executor) {}
+    Resolver resolver;
+    error_code failure = asio::error::operation_aborted;
+    Resolver::results_type found;
+  };
+  const auto lookup = std::make_shared<Lookup>(executor_);
+  resolved_.clear();
+  lookup->resolver.async_resolve(
+      host, std::to_string(port),
+      [lookup, self = shared_from_this()](error_code failure, Resolver::results_type found) {
+        lookup->failure = failure;
+        lookup->found = std::move(found);
+        self->resolved_.set();
+      });
+  co_await resolved_.wait();
+  if (cancelled_)
+    co_return "look up " + host + ": gave up";
+  if (lookup->failure)
+    co_return "look up " + host + ": " + lookup->failure.message();
+  for (const auto& entry : lookup->found)
+    addresses.push_back(entry.endpoint());
+  co_return addresses.empty() ? "look up " + host + ": no address" : std::string();
+}
+
+Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint16_t port) {
+  std::vector<asio::ip::tcp::endpoint> addresses;
+  std::string problem = co_await resolve(host, port, addresses);
+  if (!problem.empty())
+    co_return problem;
+  for (const auto& address : addresses) {
+    if (cancelled_)
+      break;
+    error_code failure;
+    socket_.close(failure);
+    co_await socket_.async_connect(address, asio::redirect_error(use_task, failure));
+    if (!failure && !cancelled_) {
+      socket_.set_option(asio::ip::tcp::no_delay(true), failure);
+      socket_.set_option(asio::socket_base::keep_alive(true), failure);
+      co_return std::string();
+    }
+    problem = "connect to " + host_port(host, port) + ": " + failure.message();
+  }
+  co_return problem.empty() ? "connect to " + host_port(host, port) + ": gave up" : problem;
+}
+
+Task<std::string> UpstreamConnection::tunnel() {
+  const std::string authority = host_port(endpoint_.host, endpoint_.port);
+  const std::string through =
+      "proxy " + host_port(endpoint_.proxy->host, endpoint_.proxy->port) + ": ";
+  std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
+  if (!endpoint_.proxy->authorization.empty()) {
+    request += "Proxy-Authorization: " + endpoint_.proxy->authorization + "\r\n";
+  }
+  request += "\r\n";
+  error_code failure;
+  co_await write(request, {}, failure);
+  std::string answer;
+  // Byte by byte at its end would be exact; the server behind the proxy says nothing before our TLS
+  // hello does.
+  while (!failure && answer.find("\r\n\r\n") == std::string::npos && answer.size() < 16384) {
+    char piece[1024];
+    answer.append(piece, co_await read_some(piece, sizeof piece, failure));
+  }
+  if (failure)
+    co_return through + failure.message();
+  if (answer.size() < 12 || answer.compare(0, 7, "HTTP/1.") != 0 || answer[9] != '2') {
+    co_return through + "refused CONNECT: " + answer.substr(0, answer.find('\r')).substr(0, 100);
+  }
+  co_return std::string();
+}
+
+Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
+  const int cause = SSL_get_error(session_.get(), result);
+  if (cancelled_) {
+    failure = asio::error::operation_aborted;
+    co_return false;
+  }
+  if (cause == SSL_ERROR_WANT_READ || cause == SSL_ERROR_WANT_WRITE) {
+    co_await socket_.async_wait(
+        cause == SSL_ERROR_WANT_READ ? asio::socket_base::wait_read : asio::socket_base::wait_write,
+        asio::redirect_error(use_task, failure));
+    co_return !failure;
+  }
+  failure = cause == SSL_ERROR_ZERO_RETURN ? error_code(asio::error::eof)
+                                           : error_code(asio::error::connection_reset);
+  co_return false;
+}
+
+Task<std::string> UpstreamConnection::handshake() {
+  session_ = tls_->open(socket_.native_handle(), endpoint_.host);
+  if (!session_)
+    co_return "TLS: " + take_tls_error();
+  for (;;) {
+    ERR_clear_error();
+    const int result = SSL_connect(session_.get());
+    if (result == 1)
+      co_return std::string();
+    error_code failure;
+    if (co_await wait_for_tls(result, failure))
+      continue;
+    const long verified = SSL_get_verify_result(session_.get());
+    std::string reason =
+        verified != X509_V_OK ? X509_verify_cert_error_string(verified) : take_tls_error();
+    if (reason.empty())
+      reason = failure.message();
+    co_return "TLS with " + endpoint_.host + ": " + reason;
+  }
+}
+
+Task<std::string> UpstreamConnection::open() {
+  const std::string& host = endpoint_.proxy ? endpoint_.proxy->host : endpoint_.host;
+  const std::uint16_t port = endpoint_.proxy ? endpoint_.proxy->port : endpoint_.port;
+  std::string problem = co_await connect(host, port);
+  if (problem.empty() && endpoint_.proxy)
+    problem = co_await tunnel();
+  if (problem.empty() && endpoint_.tls)
+    problem = co_await handshake();
+  co_return problem;
+}
+
+Task<std::size_t> UpstreamConnection::read_some(char* into, std::size_t room, error_code& failure) {
+  if (cancelled_) {
+    failure = asio::error::operation_aborted;
+    co_return 0;
+  }
+  if (!session_) {
+    co_return co_await socket_.async_read_some(asio::buffer(into, room),
+                                               asio::redirect_error(use_task, failure));
+  }
+  for (;;) {
+    std::size_t count = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(session_.get(), into, room, &count);
+    if (result == 1)
+      co_return count;
+    if (!co_await wait_for_tls(result, failure))
+      co_return 0;
+  }
+}
+
+Task<void> UpstreamConnection::write(std::string_view first, std::string_view second,
+                                     error_code& failure) {
+  if (cancelled_) {
+    failure = asio::error::operation_aborted;
+    co_return;
+  }
+  if (!session_) {
+    const std::array<asio::const_buffer, 2> buffers{
+        asio::const_buffer(first.data(), first.size()),
+        asio::const_buffer(second.data(), second.size())};
+    co_await asio::async_write(socket_, buffers, asio::redirect_error(use_task, failure));
+    co_return;
+  }
+  // One TLS record, and so one write, for a small request.
+  std::string joined;
+  if (first.size() + second.size() <= 16 * 1024) {
+    joined.reserve(first.size() + second.size());
+    joined.append(first).append(second);
+    first = joined;
+    second = {};
+  }
+  for (std::string_view rest : {first, second}) {
+    while (!rest.empty()) {
+      std::size_t count = 0;
+      ERR_clear_error();
+      const int result = SSL_write_ex(session_.get(), rest.data(), rest.size(), &count);
+      if (result == 1) {
+        rest.remove_prefix(count);
+      } else if (!co_await wait_for_tls(result, failure)) {
+        co_return;
+      }
+    }
+  }
+}
+
+bool UpstreamConnection::alive() {
+  if (cancelled_ || !socket_.is_open())
+    return false;
+  char byte;
+  if (session_) {
+    ERR_clear_error();
+    const int result = SSL_peek(session_.get(), &byte, 1);
+    return result <= 0 && SSL_get_error(session_.get(), result) == SSL_ERROR_WANT_READ;
+  }
+  const ssize_t result = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void UpstreamConnection::mark_request() {
+  // Only a reused connection's request is ever sent again.
+  if (!reused)
+    return;
+  const auto count = tcp_bytes_acknowledged(socket_.native_handle());
+  acknowledged_known_ = count.has_value();
+  acknowledged_ = count.value_or(0);
+}
+
+bool UpstreamConnection::server_took_some() const {
+  if (!acknowledged_known_ || cancelled_)
+    return true;
+  const auto count = tcp_bytes_acknowledged(const_cast<TcpSocket&>(socket_).native_handle());
+  return !count || *count > acknowledged_;
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,67 @@
+// One connection to the upstream: address lookup, TCP, the proxy's CONNECT, TLS; then bytes both
+// ways.
+//
+// TLS reads and writes the socket itself (SSL_set_fd) and Asio only says when it is ready: no
+// second set of buffers, so that hundreds of connections fit in little memory.
+//
+// Thread: the I/O thread; one operation at a time. cancel() may come at any moment and ends what is
+// under way; the connection is then good for nothing. Ownership: shared, because an address lookup
+// cannot be interrupted and may outlive the call. Errors: results, in words.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/capture/event.h"
+#include "agent/capture/tls_context.h"
+#include "agent/capture/upstream_endpoint.h"
+
+namespace invlog::capture {
+
+class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnection> {
+ public:
+  // `tls` may be null for a plain endpoint. Both must outlive the connection.
+  UpstreamConnection(Executor executor, const UpstreamEndpoint& endpoint, const TlsContext* tls);
+
+  // "" or what went wrong: "connect to 10.0.0.1:443: Connection refused".
+  Task<std::string> open();
+  // At least one byte, or 0 with `failure`; an orderly end is asio::error::eof.
+  Task<std::size_t> read_some(char* into, std::size_t room, error_code& failure);
+  // All of both, as one write where the transport can.
+  Task<void> write(std::string_view first, std::string_view second, error_code& failure);
+  void cancel();
+
+  // Whether a kept connection is still open and silent.
+  bool alive();
+  // Whether the server's TCP has acknowledged anything since mark_request(). True if unknown.
+  void mark_request();
+  bool server_took_some() const;
+
+  bool reused = false;
+  std::chrono::steady_clock::time_point idle_since;
+
+ private:
+  using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+  Task<std::string> resolve(const std::string& host, std::uint16_t port,
+                            std::vector<asio::ip::tcp::endpoint>& addresses);
+  Task<std::string> connect(const std::string& host, std::uint16_t port);
+  Task<std::string> tunnel();
+  Task<std::string> handshake();
+  // Waits as OpenSSL asked; false if it did not ask, with `failure` set.
+  Task<bool> wait_for_tls(int result, error_code& failure);
+
+  Executor executor_;
+  const UpstreamEndpoint& endpoint_;
+  const TlsContext* tls_;
+  TcpSocket socket_;
+  TlsContext::Session session_;
+  Event resolved_;
+  bool cancelled_ = false;
+  std::uint64_t acknowledged_ = 0;
+  bool acknowledged_known_ = false;
+};
+
+}  // namespace invlog::capture
