@@ -159,11 +159,14 @@ Decoded decode_zstd(std::string_view bytes, std::size_t maximum) {
     if (out.size() > maximum) {
       return too_large(maximum);
     }
-    if (input.pos == input.size && output.pos < output.size) {
-      if (left != 0) {
-        return failure("ends within the stream");
-      }
+    if (input.pos < input.size) {
+      continue;  // more of this frame, or another one behind it
+    }
+    if (left == 0) {
       return out;
+    }
+    if (output.pos < output.size) {
+      return failure("ends within the stream");
     }
   }
 }

@@ -104,8 +104,10 @@ std::optional<EventMessage> EventStreamDecoder::next() {
 std::string EventStreamDecoder::parse_headers(std::string_view bytes,
                                               std::vector<EventHeader>& headers) {
   const std::size_t all = bytes.size();
+  std::size_t start = 0;
   const auto malformed = [&](const char* what) {
-    return std::string(what) + " at byte " + std::to_string(all - bytes.size()) + " of the headers";
+    return std::string(what) + " in the header at byte " + std::to_string(start) +
+           " of the headers";
   };
   const auto take = [&](std::size_t count) {
     const std::string_view taken = bytes.substr(0, count);
@@ -113,19 +115,20 @@ std::string EventStreamDecoder::parse_headers(std::string_view bytes,
     return taken;
   };
   while (!bytes.empty()) {
+    start = all - bytes.size();
     const std::size_t name_length = static_cast<unsigned char>(bytes[0]);
     if (name_length == 0) {
-      return malformed("header without a name");
+      return malformed("no name");
     }
     if (bytes.size() < 1 + name_length + 1) {
-      return malformed("header name cut off");
+      return malformed("name cut off");
     }
     take(1);
     const std::string_view name = take(name_length);
     const auto type = static_cast<std::uint8_t>(bytes[0]);
     const int fixed = value_size(type);
     if (fixed == -2) {
-      return malformed("unknown header type");
+      return malformed("unknown type");
     }
     take(1);
     std::size_t length = 0;
@@ -133,18 +136,18 @@ std::string EventStreamDecoder::parse_headers(std::string_view bytes,
       length = static_cast<std::size_t>(fixed);
     } else {
       if (bytes.size() < 2) {
-        return malformed("header value length cut off");
+        return malformed("value length cut off");
       }
       length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) << 8 |
                static_cast<unsigned char>(bytes[1]);
       take(2);
     }
     if (bytes.size() < length) {
-      return malformed("header value cut off");
+      return malformed("value cut off");
     }
     if (std::any_of(headers.begin(), headers.end(),
                     [&](const EventHeader& header) { return header.name == name; })) {
-      return malformed("duplicate header");
+      return malformed("name that came before");
     }
     headers.push_back({name, static_cast<EventHeaderType>(type), take(length)});
   }

@@ -202,9 +202,12 @@ bool JsonText::parse_scalar(std::string_view text) {
   wrapped += '[';
   wrapped += text;
   wrapped += ']';
-  const bool valid = parse_buffer(wrapped.data(), wrapped.size(), wrapped.capacity());
+  std::size_t elements = 0;
+  if (parse_buffer(wrapped.data(), wrapped.size(), wrapped.capacity())) {
+    each_element(*array(), [&](Value) { ++elements; });
+  }
   usable_ = false;
-  return valid;
+  return elements == 1;
 }
 
 bool JsonText::parse_buffer(const char* text, std::size_t size, std::size_t allocated) {

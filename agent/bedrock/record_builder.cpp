@@ -101,7 +101,8 @@ class RecordBuilder {
   void take_request_metadata(std::string_view json);
   void read_request_body();
   void take_response();
-  storage::Body take_body(CapturedBody& captured, const Headers& headers, const char* prefix);
+  bool take_body(storage::Body& body, CapturedBody& captured, const Headers& headers,
+                 const char* prefix);
   void check_json(storage::Body& body);
   void read_plain_response();
   void assemble_event_stream();
@@ -140,11 +141,11 @@ void RecordBuilder::take_plain_fields() {
   }
 }
 
-// The body without its content coding; `prefix` ("request", "response") begins the names of what is
+// Moves a body into the record without its content coding; false if that could not be removed, and
+// the body means nothing as it is. `prefix` ("request", "response") begins the names of what is
 // said in details.
-storage::Body RecordBuilder::take_body(CapturedBody& captured, const Headers& headers,
-                                       const char* prefix) {
-  storage::Body body;
+bool RecordBuilder::take_body(storage::Body& body, CapturedBody& captured, const Headers& headers,
+                              const char* prefix) {
   body.bytes = std::move(captured.bytes);
   body.content_type = header(headers, "content-type");
   body.truncated = captured.truncated;
@@ -153,16 +154,17 @@ storage::Body RecordBuilder::take_body(CapturedBody& captured, const Headers& he
     append_json_number(details_, name + "Bytes", static_cast<long long>(captured.total));
   }
   const std::string_view coding = header(headers, "content-encoding");
-  if (!body.bytes.empty() && has_content_coding(coding)) {
-    append_json_member(details_, name + "ContentEncoding", coding);
-    tl::expected<std::string, std::string> decoded = decode_content(coding, body.bytes);
-    if (decoded) {
-      body.bytes = std::move(*decoded);
-    } else {
-      append_json_member(details_, name + "ContentError", decoded.error());
-    }
+  if (body.bytes.empty() || !has_content_coding(coding)) {
+    return true;
   }
-  return body;
+  append_json_member(details_, name + "ContentEncoding", coding);
+  tl::expected<std::string, std::string> decoded = decode_content(coding, body.bytes);
+  if (!decoded) {
+    append_json_member(details_, name + "ContentError", decoded.error());
+    return false;
+  }
+  body.bytes = std::move(*decoded);
+  return true;
 }
 
 // Leaves the text in parsers_.body for reading.
@@ -179,8 +181,9 @@ void RecordBuilder::check_json(storage::Body& body) {
 }
 
 void RecordBuilder::take_request() {
-  record_.request = take_body(invocation_.request, invocation_.request_headers, "request");
-  check_json(record_.request);
+  if (take_body(record_.request, invocation_.request, invocation_.request_headers, "request")) {
+    check_json(record_.request);
+  }
   if (record_.request.is_json) {
     read_request_body();
   }
@@ -247,12 +250,18 @@ void RecordBuilder::take_request_metadata(std::string_view json) {
 void RecordBuilder::take_response() {
   read_token_headers(invocation_.response_headers, facts_);
   read_error_header(invocation_.response_headers, facts_);
-  record_.response = take_body(invocation_.response, invocation_.response_headers, "response");
-  if (is_media_type(record_.response.content_type, "application/vnd.amazon.eventstream")) {
-    record_.stream = true;
+  const bool readable =
+      take_body(record_.response, invocation_.response, invocation_.response_headers, "response");
+  const std::string_view type = record_.response.content_type;
+  const bool event_stream = is_media_type(type, "application/vnd.amazon.eventstream");
+  const bool server_sent_events = is_media_type(type, "text/event-stream");
+  record_.stream = event_stream || server_sent_events;
+  if (!readable) {
+    return;
+  }
+  if (event_stream) {
     assemble_event_stream();
-  } else if (is_media_type(record_.response.content_type, "text/event-stream")) {
-    record_.stream = true;
+  } else if (server_sent_events) {
     assemble_server_sent_events();
   } else {
     check_json(record_.response);

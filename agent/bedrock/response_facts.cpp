@@ -76,7 +76,7 @@ std::string_view error_name(std::string_view type) {
   return type;
 }
 
-// {"message":..,"code":..,"type":..}; a code is more exact than a type.
+// {"code":..,"type":..}; a code is more exact than a type.
 void read_error_object(JsonText::Value value, ResponseFacts& facts) {
   const std::optional<JsonText::Object> object = json_object(value);
   if (!object) {
@@ -88,8 +88,6 @@ void read_error_object(JsonText::Value value, ResponseFacts& facts) {
       take_text(type, member);
     } else if (name == "code") {
       take_text(code, member);
-    } else if (name == "message") {
-      take_text(facts.error_message, member);
     }
   });
   if (facts.error_code.empty()) {
@@ -182,8 +180,6 @@ void read_error_body(JsonText::Object body, ResponseFacts& facts) {
       take_text(type, value);
     } else if (name == "code") {
       take_text(code, value);
-    } else if (name == "message" || name == "Message") {
-      take_text(facts.error_message, value);
     } else if (name == "error") {
       read_error_object(value, facts);
     }

@@ -21,7 +21,6 @@ struct ResponseFacts {
   std::optional<std::int64_t> input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
   std::string stop_reason;
   std::string error_code;
-  std::string error_message;
   bool has_invocation_metrics = false;  // the last chunk of InvokeModelWithResponseStream was seen
   bool finished = false;                // an OpenAI stream said that it was at its end
 };
@@ -30,7 +29,7 @@ struct ResponseFacts {
 void read_token_headers(const Headers& headers, ResponseFacts& facts);
 // Header x-amzn-ErrorType, up to the first ':'.
 void read_error_header(const Headers& headers, ResponseFacts& facts);
-// A body with an HTTP error status: __type or code, message; OpenAI's and Anthropic's
+// A body with an HTTP error status: __type or code; OpenAI's and Anthropic's
 // {"error":{..}}. What the header said stays.
 void read_error_body(JsonText::Object body, ResponseFacts& facts);
 // A Converse response, whole or assembled.

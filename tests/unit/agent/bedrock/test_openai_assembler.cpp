@@ -1,0 +1,71 @@
+#include "agent/bedrock/openai_assembler.h"
+
+#include "tests/catch.h"
+
+using namespace invlog::bedrock;
+
+namespace {
+
+std::string assemble(const std::vector<const char*>& events, ResponseFacts& facts) {
+  JsonText parser;
+  OpenaiAssembler assembler(parser, facts);
+  for (const char* data : events) {
+    assembler.add(data);
+  }
+  return assembler.body();
+}
+
+}  // namespace
+
+TEST_CASE("chat completion events become an array without the end marker") {
+  ResponseFacts facts;
+  CHECK(assemble({"{\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}",
+                  "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}",
+                  "{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,"
+                  "\"prompt_tokens_details\":{\"cached_tokens\":4}}}",
+                  "[DONE]"},
+                 facts) ==
+        "[{\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]},"
+        "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]},"
+        "{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,"
+        "\"prompt_tokens_details\":{\"cached_tokens\":4}}}]");
+  CHECK(facts.input_tokens == 7);
+  CHECK(facts.output_tokens == 2);
+  CHECK(facts.cache_read_tokens == 4);
+  CHECK_FALSE(facts.cache_write_tokens);
+  CHECK(facts.stop_reason == "stop");
+  CHECK(facts.finished);
+}
+
+TEST_CASE("the responses stream tells its usage in its last event") {
+  ResponseFacts facts;
+  assemble(
+      {"{\"type\":\"response.created\",\"response\":{\"usage\":null}}",
+       "{\"type\":\"response.completed\",\"response\":{\"error\":null,\"usage\":"
+       "{\"input_tokens\":9,\"output_tokens\":3,\"input_tokens_details\":{\"cached_tokens\":1}}}}"},
+      facts);
+  CHECK(facts.input_tokens == 9);
+  CHECK(facts.output_tokens == 3);
+  CHECK(facts.cache_read_tokens == 1);
+  CHECK(facts.finished);
+  CHECK(facts.error_code.empty());
+}
+
+TEST_CASE("errors within the stream are taken") {
+  ResponseFacts facts;
+  assemble({"{\"error\":{\"message\":\"slow down\",\"type\":\"rate_limit\",\"code\":null}}"},
+           facts);
+  CHECK(facts.error_code == "rate_limit");
+  ResponseFacts failed;
+  assemble({"{\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\","
+            "\"message\":\"m\"}}}"},
+           failed);
+  CHECK(failed.error_code == "server_error");
+  CHECK(failed.finished);
+}
+
+TEST_CASE("data that is not JSON stays as a string, and no event is no body") {
+  ResponseFacts facts;
+  CHECK(assemble({"{\"cut\":\"", "1"}, facts) == "[\"{\\\"cut\\\":\\\"\",1]");
+  CHECK(assemble({"[DONE]"}, facts).empty());
+}

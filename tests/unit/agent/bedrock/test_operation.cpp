@@ -1,0 +1,95 @@
+#include "agent/bedrock/operation.h"
+
+#include "tests/catch.h"
+
+using namespace invlog::bedrock;
+
+namespace {
+
+std::string described(std::string_view method, std::string_view target) {
+  const std::optional<Target> parsed = parse_target(method, target);
+  return parsed ? std::string(operation_name(parsed->operation)) + " " + parsed->model_id : "none";
+}
+
+}  // namespace
+
+TEST_CASE("each recorded operation is told from its path") {
+  CHECK(described("POST", "/model/m/converse") == "Converse m");
+  CHECK(described("POST", "/model/m/converse-stream") == "ConverseStream m");
+  CHECK(described("POST", "/model/m/invoke") == "InvokeModel m");
+  CHECK(described("POST", "/model/m/invoke-with-response-stream") ==
+        "InvokeModelWithResponseStream m");
+  CHECK(described("POST", "/openai/v1/chat/completions") == "ChatCompletions ");
+  CHECK(described("POST", "/openai/v1/responses") == "Responses ");
+}
+
+TEST_CASE("model ids are percent-decoded, as ids and as ARNs") {
+  CHECK(described("POST", "/model/eu.amazon.nova-2-lite-v1%3A0/converse") ==
+        "Converse eu.amazon.nova-2-lite-v1:0");
+  CHECK(described("POST", "/model/eu.amazon.nova-2-lite-v1%3a0/converse") ==
+        "Converse eu.amazon.nova-2-lite-v1:0");
+  CHECK(described("POST", "/model/eu.anthropic.claude-haiku-4-5-20251001-v1:0/invoke") ==
+        "InvokeModel eu.anthropic.claude-haiku-4-5-20251001-v1:0");
+  const std::string arn =
+      "arn:aws:bedrock:eu-central-1:012345678901:inference-profile/eu.amazon.nova-lite-v1:0";
+  CHECK(described("POST",
+                  "/model/"
+                  "arn%3Aaws%3Abedrock%3Aeu-central-1%3A012345678901%3Ainference-profile%2Feu."
+                  "amazon.nova-lite-v1%3A0/converse") == "Converse " + arn);
+  CHECK(described("POST", "/model/" + arn + "/converse-stream") == "ConverseStream " + arn);
+  CHECK(described("POST", "/model/arn:aws:x:y:z:application-inference-profile/invoke/invoke") ==
+        "InvokeModel arn:aws:x:y:z:application-inference-profile/invoke");
+}
+
+TEST_CASE("the query and slashes at the end do not matter") {
+  CHECK(described("POST", "/model/m/converse?a=/b/c") == "Converse m");
+  CHECK(described("POST", "/model/m/converse/") == "Converse m");
+  CHECK(described("POST", "/openai/v1/responses?stream=true") == "Responses ");
+  CHECK(described("POST", "/model/a%2Fb/invoke?x=%2F") == "InvokeModel a/b");
+}
+
+TEST_CASE("a path spelled oddly does not keep a call off the record") {
+  CHECK(described("POST", "/model/m/conver%73e") == "Converse m");
+  CHECK(described("POST", "/%6Dodel/m/converse") == "Converse m");
+  CHECK(described("POST", "/openai/v1/chat%2Fcompletions") == "ChatCompletions ");
+}
+
+TEST_CASE("bad percent encodings stay as they were sent") {
+  CHECK(described("POST", "/model/a%zz/converse") == "Converse a%zz");
+  CHECK(described("POST", "/model/a%/converse") == "Converse a%");
+  CHECK(described("POST", "/model/a%3/converse") == "Converse a%3");
+  CHECK(described("POST", "/model/a%00b/converse") == "Converse a%00b");
+  CHECK(described("POST", "/model/a%0Ab/converse") == "Converse a%0Ab");
+  CHECK(described("POST", "/model/a%FF/converse") == "Converse a%FF");
+  CHECK(described("POST", "/model/a%C3%A9/converse") == "Converse a\xC3\xA9");
+}
+
+TEST_CASE("everything else passes without a record") {
+  for (const char* target : {"/",
+                             "",
+                             "*",
+                             "/model",
+                             "/model/",
+                             "/model/m",
+                             "/model//converse",
+                             "/model/converse",
+                             "/model/m/count-tokens",
+                             "/model/m/Converse",
+                             "/models/m/converse",
+                             "/x/model/m/converse",
+                             "model/m/converse",
+                             "/async-invoke",
+                             "/guardrail/g/version/1/apply",
+                             "/openai/v1/chat/completions/x",
+                             "/openai/v1/responses/id",
+                             "/v1/responses",
+                             "/model/m/invoke-with-bidirectional-stream",
+                             "?/model/m/converse"}) {
+    INFO(target);
+    CHECK(described("POST", target) == "none");
+  }
+  CHECK(described("GET", "/model/m/converse") == "none");
+  CHECK(described("post", "/model/m/converse") == "none");
+  CHECK(described("", "/model/m/converse") == "none");
+  CHECK(described("GET", "/openai/v1/responses") == "none");
+}

@@ -1,0 +1,436 @@
+#include "agent/bedrock/record_builder.h"
+
+#include "tests/catch.h"
+#include "tests/unit/agent/bedrock/compressed.h"
+#include "tests/unit/agent/bedrock/event_frames.h"
+
+using namespace invlog;
+using namespace invlog::bedrock;
+using namespace invlog::tests;
+
+namespace {
+
+Invocation converse() {
+  Invocation invocation;
+  invocation.started_at_us = 1700000000000001;
+  invocation.duration_us = 250;
+  invocation.first_byte_us = 200;
+  invocation.method = "POST";
+  invocation.target = "/model/eu.amazon.nova-2-lite-v1%3A0/converse";
+  invocation.request_headers = {{"Content-Type", "application/json"},
+                                {"amz-sdk-invocation-id", "sdk-1"}};
+  invocation.request.bytes = "{\"messages\":[]}";
+  invocation.status = 200;
+  invocation.response_headers = {{"Content-Type", "application/json"},
+                                 {"x-amzn-RequestId", "request-1"}};
+  invocation.response.bytes =
+      "{\"stopReason\":\"end_turn\",\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}";
+  return invocation;
+}
+
+Invocation stream(const char* operation, std::string bytes) {
+  Invocation invocation = converse();
+  invocation.target = std::string("/model/m/") + operation;
+  invocation.response_headers = {{"Content-Type", "application/vnd.amazon.eventstream"},
+                                 {"x-amzn-RequestId", "request-1"}};
+  invocation.response.bytes = std::move(bytes);
+  return invocation;
+}
+
+Invocation openai(const char* content_type, std::string bytes) {
+  Invocation invocation = converse();
+  invocation.target = "/openai/v1/chat/completions";
+  invocation.request.bytes = "{\"model\":\"openai.gpt-oss-20b-1:0\",\"messages\":[]}";
+  invocation.response_headers = {{"Content-Type", content_type}};
+  invocation.response.bytes = std::move(bytes);
+  return invocation;
+}
+
+const std::string kStart = event("messageStart", "{\"role\":\"assistant\"}");
+const std::string kDelta =
+    event("contentBlockDelta", "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"hi\"}}");
+const std::string kStop = event("messageStop", "{\"stopReason\":\"end_turn\"}");
+const std::string kMetadata =
+    event("metadata", "{\"usage\":{\"inputTokens\":3,\"outputTokens\":4},\"p\":\"ab\"}");
+
+}  // namespace
+
+TEST_CASE("a Converse call becomes a record") {
+  Invocation invocation = converse();
+  invocation.identity_arn = "arn:aws:iam::012345678901:role/app";
+  invocation.caller = {0, 42, "/usr/bin/python3.11"};
+  const storage::Record record = build_record(invocation);
+  CHECK(record.started_at_us == 1700000000000001);
+  CHECK(record.duration_us == 250);
+  CHECK(record.first_byte_us == 200);
+  CHECK(record.operation == "Converse");
+  CHECK(record.model_id == "eu.amazon.nova-2-lite-v1:0");
+  CHECK(record.request_id == "request-1");
+  CHECK(record.sdk_invocation_id == "sdk-1");
+  CHECK(record.outcome == "complete");
+  CHECK(record.status == 200);
+  CHECK(record.error_code.empty());
+  CHECK(record.stop_reason == "end_turn");
+  CHECK(record.input_tokens == 1);
+  CHECK(record.output_tokens == 2);
+  CHECK_FALSE(record.stream);
+  CHECK(record.identity_arn == "arn:aws:iam::012345678901:role/app");
+  CHECK(record.caller == "root");
+  CHECK(record.caller_pid == 42);
+  CHECK(record.caller_executable == "/usr/bin/python3.11");
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.request.is_json);
+  CHECK(record.request.content_type == "application/json");
+  CHECK(record.response.bytes == invocation.response.bytes);
+  CHECK(record.response.is_json);
+  CHECK(record.details.empty());
+  CHECK(record.profile.empty());
+  CHECK(record.scope.empty());
+  CHECK(record.inference_region.empty());
+}
+
+TEST_CASE("what is not known stays empty") {
+  Invocation invocation;
+  invocation.method = "POST";
+  invocation.target = "/model/m/converse";
+  invocation.outcome = Outcome::upstream_closed;
+  invocation.error = "connect to bedrock: \"refused\"";
+  const storage::Record record = build_record(invocation);
+  CHECK(record.outcome == "upstream-closed");
+  CHECK(record.status == 0);
+  CHECK_FALSE(record.input_tokens);
+  CHECK(record.caller.empty());
+  CHECK_FALSE(record.caller_pid);
+  CHECK(record.request.content_type.empty());
+  CHECK_FALSE(record.request.is_json);
+  CHECK_FALSE(record.response.is_json);
+  CHECK(record.details == "{\"error\":\"connect to bedrock: \\\"refused\\\"\"}");
+}
+
+TEST_CASE("one invocation's body is never taken for another's") {
+  Invocation first = converse();
+  first.request.bytes =
+      "{\"usage\":{\"inputTokens\":77},\"stopReason\":\"forged\",\"requestMetadata\":{\"a\":\"b\"}"
+      "}";
+  first.response.bytes.clear();
+  CHECK(build_record(first).stop_reason.empty());
+  CHECK_FALSE(build_record(first).input_tokens);
+  Invocation second = stream("converse-stream", exception("throttlingException", "{}"));
+  second.request.bytes = first.request.bytes;
+  CHECK(build_record(second).stop_reason.empty());
+  CHECK_FALSE(build_record(second).input_tokens);
+  CHECK(build_record(converse()).request_metadata.empty());
+}
+
+TEST_CASE("a ConverseStream is assembled") {
+  const storage::Record record =
+      build_record(stream("converse-stream", kStart + kDelta + kStop + kMetadata));
+  CHECK(record.operation == "ConverseStream");
+  CHECK(record.stream);
+  CHECK(record.response.bytes ==
+        "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[{\"text\":\"hi\"}]}},"
+        "\"stopReason\":\"end_turn\",\"usage\":{\"inputTokens\":3,\"outputTokens\":4}}");
+  CHECK(record.response.content_type == "application/json");
+  CHECK(record.response.is_json);
+  CHECK(record.input_tokens == 3);
+  CHECK(record.output_tokens == 4);
+  CHECK(record.stop_reason == "end_turn");
+  CHECK(record.details.empty());
+}
+
+TEST_CASE("an InvokeModelWithResponseStream becomes an array of chunks") {
+  Invocation invocation =
+      stream("invoke-with-response-stream",
+             chunk("{\"outputText\":\"a\",\"completionReason\":\"FINISH\","
+                   "\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":7,"
+                   "\"outputTokenCount\":11}}"));
+  invocation.response_headers.emplace_back("X-Amzn-Bedrock-Content-Type", "application/json");
+  const storage::Record record = build_record(invocation);
+  CHECK(record.response.bytes.substr(0, 20) == "[{\"outputText\":\"a\",\"");
+  CHECK(record.response.is_json);
+  CHECK(record.response.content_type == "application/json");
+  CHECK(record.input_tokens == 7);
+  CHECK(record.output_tokens == 11);
+  CHECK(record.stop_reason == "FINISH");
+  CHECK(record.details.empty());
+}
+
+TEST_CASE("an exception within the stream is the record's error code") {
+  const storage::Record record = build_record(stream(
+      "converse-stream",
+      kStart + kDelta + exception("throttlingException", "{\"message\":\"Too many tokens\"}")));
+  CHECK(record.outcome == "complete");
+  CHECK(record.error_code == "throttlingException");
+  CHECK(record.response.bytes ==
+        "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[{\"text\":\"hi\"}]}}}");
+  CHECK(record.details ==
+        "{\"streamErrors\":[{\"type\":\"exception\",\"code\":\"throttlingException\",\"payload\":"
+        "{\"message\":\"Too many tokens\"}}]}");
+}
+
+TEST_CASE("an unmodeled error within the stream is, too") {
+  const storage::Record record = build_record(
+      stream("invoke-with-response-stream",
+             chunk("{\"a\":1}") + message(text_header(":message-type", "error") +
+                                              text_header(":error-code", "InternalError") +
+                                              text_header(":error-message", "went \"wrong\""),
+                                          "")));
+  CHECK(record.error_code == "InternalError");
+  CHECK(record.response.bytes == "[{\"a\":1}]");
+  CHECK(record.details ==
+        "{\"streamErrors\":[{\"type\":\"error\",\"code\":\"InternalError\",\"message\":\"went "
+        "\\\"wrong\\\"\"}]}");
+}
+
+TEST_CASE("an exception as the only message leaves no body") {
+  const storage::Record record =
+      build_record(stream("converse-stream", exception("validationException", "no json")));
+  CHECK(record.response.bytes.empty());
+  CHECK_FALSE(record.response.is_json);
+  CHECK(record.error_code == "validationException");
+  CHECK(record.details ==
+        "{\"streamErrors\":[{\"type\":\"exception\",\"code\":\"validationException\",\"payload\":"
+        "\"bm8ganNvbg==\"}]}");
+}
+
+TEST_CASE("a stream that ends early says so and keeps the bytes it could not decode") {
+  const std::string cut = kStop.substr(0, 20);
+  const storage::Record record = build_record(stream("converse-stream", kStart + kDelta + cut));
+  CHECK(record.details ==
+        "{\"stream\":\"ended early\",\"undecoded\":\"" + storage::base64_encode(cut) + "\"}");
+  CHECK(build_record(stream("converse-stream", kStart + kStop)).details ==
+        "{\"stream\":\"ended early\"}");
+  CHECK(build_record(stream("converse-stream", "")).details == "{\"stream\":\"ended early\"}");
+  CHECK(build_record(stream("invoke-with-response-stream", chunk("{}") + cut)).details ==
+        "{\"stream\":\"ended early\",\"undecoded\":\"" + storage::base64_encode(cut) + "\"}");
+}
+
+TEST_CASE("a stream that the outcome says was cut keeps its bytes without more words") {
+  Invocation invocation = stream("converse-stream", kStart + kDelta);
+  invocation.outcome = Outcome::client_closed;
+  const storage::Record record = build_record(invocation);
+  CHECK(record.outcome == "client-closed");
+  CHECK(record.details.empty());
+  CHECK(record.response.is_json);
+}
+
+TEST_CASE("damage says where and why, and everything behind it is kept") {
+  std::string damaged = kDelta;
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  const std::string rest = damaged + kStop + kMetadata;
+  const storage::Record record = build_record(stream("converse-stream", kStart + rest));
+  CHECK(record.details == "{\"damage\":{\"offset\":" + std::to_string(kStart.size()) +
+                              ",\"cause\":\"message checksum does not match\"},\"undecoded\":\"" +
+                              storage::base64_encode(rest) + "\"}");
+  CHECK(record.response.bytes ==
+        "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[]}}}");
+  CHECK_FALSE(record.input_tokens);
+}
+
+TEST_CASE("a stream of which nothing can be decoded is kept as it came") {
+  const std::string garbage = "this is not an event stream at all";
+  const storage::Record record = build_record(stream("converse-stream", garbage));
+  CHECK(record.response.bytes == garbage);
+  CHECK(record.response.content_type == "application/vnd.amazon.eventstream");
+  CHECK_FALSE(record.response.is_json);
+  CHECK(record.details ==
+        "{\"damage\":{\"offset\":0,\"cause\":\"prelude checksum does not match\"}}");
+}
+
+TEST_CASE("a stream larger than the decoder's slices is assembled whole") {
+  std::string bytes = kStart;
+  std::string text;
+  for (int count = 0; count < 300; ++count) {
+    const std::string piece(1000, static_cast<char>('a' + count % 26));
+    text += piece;
+    bytes += event("contentBlockDelta",
+                   "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"" + piece + "\"}}");
+  }
+  const storage::Record record = build_record(stream("converse-stream", bytes + kStop + kMetadata));
+  CHECK(record.response.bytes.find("[{\"text\":\"" + text + "\"}]") != std::string::npos);
+  CHECK(record.details.empty());
+}
+
+TEST_CASE("an HTTP error has its code from header or body") {
+  Invocation invocation = converse();
+  invocation.target = "/model/m/converse-stream";
+  invocation.status = 400;
+  invocation.response.bytes = "{\"message\":\"The provided model identifier is invalid.\"}";
+  invocation.response_headers.emplace_back("x-amzn-ErrorType", "ValidationException:http://x/");
+  storage::Record record = build_record(invocation);
+  CHECK(record.error_code == "ValidationException");
+  CHECK_FALSE(record.stream);
+  CHECK(record.operation == "ConverseStream");
+  CHECK(record.response.bytes == invocation.response.bytes);
+  invocation.response_headers.pop_back();
+  invocation.response.bytes = "{\"__type\":\"ns#ThrottlingException\",\"stopReason\":\"no\"}";
+  record = build_record(invocation);
+  CHECK(record.error_code == "ThrottlingException");
+  CHECK(record.stop_reason.empty());
+}
+
+TEST_CASE("request metadata comes from Converse's body or InvokeModel's header") {
+  Invocation invocation = converse();
+  invocation.request.bytes =
+      "{\"messages\":[],\"requestMetadata\":{ \"team\" : \"a b\",\n \"env\":\"x\" }}";
+  CHECK(build_record(invocation).request_metadata == "{\"team\":\"a b\",\"env\":\"x\"}");
+  invocation.target = "/model/m/invoke";
+  CHECK(build_record(invocation).request_metadata.empty());
+  invocation.request_headers.emplace_back("x-amzn-bedrock-request-metadata", "{\"k\": \"v\"}");
+  CHECK(build_record(invocation).request_metadata == "{\"k\":\"v\"}");
+  for (const char* bad : {"[1]", "\"text\"", "{\"k\":", "nonsense", "5"}) {
+    INFO(bad);
+    invocation.request_headers.back().second = bad;
+    CHECK(build_record(invocation).request_metadata.empty());
+  }
+  invocation.target = "/model/m/converse";
+  invocation.request_headers.pop_back();
+  invocation.request.bytes = "{\"requestMetadata\":[1]}";
+  CHECK(build_record(invocation).request_metadata.empty());
+}
+
+TEST_CASE("InvokeModel's parameters that are only headers are in details") {
+  Invocation invocation = converse();
+  invocation.target = "/model/m/invoke";
+  invocation.request_headers.emplace_back("X-Amzn-Bedrock-GuardrailIdentifier", "g-1");
+  invocation.request_headers.emplace_back("x-amzn-bedrock-service-tier", "flex");
+  CHECK(build_record(invocation).details ==
+        "{\"requestParameters\":{\"guardrailIdentifier\":\"g-1\",\"serviceTier\":\"flex\"}}");
+}
+
+TEST_CASE("compressed bodies are decoded and their coding is said") {
+  Invocation invocation = converse();
+  const std::string response = invocation.response.bytes, request = invocation.request.bytes;
+  invocation.response.bytes = gzip(response);
+  invocation.response_headers.emplace_back("Content-Encoding", "gzip");
+  invocation.request.bytes = brotli(request);
+  invocation.request_headers.emplace_back("content-encoding", "br");
+  const storage::Record record = build_record(invocation);
+  CHECK(record.request.bytes == request);
+  CHECK(record.response.bytes == response);
+  CHECK(record.response.is_json);
+  CHECK(record.input_tokens == 1);
+  CHECK(record.details ==
+        "{\"requestContentEncoding\":\"br\",\"responseContentEncoding\":\"gzip\"}");
+}
+
+TEST_CASE("a compressed event stream is decoded, too") {
+  Invocation invocation = stream("converse-stream", zstd(kStart + kDelta + kStop + kMetadata));
+  invocation.response_headers.emplace_back("Content-Encoding", "zstd");
+  const storage::Record record = build_record(invocation);
+  CHECK(record.input_tokens == 3);
+  CHECK(record.response.is_json);
+}
+
+TEST_CASE("a body whose coding cannot be removed is kept as it is") {
+  Invocation invocation = converse();
+  invocation.response_headers.emplace_back("Content-Encoding", "gzip");
+  const storage::Record record = build_record(invocation);
+  CHECK(record.response.bytes == invocation.response.bytes);
+  CHECK_FALSE(record.response.is_json);
+  CHECK_FALSE(record.input_tokens);
+  CHECK(record.details ==
+        "{\"responseContentEncoding\":\"gzip\",\"responseContentError\":\"gzip: incorrect header "
+        "check\"}");
+}
+
+TEST_CASE("truncated bodies say how much passed") {
+  Invocation invocation = converse();
+  invocation.request.bytes = "{\"messages\":[{\"ro";
+  invocation.request.truncated = true;
+  invocation.request.total = 5000000000;
+  const storage::Record record = build_record(invocation);
+  CHECK(record.request.truncated);
+  CHECK_FALSE(record.request.is_json);
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.details == "{\"requestBytes\":5000000000}");
+  Invocation cut = stream("converse-stream", kStart + kDelta.substr(0, 30));
+  cut.response.truncated = true;
+  cut.response.total = 999;
+  CHECK(build_record(cut).details == "{\"responseBytes\":999,\"undecoded\":\"" +
+                                         storage::base64_encode(kDelta.substr(0, 30)) + "\"}");
+}
+
+TEST_CASE("bodies that are not JSON are kept byte for byte") {
+  Invocation invocation = converse();
+  invocation.request.bytes = std::string("\xFF\x00\x01 not utf-8", 14);
+  invocation.request_headers = {{"Content-Type", "application/octet-stream"}};
+  invocation.response.bytes = "<html>bad gateway</html>";
+  invocation.response_headers = {{"content-type", "text/html"}};
+  invocation.status = 502;
+  const storage::Record record = build_record(invocation);
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.request.content_type == "application/octet-stream");
+  CHECK_FALSE(record.request.is_json);
+  CHECK(record.response.bytes == invocation.response.bytes);
+  CHECK(record.response.content_type == "text/html");
+  CHECK_FALSE(record.response.is_json);
+}
+
+TEST_CASE("a JSON request without a content type has the one it is") {
+  Invocation invocation = converse();
+  invocation.request_headers.clear();
+  CHECK(build_record(invocation).request.content_type == "application/json");
+}
+
+TEST_CASE("OpenAI-compatible calls name their model in the body") {
+  const storage::Record record = build_record(
+      openai("application/json",
+             "{\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,"
+             "\"completion_tokens\":6}}"));
+  CHECK(record.operation == "ChatCompletions");
+  CHECK(record.model_id == "openai.gpt-oss-20b-1:0");
+  CHECK(record.input_tokens == 5);
+  CHECK(record.output_tokens == 6);
+  CHECK(record.stop_reason == "stop");
+  CHECK_FALSE(record.stream);
+}
+
+TEST_CASE("OpenAI-compatible streams become an array of their events") {
+  const storage::Record record = build_record(
+      openai("text/event-stream; charset=utf-8",
+             ": hi\r\n\r\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\r\n\r\ndata: "
+             "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":6}}\r\n\r\n"
+             "data: [DONE]\r\n\r\n"));
+  CHECK(record.stream);
+  CHECK(
+      record.response.bytes ==
+      "[{\"choices\":[{\"finish_reason\":\"stop\"}]},{\"choices\":[],\"usage\":{\"prompt_tokens\":"
+      "5,\"completion_tokens\":6}}]");
+  CHECK(record.response.content_type == "application/json");
+  CHECK(record.response.is_json);
+  CHECK(record.input_tokens == 5);
+  CHECK(record.details.empty());
+  const storage::Record cut =
+      build_record(openai("text/event-stream", "data: {\"choices\":[]}\n\ndata: {\"cho"));
+  CHECK(cut.response.bytes == "[{\"choices\":[]},\"{\\\"cho\"]");
+  CHECK(cut.details == "{\"stream\":\"ended early\"}");
+}
+
+TEST_CASE("a stream of events that is not UTF-8 is kept as it came") {
+  const std::string bytes = "data: \xFF\xFE\n\n";
+  const storage::Record record = build_record(openai("text/event-stream", bytes));
+  CHECK(record.response.bytes == bytes);
+  CHECK(record.response.content_type == "text/event-stream");
+  CHECK_FALSE(record.response.is_json);
+}
+
+TEST_CASE("a target that is no recorded operation is named in details") {
+  Invocation invocation = converse();
+  invocation.target = "/elsewhere";
+  const storage::Record record = build_record(invocation);
+  CHECK(record.operation.empty());
+  CHECK(record.details == "{\"target\":\"/elsewhere\"}");
+}
+
+TEST_CASE("large bodies are built like small ones") {
+  Invocation invocation = converse();
+  invocation.request.bytes =
+      "{\"a\":\"" + std::string(20 << 20, 'x') + "\",\"requestMetadata\":{}}";
+  const storage::Record record = build_record(invocation);
+  CHECK(record.request.is_json);
+  CHECK(record.request_metadata == "{}");
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.request.bytes.capacity() < invocation.request.bytes.size() + 1024);
+  CHECK(build_record(converse()).input_tokens == 1);
+}
