@@ -1,13 +1,11 @@
 """HTTP/2 with prior knowledge on the same port."""
 
 import json
-import shutil
 import subprocess
 
 from harness import event_stream, store
 from harness.client import converse, converse_body, target
 from harness.processes import Stack
-from harness.skip import Skipped
 
 
 def curl(url: str, body: dict, *options: str) -> tuple[str, bytes]:
@@ -51,19 +49,3 @@ def test_http2_broken_streams_are_reset_not_ended():
                               capture_output=True, timeout=30)
         assert done.returncode in (18, 56, 92), done
         assert store.wait_for(stack.agent.store, 1)[0]["outcome"] == "upstream-closed"
-
-
-def test_h2load_multiplexes():
-    if not shutil.which("h2load"):
-        raise Skipped("h2load (Debian: nghttp2-client) is not installed")
-    with Stack() as stack:
-        body = stack.folder / "body.json"
-        body.write_text(json.dumps(converse_body("load")))
-        url = stack.agent.url + target("converse")
-        for options in (["-c", "4", "-m", "16"], ["--h1", "-c", "8"]):
-            done = subprocess.run(["h2load", "-n", "1000", *options, "-d", body, "-H", "content-type: application/json", url],
-                                  capture_output=True, text=True, timeout=50, check=True)
-            assert "1000 succeeded, 0 failed" in done.stdout, done.stdout
-        rows = store.wait_for(stack.agent.store, 2000, seconds=10)
-        assert {(row["operation"], row["status"], row["outcome"]) for row in rows} == {("Converse", 200, "complete")}
-        store.prove(stack.agent.store)
