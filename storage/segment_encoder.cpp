@@ -41,10 +41,12 @@ void SegmentEncoder::begin() {
   compressed_.clear();
   stream_bytes_ = 0;
   entries_ = 0;
+  body_bytes_ = 0;
 }
 
 void SegmentEncoder::add(std::string_view request, std::string_view response) {
   const References references = matcher_.add(request);
+  body_bytes_ += request.size() + response.size();
   header_.clear();
   append_varint(header_, request.size());
   append_varint(header_, response.size());

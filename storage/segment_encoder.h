@@ -37,6 +37,8 @@ class SegmentEncoder {
   // Of this segment, before compression.
   std::uint64_t stream_bytes() const { return stream_bytes_; }
   std::uint64_t entries() const { return entries_; }
+  // Of all bodies of this segment, before references and compression.
+  std::uint64_t body_bytes() const { return body_bytes_; }
 
  private:
   void compress(std::string_view bytes, bool flush);
@@ -50,6 +52,7 @@ class SegmentEncoder {
   std::string compressed_;
   std::uint64_t stream_bytes_ = 0;
   std::uint64_t entries_ = 0;
+  std::uint64_t body_bytes_ = 0;
 };
 
 }  // namespace invlog::storage

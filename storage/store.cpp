@@ -85,10 +85,17 @@ bool Store::group_empty() const {
 }
 
 bool Store::segment_due() const {
-  return segment_.id != 0 &&
-         (encoder_.stream_bytes() >= options_.segment_bytes ||
-          encoder_.entries() >= static_cast<std::uint64_t>(kMaximumSegmentRecords) ||
-          utc_day(options_.clock()) != utc_day(segment_.opened_at));
+  if (segment_.id == 0) {
+    return false;
+  }
+  // What references save is saved again for as long as the segment lasts, and each conversation is
+  // written out anew in the next one. Where they save little, a short segment costs nothing and is
+  // read in half the time.
+  const bool references_pay = encoder_.body_bytes() >= 8 * encoder_.stream_bytes();
+  const std::uint64_t limit = references_pay ? options_.segment_bytes : options_.segment_bytes / 2;
+  return encoder_.stream_bytes() >= limit ||
+         encoder_.entries() >= static_cast<std::uint64_t>(kMaximumSegmentRecords) ||
+         utc_day(options_.clock()) != utc_day(segment_.opened_at);
 }
 
 void Store::begin_segment() {

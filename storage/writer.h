@@ -42,7 +42,8 @@ struct WriterOptions {
   std::string agent_version;
   std::size_t queue_bytes = 8 << 20;              // bound of the queue, bytes
   std::chrono::milliseconds commit_interval{20};  // a record is durable within this
-  std::size_t segment_bytes = 16 << 20;           // a segment closes at this much stream, bytes
+  std::size_t segment_bytes = 16 << 20;           // a segment closes at this much stream, bytes;
+                                                  // at half of it where references save little
   std::string vfs;  // SQLite VFS by name, "" the default (tests put faults there)
   std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
 };

@@ -129,12 +129,12 @@ class CodeText {
         "parse", "index",  "buffer",  "config", "session", "token",  "result", "value",
         "node",  "client", "handler", "record", "queue",   "stream", "state",  "error",
         "path",  "cache",  "widget",  "schema", "column",  "filter", "event",  "policy"};
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 20000; ++i) {
       std::string name = stems[random_() % std::size(stems)];
       name += random_() % 2 != 0 ? "_" : "";
       name += stems[random_() % std::size(stems)];
       if (random_() % 3 == 0) {
-        name += "_" + std::to_string(random_() % 100);
+        name += "_" + std::to_string(random_() % 1000);
       }
       names_.push_back(name);
     }
@@ -245,10 +245,12 @@ Corpus coding_corpus(int conversations, int calls) {
                                std::to_string(state->random() % 12) + R"(","input":{"path":)" +
                                json_string(state->text.text(60)) + "}}}]}";
     call.response = converse_response(answer, static_cast<int>(call.request.size() / 4), 150);
-    conversation.messages += "," + answer +
-                             R"(,{"role":"user","content":[{"toolResult":{"toolUseId":")" + use +
-                             R"(","content":[{"text":)" +
-                             json_string(state->text.text(500 + state->random() % 5000)) + "}]}}]}";
+    conversation.messages +=
+        "," + answer + R"(,{"role":"user","content":[{"toolResult":{"toolUseId":")" + use +
+        R"(","content":[{"text":)" +
+        json_string(state->text.text(state->random() % 10 < 7 ? 100 + state->random() % 1400
+                                                              : 2000 + state->random() % 6000)) +
+        "}]}}]}";
     if (conversation.messages.size() > conversation.limit) {
       start(conversation, false);
     }

@@ -1,0 +1,328 @@
+#include <atomic>
+#include <thread>
+
+#include "storage/reader.h"
+#include "storage/store_error.h"
+#include "storage/verify.h"
+#include "storage/writer.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/temporary_store.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+std::string refusal(const WriterOptions& options) {
+  try {
+    Writer writer(options);
+  } catch (const StoreError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void check_whole(const TemporaryStore& store) {
+  for (const VerifyProblem& problem : verify_store(store.path(), {}).problems) {
+    FAIL(problem.where << ": " << problem.what);
+  }
+}
+
+class ThrowingRecord : public PendingRecord {
+ public:
+  std::size_t memory_bytes() const override { return 1; }
+  Record build() override { throw std::runtime_error("cannot be built"); }
+};
+
+// Holds the writer's thread inside build() until it is let go.
+class BlockingRecord : public PendingRecord {
+ public:
+  BlockingRecord(std::shared_future<void> go, std::promise<void>& reached)
+      : go_(std::move(go)), reached_(reached) {}
+  std::size_t memory_bytes() const override { return 1; }
+  Record build() override {
+    reached_.set_value();
+    go_.wait();
+    return record_with("blocked", "");
+  }
+
+ private:
+  std::shared_future<void> go_;
+  std::promise<void>& reached_;
+};
+
+class SizedRecord : public PendingRecord {
+ public:
+  explicit SizedRecord(std::size_t bytes) : bytes_(bytes) {}
+  std::size_t memory_bytes() const override { return bytes_; }
+  Record build() override { return record_with("sized", ""); }
+
+ private:
+  std::size_t bytes_;
+};
+
+}  // namespace
+
+TEST_CASE("A store refuses another Region with one clear line") {
+  TemporaryStore store;
+  { Writer writer(store.options()); }
+  WriterOptions options = store.options();
+  options.region = "eu-west-1";
+  const std::string message = refusal(options);
+  CHECK(contains(message, "pinned to Region eu-central-1"));
+  CHECK(contains(message, "eu-west-1"));
+  CHECK(!contains(message, "\n"));
+  // And so do the rows themselves.
+  CHECK_THROWS(store.tamper("INSERT INTO record(id, source_region) VALUES (1, 'us-east-1')"));
+  CHECK_THROWS(store.tamper("UPDATE record SET source_region = 'us-east-1'"));
+}
+
+TEST_CASE("A store refuses what it does not know") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  SECTION("another account") {
+    { Writer writer(options); }
+    options.account_id = "999999999999";
+    CHECK(contains(refusal(options), "belongs to account 111122223333"));
+  }
+  SECTION("a second writer") {
+    Writer writer(options);
+    CHECK(contains(refusal(options), "another invlog agent has it open"));
+  }
+  SECTION("a newer format") {
+    { Writer writer(options); }
+    store.tamper("PRAGMA user_version = 9");
+    CHECK(contains(refusal(options), "version 9"));
+    CHECK(contains(Reader::open(store.path()).error(), "version 9"));
+  }
+  SECTION("somebody else's database") {
+    store.tamper("CREATE TABLE t(x)");
+    CHECK(contains(refusal(options), "not an invlog store"));
+    CHECK(contains(Reader::open(store.path()).error(), "not an invlog store"));
+  }
+  SECTION("a Region that is none") {
+    options.region = "eu'; DROP TABLE record; --";
+    CHECK(contains(refusal(options), "is no Region"));
+  }
+  SECTION("a directory that is not there") {
+    options.path = store.directory() / "missing" / "x.db";
+    CHECK(contains(refusal(options), "No such file"));
+    CHECK(contains(Reader::open(options.path).error(), "No such file"));
+  }
+}
+
+TEST_CASE("An account that becomes known later is pinned then") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.account_id = "";
+  { Writer writer(options); }
+  options.account_id = "111122223333";
+  { Writer writer(options); }
+  auto reader = Reader::open(store.path());
+  CHECK((*reader)->information().account_id == "111122223333");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'account-pinned'") == "1");
+  check_whole(store);
+}
+
+TEST_CASE("Segments roll over, and records on both sides read back") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.segment_bytes = 64 * 1024;
+  {
+    Writer writer(options);
+    for (std::uint64_t i = 0; i < 60; ++i) {
+      CHECK(submit_and_wait(writer, record_with(noise(5000, i % 7), noise(300, i))));
+    }
+  }
+  CHECK(std::stoi(store.query("SELECT count(*) FROM segment")) > 3);
+  auto reader = Reader::open(store.path());
+  std::uint64_t next = 0;
+  (*reader)->each(1, Bodies::both, [&](StoredRecord& stored) {
+    CHECK(stored.id == static_cast<std::int64_t>(next + 1));
+    CHECK((stored.record.request.bytes == noise(5000, next % 7)));
+    CHECK((stored.record.response.bytes == noise(300, next)));
+    ++next;
+    return true;
+  });
+  CHECK(next == 60);
+  check_whole(store);
+}
+
+TEST_CASE("A segment ends with its day") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  std::atomic<std::int64_t> now{1'790'000'000'000'000};
+  options.clock = [&now] { return now.load(); };
+  {
+    Writer writer(options);
+    submit_and_wait(writer, record_with("monday", ""));
+    submit_and_wait(writer, record_with("monday too", ""));
+    now += 86'400'000'000;
+    // The first record of the new day still closes the old one's segment.
+    submit_and_wait(writer, record_with("tuesday", ""));
+    submit_and_wait(writer, record_with("tuesday too", ""));
+  }
+  CHECK(store.query("SELECT count(*) FROM segment") == "2");
+  check_whole(store);
+}
+
+TEST_CASE("A store goes on where it was") {
+  TemporaryStore store;
+  for (int i = 1; i <= 3; ++i) {
+    Writer writer(store.options());
+    CHECK(submit_and_wait(writer, record_with("body " + std::to_string(i), "")));
+    writer.stop();
+    writer.stop();
+  }
+  auto reader = Reader::open(store.path());
+  CHECK((*reader)->last_id() == 3);
+  CHECK((*reader)->find(2, Bodies::request)->record.request.bytes == "body 2");
+  CHECK(store.query("SELECT count(*) FROM segment WHERE closed_at IS NULL") == "0");
+  check_whole(store);
+}
+
+TEST_CASE("The queue is bounded, and says when it has room again") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.queue_bytes = 1000;
+  Writer writer(options);
+  std::promise<void> go, reached;
+  std::unique_ptr<PendingRecord> blocker =
+      std::make_unique<BlockingRecord>(go.get_future().share(), reached);
+  REQUIRE(writer.submit(blocker) == Submitted::queued);
+  CHECK(blocker == nullptr);
+  reached.get_future().wait();
+
+  std::unique_ptr<PendingRecord> huge = std::make_unique<SizedRecord>(5000);
+  CHECK(writer.submit(huge) == Submitted::queued);  // larger than the queue, but it is empty
+  std::unique_ptr<PendingRecord> small = std::make_unique<SizedRecord>(10);
+  CHECK(writer.submit(small) == Submitted::full);
+  CHECK(small != nullptr);
+  CHECK(writer.status().queued_records == 1);
+  CHECK(writer.status().queued_bytes == 5000);
+
+  std::promise<void> room;
+  writer.when_room([&room] { room.set_value(); });
+  go.set_value();
+  room.get_future().wait();
+  CHECK(writer.submit(small) == Submitted::queued);
+  writer.count_dropped("queue-full", 2);
+  writer.count_dropped("queue-full");
+  writer.stop();
+  CHECK(writer.status().committed == 3);
+  CHECK(writer.status().dropped == 3);
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "3");
+  CHECK(store.query("SELECT json_extract(details, '$.why') FROM event") == "queue-full");
+  std::unique_ptr<PendingRecord> late = std::make_unique<SizedRecord>(10);
+  CHECK(writer.submit(late) == Submitted::failed);
+  bool called = false;
+  writer.when_room([&called] { called = true; });
+  CHECK(called);
+}
+
+TEST_CASE("A record that cannot be built is counted and told") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    std::promise<bool> told;
+    std::unique_ptr<PendingRecord> bad = std::make_unique<ThrowingRecord>();
+    writer.submit(bad, [&told](bool ok) { told.set_value(ok); });
+    CHECK(told.get_future().get() == false);
+    CHECK(submit_and_wait(writer, record_with("good", "")));
+    CHECK(writer.status().dropped == 1);
+  }
+  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  CHECK(store.query("SELECT details FROM event WHERE kind = 'build-failed'") ==
+        R"({"error":"cannot be built"})");
+}
+
+TEST_CASE("Events are kept without any record, and are in the chain") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    writer.record_event("started", R"({"version":"test"})");
+  }
+  CHECK(store.query("SELECT kind || details FROM event") == R"(started{"version":"test"})");
+  check_whole(store);
+  store.tamper("UPDATE event SET kind = 'stopped'");
+  CHECK(!verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("A record is durable within the commit interval") {
+  TemporaryStore store;
+  Writer writer(store.options());
+  submit_and_wait(writer, record_with("first: opens the segment", ""));
+  auto best = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 20; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    submit_and_wait(writer, record_with("body", ""));
+    best = std::min(best, std::chrono::steady_clock::now() - before);
+  }
+  // The best of many, because the machine may be busy; a commit that waits for more than its interval fails all.
+  CHECK(best <= std::chrono::milliseconds(20));
+}
+
+TEST_CASE("An intent becomes its record, or an interrupted one at the next start") {
+  TemporaryStore store;
+  Record finished = full_record();
+  finished.request.bytes = prose(5000, 1);
+  Record lost = record_with(prose(6000, 2), "");
+  lost.outcome = "";
+  {
+    Writer writer(store.options());
+    const Writer::IntentId first = submit_intent_and_wait(writer, finished);
+    const Writer::IntentId second = submit_intent_and_wait(writer, lost);
+    CHECK(first != 0);
+    CHECK(second != first);
+    CHECK(store.query("SELECT count(*) FROM intent") == "2");
+    CHECK(submit_and_wait(writer, finished, first));
+    CHECK(store.query("SELECT count(*) FROM intent") == "1");
+  }
+  {
+    Writer writer(store.options());
+  }
+  auto reader = Reader::open(store.path());
+  CHECK((*reader)->last_id() == 2);
+  CHECK(same_record((*reader)->find(1, Bodies::both)->record, finished));
+  lost.outcome = "interrupted";
+  CHECK(same_record((*reader)->find(2, Bodies::both)->record, lost));
+  CHECK(store.query("SELECT count(*) FROM intent") == "0");
+  CHECK(store.query("SELECT count FROM event WHERE kind = 'interrupted'") == "1");
+  check_whole(store);
+}
+
+TEST_CASE("Many threads submit at once and every record is there once") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.queue_bytes = 20'000;
+  constexpr int kThreads = 4, kEach = 250;
+  std::atomic<int> committed{0};
+  {
+    Writer writer(options);
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < kEach; ++i) {
+          submit(writer, record_with(std::to_string(thread) + "/" + std::to_string(i), ""),
+                 [&committed](bool ok) { committed += ok ? 1 : 0; });
+        }
+      });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  }
+  CHECK(committed == kThreads * kEach);
+  auto reader = Reader::open(store.path());
+  std::vector<std::string> bodies;
+  (*reader)->each(1, Bodies::request, [&](StoredRecord& stored) {
+    bodies.push_back(stored.record.request.bytes);
+    return true;
+  });
+  std::sort(bodies.begin(), bodies.end());
+  CHECK(std::adjacent_find(bodies.begin(), bodies.end()) == bodies.end());
+  CHECK(bodies.size() == kThreads * kEach);
+}
