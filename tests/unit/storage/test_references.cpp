@@ -112,8 +112,8 @@ TEST_CASE("More blocks than the matcher remembers read back") {
   CHECK(again.prefix.length + again.suffix.length <= large.size());
 }
 
-// What a caller might hope for: bodies that differ only where a weak digest does not look, or that cancel each other
-// out. None may be taken for another.
+// What a caller might hope for: bodies that differ only where a weak digest does not look, or that
+// cancel each other out. None may be taken for another.
 TEST_CASE("Crafted bodies never make one record read back as another's") {
   const std::string block = prose(1024, 1);
   std::vector<std::string> crafted{block};
@@ -127,7 +127,8 @@ TEST_CASE("Crafted bodies never make one record read back as another's") {
     changed([&](std::string& body) {
       body[word * 8 + 7] = static_cast<char>(body[word * 8 + 7] ^ 0x80);
     });
-    // Words that change places: a sum over products would not see a pair that swapped with another pair.
+    // Words that change places: a sum over products would not see a pair that swapped with another
+    // pair.
     changed([&](std::string& body) {
       std::swap_ranges(body.begin(), body.begin() + 8, body.begin() + static_cast<long>(word) * 8);
     });
@@ -172,7 +173,8 @@ TEST_CASE("Crafted bodies never make one record read back as another's") {
   CHECK(next == bodies.size());
 }
 
-// A caller may write what looks like an entry, a frame's end or a chunk into a body: they are bytes like others.
+// A caller may write what looks like an entry, a frame's end or a chunk into a body: they are bytes
+// like others.
 TEST_CASE("A body that imitates the format reads back as it is") {
   std::string header;
   for (const std::uint64_t value : {5000u, 10u, 4096u, 1u, 0u}) {

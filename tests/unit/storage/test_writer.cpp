@@ -261,7 +261,8 @@ TEST_CASE("A record is durable within the commit interval") {
     submit_and_wait(writer, record_with("body", ""));
     best = std::min(best, std::chrono::steady_clock::now() - before);
   }
-  // The best of many, because the machine may be busy; a commit that waits for more than its interval fails all.
+  // The best of many, because the machine may be busy; a commit that waits for more than its
+  // interval fails all.
   CHECK(best <= std::chrono::milliseconds(20));
 }
 
@@ -281,9 +282,7 @@ TEST_CASE("An intent becomes its record, or an interrupted one at the next start
     CHECK(submit_and_wait(writer, finished, first));
     CHECK(store.query("SELECT count(*) FROM intent") == "1");
   }
-  {
-    Writer writer(store.options());
-  }
+  { Writer writer(store.options()); }
   auto reader = Reader::open(store.path());
   CHECK((*reader)->last_id() == 2);
   CHECK(same_record((*reader)->find(1, Bodies::both)->record, finished));

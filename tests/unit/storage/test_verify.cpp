@@ -1,0 +1,217 @@
+#include "storage/verify.h"
+
+#include <fstream>
+#include <random>
+
+#include "storage/reader.h"
+#include "storage/store_error.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/temporary_store.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+constexpr std::int64_t kRecords = 40;
+
+Record record_number(std::int64_t id) {
+  Record record = full_record();
+  record.request_id = "0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b" + std::to_string(1000 + id);
+  record.input_tokens = id;
+  record.request.bytes =
+      prose(4000, 1) + noise(300, static_cast<std::uint64_t>(id)) + prose(3000, 2);
+  record.response.bytes = prose(500, static_cast<std::uint64_t>(id));
+  return record;
+}
+
+void fill(const TemporaryStore& store) {
+  WriterOptions options = store.options();
+  options.segment_bytes = 16 * 1024;
+  Writer writer(options);
+  for (std::int64_t id = 1; id <= kRecords; ++id) {
+    submit_and_wait(writer, record_number(id));
+  }
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+bool reported(const TemporaryStore& store, const std::string& where) {
+  for (const VerifyProblem& problem : verify_store(store.path(), {}).problems) {
+    if (problem.where == where) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whether every record reads as it was written; `silently` if one reads differently without an
+// error.
+struct Reading {
+  bool same = true;
+  bool wrong_body = false;
+};
+
+Reading read_all(const std::string& path) {
+  Reading reading;
+  auto reader = Reader::open(path);
+  if (!reader) {
+    reading.same = false;
+    return reading;
+  }
+  for (std::int64_t id = 1; id <= kRecords; ++id) {
+    try {
+      const auto stored = (*reader)->find(id, Bodies::both);
+      const Record expected = record_number(id);
+      if (!stored) {
+        reading.same = false;
+        continue;
+      }
+      reading.same = reading.same && same_record(stored->record, expected);
+      reading.wrong_body = reading.wrong_body ||
+                           stored->record.request.bytes != expected.request.bytes ||
+                           stored->record.response.bytes != expected.response.bytes;
+    } catch (const StoreError&) {
+      reading.same = false;
+    }
+  }
+  return reading;
+}
+
+}  // namespace
+
+TEST_CASE("A whole store verifies") {
+  TemporaryStore store;
+  fill(store);
+  std::uint64_t calls = 0;
+  const VerifyReport report =
+      verify_store(store.path(), [&calls](std::uint64_t, std::uint64_t) { ++calls; });
+  CHECK(report.problems.empty());
+  CHECK(report.records == kRecords);
+  CHECK(report.segments > 2);
+  CHECK(report.closed_segments == report.segments);
+  CHECK(calls == report.segments);
+  CHECK(report.chain_head.size() == 64);
+  CHECK(report.body_bytes == kRecords * 7800);
+  CHECK_THROWS_AS(verify_store(store.path() + ".missing", {}), StoreError);
+}
+
+TEST_CASE("What was changed in a closed segment is found") {
+  TemporaryStore store;
+  fill(store);
+  const std::string segment =
+      "segment " + store.query("SELECT max(id) FROM segment WHERE first_record <= 5");
+  const auto after = [&](const std::string& sql) {
+    store.tamper(sql);
+    return reported(store, segment);
+  };
+  SECTION("a number") {
+    CHECK(after("UPDATE record SET input_tokens = 0 WHERE id = 5"));
+  }
+  SECTION("a time") {
+    CHECK(after("UPDATE record SET started_at = started_at + 1 WHERE id = 5"));
+  }
+  SECTION("a label") {
+    store.tamper("UPDATE label SET text = 'someone-else' WHERE text = 'www-data'");
+    CHECK(reported(store, "segment 1"));
+  }
+  SECTION("a record removed") {
+    CHECK(after("DELETE FROM record WHERE id = 5"));
+  }
+  SECTION("records that changed places") {
+    CHECK(
+        after("UPDATE record SET id = 1000 WHERE id = 5; UPDATE record SET id = 5 WHERE id = 6; "
+              "UPDATE record SET id = 6 WHERE id = 1000"));
+  }
+  SECTION("a record added") {
+    store.tamper(
+        "INSERT INTO record(id, started_at, flags, request_bytes, response_bytes, checksum) "
+        "VALUES (1000, 1, 0, 0, 0, 0)");
+    CHECK(reported(store, "records"));
+  }
+  SECTION("a chunk removed") {
+    CHECK(after("DELETE FROM chunk WHERE id >> 24 = " + segment.substr(8)));
+  }
+  SECTION("a chunk added") {
+    store.tamper("INSERT INTO chunk(id, bytes) VALUES (99 << 24, x'00')");
+    CHECK(reported(store, "chunks"));
+  }
+  SECTION("a segment's own row") {
+    CHECK(after("UPDATE segment SET closed_at = closed_at + 1 WHERE id = " + segment.substr(8)));
+  }
+  SECTION("a digest") {
+    CHECK(after("UPDATE segment SET digest = zeroblob(32) WHERE id = " + segment.substr(8)));
+  }
+  SECTION("a segment removed with all that belongs to it") {
+    const std::string id = segment.substr(8);
+    store.tamper(
+        "DELETE FROM record WHERE id BETWEEN (SELECT first_record FROM segment WHERE id = " + id +
+        ") AND (SELECT last_record FROM segment WHERE id = " + id +
+        "); DELETE FROM chunk WHERE id >> 24 = " + id + "; DELETE FROM segment WHERE id = " + id);
+    CHECK(!verify_store(store.path(), {}).problems.empty());
+  }
+  SECTION("the list of request ids") {
+    CHECK(after("UPDATE segment SET request_keys = x'' WHERE id = " + segment.substr(8)));
+  }
+  SECTION("the pin") {
+    store.tamper("UPDATE store SET region = 'eu-west-1'");
+    CHECK(reported(store, "store"));
+  }
+}
+
+TEST_CASE("No flipped byte gives a wrong body, and whatever it changes is reported") {
+  TemporaryStore store;
+  fill(store);
+  const std::string original = contents(store.path());
+  const std::string damaged_path = store.directory() / "damaged.db";
+  std::mt19937_64 random(3);
+  int noticed = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::string damaged = original;
+    const std::size_t at = random() % damaged.size();
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << random() % 8));
+    std::ofstream(damaged_path, std::ios::binary | std::ios::trunc) << damaged;
+    INFO("byte " << at);
+    const Reading reading = read_all(damaged_path);
+    CHECK(!reading.wrong_body);
+    bool found = false;
+    try {
+      found = !verify_store(damaged_path, {}).problems.empty();
+    } catch (const StoreError&) {
+      found = true;
+    }
+    CHECK((reading.same || found));
+    noticed += found ? 1 : 0;
+  }
+  // Most of a file matters.
+  CHECK(noticed > 200);
+}
+
+TEST_CASE("A record is found by its request id, the newest of equals first") {
+  TemporaryStore store;
+  fill(store);
+  {
+    Writer writer(store.options());
+    Record again = record_number(7);
+    again.response.bytes = "again";
+    submit_and_wait(writer, again);
+    Record odd = record_number(50);
+    odd.request_id = "req_ABC";
+    submit_and_wait(writer, odd);
+    // While the segment is open, and after it was closed.
+    auto reader = Reader::open(store.path());
+    CHECK((*reader)->find_by_request_id(again.request_id, Bodies::both)->id == kRecords + 1);
+    CHECK((*reader)->find_by_request_id("req_ABC", Bodies::both)->id == kRecords + 2);
+  }
+  auto reader = Reader::open(store.path());
+  for (std::int64_t id = 1; id <= kRecords; ++id) {
+    const auto found = (*reader)->find_by_request_id(record_number(id).request_id, Bodies::none);
+    REQUIRE(found.has_value());
+    CHECK(found->id == (id == 7 ? kRecords + 1 : id));
+  }
+  CHECK((*reader)->find_by_request_id("req_ABC", Bodies::none)->id == kRecords + 2);
+  CHECK(!(*reader)->find_by_request_id("req_ABD", Bodies::none).has_value());
+  CHECK(!(*reader)->find_by_request_id("", Bodies::none).has_value());
+}
