@@ -11,6 +11,16 @@ bool is_client_signature(std::string_view name) {
          equal_ignoring_case(name, "x-amz-content-sha256");
 }
 
+// The service refuses a request with an x-amz-* header or with metadata that is not signed. Others
+// are left out, since proxies may change them.
+bool must_be_signed(std::string_view name) {
+  constexpr std::string_view kPrefix = "x-amz-";
+  return equal_ignoring_case(name, "content-type") ||
+         equal_ignoring_case(name, "x-amzn-bedrock-request-metadata") ||
+         (equal_ignoring_case(name.substr(0, kPrefix.size()), kPrefix) &&
+          !is_client_signature(name));
+}
+
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }
@@ -60,11 +70,9 @@ std::string RequestSigner::upstream_head(const RequestHead& request, std::string
     signing.payload_sha256_hex = digest;
     signing.headers.emplace_back("host", endpoint.host_header);
     signing.headers.emplace_back("x-amz-content-sha256", digest);
-    for (const char* name : {"content-type", "x-amzn-bedrock-request-metadata"}) {
-      for (const auto& [key, value] : headers) {
-        if (equal_ignoring_case(key, name))
-          signing.headers.emplace_back(name, value);
-      }
+    for (const auto& [name, value] : headers) {
+      if (must_be_signed(name))
+        signing.headers.emplace_back(name, value);
     }
     const aws::Signature signature = signer_.sign(signing, *credentials, now);
     append_header(head, "X-Amz-Date", signature.amz_date);

@@ -181,7 +181,7 @@ def test_fake_speaks_http2_and_tls():
 
 
 def make_certificate(folder: pathlib.Path) -> None:
-    """certificate.pem and key.pem for 127.0.0.1, self-signed."""
+    """certificate.pem and key.pem for 127.0.0.1 and bedrock.test, self-signed."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-keyout", folder / "key.pem", "-out", folder / "certificate.pem", "-subj", "/CN=127.0.0.1",
-                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:bedrock.test"], check=True, capture_output=True)

@@ -31,14 +31,14 @@ def connect(url: str, seconds: float = 30) -> http.client.HTTPConnection:
 
 
 def call(url: str, target: str, body: object, headers: dict | None = None, method: str = "POST",
-         connection: http.client.HTTPConnection | None = None) -> Answer:
-    """`body`: bytes as they are, or anything else as JSON."""
+         connection: http.client.HTTPConnection | None = None, content_type: str | None = "application/json") -> Answer:
+    """`body`: bytes as they are, or anything else as JSON. `content_type`: unless `headers` have one; None sends none."""
     own = connection is None
     connection = connection or connect(url)
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     started = time.monotonic()
     try:
-        connection.request(method, target, body=data, headers={"Content-Type": "application/json", **(headers or {})})
+        connection.request(method, target, body=data, headers={**({"Content-Type": content_type} if content_type else {}), **(headers or {})})
         response = connection.getresponse()
         answer = Answer(response.status, response.getheaders(), b"")
         try:
@@ -46,6 +46,7 @@ def call(url: str, target: str, body: object, headers: dict | None = None, metho
                 answer.chunks.append((time.monotonic() - started, data))
         except (http.client.HTTPException, ConnectionError) as error:
             answer.broken = repr(error)
+        response.close()  # the connection is free for the next call
         answer.body = b"".join(data for _, data in answer.chunks)
         length = answer.header("content-length")
         if length is not None and int(length) != len(answer.body) and not answer.broken:

@@ -79,7 +79,8 @@ class Verifier:
         # A session token may have been added after signing (official vector post-sts-header-after).
         # Over HTTP/2 the JavaScript SDK signs ":authority" in the place of "host".
         host = ":authority" if request.version == "2" and ":authority" in signed_names else "host"
-        required = {host} | {name for name in present if name.startswith("x-amz-") and name != "x-amz-security-token"}
+        required = {host} | {name for name in present if name.startswith("x-amz-") and name != "x-amz-security-token"
+                           or name == "x-amzn-bedrock-request-metadata"}
         for name in sorted(required | set(signed_names)):
             if name not in signed_names or (name not in present and name != host):
                 raise _denied("InvalidSignatureException", f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
