@@ -27,6 +27,8 @@ SegmentDecoder::SegmentDecoder(std::uint64_t stream_bytes, std::uint64_t maximum
   if (!context_) {
     throw StoreError("store: no memory for decompression");
   }
+  // The writer's window, and so all the memory that a frame may ask zstd for.
+  ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, 22);
   // One byte more than needed, so that zstd can say that the frame has ended.
   capacity_ =
       std::min(stream_bytes != 0 ? stream_bytes + 1 : kFirstCapacity, maximum_stream_bytes_ + 1);

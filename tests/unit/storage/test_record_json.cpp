@@ -1,0 +1,79 @@
+#include <simdjson.h>
+
+#include "storage/reader.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/temporary_store.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+StoreInformation store_information() {
+  StoreInformation store;
+  store.region = "eu-central-1";
+  store.account_id = "111122223333";
+  store.host = "host-7";
+  return store;
+}
+
+StoredRecord stored(Record record) {
+  StoredRecord stored;
+  stored.id = 17;
+  stored.record = std::move(record);
+  return stored;
+}
+
+}  // namespace
+
+TEST_CASE("A record's line has AWS's fields, and everything else under invlog") {
+  CHECK(record_json(store_information(), stored(full_record())) ==
+        R"({"schemaType":"ModelInvocationLog","schemaVersion":"1.0",)"
+        R"("timestamp":"2026-09-21T14:13:20Z","accountId":"111122223333",)"
+        R"("identity":{"arn":"arn:aws:sts::111122223333:assumed-role/app/session"},)"
+        R"("region":"eu-central-1","requestId":"0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11",)"
+        R"("operation":"ConverseStream","modelId":"eu.amazon.nova-2-lite-v1:0",)"
+        R"("errorCode":"throttlingException","requestMetadata":{"team":"orchestrator"},)"
+        R"("input":{"inputContentType":"application/json","inputBodyJson":{"messages":[]},)"
+        R"("inputTokenCount":3,"cacheReadInputTokenCount":0,"cacheWriteInputTokenCount":28857},)"
+        R"("output":{"outputContentType":"application/octet-stream","outputTokenCount":150},)"
+        R"("inferenceRegion":"eu-west-3","invlog":{"id":17,"outcome":"client-closed","status":200,)"
+        R"("latencyMs":1234.567,"firstByteMs":89.012,"stream":true,"stopReason":"end_turn",)"
+        R"("profile":"eu.amazon.nova-2-lite-v1:0","scope":"geographic","decision":"flag",)"
+        R"("sdkInvocationId":"7e2c6f50-53a8-4b8b-8f43-000000000001",)"
+        R"("caller":{"user":"www-data","executable":"/usr/bin/python3.11","pid":4711},)"
+        R"("host":"host-7","outputTruncated":true,"outputBodyBase64":"AP8KIGJpbmFyeQ==",)"
+        R"("details":{"damage":"crc"}}})");
+}
+
+TEST_CASE("What is unknown is left out") {
+  Record record;
+  record.started_at_us = 1'790'000'000'999'999;
+  CHECK(record_json({}, stored(record)) ==
+        R"({"schemaType":"ModelInvocationLog","schemaVersion":"1.0",)"
+        R"("timestamp":"2026-09-21T14:13:20Z","input":{},"output":{},"invlog":{"id":17}})");
+}
+
+TEST_CASE("A failed call keeps its bodies") {
+  Record record = record_with(R"({"messages":[1]})", R"({"message":"no"})");
+  record.status = 400;
+  record.error_code = "ValidationException";
+  const std::string line = record_json(store_information(), stored(record));
+  CHECK(line.find(R"("errorCode":"ValidationException")") != std::string::npos);
+  CHECK(line.find(R"("inputBodyJson":{"messages":[1]})") != std::string::npos);
+  CHECK(line.find(R"("outputBodyJson":{"message":"no"})") != std::string::npos);
+}
+
+TEST_CASE("Any record is one line of valid JSON") {
+  Record record = record_with("{\r\n  \"a\": \"\\n\"\n}", "[1,\n2]");
+  record.model_id = "quote \" backslash \\ tab \t bell \a not UTF-8 \xff";
+  record.caller = std::string("nul \0 inside", 12);
+  const std::string line = record_json(store_information(), stored(record));
+  CHECK(line.find('\n') == std::string::npos);
+  CHECK(line.find('\r') == std::string::npos);
+  simdjson::dom::parser parser;
+  simdjson::dom::element parsed;
+  REQUIRE(parser.parse(line).get(parsed) == simdjson::SUCCESS);
+  CHECK(std::string_view(parsed["input"]["inputBodyJson"]["a"]) == "\n");
+  CHECK(std::string_view(parsed["modelId"]) ==
+        "quote \" backslash \\ tab \t bell \a not UTF-8 \xef\xbf\xbd");
+}
