@@ -183,7 +183,7 @@ class Agent(Server):
                                 f"http://127.0.0.1:{upstream_port}", *extra], folder, environment)
 
         def ready():
-            found = re.search(r"(?<!upstream )(?<!http://)127\.0\.0\.1:(\d+)", self.output())
+            found = re.search(r"^invlog ready: http://127\.0\.0\.1:(\d+) ", self.output(), re.MULTILINE)
             return found and int(found.group(1))
         self.port = self.wait_for(ready, "its ready line")
         self.wait_for(self.accepts, "listening")
