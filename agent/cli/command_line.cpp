@@ -1,8 +1,10 @@
 #include "agent/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "agent/cli/agent_command.h"
+#include "agent/cli/display_text.h"
 #include "agent/cli/export_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/search_command.h"
@@ -12,6 +14,7 @@
 #include "agent/cli/time_option.h"
 #include "agent/cli/usage_command.h"
 #include "agent/cli/verify_command.h"
+#include "agent/config/nearest_name.h"
 #include "agent/version.h"
 #include "storage/time_text.h"
 
@@ -73,6 +76,9 @@ class CommandLine {
   }
 
   int run(int argument_count, const char* const* arguments) {
+    if (argument_count > 1 && !known_command(arguments[1])) {
+      return kUsageError;
+    }
     try {
       app_.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
@@ -96,6 +102,22 @@ class CommandLine {
   }
 
  private:
+  // CLI11 would only say that a command is missing.
+  bool known_command(const std::string& word) {
+    std::vector<std::string_view> names;
+    for (const CLI::App* command : app_.get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(command->get_name());
+    }
+    if (word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end()) {
+      return true;
+    }
+    const std::string nearest = config::nearest_name(word, names);
+    context_.err << "invlog: there is no command \"" << printable(word) << "\""
+                 << (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?")
+                 << "\nRun with --help for more information.\n";
+    return false;
+  }
+
   CLI::App* add_command(const char* name, const char* description, const char* examples) {
     CLI::App* command = app_.add_subcommand(name, description);
     command->footer(std::string("Examples:\n") + examples);

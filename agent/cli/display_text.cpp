@@ -112,8 +112,6 @@ std::string printable(std::string_view text) {
       out += "\\t";
     } else if (point.value == '\r') {
       out += "\\r";
-    } else if (point.value == '\\') {
-      out += "\\\\";
     } else if (control) {
       char code[8];
       std::snprintf(code, sizeof code, "\\x%02X", static_cast<unsigned>(point.value));

@@ -19,7 +19,7 @@ std::size_t display_width(std::string_view text);
 // `text` as it is if it fits, else its beginning and "…".
 std::string cut_to_width(std::string_view text, std::size_t width);
 
-// Line ends, tabs and backslashes as in C, other control characters as \xNN, bytes that are not
+// Line ends and tabs as \n, \r and \t, other control characters as \xNN, bytes that are not
 // UTF-8 as U+FFFD: one line, and nothing a terminal would obey.
 std::string printable(std::string_view text);
 

@@ -114,7 +114,7 @@ class Tail {
       std::snprintf(latency, sizeof latency, "%lld ms", static_cast<long long>(row.integer(9)));
     }
     std::string line = padded(text(0), 7, true) + "  " + text(1) + "  " + padded(text(2), 14) +
-                       "  " + padded(text(3), 40) + "  " + padded(text(4), 3, true) + " " +
+                       "  " + padded(text(3), 45) + "  " + padded(text(4), 3, true) + " " +
                        padded(result, 8) + "  " + padded(tokens_text(row, 7, 8), 13, true) + "  " +
                        padded(latency, 9, true) + "  " + text(10);
     line.erase(line.find_last_not_of(' ') + 1);

@@ -1,0 +1,157 @@
+#include "agent/cli/command_line.h"
+
+#include <sstream>
+#include <vector>
+
+#include "agent/config/settings.h"
+#include "tests/catch.h"
+#include "tests/unit/agent/cli/example_store.h"
+
+using namespace invlog::cli;
+using invlog::config::AgentConfig;
+using invlog::tests::contains;
+using invlog::tests::ExampleStore;
+using invlog::tests::TemporaryDirectory;
+
+namespace {
+
+struct Answer {
+  int exit_code;
+  std::string out, err;
+};
+
+Answer invlog_command(std::vector<const char*> arguments,
+                      std::function<int(const AgentConfig&)> run_agent = {}) {
+  std::ostringstream out, err;
+  arguments.insert(arguments.begin(), "invlog");
+  const int exit_code = run_command_line(static_cast<int>(arguments.size()), arguments.data(),
+                                         {out, err, 0, 0, std::move(run_agent)});
+  return {exit_code, out.str(), err.str()};
+}
+
+}  // namespace
+
+TEST_CASE("help and version are success, wrong usage is exit code 2") {
+  CHECK(invlog_command({"--version"}).out == "invlog 0.1.0\n");
+  CHECK(invlog_command({"--help"}).exit_code == 0);
+  for (const char* command :
+       {"agent", "query", "show", "tail", "search", "usage", "status", "verify", "export"}) {
+    INFO(command);
+    CHECK(contains(invlog_command({"--help"}).out, command));
+    const Answer help = invlog_command({command, "--help"});
+    CHECK(help.exit_code == 0);
+    CHECK(contains(help.out, std::string("Examples:\n  invlog ") + command));
+    CHECK(contains(help.out, "--config FILE"));
+    CHECK(contains(help.out, "--state-dir"));
+    const Answer wrong = invlog_command({command, "--no-such-option"});
+    CHECK(wrong.exit_code == 2);
+    CHECK(contains(wrong.err, "Run with --help for more information."));
+  }
+  CHECK(invlog_command({}).exit_code == 2);
+  CHECK(contains(invlog_command({"quer"}).err, "no command \"quer\"; did you mean \"query\"?"));
+  CHECK(invlog_command({"quer"}).exit_code == 2);
+  CHECK(invlog_command({"query"}).exit_code == 2);
+  CHECK(invlog_command({"query", "--json", "--csv", "SELECT 1"}).exit_code == 2);
+  CHECK(invlog_command({"show", "1", "--record", "--json"}).exit_code == 2);
+  CHECK(invlog_command({"search", "x", "--in", "nowhere"}).exit_code == 2);
+  CHECK(invlog_command({"usage", "--by", "weather"}).exit_code == 2);
+  CHECK(invlog_command({"tail", "-n", "-1"}).exit_code == 2);
+}
+
+TEST_CASE("each command reaches its store") {
+  const ExampleStore store;
+  const std::string path = store.path();
+  const char* const file = path.c_str();
+  CHECK(invlog_command({"query", "--store", file, "--csv", "SELECT count(*) AS n FROM invocations"})
+            .out == "n\r\n6\r\n");
+  CHECK(invlog_command(
+            {"query", "--state-dir", store.directory().path().c_str(), "--json", "SELECT 1 AS a"})
+            .out == "{\"a\":1}\n");
+  CHECK(invlog_command({"show", "1", "--response", "--store", file}).out == "{\"text\":\"Hi\"}");
+  CHECK(contains(invlog_command({"tail", "-n", "1", "--store", file}).out, "      6  "));
+  CHECK(contains(invlog_command({"search", "--in", "request", "Hello", "--store", file}).out,
+                 "request: "));
+  CHECK(contains(invlog_command({"usage", "--by", "caller", "--csv", "--store", file}).out,
+                 "caller,calls"));
+  CHECK(contains(invlog_command({"status", "--json", "--store", file}).out, "\"records\":6"));
+  CHECK(contains(invlog_command({"verify", "--store", file}).out, "is whole"));
+  CHECK(contains(invlog_command({"export", "--since", "2026-10-07", "--store", file}).out,
+                 "\"modelId\":\"image\""));
+  const Answer wrong_time = invlog_command({"export", "--since", "Tuesday", "--store", file});
+  CHECK(wrong_time.exit_code == 2);
+  CHECK(contains(wrong_time.err, "\"Tuesday\" is no time"));
+  CHECK(invlog_command({"verify", "--store", "/nonexistent.db"}).exit_code == 1);
+  CHECK(invlog_command({"export", "--output", "/nonexistent/x", "--store", file}).exit_code == 1);
+}
+
+TEST_CASE("the store is the configured one") {
+  const ExampleStore store;
+  const std::string configuration =
+      store.directory().write("invlog.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" +
+                                                 store.directory().path() + "\"\n");
+  CHECK(
+      invlog_command({"query", "--config", configuration.c_str(), "--json", "SELECT 1 AS a"}).out ==
+      "{\"a\":1}\n");
+  const std::string wrong =
+      store.directory().write("wrong.toml", "[agent]\nregoin = \"eu-central-1\"\n");
+  const Answer answer = invlog_command({"query", "--config", wrong.c_str(), "SELECT 1"});
+  CHECK(answer.exit_code == 2);
+  CHECK(contains(answer.err,
+                 wrong + ":2:1: unknown key \"regoin\" in [agent]; did you mean \"region\"?"));
+}
+
+TEST_CASE("the agent runs on its flags and file") {
+  const TemporaryDirectory directory;
+  const std::string file =
+      directory.write("c.toml", "[agent]\nregion = \"eu-west-1\"\nlog_level = \"error\"\n");
+  AgentConfig seen;
+  const auto run = [&seen](const AgentConfig& configuration) {
+    seen = configuration;
+    return 0;
+  };
+  const Answer answer = invlog_command(
+      {"agent", "--config", file.c_str(), "--region", "eu-central-1", "--state-dir", "/tmp/x",
+       "--listen", "127.0.0.1:0", "--listen", "unix:/tmp/x.sock", "--upstream",
+       "http://127.0.0.1:9", "--durability", "strict", "--queue-size", "1MiB"},
+      run);
+  CHECK(answer.err == "");
+  CHECK(answer.exit_code == 0);
+  CHECK(seen.region == "eu-central-1");
+  CHECK(seen.state_dir == "/tmp/x");
+  CHECK(seen.listen_port == 0);
+  CHECK(seen.listen_socket == "/tmp/x.sock");
+  CHECK(seen.upstream == "http://127.0.0.1:9");
+  CHECK(seen.durability == invlog::config::Durability::strict);
+  CHECK(seen.queue_bytes == 1u << 20);
+  CHECK(seen.log_level == "error");
+
+  const Answer wrong =
+      invlog_command({"agent", "--config", file.c_str(), "--durability", "hard"}, run);
+  CHECK(wrong.exit_code == 2);
+  CHECK(contains(wrong.err, "invlog agent: --durability: \"hard\" is none of"));
+  const Answer failing = invlog_command(
+      {"agent", "--config", file.c_str()},
+      [](const AgentConfig&) -> int { throw std::runtime_error("127.0.0.1:4180: in use"); });
+  CHECK(failing.exit_code == 1);
+  CHECK(failing.err == "invlog agent: 127.0.0.1:4180: in use\n");
+}
+
+TEST_CASE("every key of [agent] has its flag") {
+  const std::string help = invlog_command({"agent", "--help"}).out;
+  for (const std::string_view key : invlog::config::setting_keys()) {
+    std::string flag = "--" + std::string(key);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    INFO(flag);
+    CHECK(contains(help, flag + " "));
+  }
+}
+
+TEST_CASE("output that cannot be written is a failure") {
+  const ExampleStore store;
+  const std::string path = store.path();
+  std::ostringstream out, err;
+  out.setstate(std::ios::badbit);
+  const char* arguments[] = {"invlog", "export", "--store", path.c_str()};
+  CHECK(run_command_line(4, arguments, {out, err, 0, 0, {}}) == 1);
+  CHECK(contains(err.str(), "could not be written"));
+}

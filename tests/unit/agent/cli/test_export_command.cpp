@@ -1,0 +1,95 @@
+#include "agent/cli/export_command.h"
+
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <sstream>
+
+#include "agent/cli/output_file.h"
+#include "tests/catch.h"
+#include "tests/shared_files.h"
+#include "tests/unit/agent/cli/example_store.h"
+
+using namespace invlog::cli;
+using invlog::tests::contains;
+using invlog::tests::ExampleStore;
+using invlog::tests::read_whole_file;
+using invlog::tests::TemporaryDirectory;
+
+namespace {
+
+std::string gunzipped(const std::string& path) {
+  gzFile file = gzopen(path.c_str(), "rb");
+  std::string text;
+  char buffer[4096];
+  int size = 0;
+  while ((size = gzread(file, buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<std::size_t>(size));
+  }
+  CHECK(gzclose(file) == Z_OK);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("export writes a line of AWS's schema for each record") {
+  const ExampleStore store;
+  ExportOptions options;
+  options.store = store.options();
+  std::ostringstream out, err;
+  REQUIRE(run_export(options, out, err) == 0);
+  const std::string text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 6);
+  CHECK(contains(text, "\"modelId\":\"claude\",\"errorCode\":\"ValidationException\""));
+  CHECK(err.str().empty());
+
+  options.since_us = 1'791'208'860'000'000;  // the second call
+  options.until_us = *options.since_us + 1;
+  std::ostringstream one;
+  REQUIRE(run_export(options, one, err) == 0);
+  CHECK(contains(one.str(), invlog::tests::kSecondRequestId));
+  CHECK(one.str().find('\n') == one.str().size() - 1);
+}
+
+TEST_CASE(
+    "an exported file is the same as the output, with gzip too, and nobody else may read it") {
+  const ExampleStore store;
+  const TemporaryDirectory directory;
+  ExportOptions options;
+  options.store = store.options();
+  std::ostringstream expected, out, err;
+  REQUIRE(run_export(options, expected, err) == 0);
+  options.output = directory.path() + "/x.ndjson";
+  options.progress_width = 80;
+  REQUIRE(run_export(options, out, err) == 0);
+  CHECK(out.str().empty());
+  CHECK(read_whole_file(*options.output) == expected.str());
+  CHECK(contains(err.str(), "exporting"));
+  CHECK(contains(err.str(), "6 records in " + *options.output));
+  struct stat status {};
+  REQUIRE(::stat(options.output->c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+
+  options.gzip = true;
+  options.output = directory.path() + "/x.ndjson.gz";
+  REQUIRE(run_export(options, out, err) == 0);
+  CHECK(gunzipped(*options.output) == expected.str());
+}
+
+TEST_CASE("a file that is not finished never shows, and leaves nothing") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("out", "before");
+  {
+    OutputFile file(path);
+    file.write("half");
+  }
+  CHECK(read_whole_file(path) == "before");
+  {
+    OutputFile file(path);
+    file.write("whole");
+    file.commit();
+  }
+  CHECK(read_whole_file(path) == "whole");
+  CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 1);
+  CHECK_THROWS_AS(OutputFile(directory.path() + "/none/out"), std::runtime_error);
+}

@@ -1,0 +1,85 @@
+#include "agent/cli/status_command.h"
+
+#include <unistd.h>
+
+#include <sstream>
+
+#include "tests/catch.h"
+#include "tests/unit/agent/cli/example_store.h"
+
+using namespace invlog::cli;
+using invlog::tests::contains;
+using invlog::tests::ExampleStore;
+
+namespace {
+
+constexpr const char* kStatusFile =
+    R"({"pid":4242,"version":"0.1.0","region":"eu-central-1","listen":"127.0.0.1:4180","started_at":"2026-10-05T13:59:00Z",
+"calls":9,"recorded":6,"passed_through":2,"denied":1,"dropped":3,"queued_records":5,"queued_bytes":2048,
+"storage":{"failing":true,"last_error":"disk full"},"upstream_errors":7,"last_errors":["cannot reach upstream"]})";
+
+std::string status(const ExampleStore& store, bool json, bool running = true) {
+  StatusOptions options;
+  options.store = store.options();
+  options.json = json;
+  options.is_invlog = [running](std::int64_t pid) { return running && pid == 4242; };
+  std::ostringstream out, err;
+  CHECK(run_status(options, out, err) == 0);
+  CHECK(err.str().empty());
+  return out.str();
+}
+
+}  // namespace
+
+TEST_CASE("status shows the store, and that no agent has run") {
+  const ExampleStore store;
+  const std::string text = status(store, false);
+  CHECK(contains(text, "store           " + store.path() + "\n"));
+  CHECK(contains(text, "region          eu-central-1\n"));
+  CHECK(contains(text, "account         123456789012\n"));
+  CHECK(contains(text, "on test-host\n"));
+  CHECK(contains(text, "records         6\n"));
+  CHECK(contains(text, "from, to        2026-10-05T14:00:00Z, 2026-10-07T00:00:01Z\n"));
+  CHECK(contains(text, "agent           none has run"));
+  CHECK(contains(text, "LAST FAILED CALLS\n"));
+  CHECK(contains(text, "ValidationException"));
+  CHECK(contains(text, "client-closed"));
+  const std::string json = status(store, true);
+  CHECK(contains(json, "\"records\":6,\"body_bytes\":"));
+  CHECK(contains(json, ",\"agent_running\":false,\"agent\":null}\n"));
+}
+
+TEST_CASE("status shows what the agent says of itself") {
+  const ExampleStore store;
+  store.directory().write("status.json", kStatusFile);
+  std::string text = status(store, false);
+  CHECK(contains(text, "agent           running, process 4242, version 0.1.0\n"));
+  CHECK(contains(text, "listening on    127.0.0.1:4180\n"));
+  CHECK(contains(text, "calls           9, 6 recorded, 2 passed through, 1 denied, 3 dropped\n"));
+  CHECK(contains(text, "queue           5 records, 2.0 KiB\n"));
+  CHECK(contains(text, "upstream errors 7\n"));
+  CHECK(contains(text, "storage         FAILING: disk full\n"));
+  CHECK(contains(text, "last error      cannot reach upstream\n"));
+  text = status(store, false, false);
+  CHECK(contains(text, "agent           not running (process 4242 is gone)"));
+  CHECK(!contains(text, "listening on"));
+  const std::string json = status(store, true);
+  CHECK(contains(json, "\"agent_running\":true,\"agent\":{\"pid\":4242,"));
+  CHECK(json.find('\n') == json.size() - 1);
+}
+
+TEST_CASE("a damaged status file is said, and the rest is shown") {
+  const ExampleStore store;
+  store.directory().write("status.json", "{\"pid\":");
+  CHECK(contains(status(store, false), "is not the JSON object that an agent writes"));
+  store.directory().write("status.json", "[1]");
+  CHECK(contains(status(store, false), "records         6"));
+  store.directory().write("status.json", "{\"pid\":\"x\",\"last_errors\":[1,{\"a\":2}]}");
+  CHECK(contains(status(store, false), "last error      {\"a\":2}"));
+}
+
+TEST_CASE("a process that lives but has another name is not the agent") {
+  CHECK(!process_is_invlog(::getpid()));  // this test program
+  CHECK(!process_is_invlog(0));
+  CHECK(!process_is_invlog(-1));
+}

@@ -1,0 +1,98 @@
+#include "agent/cli/tail_command.h"
+
+#include <filesystem>
+#include <sstream>
+
+#include "tests/catch.h"
+#include "tests/unit/agent/cli/example_store.h"
+
+using namespace invlog::cli;
+using invlog::tests::contains;
+using invlog::tests::ExampleStore;
+
+TEST_CASE("tail shows the newest records, one a line") {
+  const ExampleStore store;
+  TailOptions options;
+  options.store = store.options();
+  options.records = 4;
+  std::ostringstream out, err;
+  REQUIRE(run_tail(options, out, err) == 0);
+  const std::string text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 4);
+  CHECK(contains(text, "      3  2026-10-06T09:00:00Z  Converse        claude"));
+  CHECK(contains(text, "400 ValidationException"));
+  CHECK(contains(text, "200 client-closed"));
+  CHECK(contains(text, "200 ok"));
+  CHECK(contains(text, "1,000→10"));
+  CHECK(contains(text, "1500 ms  alice\n"));
+  CHECK(!contains(text, "14:01:00"));
+
+  options.terminal_width = 30;
+  std::ostringstream narrow;
+  run_tail(options, narrow, err);
+  CHECK(narrow.str().substr(0, narrow.str().find('\n')) == "      3  2026-10-06T09:00:00Z…");
+
+  options.json = true;
+  options.records = 1;
+  std::ostringstream json;
+  run_tail(options, json, err);
+  CHECK(contains(json.str(), "{\"id\":6,\"started_at\":\"2026-10-07T00:00:01.000Z\""));
+
+  options.records = 0;
+  std::ostringstream nothing;
+  CHECK(run_tail(options, nothing, err) == 0);
+  CHECK(nothing.str().empty());
+}
+
+TEST_CASE("following shows what an agent adds, through its restart and a new store") {
+  const ExampleStore store;
+  TailOptions options;
+  options.store = store.options();
+  options.records = 0;
+  options.follow = true;
+  options.json = true;
+  std::ostringstream out, err;
+  int look = 0;
+  options.wait = [&] {
+    switch (++look) {
+      case 1:
+        CHECK(out.str().empty());
+        store.append("first");
+        return true;
+      case 2:
+        CHECK(contains(out.str(), "{\"id\":7,"));
+        store.append("second");  // another writer, as after a restart
+        return true;
+      case 3:
+        CHECK(contains(out.str(), "{\"id\":8,"));
+        for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
+          std::filesystem::remove(store.path() + suffix);
+        }
+        return true;
+      case 4:
+        store.append("in a new file");
+        return true;
+      default:
+        return look < 6;
+    }
+  };
+  CHECK(run_tail(options, out, err) == 0);
+  const std::string text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 3);
+  CHECK(contains(text, "{\"id\":1,"));
+  CHECK(err.str().empty());
+}
+
+TEST_CASE("following ends when nobody reads any more") {
+  const ExampleStore store;
+  TailOptions options;
+  options.store = store.options();
+  options.follow = true;
+  options.wait = [] {
+    FAIL("it goes on");
+    return false;
+  };
+  std::ostringstream out, err;
+  out.setstate(std::ios::badbit);
+  CHECK(run_tail(options, out, err) == 0);
+}
