@@ -49,3 +49,13 @@ def test_http2_broken_streams_are_reset_not_ended():
                               capture_output=True, timeout=30)
         assert done.returncode in (18, 56, 92), done
         assert store.wait_for(stack.agent.store, 1)[0]["outcome"] == "upstream-closed"
+
+
+def test_http2_client_that_goes_away_is_recorded():
+    with Stack() as stack:
+        done = subprocess.run(["curl", "-sS", "--http2-prior-knowledge", "--max-time", "0.6", "-H", "Content-Type: application/json", "-d",
+                               json.dumps(converse_body("[[fake words=400 gap_ms=20]]")), "-o", "/dev/null",
+                               stack.agent.url + target("converse-stream")], capture_output=True, timeout=30)
+        assert done.returncode == 28, done
+        assert store.wait_for(stack.agent.store, 1)[0]["outcome"] == "client-closed"
+        assert converse(stack.agent.url, "the next").status == 200
