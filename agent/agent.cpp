@@ -103,8 +103,9 @@ int run_agent(const config::AgentConfig& configuration) {
   });
 
   loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
-  std::printf("invlog ready: http://%s -> %s region %s store %s\n", facts.listen.c_str(),
-              configuration.upstream.c_str(), configuration.region.c_str(),
+  const bool only_socket = facts.listen.starts_with("unix:");
+  std::printf("invlog ready: %s%s -> %s region %s store %s\n", only_socket ? "" : "http://",
+              facts.listen.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
               configuration.store_path().c_str());
   std::fflush(stdout);
   ::sd_notify(0, "READY=1");

@@ -66,11 +66,13 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                 },
                 SessionOptions{},
                 watchdog_,
-                {}},
-      tcp_(context_.get_executor(), configuration.listen_host, configuration.listen_port,
-           sessions_) {
+                {}} {
   sessions_.options.client_stall_timeout = configuration.idle_timeout;
   watchdog_.set_tick(tick_length(configuration));
+  if (!configuration.listen_host.empty()) {
+    tcp_ = std::make_unique<TcpListener>(context_.get_executor(), configuration.listen_host,
+                                         configuration.listen_port, sessions_);
+  }
   if (!configuration.listen_socket.empty()) {
     unix_ = std::make_unique<UnixListener>(context_.get_executor(), configuration.listen_socket,
                                            sessions_);
@@ -82,9 +84,12 @@ AgentLoop::~AgentLoop() {
 }
 
 std::string AgentLoop::listen_address() const {
+  if (!tcp_) {
+    return "unix:" + configuration_.listen_socket;
+  }
   const bool v6 = configuration_.listen_host.find(':') != std::string::npos;
   return (v6 ? "[" + configuration_.listen_host + "]" : configuration_.listen_host) + ":" +
-         std::to_string(tcp_.port());
+         std::to_string(tcp_->port());
 }
 
 void AgentLoop::tick() {
@@ -111,7 +116,8 @@ Task<void> AgentLoop::keep_ticking() {
 }
 
 void AgentLoop::stop() {
-  tcp_.stop();
+  if (tcp_)
+    tcp_->stop();
   if (unix_)
     unix_->stop();
   sessions_.sessions.drain();
@@ -149,6 +155,9 @@ void AgentLoop::run(std::chrono::milliseconds stop_limit) {
   asio::co_spawn(context_, keep_ticking(), asio::detached);
   asio::co_spawn(context_, wind_down(stop_limit), asio::detached);
   context_.run();
+  // What was closed last still has its aborted operations to hear of; they refer to members that go before the context.
+  context_.restart();
+  context_.poll();
 }
 
 }  // namespace invlog::capture

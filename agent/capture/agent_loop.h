@@ -33,9 +33,9 @@ class AgentLoop {
   void run(std::chrono::milliseconds stop_limit);
   void stop();  // on the I/O thread; from elsewhere, post it to context()
 
-  // "127.0.0.1:4180", the port as bound.
+  // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket.
   std::string listen_address() const;
-  std::uint16_t port() const { return tcp_.port(); }
+  std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }
   asio::io_context& context() { return context_; }
   asio::thread_pool& helper() { return helper_; }
   const Statistics& statistics() const { return statistics_; }
@@ -60,7 +60,7 @@ class AgentLoop {
   MemoryBudget budget_;
   CallServices calls_;
   SessionServices sessions_;
-  TcpListener tcp_;
+  std::unique_ptr<TcpListener> tcp_;  // at least one of the two
   std::unique_ptr<UnixListener> unix_;
   Event stopping_;
   bool stopped_ = false;

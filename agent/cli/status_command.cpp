@@ -120,7 +120,7 @@ void print_store(const StoreFacts& facts, std::ostream& out) {
   print_line(
       out, "file",
       readable_size(facts.file_bytes) +
-          (facts.records > 0 ? ", " + ratio_text(facts) + " times smaller than the bodies" : ""));
+          (facts.ratio() >= 1 ? ", " + ratio_text(facts) + " times smaller than the bodies" : ""));
 }
 
 void print_agent(const AgentStatus& agent, std::ostream& out) {

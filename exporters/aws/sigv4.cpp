@@ -38,19 +38,26 @@ Digest sha256(std::string_view bytes) {
   return digest;
 }
 
-Digest hmac_sha256(std::string_view key, std::string_view bytes) {
+EVP_MAC_CTX* new_hmac_context() {
   static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  thread_local const std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> context(
-      algorithm == nullptr ? nullptr : EVP_MAC_CTX_new(algorithm), EVP_MAC_CTX_free);
+  EVP_MAC_CTX* const context = algorithm == nullptr ? nullptr : EVP_MAC_CTX_new(algorithm);
   char digest_name[] = "SHA256";
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
       OSSL_PARAM_construct_end()};
+  if (context == nullptr || EVP_MAC_CTX_set_params(context, parameters) != 1) {
+    fail();
+  }
+  return context;
+}
+
+Digest hmac_sha256(std::string_view key, std::string_view bytes) {
+  thread_local const std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> context(
+      new_hmac_context(), EVP_MAC_CTX_free);
   Digest digest;
   std::size_t size = 0;
-  if (context == nullptr ||
-      EVP_MAC_init(context.get(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
-                   parameters) != 1 ||
+  if (EVP_MAC_init(context.get(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+                   nullptr) != 1 ||
       EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(bytes.data()),
                      bytes.size()) != 1 ||
       EVP_MAC_final(context.get(), digest.data(), &size, digest.size()) != 1) {
