@@ -158,7 +158,13 @@ bool valid_value(JsonText::Value value, int depth) {
     JsonText::Array array;
     return !value.get_array().get(array) && valid_array(array, depth + 1);
   }
-  return valid_scalar(value.raw_json_token());
+  if (!valid_scalar(value.raw_json_token())) {
+    return false;
+  }
+  // A string that is not taken is skipped, and skipping takes one before a ':' for a member's name,
+  // even in an array.
+  simdjson::ondemand::raw_json_string taken;
+  return type != simdjson::ondemand::json_type::string || !value.get_raw_json_string().get(taken);
 }
 
 }  // namespace
@@ -204,7 +210,9 @@ bool JsonText::parse_scalar(std::string_view text) {
   wrapped += ']';
   std::size_t elements = 0;
   if (parse_buffer(wrapped.data(), wrapped.size(), wrapped.capacity())) {
-    each_element(*array(), [&](Value) { ++elements; });
+    if (const std::optional<Array> wrapper = array()) {
+      each_element(*wrapper, [&](Value) { ++elements; });
+    }
   }
   usable_ = false;
   return elements == 1;
