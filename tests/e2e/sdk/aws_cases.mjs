@@ -81,7 +81,7 @@ for (const name of ["throttlingException", "modelStreamErrorException", "interna
                     "validationException", "error"]) {
   cases[`exception frame ${name}`] = () => converseStream(EU, `[[fake exception=3:${name}]]`);
 }
-for (const fault of ["reset=3:20", "crc=3", "prelude_crc=3", "status=502", "status=504"]) {
+for (const fault of ["cut=3:20", "reset=3:20", "crc=3", "prelude_crc=3", "flip=3", "status=502", "status=504"]) {
   cases[`fault ${fault}`] = () => converseStream(EU, `[[fake ${fault}]] some words more`);
 }
 
