@@ -272,7 +272,6 @@ class CommandLine {
         ->check(CLI::PositiveNumber);
     command->add_flag("--json", search_.json, "a JSON object per line");
     command->callback([this] {
-      search_.terminal_width = context_.out_width;
       search_.progress_width = progress_width();
       run_ = [this] {
         search_.since_us = moment("--since", search_times_.since);
@@ -283,7 +282,9 @@ class CommandLine {
   }
 
   void add_usage() {
-    CLI::App* command = add_command("usage", "Add up calls, errors, tokens and latency.",
+    CLI::App* command = add_command("usage",
+                                    "Add up calls, errors, tokens and latency. An error is a call "
+                                    "without a complete, successful response.",
                                     "  invlog usage --by model\n"
                                     "  invlog usage --by day --since 30d --csv > usage.csv");
     add_store_options(command, usage_.store);

@@ -131,10 +131,7 @@ class Search {
     const std::string line = std::to_string(stored.id) + "  " + time + "  " +
                              printable(stored.record.model_id) + "  " + where + ": " +
                              printable(text);
-    out_ << (options_.terminal_width > 0
-                 ? cut_to_width(line, static_cast<std::size_t>(options_.terminal_width))
-                 : line)
-         << '\n';
+    out_ << line << '\n';
     return true;
   }
 

@@ -22,7 +22,6 @@ struct SearchOptions {
       until_us;            // Unix time, µs, of the call's start; until is exclusive
   std::int64_t limit = 0;  // matching records, 0: all
   bool json = false;
-  int terminal_width = 0;  // of `out`
   int progress_width = 0;  // of `err`
 };
 

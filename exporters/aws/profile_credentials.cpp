@@ -13,7 +13,8 @@
 namespace invlog::aws {
 namespace {
 
-// What tells that a file changed: device, inode, size, time of change in ns; all zero for a file
+// What tells that a file changed: device, inode, size, and the time of its last change, which
+// unlike the time of its last writing also moves with permissions and renames; all zero for a file
 // that is not there.
 using FileVersion =
     std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::int64_t, std::int64_t>;
@@ -23,8 +24,8 @@ FileVersion version_of(const std::string& path) {
   if (path.empty() || ::stat(path.c_str(), &status) != 0) {
     return {};
   }
-  return {status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-          status.st_mtim.tv_nsec};
+  return {status.st_dev, status.st_ino, status.st_size, status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
 }
 
 // No value: the file does not exist.

@@ -74,9 +74,6 @@ TEST_CASE("a match is shown within its surroundings, cut at characters") {
   CHECK(contains(line, "ü needle yyyy"));
   CHECK(contains(line, "y…\n"));
   CHECK(!contains(line, "\xef\xbf\xbd"));
-  SearchOptions options = with_text("needle");
-  options.terminal_width = 20;
-  CHECK(search(store, options) == "7  2026-10-15T14:00…\n");
 }
 
 TEST_CASE("as JSON a match has its place") {

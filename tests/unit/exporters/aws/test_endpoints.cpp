@@ -5,14 +5,15 @@
 using namespace invlog::aws;
 
 TEST_CASE("a Region is told by its form") {
-  for (const char* region : {"eu-central-1", "eu-south-2", "us-gov-west-1", "us-isob-east-1",
-                             "eusc-de-east-1", "ap-southeast-7", "cn-northwest-1", "mx-central-1"}) {
+  for (const char* region :
+       {"eu-central-1", "eu-south-2", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1",
+        "ap-southeast-7", "cn-northwest-1", "mx-central-1"}) {
     INFO(region);
     CHECK(is_region_name(region));
   }
-  for (const char* other : {"", "eu", "eu-1", "eu-central", "EU-central-1", "eu-central-1a", "eu_central_1",
-                            "eu-central-1.", "eu--1", "-central-1", "eu-central-", "eu-central-100",
-                            "../eu-central-1"}) {
+  for (const char* other : {"", "eu", "eu-1", "eu-central", "EU-central-1", "eu-central-1a",
+                            "eu_central_1", "eu-central-1.", "eu--1", "-central-1", "eu-central-",
+                            "eu-central-100", "../eu-central-1"}) {
     INFO(other);
     CHECK(!is_region_name(other));
   }
