@@ -14,7 +14,8 @@ namespace {
 using Error = std::optional<std::string>;
 using Values = std::vector<std::string>;
 
-std::string quoted(std::string_view text) {
+// Not "quoted": an argument of namespace std would find std::quoted too.
+std::string in_quotes(std::string_view text) {
   return std::string("\"").append(text).append("\"");
 }
 
@@ -33,9 +34,9 @@ Error choose(Enumeration& member, const std::string& text,
       member = choice.value;
       return std::nullopt;
     }
-    names.append(names.empty() ? "" : ", ").append(quoted(choice.name));
+    names.append(names.empty() ? "" : ", ").append(in_quotes(choice.name));
   }
-  return quoted(text) + " is none of " + names;
+  return in_quotes(text) + " is none of " + names;
 }
 
 Error set_size(std::uint64_t& member, const std::string& text, std::uint64_t least,
@@ -45,7 +46,7 @@ Error set_size(std::uint64_t& member, const std::string& text, std::uint64_t lea
     return size.error();
   }
   if (*size < least || *size > most) {
-    return quoted(text).append(" is not within ").append(range);
+    return in_quotes(text).append(" is not within ").append(range);
   }
   member = *size;
   return std::nullopt;
@@ -57,7 +58,7 @@ Error set_duration(std::chrono::milliseconds& member, const std::string& text) {
     return duration.error();
   }
   if (*duration < std::chrono::milliseconds(1) || *duration > std::chrono::hours(24)) {
-    return quoted(text) + " is not within 1ms and 24h";
+    return in_quotes(text) + " is not within 1ms and 24h";
   }
   member = *duration;
   return std::nullopt;
@@ -95,12 +96,12 @@ bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t
 
 Error add_tcp_listener(AgentConfig& configuration, const std::string& address) {
   if (!split_host_and_port(address, configuration.listen_host, configuration.listen_port)) {
-    return quoted(address) +
+    return in_quotes(address) +
            " is no address to listen on: write \"127.0.0.1:4180\", \"[::1]:4180\" or "
            "\"unix:/run/invlog/invlog.sock\"";
   }
   if (!is_loopback(configuration.listen_host)) {
-    return quoted(address) +
+    return in_quotes(address) +
            " is not a loopback address: whoever reaches the agent calls Bedrock with its "
            "credentials, so it listens on 127.0.0.1, [::1] or a Unix socket only";
   }
@@ -110,10 +111,10 @@ Error add_tcp_listener(AgentConfig& configuration, const std::string& address) {
 Error add_socket_listener(AgentConfig& configuration, const std::string& path) {
   constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un
   if (path.empty() || path.front() != '/') {
-    return quoted("unix:" + path) + " needs an absolute path: \"unix:/run/invlog/invlog.sock\"";
+    return in_quotes("unix:" + path) + " needs an absolute path: \"unix:/run/invlog/invlog.sock\"";
   }
   if (path.size() > kLongestSocketPath) {
-    return quoted("unix:" + path) + " is too long for a Unix socket: 107 bytes at most";
+    return in_quotes("unix:" + path) + " is too long for a Unix socket: 107 bytes at most";
   }
   configuration.listen_socket = path;
   return std::nullopt;
@@ -129,7 +130,7 @@ Error set_listen(AgentConfig& configuration, const Values& addresses) {
   for (const std::string& address : addresses) {
     const bool socket = address.starts_with(kUnixPrefix);
     if (!(socket ? configuration.listen_socket : configuration.listen_host).empty()) {
-      return quoted(address) + " is one too many: one HOST:PORT and one unix:PATH at most";
+      return in_quotes(address) + " is one too many: one HOST:PORT and one unix:PATH at most";
     }
     const Error error = socket
                             ? add_socket_listener(configuration, address.substr(kUnixPrefix.size()))
@@ -158,7 +159,7 @@ std::string_view host_of(std::string_view url) {
 Error set_upstream(AgentConfig& configuration, const Values& values) {
   const std::string& url = values.front();
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
-    return quoted(url) + " does not begin with http:// or https://";
+    return in_quotes(url) + " does not begin with http:// or https://";
   }
   const std::string_view authority = authority_of(url);
   if (authority.find('@') != std::string_view::npos) {
@@ -169,12 +170,12 @@ Error set_upstream(AgentConfig& configuration, const Values& values) {
   const bool has_port = authority.find(':', authority.rfind(']') + 1) != std::string_view::npos;
   if (host_of(url).empty() || (has_port && !split_host_and_port(authority, host, port)) ||
       (has_port && port == 0)) {
-    return quoted(url) + " has no valid host and port: write https://HOST or https://HOST:PORT";
+    return in_quotes(url) + " has no valid host and port: write https://HOST or https://HOST:PORT";
   }
   const std::size_t authority_end = url.find("://") + 3 + authority.size();
   const std::string_view rest = std::string_view(url).substr(authority_end);
   if ((!rest.empty() && rest != "/") || url.find_first_of("?# \t") != std::string::npos) {
-    return quoted(url) + " has more than a scheme, a host and a port";
+    return in_quotes(url) + " has more than a scheme, a host and a port";
   }
   configuration.upstream = url.substr(0, authority_end);
   return std::nullopt;
@@ -182,7 +183,7 @@ Error set_upstream(AgentConfig& configuration, const Values& values) {
 
 Error set_region(AgentConfig& configuration, const Values& values) {
   if (!aws::is_region_name(values.front())) {
-    return quoted(values.front()) + " is no Region: write, for instance, \"eu-central-1\"";
+    return in_quotes(values.front()) + " is no Region: write, for instance, \"eu-central-1\"";
   }
   configuration.region = values.front();
   return std::nullopt;
@@ -203,7 +204,7 @@ Error set_state_dir(AgentConfig& configuration, const Values& values) {
 Error set_ca_bundle(AgentConfig& configuration, const Values& values) {
   const std::string& path = values.front();
   if (!path.empty() && ::access(path.c_str(), R_OK) != 0) {
-    return "cannot read " + quoted(path) + ": name a PEM file with the certificates to trust";
+    return "cannot read " + in_quotes(path) + ": name a PEM file with the certificates to trust";
   }
   configuration.ca_bundle = path;
   return std::nullopt;
@@ -212,7 +213,7 @@ Error set_ca_bundle(AgentConfig& configuration, const Values& values) {
 Error set_account_id(AgentConfig& configuration, const Values& values) {
   const std::string& account = values.front();
   if (!account.empty() && (account.size() != 12 || !all_digits(account))) {
-    return quoted(account) + " is no account id: 12 digits in quotes";
+    return in_quotes(account) + " is no account id: 12 digits in quotes";
   }
   configuration.account_id = account;
   return std::nullopt;
@@ -221,7 +222,7 @@ Error set_account_id(AgentConfig& configuration, const Values& values) {
 Error set_identity_arn(AgentConfig& configuration, const Values& values) {
   const std::string& arn = values.front();
   if (!arn.empty() && (!arn.starts_with("arn:") || std::count(arn.begin(), arn.end(), ':') < 5)) {
-    return quoted(arn) +
+    return in_quotes(arn) +
            " is no ARN: write, for instance, \"arn:aws:sts::123456789012:assumed-role/app/host\"";
   }
   configuration.identity_arn = arn;
@@ -322,9 +323,9 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   const std::string_view upstream_region =
       aws::region_in_host("bedrock-runtime", host_of(configuration.upstream));
   if (!upstream_region.empty() && upstream_region != configuration.region) {
-    return Mismatch{"upstream", quoted(configuration.upstream) + " is an endpoint of " +
+    return Mismatch{"upstream", in_quotes(configuration.upstream) + " is an endpoint of " +
                                     std::string(upstream_region) + ", but region is " +
-                                    quoted(configuration.region) +
+                                    in_quotes(configuration.region) +
                                     ": one agent serves one source Region"};
   }
   // arn:partition:service:region:account:resource
@@ -335,8 +336,8 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   const std::string_view arn_account = arn.substr(0, std::min(arn.find(':'), arn.size()));
   if (!arn_account.empty() && !configuration.account_id.empty() &&
       arn_account != configuration.account_id) {
-    return Mismatch{"identity_arn", quoted(configuration.identity_arn) + " is not in account " +
-                                        quoted(configuration.account_id)};
+    return Mismatch{"identity_arn", in_quotes(configuration.identity_arn) + " is not in account " +
+                                        in_quotes(configuration.account_id)};
   }
   return std::nullopt;
 }
