@@ -1,0 +1,53 @@
+#include "tests/integration/agent_fixture.h"
+
+#include <boost/asio/post.hpp>
+#include <future>
+
+namespace invlog::test {
+
+config::AgentConfig AgentFixture::configuration(const std::string& upstream_url) {
+  config::AgentConfig configuration;
+  configuration.region = "eu-central-1";
+  configuration.listen_port = 0;
+  configuration.upstream = upstream_url;
+  return configuration;
+}
+
+AgentFixture::AgentFixture(config::AgentConfig configuration, bool with_credentials,
+                           aws::Environment environment) {
+  if (with_credentials) {
+    credentials_.result = aws::Credentials{
+        "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session-token", {}, "test"};
+  }
+  loop_ = std::make_unique<capture::AgentLoop>(configuration, environment, sink_, credentials_);
+  thread_ = std::thread([this] { loop_->run(std::chrono::seconds(3)); });
+}
+
+AgentFixture::~AgentFixture() {
+  begin_stop();
+  join();
+}
+
+void AgentFixture::begin_stop() {
+  if (thread_.joinable())
+    boost::asio::post(loop_->context(), [this] { loop_->stop(); });
+}
+
+void AgentFixture::join() {
+  if (thread_.joinable())
+    thread_.join();
+}
+
+capture::Statistics AgentFixture::statistics() {
+  std::promise<capture::Statistics> promise;
+  boost::asio::post(loop_->context(), [&] { promise.set_value(loop_->statistics()); });
+  return promise.get_future().get();
+}
+
+std::string post(std::string_view target, std::string_view body, std::string_view more_headers) {
+  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: 127.0.0.1:4180\r\n" +
+         "Content-Type: application/json\r\n" + std::string(more_headers) +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+}
+
+}  // namespace invlog::test

@@ -1,0 +1,54 @@
+// The agent's loop on a thread of its own, over a fake store and given credentials, listening on
+// loopback port 0.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "agent/capture/agent_loop.h"
+#include "tests/integration/fake_sink.h"
+#include "tests/integration/loopback_socket.h"
+
+namespace invlog::test {
+
+class FixedCredentials : public aws::CredentialsProvider {
+ public:
+  aws::ProvideResult provide() override { return result; }
+  aws::ProvideResult result = std::optional<aws::Credentials>();
+};
+
+class AgentFixture {
+ public:
+  // Region eu-central-1, port 0, credentials AKIDEXAMPLE.
+  static config::AgentConfig configuration(const std::string& upstream_url);
+
+  // `environment`: for HTTPS_PROXY and NO_PROXY; empty by default.
+  explicit AgentFixture(
+      config::AgentConfig configuration, bool with_credentials = true,
+      aws::Environment environment = [](const char*) { return std::optional<std::string>(); });
+  ~AgentFixture();
+
+  LoopbackSocket connect() { return LoopbackSocket::connect(loop_->port()); }
+  std::uint16_t port() const { return loop_->port(); }
+  FakeSink& sink() { return sink_; }
+  // Begins a stop, as SIGTERM does.
+  void begin_stop();
+  void join();
+  // A counter, read on the agent's thread.
+  capture::Statistics statistics();
+
+ private:
+  FakeSink sink_;
+  FixedCredentials credentials_;
+  std::unique_ptr<capture::AgentLoop> loop_;
+  std::thread thread_;
+};
+
+// A POST with Content-Length.
+std::string post(std::string_view target, std::string_view body,
+                 std::string_view more_headers = {});
+inline constexpr std::string_view kConverse = "/model/eu.amazon.nova-2-lite-v1%3A0/converse";
+
+}  // namespace invlog::test
