@@ -88,10 +88,12 @@ bool Store::segment_due() const {
   if (segment_.id == 0) {
     return false;
   }
-  // What references save is saved again for as long as the segment lasts, and each conversation is
-  // written out anew in the next one. Where they save little, a short segment costs nothing and is
-  // read in half the time.
-  const bool references_pay = encoder_.body_bytes() >= 8 * encoder_.stream_bytes();
+  // Each conversation is written out anew in the next segment, so where references pay, a long
+  // segment is worth having. Where after many records they still save little, a short one costs
+  // nothing and is read in half the time.
+  constexpr std::uint64_t kEnoughToTell = 1024;
+  const bool references_pay =
+      encoder_.entries() < kEnoughToTell || encoder_.body_bytes() >= 8 * encoder_.stream_bytes();
   const std::uint64_t limit = references_pay ? options_.segment_bytes : options_.segment_bytes / 2;
   return encoder_.stream_bytes() >= limit ||
          encoder_.entries() >= static_cast<std::uint64_t>(kMaximumSegmentRecords) ||
