@@ -1,7 +1,9 @@
-// The daemon: wires store, credentials, listeners and upstream together and runs until SIGTERM or SIGINT.
+// The daemon: wires store, credentials, listeners and upstream together and runs until SIGTERM or
+// SIGINT.
 //
-// Thread: call once, from main. Prints one line on stdout when it is ready. Errors: throws std::runtime_error with one
-// clear line for what cannot work (address in use, store of another Region).
+// Thread: call once, from main. Prints one line on stdout when it is ready. Errors: throws
+// std::runtime_error with one clear line for what cannot work (address in use, store of another
+// Region).
 #pragma once
 
 #include "agent/config/agent_config.h"

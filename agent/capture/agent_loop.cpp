@@ -155,7 +155,8 @@ void AgentLoop::run(std::chrono::milliseconds stop_limit) {
   asio::co_spawn(context_, keep_ticking(), asio::detached);
   asio::co_spawn(context_, wind_down(stop_limit), asio::detached);
   context_.run();
-  // What was closed last still has its aborted operations to hear of; they refer to members that go before the context.
+  // What was closed last still has its aborted operations to hear of; they refer to members that go
+  // before the context.
   context_.restart();
   context_.poll();
 }

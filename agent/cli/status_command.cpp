@@ -72,21 +72,28 @@ std::string json_rows(storage::Reader& reader, const char* sql) {
   return json + "]";
 }
 
+// What is unknown is left out.
+void append_known(std::string& json, std::string_view name, const std::string& text) {
+  if (!text.empty()) {
+    storage::append_json_member(json, name, text);
+  }
+}
+
 void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Reader& reader,
                 std::ostream& out) {
   std::string store = "{";
   storage::append_json_member(store, "path", facts.path);
   storage::append_json_member(store, "region", facts.information.region);
-  storage::append_json_member(store, "account_id", facts.information.account_id);
-  storage::append_json_member(store, "host", facts.information.host);
+  append_known(store, "account_id", facts.information.account_id);
+  append_known(store, "host", facts.information.host);
   storage::append_json_member(store, "created_at", facts.information.created_at);
   storage::append_json_number(store, "format_version", facts.information.format_version);
   storage::append_json_number(store, "records", facts.records);
   storage::append_json_number(store, "body_bytes", static_cast<long long>(facts.body_bytes));
   storage::append_json_number(store, "file_bytes", static_cast<long long>(facts.file_bytes));
   storage::append_json_raw(store, "ratio", ratio_text(facts));
-  storage::append_json_member(store, "first_at", facts.first_at);
-  storage::append_json_member(store, "last_at", facts.last_at);
+  append_known(store, "first_at", facts.first_at);
+  append_known(store, "last_at", facts.last_at);
   storage::append_json_raw(store, "last_errors", json_rows(reader, kLastErrors));
   storage::append_json_raw(store, "events", json_rows(reader, kLastEvents));
   store += '}';

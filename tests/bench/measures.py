@@ -97,8 +97,8 @@ def added_row(what, results, path, bar):
         return row(what, "nginx added nothing measurable: too much noise", f"<= {bar}x nginx" if bar else "",
                    False if bar else None, **numbers)
     ratio = statistics.median(ratios)
-    text = (f"{ratio:.2f}x nginx ({ratios[0]:.2f}-{ratios[-1]:.2f}): +{numbers['invlog_added_us']:.0f} us, "
-            f"nginx +{numbers['nginx_added_us']:.0f} us")
+    text = (f"{ratio:.2f}x nginx ({ratios[0]:.2f}-{ratios[-1]:.2f}): {numbers['invlog_added_us']:+.0f} us, "
+            f"nginx {numbers['nginx_added_us']:+.0f} us")
     return row(what, text, f"<= {bar}x nginx" if bar else "", ratio <= bar if bar else None, ratio=ratio, **numbers)
 
 

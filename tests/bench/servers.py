@@ -22,6 +22,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def thread_cpu_us(task):
+    """From schedstat, whose unit is ns; stat, for kernels without CONFIG_SCHED_INFO, counts in 10 ms."""
+    try:
+        with open(task + "/schedstat", encoding="ascii") as schedstat:
+            return int(schedstat.read().split()[0]) / 1e3
+    except FileNotFoundError:
+        with open(task + "/stat", encoding="utf-8") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """A running process, with what /proc says about it and its children."""
 
@@ -64,23 +75,21 @@ class Server:
             return [self.pid] + [int(pid) for pid in children.read().split()]
 
     def cpu_us(self):
-        """User and system time so far in µs, by thread name. From schedstat, whose unit is ns; stat counts in 10 ms."""
+        """User and system time so far in µs, by thread: its name, and its number among those of that name."""
         times = {}
         for pid in self.pids():
-            for task in os.listdir(f"/proc/{pid}/task"):
+            for task in sorted(os.listdir(f"/proc/{pid}/task"), key=int):
                 try:
                     with open(f"/proc/{pid}/task/{task}/comm", encoding="utf-8") as comm:
                         name = comm.read().strip()
-                    try:
-                        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as schedstat:
-                            used = int(schedstat.read().split()[0]) / 1e3
-                    except FileNotFoundError:  # a kernel without CONFIG_SCHED_INFO
-                        with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as stat:
-                            fields = stat.read().rpartition(")")[2].split()
-                        used = (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
+                    used = thread_cpu_us(f"/proc/{pid}/task/{task}")
                 except FileNotFoundError:  # the thread ended meanwhile
                     continue
-                times[name] = times.get(name, 0) + used
+                number, unique = 1, name
+                while unique in times:
+                    number += 1
+                    unique = f"{name} #{number}"
+                times[unique] = used
         return times
 
     def memory_mb(self):

@@ -136,6 +136,7 @@ TEST_CASE("texts that are not JSON") {
                            "[:]",
                            "{:}",
                            "{\"a\"::1}",
+                           "{\"\\u12\":1}",
                            "],[",
                            "\"a\",\"b\""}) {
     INFO(text);
