@@ -26,7 +26,7 @@ Record record_number(std::int64_t id) {
 
 void fill(const TemporaryStore& store) {
   WriterOptions options = store.options();
-  options.segment_bytes = 16 * 1024;
+  options.segment_bytes = 8 * 1024;
   Writer writer(options);
   for (std::int64_t id = 1; id <= kRecords; ++id) {
     submit_and_wait(writer, record_number(id));

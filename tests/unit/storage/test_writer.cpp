@@ -130,7 +130,7 @@ TEST_CASE("An account that becomes known later is pinned then") {
 TEST_CASE("Segments roll over, and records on both sides read back") {
   TemporaryStore store;
   WriterOptions options = store.options();
-  options.segment_bytes = 64 * 1024;
+  options.segment_bytes = 32 * 1024;
   {
     Writer writer(options);
     for (std::uint64_t i = 0; i < 60; ++i) {
