@@ -119,9 +119,10 @@ class Writer::Implementation {
     Steady::time_point submitted_at;
   };
   using Lock = std::unique_lock<std::mutex>;
+  enum class Waiting { for_nothing, for_work, for_due };
 
   Submitted enqueue(std::unique_ptr<PendingRecord>& pending, Item item) {
-    const std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     item.bytes = pending->memory_bytes();
     // A single record larger than the queue passes when the queue is empty; else it would never.
     const bool fits = queue_.empty() || status_.queued_bytes + item.bytes <= options_.queue_bytes;
@@ -135,9 +136,19 @@ class Writer::Implementation {
     item.submitted_at = Steady::now();
     status_.queued_bytes += item.bytes;
     ++status_.queued_records;
+    const bool urgent = item.is_intent || item.intent != 0;
     queue_.push_back(std::move(item));
-    // A writer that is collecting looks at the queue by itself when the group is due.
-    if (idle_ || queue_.size() == 1) {
+    // A writer that collects looks at the queue by itself when the group is due: waking it for each
+    // record would cost the caller's thread a system call per call. Once it was woken it is no
+    // longer waiting.
+    const bool wake =
+        (waiting_ == Waiting::for_work) ||
+        (waiting_ == Waiting::for_due &&
+         (urgent || queue_.size() >= kGroupRecords / 4 ||
+          status_.queued_bytes >= std::min<std::uint64_t>(kGroupBytes, options_.queue_bytes / 4)));
+    if (wake) {
+      waiting_ = Waiting::for_nothing;
+      lock.unlock();
       wake_.notify_one();
     }
     return Submitted::queued;
@@ -165,14 +176,15 @@ class Writer::Implementation {
   }
 
   void wait(Lock& lock) {
-    idle_ = true;
     if (group_open_) {
+      waiting_ = Waiting::for_due;
       wake_.wait_until(lock, group_due_);
     } else {
+      waiting_ = Waiting::for_work;
       wake_.wait_for(lock, kIdleWait);
       close_segment_if_due(lock);
     }
-    idle_ = false;
+    waiting_ = Waiting::for_nothing;
   }
 
   bool has_side_work() const { return !dropped_by_cause_.empty() || !new_events_.empty(); }
@@ -200,7 +212,9 @@ class Writer::Implementation {
         store_.group_bytes() >= kGroupBytes || store_.group_records() >= kGroupRecords;
     const bool segment_due = store_.segment_due();
     lock.lock();
-    if (group_full || segment_due || (group_open_ && Steady::now() >= group_due_)) {
+    // What came while the group collected belongs to it; with an end, since more may always come.
+    const bool overdue = Steady::now() >= group_due_ + options_.commit_interval / 4;
+    if (group_full || segment_due || (group_open_ && overdue)) {
       commit(lock);
       close_segment_if_due(lock);
     }
@@ -376,7 +390,7 @@ class Writer::Implementation {
   std::vector<std::pair<std::string, std::string>> new_events_;
   std::vector<std::function<void()>> waiting_for_room_;
   WriterStatus status_;
-  bool idle_ = false;
+  Waiting waiting_ = Waiting::for_nothing;
   bool stopping_ = false;
   bool finished_ = false;
   Steady::time_point stop_at_;

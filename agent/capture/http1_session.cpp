@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 #include <charconv>
 #include <cstring>
+#include <vector>
 
 namespace invlog::capture {
 namespace {
@@ -233,6 +234,8 @@ Http1Session::Http1Session(AcceptedConnection connection, const ExchangeHandler&
   buffer_.resize(std::max(kBufferBytes, connection.first_bytes.size()));
   std::memcpy(buffer_.data(), connection.first_bytes.data(), connection.first_bytes.size());
   end_ = connection.first_bytes.size();
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
 }
 
 std::string_view Http1Session::buffered() const {
@@ -296,10 +299,25 @@ Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
   const auto* first = static_cast<const asio::const_buffer*>(buffers);
   if (!socket_.is_open())
     co_return false;
-  deadline_.arm(options_.client_stall_timeout);
+  // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
   error_code failure;
-  co_await asio::async_write(socket_, Range{first, first + count},
-                             asio::redirect_error(use_task, failure));
+  const Range range{first, first + count};
+  const std::size_t total = asio::buffer_size(range);
+  std::size_t written = socket_.write_some(range, failure);
+  if (written == total || (failure && failure != asio::error::would_block)) {
+    if (failure)
+      at_end_ = true;
+    co_return !failure;
+  }
+  deadline_.arm(options_.client_stall_timeout);
+  std::vector<asio::const_buffer> rest;
+  for (const asio::const_buffer& buffer : range) {
+    const std::size_t taken = std::min(written, buffer.size());
+    written -= taken;
+    if (taken < buffer.size())
+      rest.push_back(buffer + taken);
+  }
+  co_await asio::async_write(socket_, rest, asio::redirect_error(use_task, failure));
   deadline_.disarm();
   if (failure)
     at_end_ = true;

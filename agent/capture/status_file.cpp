@@ -12,7 +12,6 @@
 namespace invlog::capture {
 
 using storage::append_json_member;
-using storage::append_json_name;
 using storage::append_json_number;
 using storage::append_json_raw;
 using storage::append_json_string;

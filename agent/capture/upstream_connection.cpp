@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -82,6 +83,11 @@ Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint
     if (!failure && !cancelled_) {
       socket_.set_option(asio::ip::tcp::no_delay(true), failure);
       socket_.set_option(asio::socket_base::keep_alive(true), failure);
+      socket_.non_blocking(true, failure);
+      const auto acknowledged = tcp_bytes_acknowledged(socket_.native_handle());
+      acknowledged_known_ = acknowledged.has_value();
+      acknowledged_at_first_ = acknowledged.value_or(0);
+      sent_ = 0;
       co_return std::string();
     }
     problem = "connect to " + host_port(host, port) + ": " + failure.message();
@@ -194,7 +200,22 @@ Task<void> UpstreamConnection::write(std::string_view first, std::string_view se
     const std::array<asio::const_buffer, 2> buffers{
         asio::const_buffer(first.data(), first.size()),
         asio::const_buffer(second.data(), second.size())};
-    co_await asio::async_write(socket_, buffers, asio::redirect_error(use_task, failure));
+    // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
+    std::size_t written = socket_.write_some(buffers, failure);
+    sent_ += written;
+    if (written == first.size() + second.size() ||
+        (failure && failure != asio::error::would_block)) {
+      co_return;
+    }
+    for (std::string_view rest : {first, second}) {
+      const std::size_t taken = std::min(written, rest.size());
+      written -= taken;
+      rest.remove_prefix(taken);
+      sent_ += co_await asio::async_write(socket_, asio::buffer(rest),
+                                          asio::redirect_error(use_task, failure));
+      if (failure)
+        co_return;
+    }
     co_return;
   }
   // One TLS record, and so one write, for a small request.
@@ -232,20 +253,19 @@ bool UpstreamConnection::alive() {
   return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+std::uint64_t UpstreamConnection::bytes_sent() const {
+  return sent_ + (session_ ? BIO_number_written(SSL_get_wbio(session_.get())) : 0);
+}
+
 void UpstreamConnection::mark_request() {
-  // Only a reused connection's request is ever sent again.
-  if (!reused)
-    return;
-  const auto count = tcp_bytes_acknowledged(socket_.native_handle());
-  acknowledged_known_ = count.has_value();
-  acknowledged_ = count.value_or(0);
+  sent_before_request_ = bytes_sent();
 }
 
 bool UpstreamConnection::server_took_some() const {
   if (!acknowledged_known_ || cancelled_)
     return true;
   const auto count = tcp_bytes_acknowledged(const_cast<TcpSocket&>(socket_).native_handle());
-  return !count || *count > acknowledged_;
+  return !count || *count > acknowledged_at_first_ + sent_before_request_;
 }
 
 }  // namespace invlog::capture

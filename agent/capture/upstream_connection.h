@@ -60,7 +60,11 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   TlsContext::Session session_;
   Event resolved_;
   bool cancelled_ = false;
-  std::uint64_t acknowledged_ = 0;
+  // On the wire, as TCP counts: TLS records included.
+  std::uint64_t bytes_sent() const;
+  std::uint64_t sent_ = 0;  // without TLS
+  std::uint64_t sent_before_request_ = 0;
+  std::uint64_t acknowledged_at_first_ = 0;
   bool acknowledged_known_ = false;
 };
 
