@@ -38,6 +38,8 @@ class AgentFixture {
   void join();
   // A counter, read on the agent's thread.
   capture::Statistics statistics();
+  // The same after join().
+  const capture::Statistics& statistics_after_stop() const { return loop_->statistics(); }
 
  private:
   FakeSink sink_;

@@ -353,7 +353,7 @@ TEST_CASE("truncated bodies say how much passed") {
 
 TEST_CASE("bodies that are not JSON are kept byte for byte") {
   Invocation invocation = converse();
-  invocation.request.bytes = std::string("\xFF\x00\x01 not utf-8", 14);
+  invocation.request.bytes = std::string("\xFF\x00\x01 not utf-8", 13);
   invocation.request_headers = {{"Content-Type", "application/octet-stream"}};
   invocation.response.bytes = "<html>bad gateway</html>";
   invocation.response_headers = {{"content-type", "text/html"}};
