@@ -1,5 +1,6 @@
 #include "agent/capture/http2_session.h"
 
+#include <spdlog/spdlog.h>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -15,7 +16,6 @@ namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
 // Frames are gathered up to this before a write.
 constexpr std::size_t kWriteBytes = 32 * 1024;
-constexpr std::uint32_t kStreamWindow = 256 * 1024;
 constexpr std::int32_t kConnectionWindow = 1024 * 1024;
 
 }  // namespace
@@ -28,6 +28,7 @@ struct Http2Session::Callbacks {
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       Http2Session& self = session(user_data);
       self.streams_[frame->hd.stream_id] = std::make_shared<Stream>(self, frame->hd.stream_id);
+      self.begun_header_ = frame->hd.stream_id;
       self.watch_idle();
     }
     return 0;
@@ -54,6 +55,13 @@ struct Http2Session::Callbacks {
     if (found == self.streams_.end())
       return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      self.begun_header_ = 0;
+      if (found->second->request().target.empty()) {
+        // CONNECT (RFC 9113 §8.5): there is nothing to tunnel to.
+        nghttp2_submit_rst_stream(self.session_, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_PROTOCOL_ERROR);
+        return 0;
+      }
       self.begun_.push_back(found->second);
     }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
@@ -91,7 +99,10 @@ struct Http2Session::Callbacks {
       return 0;
     const std::shared_ptr<Stream> stream = std::move(found->second);
     self.streams_.erase(found);
-    self.watch_idle();
+    if (self.begun_header_ == id) {
+      self.begun_header_ = 0;
+      self.watch_idle();
+    }
     stream->on_closed();
     return 0;
   }
@@ -123,10 +134,9 @@ Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler&
   nghttp2_session_callbacks_del(callbacks);
   if (made != 0)
     throw std::bad_alloc();
-  const std::array<nghttp2_settings_entry, 3> settings{
+  const std::array<nghttp2_settings_entry, 2> settings{
       {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
         static_cast<std::uint32_t>(options_.max_concurrent_streams)},
-       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
         static_cast<std::uint32_t>(Stream::kMaxHeaderBytes)}}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
@@ -143,10 +153,12 @@ Http2Session::Stream* Http2Session::find(std::int32_t id) {
 }
 
 void Http2Session::watch_idle() {
-  if (streams_.empty()) {
-    deadline_.arm(options_.keep_alive_timeout);
-  } else {
+  if (sending_)
+    return;  // the write's own deadline holds
+  if (serving_ > 0) {
     deadline_.disarm();
+  } else {
+    deadline_.arm(begun_header_ != 0 ? options_.client_stall_timeout : options_.keep_alive_timeout);
   }
 }
 
@@ -154,16 +166,29 @@ bool Http2Session::receive(const char* bytes, std::size_t count) {
   const ssize_t used =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes), count);
   for (std::shared_ptr<Stream>& stream : std::exchange(begun_, {})) {
+    ++serving_;
+    watch_idle();
     asio::co_spawn(socket_.get_executor(), serve(shared_from_this(), std::move(stream)),
                    asio::detached);
   }
+  if (serving_ > 2 * options_.max_concurrent_streams)
+    nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
   wake_writer();
   return used >= 0;
 }
 
 Task<void> Http2Session::serve(std::shared_ptr<Http2Session> session,
                                std::shared_ptr<Stream> stream) {
-  co_await session->handler_(*stream);
+  try {
+    co_await session->handler_(*stream);
+  } catch (const std::exception& failure) {
+    // Only lack of memory; it ends the call, not the agent.
+    spdlog::error("call ended: {}", failure.what());
+    stream->abort();
+  }
+  --session->serving_;
+  session->watch_idle();
+  session->ended_.set();
 }
 
 Task<void> Http2Session::write_loop() {
@@ -191,14 +216,17 @@ Task<void> Http2Session::write_loop() {
       continue;
     }
     deadline_.arm(options_.client_stall_timeout);
+    sending_ = true;
     error_code failure;
     co_await asio::async_write(socket_, asio::buffer(out), asio::redirect_error(use_task, failure));
+    sending_ = false;
     watch_idle();
     if (failure)
       break;
   }
   close();
   writing_ = false;
+  ended_.set();
 }
 
 Task<void> Http2Session::run() {
@@ -223,6 +251,8 @@ Task<void> Http2Session::run() {
     good = receive(buffer.data(), count);
   }
   close();
+  while (serving_ > 0 || writing_)
+    co_await ended_.wait();
 }
 
 void Http2Session::drain() {

@@ -3,7 +3,12 @@
 //
 // nghttp2 keeps the protocol's state; here are the reads, the writes, and the streams. Flow control
 // is the backpressure both ways: a request's window is only given back as its body is taken, and a
-// response's bytes are only taken from the exchange when the client's windows have room for them.
+// response's bytes are only taken from the exchange when the client's windows have room for them. A
+// stream that waits to be read holds its own window only, never the connection's: it must not hold
+// up those that are read.
+//
+// Streams that a client resets free their place at once, their calls end a little later: a client
+// that keeps opening and resetting (CVE-2023-44487) is told to go when too many have not ended.
 //
 // Thread: the I/O thread. Ownership: run() and each exchange's coroutine keep the session alive.
 // Errors: a protocol error ends the connection with GOAWAY, as nghttp2 decides; nothing is thrown.
@@ -28,7 +33,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
                const SessionOptions& options, Watchdog& watchdog);
   ~Http2Session() override;
-  // Serves the connection until it closes.
+  // Serves the connection until it closes and its last exchange has ended.
   Task<void> run();
   void drain() override;
   void close() override;
@@ -42,6 +47,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   Task<void> write_loop();
   static Task<void> serve(std::shared_ptr<Http2Session> session, std::shared_ptr<Stream> stream);
   void wake_writer() { writable_.set(); }
+  // Arms the deadline that holds while no exchange is under way.
   void watch_idle();
   Stream* find(std::int32_t id);
 
@@ -55,8 +61,12 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   std::string first_bytes_;
   std::map<std::int32_t, std::shared_ptr<Stream>> streams_;  // open ones
   std::vector<std::shared_ptr<Stream>> begun_;               // to be served after this receive()
+  std::size_t serving_ = 0;        // exchanges whose handler has not ended
+  std::int32_t begun_header_ = 0;  // the stream whose header block has not come to its end
+  Event ended_;                    // an exchange or the write loop has
   Event writable_;
   bool writing_ = false;  // the write loop runs
+  bool sending_ = false;  // a write of it is under way
   bool closed_ = false;
   bool draining_ = false;
 };

@@ -66,7 +66,15 @@ bool Http2Session::Stream::add_header(std::string_view name, std::string_view va
   return true;
 }
 
+void Http2Session::Stream::when_client_gone(std::function<void()> gone) {
+  client_gone_ = std::move(gone);
+  // The client may have reset the stream before its exchange began.
+  if (closed_ && client_gone_)
+    std::exchange(client_gone_, nullptr)();
+}
+
 void Http2Session::Stream::add_body(std::string_view bytes) {
+  nghttp2_session_consume_connection(session_.session_, bytes.size());
   held_window_ += bytes.size();
   if (too_large_) {
     give_window_back();
@@ -90,7 +98,7 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
 void Http2Session::Stream::give_window_back() {
   if (held_window_ == 0 || session_.closed_)
     return;
-  nghttp2_session_consume(session_.session_, id_, std::exchange(held_window_, 0));
+  nghttp2_session_consume_stream(session_.session_, id_, std::exchange(held_window_, 0));
   session_.wake_writer();
 }
 
@@ -99,12 +107,31 @@ void Http2Session::Stream::end_request() {
   event_.set();
 }
 
+void Http2Session::Stream::ask_for_body() {
+  if (request_ended_ || closed_)
+    return;
+  if (early_body_.empty() && header_has_token(request_.headers, "expect", "100-continue")) {
+    static constexpr std::string_view kName = ":status", kValue = "100";
+    const nghttp2_nv status{reinterpret_cast<std::uint8_t*>(const_cast<char*>(kName.data())),
+                            reinterpret_cast<std::uint8_t*>(const_cast<char*>(kValue.data())),
+                            kName.size(), kValue.size(),
+                            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+    nghttp2_submit_headers(session_.session_, NGHTTP2_FLAG_NONE, id_, nullptr, &status, 1, nullptr);
+  }
+  if (request_.content_length.value_or(kReadingWindow) > kFirstWindow) {
+    nghttp2_session_set_local_window_size(session_.session_, NGHTTP2_FLAG_NONE, id_,
+                                          kReadingWindow);
+  }
+  session_.wake_writer();
+}
+
 Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t limit) {
   if (request_.content_length && *request_.content_length > limit) {
     too_large_ = true;
     give_window_back();
     co_return BodyRead::too_large;
   }
+  ask_for_body();
   body = std::move(early_body_);
   limit_ = limit;
   body_ = &body;

@@ -9,13 +9,16 @@ namespace invlog::capture {
 class Http2Session::Stream : public Exchange {
  public:
   static constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
+  // What a stream may send before it is read: HTTP/2's own default.
+  static constexpr std::int32_t kFirstWindow = 65535;
+  static constexpr std::int32_t kReadingWindow = 256 * 1024;
 
   Stream(Http2Session& session, std::int32_t id)
       : session_(session), id_(id), deadline_(session.watchdog_, [this] { stalled(); }) {}
 
   RequestHead& request() override { return request_; }
   const bedrock::Caller& caller() override { return session_.caller_.caller(); }
-  void when_client_gone(std::function<void()> gone) override { client_gone_ = std::move(gone); }
+  void when_client_gone(std::function<void()> gone) override;
   Task<BodyRead> read_body(std::string& body, std::size_t limit) override;
   Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override;
   Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override;
@@ -32,6 +35,7 @@ class Http2Session::Stream : public Exchange {
 
  private:
   Task<bool> hand_over(std::string_view body, bool end);
+  void ask_for_body();
   void give_window_back();
   void stalled();
 
@@ -46,7 +50,7 @@ class Http2Session::Stream : public Exchange {
   std::string* body_ = nullptr;  // where read_body() wants it
   std::string early_body_;       // what came before it was called; at most a window
   std::size_t limit_ = 0;
-  std::size_t held_window_ = 0;  // received bytes whose window was not given back yet
+  std::size_t held_window_ = 0;  // received bytes that the stream's window lacks yet
   bool request_ended_ = false, too_large_ = false;
 
   std::string_view response_;  // what the client's windows had no room for yet

@@ -83,6 +83,8 @@ Task<bool> ProxiedCall::prepare() {
     budget_taken_ = body.size();
   }
   invocation_.request.total = body.size();
+  // However the call goes on, its record needs room: without it, the next call waits here.
+  const bool admitted = !target_ || co_await services_.recorder.admit();
   switch (read) {
     case BodyRead::complete:
       break;
@@ -103,9 +105,7 @@ Task<bool> ProxiedCall::prepare() {
       finish(bedrock::Outcome::client_closed, "the client closed before its request was complete");
       co_return false;
   }
-  if (!target_)
-    co_return true;
-  if (!co_await services_.recorder.admit()) {
+  if (!admitted) {
     co_await refuse(503, "ServiceUnavailableException",
                     "invlog: the record store is failing, and on_storage_failure is \"deny\"; see "
                     "`invlog status` on this host",
@@ -113,7 +113,7 @@ Task<bool> ProxiedCall::prepare() {
     co_return false;
   }
   if (client_gone_) {
-    finish(bedrock::Outcome::client_closed, "the client closed while it waited for the store");
+    finish(bedrock::Outcome::client_closed, "the client closed before its request was forwarded");
     co_return false;
   }
   co_return true;

@@ -22,8 +22,11 @@ void Watchdog::run(Chosen chosen) {
       due.push_back(deadline);
   }
   for (Deadline* deadline : due) {
-    if (std::find(deadlines_.begin(), deadlines_.end(), deadline) == deadlines_.end())
+    // An earlier callback may have removed it, disarmed it, or armed it anew.
+    if (std::find(deadlines_.begin(), deadlines_.end(), deadline) == deadlines_.end() ||
+        !chosen(*deadline)) {
       continue;
+    }
     deadline->at_ = Time::max();
     deadline->expired_();
   }

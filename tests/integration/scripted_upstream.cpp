@@ -53,7 +53,7 @@ ScriptedUpstream::ScriptedUpstream(Script script) : script_(std::move(script)) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
   ::bind(listener_, reinterpret_cast<sockaddr*>(&address), length);
-  ::listen(listener_, 64);
+  ::listen(listener_, SOMAXCONN);
   ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
   port_ = ntohs(address.sin_port);
   acceptor_ = std::thread([this] { accept_all(); });
