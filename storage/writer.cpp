@@ -24,6 +24,10 @@ using Steady = std::chrono::steady_clock;
 constexpr std::uint64_t kGroupBytes = 4 << 20;
 constexpr std::size_t kGroupRecords = 1024;
 
+// What a small record was made of is freed by the thread that made it: two threads that free each
+// other's memory wait for each other in malloc, thousands of times a second.
+constexpr std::size_t kReturnedBytes = 16 * 1024;
+
 constexpr std::chrono::milliseconds kFirstBackOff{100};
 constexpr std::chrono::milliseconds kLongestBackOff{5000};
 // How often an idle writer looks whether the day is over.
@@ -118,6 +122,11 @@ class Writer::Implementation {
     std::size_t bytes = 0;
     Steady::time_point submitted_at;
   };
+  // What is left of a record that was taken into the group.
+  struct Used {
+    std::unique_ptr<PendingRecord> pending;
+    std::string request, response;
+  };
   using Lock = std::unique_lock<std::mutex>;
   enum class Waiting { for_nothing, for_work, for_due };
 
@@ -138,6 +147,9 @@ class Writer::Implementation {
     ++status_.queued_records;
     const bool urgent = item.is_intent || item.intent != 0;
     queue_.push_back(std::move(item));
+    // Freed after the lock is given up.
+    std::vector<Used> returned;
+    returned.swap(returned_);
     // A writer that collects looks at the queue by itself when the group is due: waking it for each
     // record would cost the caller's thread a system call per call. Once it was woken it is no
     // longer waiting.
@@ -148,7 +160,9 @@ class Writer::Implementation {
           status_.queued_bytes >= std::min<std::uint64_t>(kGroupBytes, options_.queue_bytes / 4)));
     if (wake) {
       waiting_ = Waiting::for_nothing;
-      lock.unlock();
+    }
+    lock.unlock();
+    if (wake) {
       wake_.notify_one();
     }
     return Submitted::queued;
@@ -180,6 +194,7 @@ class Writer::Implementation {
       waiting_ = Waiting::for_due;
       wake_.wait_until(lock, group_due_);
     } else {
+      returned_.clear();
       waiting_ = Waiting::for_work;
       wake_.wait_for(lock, kIdleWait);
       close_segment_if_due(lock);
@@ -211,7 +226,13 @@ class Writer::Implementation {
     const bool group_full =
         store_.group_bytes() >= kGroupBytes || store_.group_records() >= kGroupRecords;
     const bool segment_due = store_.segment_due();
+    if (item.bytes > kReturnedBytes) {
+      used_ = {};
+    }
     lock.lock();
+    if (used_.pending) {
+      returned_.push_back(std::move(used_));
+    }
     // What came while the group collected belongs to it; with an end, since more may always come.
     const bool overdue = Steady::now() >= group_due_ + options_.commit_interval / 4;
     if (group_full || segment_due || (group_open_ && overdue)) {
@@ -224,7 +245,6 @@ class Writer::Implementation {
   void process(Item& item) {
     try {
       Record record = item.pending->build();
-      item.pending.reset();
       if (item.is_intent) {
         const IntentId id = store_.add_intent(record);
         urgent_ = true;
@@ -234,7 +254,7 @@ class Writer::Implementation {
           }
         });
       } else {
-        store_.add(std::move(record), item.intent);
+        store_.add(record, item.intent);
         ++group_records_;
         // The client of a strict call is waiting for this commit.
         urgent_ = urgent_ || item.intent != 0;
@@ -242,6 +262,9 @@ class Writer::Implementation {
           callbacks_.push_back(std::move(item.committed));
         }
       }
+      used_.pending = std::move(item.pending);
+      used_.request = std::move(record.request.bytes);
+      used_.response = std::move(record.response.bytes);
     } catch (const std::exception& error) {
       // The request's intent row stays, and becomes a record at the next start.
       count_dropped("build-failed", 1);
@@ -389,6 +412,7 @@ class Writer::Implementation {
   std::map<std::string, std::uint64_t> dropped_by_cause_;
   std::vector<std::pair<std::string, std::string>> new_events_;
   std::vector<std::function<void()>> waiting_for_room_;
+  std::vector<Used> returned_;
   WriterStatus status_;
   Waiting waiting_ = Waiting::for_nothing;
   bool stopping_ = false;
@@ -402,6 +426,7 @@ class Writer::Implementation {
   bool abandoned_ = false;
   Steady::time_point group_due_;
   std::uint64_t group_records_ = 0;
+  Used used_;
   std::vector<std::function<void(bool)>> callbacks_;
 
   std::mutex join_mutex_;

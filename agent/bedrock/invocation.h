@@ -33,6 +33,10 @@ enum class Outcome {
 };
 std::string_view to_string(Outcome outcome);
 
+// Room to leave behind a body's end: the JSON parser reads in wide steps, and a body without it is
+// copied first.
+inline constexpr std::size_t kBodySlack = 64;
+
 struct CapturedBody {
   std::string
       bytes;  // as on the wire after transfer coding is removed; content coding still applied

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/bedrock/invocation.h"
+
 namespace invlog::bedrock {
 namespace {
 
@@ -168,6 +170,8 @@ bool valid_value(JsonText::Value value, int depth) {
 }
 
 }  // namespace
+
+static_assert(kBodySlack >= simdjson::SIMDJSON_PADDING);
 
 void JsonText::pad(std::string& text) {
   const std::size_t wanted = text.size() + simdjson::SIMDJSON_PADDING;

@@ -64,8 +64,8 @@ bool is_media_type(std::string_view content_type, std::string_view media_type) {
 // Builds one record. Lives for one call of build_record.
 class RecordBuilder {
  public:
-  RecordBuilder(Invocation invocation, Parsers& parsers)
-      : invocation_(std::move(invocation)), parsers_(parsers) {}
+  RecordBuilder(Invocation& invocation, Parsers& parsers)
+      : invocation_(invocation), parsers_(parsers) {}
 
   storage::Record build() {
     if (std::optional<Target> target = parse_target(invocation_.method, invocation_.target)) {
@@ -111,7 +111,7 @@ class RecordBuilder {
   void note_early_end(bool ended_early);
   void finish_details();
 
-  Invocation invocation_;
+  Invocation& invocation_;
   Parsers& parsers_;
   storage::Record record_;
   ResponseFacts facts_;
@@ -409,11 +409,15 @@ void RecordBuilder::finish_details() {
 
 }  // namespace
 
-storage::Record build_record(Invocation invocation) {
+storage::Record take_record(Invocation& invocation) {
   thread_local Parsers parsers;
-  storage::Record record = RecordBuilder(std::move(invocation), parsers).build();
+  storage::Record record = RecordBuilder(invocation, parsers).build();
   parsers.trim();
   return record;
+}
+
+storage::Record build_record(Invocation invocation) {
+  return take_record(invocation);
 }
 
 }  // namespace invlog::bedrock

@@ -12,5 +12,7 @@
 namespace invlog::bedrock {
 
 storage::Record build_record(Invocation invocation);
+// The same; moves the bodies out of `invocation`, and leaves it to the caller to destroy the rest.
+storage::Record take_record(Invocation& invocation);
 
 }  // namespace invlog::bedrock

@@ -7,13 +7,17 @@
 namespace invlog::capture {
 namespace {
 
-constexpr std::size_t kBufferBytes = 16 * 1024;
+// Events of a stream fit in the small one; large bodies come in fewer pieces through the large one.
+constexpr std::size_t kSmallBufferBytes = 4 * 1024;
+constexpr std::size_t kLargeBufferBytes = 16 * 1024;
 
 }  // namespace
 
 Http1Client::Http1Client(UpstreamConnection& connection)
-    : connection_(connection), parser_(Http1Parser::Kind::response) {
-  buffer_.resize(kBufferBytes);
+    : connection_(connection),
+      parser_(Http1Parser::Kind::response),
+      buffer_(connection.read_buffer) {
+  buffer_.resize(std::max(buffer_.size(), kSmallBufferBytes));
 }
 
 Task<std::string> Http1Client::read_head(bool answers_head_request, ResponseHead& head) {
@@ -44,6 +48,7 @@ Task<std::string> Http1Client::read_head(bool answers_head_request, ResponseHead
       const std::size_t count =
           co_await connection_.read_some(buffer_.data() + end_, buffer_.size() - end_, failure);
       end_ += count;
+      last_read_filled_ = end_ == buffer_.size();
       if (count > 0)
         received_ = true;
       if (failure) {
@@ -113,7 +118,7 @@ Http1Client::Piece Http1Client::decode() {
       piece.bytes = decoded_;
       if (!good) {
         piece.problem = "malformed response: " + parser_.error();
-      } else if (end_ - begin_ == buffer_.size()) {
+      } else if (end_ - begin_ >= kLargeBufferBytes) {
         piece.problem = "malformed response: oversized chunk header";
       }
       ended_ = parser_.done();
@@ -146,8 +151,13 @@ Task<Http1Client::Piece> Http1Client::next() {
     end_ -= begin_;
     begin_ = 0;
   }
+  if (last_read_filled_ || end_ == buffer_.size())
+    buffer_.resize(std::max(buffer_.size(), kLargeBufferBytes));
   error_code failure;
-  end_ += co_await connection_.read_some(buffer_.data() + end_, buffer_.size() - end_, failure);
+  const std::size_t count =
+      co_await connection_.read_some(buffer_.data() + end_, buffer_.size() - end_, failure);
+  end_ += count;
+  last_read_filled_ = end_ == buffer_.size();
   if (failure) {
     Piece piece;
     if (failure == asio::error::eof && parser_.framing == Http1Parser::Framing::until_close) {

@@ -29,6 +29,8 @@ class Http1Client {
   Piece buffered();
   Task<Piece> next();
 
+  // Bytes of a body of known length that were not handed out yet.
+  std::uint64_t remaining() const { return remaining_; }
   bool nothing_received() const { return !received_; }
   // After the end: whether the connection may carry another request.
   bool reusable() const { return reusable_; }
@@ -39,10 +41,11 @@ class Http1Client {
 
   UpstreamConnection& connection_;
   Http1Parser parser_;
-  std::string buffer_;
+  std::string& buffer_;  // the connection's
   std::size_t begin_ = 0, end_ = 0;
   std::string decoded_;
   std::uint64_t remaining_ = 0;
+  bool last_read_filled_ = false;
   bool received_ = false, reusable_ = false, ended_ = false;
 };
 

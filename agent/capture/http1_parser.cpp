@@ -8,6 +8,8 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
+constexpr std::size_t kUsualHeaders = 16;
+
 // Beast's parser reports into the Http1Parser that owns it.
 template <bool is_request>
 class Http1Parser::Parser : public http::basic_parser<is_request> {
@@ -37,6 +39,8 @@ class Http1Parser::Parser : public http::basic_parser<is_request> {
         failure = http::error::header_limit;
     }
     Headers& headers = owner_.head_done_ ? owner_.trailers : owner_.headers;
+    if (headers.empty())
+      headers.reserve(kUsualHeaders);
     headers.emplace_back(std::string(name.data(), name.size()),
                          std::string(value.data(), value.size()));
   }

@@ -11,7 +11,7 @@
 namespace invlog::capture {
 namespace {
 
-constexpr std::size_t kBufferBytes = 8 * 1024;
+constexpr std::size_t kBufferBytes = 4 * 1024;
 // After a refusal, so much of what the client still sends is read and thrown away, so that it gets
 // to read the answer.
 constexpr std::size_t kLingerBytes = 1 << 20;
@@ -141,7 +141,7 @@ class Http1Session::Exchange1 : public Exchange {
   Task<BodyRead> read_length(std::string& body) {
     const std::size_t length = static_cast<std::size_t>(*request_.content_length);
     const std::string_view early = session_.buffered().substr(0, length);
-    body.reserve(std::min<std::size_t>(length, 128 * 1024));
+    body.reserve(std::min<std::size_t>(length, 128 * 1024) + bedrock::kBodySlack);
     body.assign(early);
     session_.consume(early.size());
     std::size_t have = body.size();

@@ -105,17 +105,19 @@ bool is_hop_by_hop(std::string_view name) {
   }
 }
 
+bool is_hop_by_hop(const Headers& headers, std::string_view name) {
+  return is_hop_by_hop(name) || (!equal_ignoring_case(name, "content-length") &&
+                                 header_has_token(headers, "connection", name));
+}
+
 void remove_hop_by_hop(Headers& headers) {
   Headers connection;  // copied: the views into it must survive the removal
   for (const auto& header : headers) {
     if (equal_ignoring_case(header.first, "connection"))
       connection.push_back(header);
   }
-  std::erase_if(headers, [&](const auto& header) {
-    return is_hop_by_hop(header.first) ||
-           (!connection.empty() && !equal_ignoring_case(header.first, "content-length") &&
-            header_has_token(connection, "connection", header.first));
-  });
+  std::erase_if(headers,
+                [&](const auto& header) { return is_hop_by_hop(connection, header.first); });
 }
 
 std::string_view reason_phrase(int status) {

@@ -12,7 +12,8 @@
 
 namespace invlog::capture {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;  // names as received, in order
+using Header = std::pair<std::string, std::string>;
+using Headers = std::vector<Header>;  // names as received, in order
 
 struct RequestHead {
   std::string method;
@@ -44,6 +45,8 @@ bool header_has_token(const Headers& headers, std::string_view name, std::string
 // Headers that belong to one connection and are never forwarded (RFC 9110 §7.6.1), without those
 // that Connection names.
 bool is_hop_by_hop(std::string_view name);
+// The same, with those that Connection names; Content-Length never is.
+bool is_hop_by_hop(const Headers& headers, std::string_view name);
 // Removes hop-by-hop headers, and those that Connection names.
 void remove_hop_by_hop(Headers& headers);
 // The standard phrase for a status, "" if there is none.

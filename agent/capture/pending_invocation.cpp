@@ -5,7 +5,7 @@
 namespace invlog::capture {
 
 storage::Record PendingInvocation::build() {
-  return bedrock::build_record(std::move(invocation_));
+  return bedrock::take_record(invocation_);
 }
 
 }  // namespace invlog::capture

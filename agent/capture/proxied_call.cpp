@@ -7,6 +7,8 @@ namespace {
 
 // A large body is written in parts, so that the idle timeout counts from the last progress.
 constexpr std::size_t kWritePart = 256 * 1024;
+// A length that was only announced costs no more memory than this.
+constexpr std::uint64_t kReservedAtMost = 128 * 1024;
 constexpr const char* kNoCredentials =
     "invlog: no AWS credentials to sign this call with, and the request carries no bearer key. "
     "Give the agent "
@@ -212,6 +214,10 @@ void ProxiedCall::tee(std::string_view bytes) {
   const std::uint64_t kept =
       services_.budget.take_up_to(std::min<std::uint64_t>(bytes.size(), room));
   budget_taken_ += kept;
+  if (body.bytes.empty()) {
+    const std::uint64_t announced = client_ ? client_->remaining() : 0;
+    body.bytes.reserve(kept + std::min(announced, kReservedAtMost) + bedrock::kBodySlack);
+  }
   body.bytes.append(bytes.substr(0, kept));
   body.truncated = kept < bytes.size();
 }

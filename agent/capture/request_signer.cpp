@@ -36,14 +36,20 @@ std::string RequestSigner::upstream_head(const RequestHead& request, std::string
                                          const UpstreamEndpoint& endpoint,
                                          const aws::Credentials* credentials,
                                          std::chrono::system_clock::time_point now) {
-  Headers headers = request.headers;
-  remove_hop_by_hop(headers);
+  std::vector<const Header*> headers;
+  headers.reserve(request.headers.size());
+  const bool names_more = has_header(request.headers, "connection");
+  for (const Header& header : request.headers) {
+    if (!(names_more ? is_hop_by_hop(request.headers, header.first) : is_hop_by_hop(header.first)))
+      headers.push_back(&header);
+  }
   const std::string target = endpoint.base_path + request.target;
   std::string head;
   head.reserve(1536);
   head.append(request.method).append(" ").append(target).append(" HTTP/1.1\r\n");
   append_header(head, "Host", endpoint.host_header);
-  for (const auto& [name, value] : headers) {
+  for (const Header* header : headers) {
+    const auto& [name, value] = *header;
     if (equal_ignoring_case(name, "host") || equal_ignoring_case(name, "content-length") ||
         equal_ignoring_case(name, "expect") ||
         (credentials != nullptr && is_client_signature(name))) {
@@ -68,11 +74,12 @@ std::string RequestSigner::upstream_head(const RequestHead& request, std::string
     if (mark != std::string::npos)
       signing.query = std::string_view(target).substr(mark + 1);
     signing.payload_sha256_hex = digest;
+    signing.headers.reserve(8);
     signing.headers.emplace_back("host", endpoint.host_header);
     signing.headers.emplace_back("x-amz-content-sha256", digest);
-    for (const auto& [name, value] : headers) {
-      if (must_be_signed(name))
-        signing.headers.emplace_back(name, value);
+    for (const Header* header : headers) {
+      if (must_be_signed(header->first))
+        signing.headers.emplace_back(header->first, header->second);
     }
     const aws::Signature signature = signer_.sign(signing, *credentials, now);
     append_header(head, "X-Amz-Date", signature.amz_date);

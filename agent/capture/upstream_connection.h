@@ -41,6 +41,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   bool server_took_some() const;
 
   bool reused = false;
+  std::string read_buffer;  // for whoever reads; kept here from call to call
   std::chrono::steady_clock::time_point idle_since;
 
  private:
