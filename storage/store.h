@@ -33,8 +33,8 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // Collects, and takes all but the bytes of the bodies, which are only read. `intent`: the intent row
-  // that this record replaces, 0 none.
+  // Collects, and takes all but the bytes of the bodies, which are only read. `intent`: the intent
+  // row that this record replaces, 0 none.
   void add(Record& record, std::uint64_t intent = 0);
   // Collects a request's row; returns its id.
   std::uint64_t add_intent(const Record& record);
