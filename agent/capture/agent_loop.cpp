@@ -138,6 +138,7 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
   co_await wait_while_busy(until);
   if (sessions_.sessions.size() > 0) {
     spdlog::warn("cutting {} connections that did not end in time", sessions_.sessions.size());
+    calls_.cutting = true;
     sessions_.sessions.close();
     watchdog_.expire_all();
     recorder_.drain();

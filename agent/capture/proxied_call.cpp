@@ -158,6 +158,9 @@ Task<bool> ProxiedCall::authorize() {
 }
 
 Task<std::string> ProxiedCall::send() {
+  // It may have left while the credentials were looked up.
+  if (client_gone_)
+    co_return std::string("gave up");
   std::string problem = co_await attempt(true);
   const bool replaceable = !problem.empty() && connection_ && connection_->reused &&
                            !client_gone_ && !timed_out_ && client_ && client_->nothing_received() &&
@@ -364,6 +367,10 @@ Task<void> ProxiedCall::refuse(int status, std::string_view type, std::string me
 }
 
 void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
+  if (services_.cutting && outcome != bedrock::Outcome::complete) {
+    outcome = bedrock::Outcome::interrupted;
+    error = "the agent stopped before the call was complete";
+  }
   invocation_.outcome = outcome;
   invocation_.error = std::move(error);
   invocation_.duration_us = elapsed_us();

@@ -50,6 +50,8 @@ struct CallServices {
   MemoryBudget& budget;
   Watchdog& watchdog;
   Statistics& statistics;
+  bool cutting =
+      false;  // the agent ends what is under way: whoever seems to close, it was the agent
 };
 
 class ProxiedCall {

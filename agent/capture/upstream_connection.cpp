@@ -8,6 +8,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <vector>
 
 #include "agent/capture/tcp_progress.h"
@@ -122,7 +123,9 @@ Task<std::string> UpstreamConnection::tunnel() {
 }
 
 Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
+  const int system_cause = errno;
   const int cause = SSL_get_error(session_.get(), result);
+  reset_ = reset_ || (cause == SSL_ERROR_SYSCALL && system_cause == ECONNRESET);
   if (cancelled_) {
     failure = asio::error::operation_aborted;
     co_return false;
@@ -176,8 +179,10 @@ Task<std::size_t> UpstreamConnection::read_some(char* into, std::size_t room, er
     co_return 0;
   }
   if (!session_) {
-    co_return co_await socket_.async_read_some(asio::buffer(into, room),
-                                               asio::redirect_error(use_task, failure));
+    const std::size_t count = co_await socket_.async_read_some(
+        asio::buffer(into, room), asio::redirect_error(use_task, failure));
+    reset_ = reset_ || failure == asio::error::connection_reset;
+    co_return count;
   }
   for (;;) {
     std::size_t count = 0;
@@ -203,6 +208,7 @@ Task<void> UpstreamConnection::write(std::string_view first, std::string_view se
     // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
     std::size_t written = socket_.write_some(buffers, failure);
     sent_ += written;
+    reset_ = reset_ || failure == asio::error::connection_reset;
     if (written == first.size() + second.size() ||
         (failure && failure != asio::error::would_block)) {
       co_return;
@@ -213,6 +219,7 @@ Task<void> UpstreamConnection::write(std::string_view first, std::string_view se
       rest.remove_prefix(taken);
       sent_ += co_await asio::async_write(socket_, asio::buffer(rest),
                                           asio::redirect_error(use_task, failure));
+      reset_ = reset_ || failure == asio::error::connection_reset;
       if (failure)
         co_return;
     }
@@ -262,7 +269,7 @@ void UpstreamConnection::mark_request() {
 }
 
 bool UpstreamConnection::server_took_some() const {
-  if (!acknowledged_known_ || cancelled_)
+  if (!acknowledged_known_ || cancelled_ || reset_)
     return true;
   const auto count = tcp_bytes_acknowledged(const_cast<TcpSocket&>(socket_).native_handle());
   return !count || *count > acknowledged_at_first_ + sent_before_request_;

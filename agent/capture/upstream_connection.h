@@ -36,7 +36,8 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
 
   // Whether a kept connection is still open and silent.
   bool alive();
-  // Whether the server's TCP has acknowledged anything since mark_request(). True if unknown.
+  // Whether the server's TCP has acknowledged anything since mark_request(). True if unknown: also
+  // after a reset, which says nothing of what was received before it (an orderly close does).
   void mark_request();
   bool server_took_some() const;
 
@@ -67,6 +68,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   std::uint64_t sent_before_request_ = 0;
   std::uint64_t acknowledged_at_first_ = 0;
   bool acknowledged_known_ = false;
+  bool reset_ = false;
 };
 
 }  // namespace invlog::capture

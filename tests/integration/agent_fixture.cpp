@@ -14,13 +14,13 @@ config::AgentConfig AgentFixture::configuration(const std::string& upstream_url)
 }
 
 AgentFixture::AgentFixture(config::AgentConfig configuration, bool with_credentials,
-                           aws::Environment environment) {
+                           aws::Environment environment, std::chrono::milliseconds stop_limit) {
   if (with_credentials) {
     credentials_.result = aws::Credentials{
         "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session-token", {}, "test"};
   }
   loop_ = std::make_unique<capture::AgentLoop>(configuration, environment, sink_, credentials_);
-  thread_ = std::thread([this] { loop_->run(std::chrono::seconds(3)); });
+  thread_ = std::thread([this, stop_limit] { loop_->run(stop_limit); });
 }
 
 AgentFixture::~AgentFixture() {

@@ -27,7 +27,8 @@ class AgentFixture {
   // `environment`: for HTTPS_PROXY and NO_PROXY; empty by default.
   explicit AgentFixture(
       config::AgentConfig configuration, bool with_credentials = true,
-      aws::Environment environment = [](const char*) { return std::optional<std::string>(); });
+      aws::Environment environment = [](const char*) { return std::optional<std::string>(); },
+      std::chrono::milliseconds stop_limit = std::chrono::seconds(3));
   ~AgentFixture();
 
   LoopbackSocket connect() { return LoopbackSocket::connect(loop_->port()); }

@@ -134,15 +134,21 @@ TEST_CASE("An upstream that stalls in mid-stream is cut after idle_timeout") {
 
 TEST_CASE("A kept connection that the server has closed is replaced") {
   // The server closes after each answer without saying so.
-  ScriptedUpstream upstream([](LoopbackSocket& connection, int) {
+  std::atomic<int> closed{0};
+  ScriptedUpstream upstream([&](LoopbackSocket& connection, int) {
     const UpstreamRequest request = read_request(connection);
     connection.send(json_response(request.body));
+    connection.shut_writing();
+    ++closed;
+    connection.sees_end();
   });
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket client = agent.connect();
   for (int call = 0; call < 20; ++call) {
     client.send(post(kConverse, "{}"));
     CHECK(read_response(client).status == 200);
+    while (closed == call)
+      std::this_thread::yield();
   }
   CHECK(agent.sink().wait_for(20).size() == 20);
 }
