@@ -29,7 +29,7 @@ enum class Outcome {
   timeout,          // connect or idle timeout towards the service
   denied,           // refused here: no credential, storage failing with on_storage_failure = "deny"
   error,            // refused here: request malformed or too large
-  interrupted,      // the agent died while it was under way (strict durability only)
+  interrupted,      // the agent was stopped, or (strict durability) died, while it was under way
 };
 std::string_view to_string(Outcome outcome);
 

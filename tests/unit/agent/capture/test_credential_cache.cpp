@@ -1,0 +1,109 @@
+#include "agent/capture/credential_cache.h"
+
+#include <atomic>
+#include <mutex>
+
+#include "tests/catch.h"
+#include "tests/unit/agent/capture/coroutine_loop.h"
+
+namespace invlog::capture {
+namespace {
+
+class CountingProvider : public aws::CredentialsProvider {
+ public:
+  aws::ProvideResult provide() override {
+    const std::lock_guard lock(gate);
+    ++asked;
+    return result;
+  }
+  std::mutex gate;  // held: the provider does not answer
+  std::atomic<int> asked{0};
+  aws::ProvideResult result = std::optional<aws::Credentials>();
+};
+
+struct Scene {
+  CountingProvider provider;
+  CoroutineLoop loop;
+  asio::thread_pool helper{1};
+  std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
+  CredentialCache cache{loop.executor(), helper, provider, [this] { return now; }};
+  ~Scene() { helper.join(); }
+
+  aws::ProvideResult get() {
+    const auto result = loop.start(cache.get());
+    loop.run_until([&] { return result->has_value(); });
+    return result->value();
+  }
+  void wait_until_asked(int times) {
+    loop.run_until([&] { return provider.asked >= times; });
+    asio::post(helper, [this] { asio::post(loop.executor(), [this] { ++settled; }); });
+    const int before = settled;
+    loop.run_until([&] { return settled > before; });
+  }
+  int settled = 0;
+};
+
+std::optional<aws::Credentials> credentials(const std::string& key) {
+  aws::Credentials made;
+  made.access_key_id = key;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("Credentials are asked for once a second at most, and calls use the last answer") {
+  Scene scene;
+  scene.provider.result = credentials("FIRST");
+  CHECK((*scene.get())->access_key_id == "FIRST");
+  for (int call = 0; call < 10; ++call)
+    CHECK((*scene.get())->access_key_id == "FIRST");
+  CHECK(scene.provider.asked == 1);
+
+  scene.provider.result = credentials("SECOND");
+  scene.now += std::chrono::milliseconds(999);
+  CHECK((*scene.get())->access_key_id == "FIRST");
+  CHECK(scene.provider.asked == 1);
+  scene.now += std::chrono::milliseconds(1);
+  // The call that finds them a second old does not wait either.
+  CHECK((*scene.get())->access_key_id == "FIRST");
+  scene.wait_until_asked(2);
+  CHECK((*scene.get())->access_key_id == "SECOND");
+  CHECK(scene.provider.asked == 2);
+}
+
+TEST_CASE("While a provider is slow, calls with credentials go on, and those without wait for it") {
+  Scene scene;
+  scene.provider.result = credentials("KEY");
+  std::unique_lock slow(scene.provider.gate);
+  const auto first = scene.loop.start(scene.cache.get());
+  const auto second = scene.loop.start(scene.cache.get());
+  scene.loop.run();
+  CHECK_FALSE(*first);
+  CHECK_FALSE(*second);
+  slow.unlock();
+  CHECK(scene.loop.run_until([&] { return first->has_value() && second->has_value(); }));
+  CHECK((**first).value()->access_key_id == "KEY");
+  CHECK((**second).value()->access_key_id == "KEY");
+  CHECK(scene.provider.asked == 1);
+
+  scene.now += std::chrono::seconds(2);
+  slow.lock();
+  CHECK((*scene.get())->access_key_id == "KEY");
+  slow.unlock();
+}
+
+TEST_CASE("No credentials, and an error, are given as they are, and asked for again") {
+  Scene scene;
+  CHECK_FALSE(scene.get()->has_value());
+  scene.provider.result = tl::unexpected(std::string("~/.aws/credentials:3: no key"));
+  scene.now += std::chrono::seconds(1);
+  const aws::ProvideResult broken = scene.get();
+  REQUIRE_FALSE(broken);
+  CHECK(broken.error() == "~/.aws/credentials:3: no key");
+  scene.provider.result = credentials("KEY");
+  CHECK_FALSE(scene.get());  // within the same second
+  scene.now += std::chrono::seconds(1);
+  CHECK((*scene.get())->access_key_id == "KEY");
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,97 @@
+// Binding and the Unix socket's file; what is served is in tests/integration.
+#include "agent/capture/listener.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "tests/catch.h"
+#include "tests/temporary_directory.h"
+#include "tests/unit/agent/capture/coroutine_loop.h"
+
+namespace invlog::capture {
+namespace {
+
+struct Scene {
+  CoroutineLoop loop;
+  Watchdog watchdog{std::chrono::steady_clock::now()};
+  SessionServices services{[](Exchange&) -> Task<void> { co_return; }, {}, watchdog, {}};
+
+  std::string tcp_refusal(const std::string& host, std::uint16_t port) {
+    try {
+      TcpListener listener(loop.executor(), host, port, services);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  std::string unix_refusal(const std::string& path) {
+    try {
+      UnixListener listener(loop.executor(), path, services);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  }
+};
+
+bool is_socket(const std::string& path) {
+  struct stat information {};
+  return ::lstat(path.c_str(), &information) == 0 && S_ISSOCK(information.st_mode);
+}
+
+}  // namespace
+
+TEST_CASE("An address that is taken, or is none, is refused in one line") {
+  Scene scene;
+  const TcpListener first(scene.loop.executor(), "127.0.0.1", 0, scene.services);
+  CHECK(first.port() != 0);
+  const std::string address = "127.0.0.1:" + std::to_string(first.port());
+  CHECK(scene.tcp_refusal("127.0.0.1", first.port()) ==
+        "listen on " + address + ": Address already in use");
+  CHECK(scene.tcp_refusal("bedrock.test", 1).find("must be an IP address or localhost") !=
+        std::string::npos);
+  CHECK(scene.tcp_refusal("localhost", 0).empty());
+  scene.loop.run();
+}
+
+TEST_CASE("A Unix socket's file comes with the listener and goes with it") {
+  const tests::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/agent.sock";
+  Scene scene;
+  {
+    UnixListener listener(scene.loop.executor(), path, scene.services);
+    CHECK(is_socket(path));
+    CHECK(scene.unix_refusal(path) == "listen on " + path + ": another process listens there");
+    CHECK(is_socket(path));
+  }
+  CHECK_FALSE(is_socket(path));
+  scene.loop.run();
+}
+
+TEST_CASE("A socket file that nobody listens on is replaced, any other file is not") {
+  const tests::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/agent.sock";
+  {
+    const int left = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    REQUIRE(::bind(left, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    ::close(left);
+  }
+  Scene scene;
+  CHECK(scene.unix_refusal(path).empty());
+  const std::string file = directory.write("data", "x");
+  CHECK(scene.unix_refusal(file) == "listen on " + file + ": the file exists and is no socket");
+  CHECK(std::filesystem::exists(file));
+  CHECK(scene.unix_refusal("/" + std::string(200, 'x')).find("too long") != std::string::npos);
+  CHECK(scene.unix_refusal(directory.path() + "/no/agent.sock").find("No such file") !=
+        std::string::npos);
+  scene.loop.run();
+}
+
+}  // namespace invlog::capture

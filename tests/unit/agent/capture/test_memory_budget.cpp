@@ -1,0 +1,66 @@
+#include "agent/capture/memory_budget.h"
+
+#include "tests/catch.h"
+#include "tests/unit/agent/capture/coroutine_loop.h"
+
+namespace invlog::capture {
+
+TEST_CASE("Bodies wait for room, and go on when it is given back") {
+  CoroutineLoop loop;
+  MemoryBudget budget(100);
+  CHECK(*loop.start(budget.take_when_room(60)));
+  const auto large = loop.start(budget.take_when_room(50));
+  const auto small = loop.start(budget.take_when_room(41));
+  CHECK_FALSE(*large);
+  CHECK_FALSE(*small);
+  CHECK(budget.used() == 60);
+  budget.give_back(10);
+  loop.run();
+  CHECK(*large);
+  CHECK_FALSE(*small);
+  CHECK(budget.used() == 100);
+  budget.give_back(50);
+  loop.run();
+  CHECK(*small);
+  CHECK(budget.used() == 91);
+}
+
+TEST_CASE("A small body passes a large one that still has to wait") {
+  CoroutineLoop loop;
+  MemoryBudget budget(100);
+  loop.start(budget.take_when_room(90));
+  const auto large = loop.start(budget.take_when_room(80));
+  const auto small = loop.start(budget.take_when_room(20));
+  budget.give_back(10);
+  loop.run();
+  CHECK_FALSE(*large);
+  CHECK(*small);
+  budget.give_back(100);
+  loop.run();
+  CHECK(*large);
+}
+
+TEST_CASE("A body alone is let in whatever its size") {
+  CoroutineLoop loop;
+  MemoryBudget budget(100);
+  const auto first = loop.start(budget.take_when_room(1000));
+  CHECK(*first);
+  const auto second = loop.start(budget.take_when_room(1000));
+  CHECK_FALSE(*second);
+  budget.give_back(1000);
+  loop.run();
+  CHECK(*second);
+}
+
+TEST_CASE("A copy takes what is left, and no more") {
+  MemoryBudget budget(100);
+  budget.take(70);
+  CHECK(budget.take_up_to(20) == 20);
+  CHECK(budget.take_up_to(20) == 10);
+  CHECK(budget.take_up_to(20) == 0);
+  budget.take(50);
+  CHECK(budget.take_up_to(1) == 0);
+  CHECK(budget.used() == 150);
+}
+
+}  // namespace invlog::capture

@@ -1,0 +1,310 @@
+#include "agent/capture/recorder.h"
+
+#include <sqlite3.h>
+
+#include <future>
+
+#include "agent/capture/writer_sink.h"
+#include "tests/catch.h"
+#include "tests/temporary_directory.h"
+#include "tests/unit/agent/capture/coroutine_loop.h"
+
+namespace invlog::capture {
+namespace {
+
+using storage::Submitted;
+
+// A store that answers what the test says.
+class ScriptedSink : public RecordSink {
+ public:
+  Submitted submit(std::unique_ptr<storage::PendingRecord>& pending,
+                   storage::Writer::Committed committed,
+                   storage::Writer::IntentId intent) override {
+    if (answer != Submitted::queued)
+      return answer;
+    taken.push_back(pending->build());
+    intents_finished.push_back(intent);
+    pending.reset();
+    if (committed)
+      waiting.push_back(std::move(committed));
+    return answer;
+  }
+  Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
+                          storage::Writer::IntentCommitted committed) override {
+    if (answer != Submitted::queued)
+      return answer;
+    intents.push_back(pending->build());
+    pending.reset();
+    waiting_intents.push_back(std::move(committed));
+    return answer;
+  }
+  void when_room(std::function<void()> room) override { room_wanted.push_back(std::move(room)); }
+  void count_dropped(const char* why, std::uint64_t records) override {
+    for (; records > 0; --records)
+      dropped.emplace_back(why);
+  }
+  bool failing() override { return is_failing; }
+  void make_room() {
+    answer = Submitted::queued;
+    for (const auto& room : std::exchange(room_wanted, {}))
+      room();
+  }
+
+  Submitted answer = Submitted::queued;
+  bool is_failing = false;
+  std::vector<storage::Record> taken, intents;
+  std::vector<storage::Writer::IntentId> intents_finished;
+  std::vector<std::string> dropped;
+  std::vector<storage::Writer::Committed> waiting;
+  std::vector<storage::Writer::IntentCommitted> waiting_intents;
+  std::vector<std::function<void()>> room_wanted;
+};
+
+bedrock::Invocation call(const std::string& body) {
+  bedrock::Invocation made;
+  made.method = "POST";
+  made.target = "/model/m/converse";
+  made.request.bytes = body;
+  made.status = 200;
+  return made;
+}
+
+struct Scene {
+  explicit Scene(Recorder::Policy policy) : recorder(loop.executor(), sink, policy, statistics) {}
+  CoroutineLoop loop;
+  ScriptedSink sink;
+  Statistics statistics;
+  Recorder recorder;
+};
+
+Recorder::Policy policy(config::OnOverload on_overload, config::OnStorageFailure on_failure,
+                        config::Durability durability = config::Durability::group) {
+  return {durability, on_overload, on_failure};
+}
+
+constexpr auto kBlock = config::OnOverload::block;
+constexpr auto kPassLoad = config::OnOverload::pass;
+constexpr auto kPass = config::OnStorageFailure::pass;
+constexpr auto kDeny = config::OnStorageFailure::deny;
+constexpr auto kStrict = config::Durability::strict;
+
+}  // namespace
+
+TEST_CASE("block: what finds no room is held in order, and new calls wait for it") {
+  Scene scene(policy(kBlock, kPass));
+  scene.sink.answer = Submitted::full;
+  scene.recorder.finish(call("1"), 0);
+  scene.recorder.finish(call("2"), 0);
+  CHECK(scene.recorder.held() == 2);
+  const auto first = scene.loop.start(scene.recorder.admit());
+  const auto second = scene.loop.start(scene.recorder.admit());
+  CHECK_FALSE(*first);
+  // Room came and went before it could be used.
+  scene.sink.make_room();
+  scene.sink.answer = Submitted::full;
+  scene.loop.run();
+  CHECK_FALSE(*first);
+  CHECK(scene.recorder.held() == 2);
+  scene.sink.make_room();
+  scene.loop.run();
+  CHECK(*first == true);
+  CHECK(*second == true);
+  REQUIRE(scene.sink.taken.size() == 2);
+  CHECK(scene.sink.taken[0].request.bytes == "1");
+  CHECK(scene.sink.taken[1].request.bytes == "2");
+  CHECK(scene.statistics.recorded == 2);
+  CHECK(scene.statistics.dropped == 0);
+  CHECK(scene.sink.dropped.empty());
+}
+
+TEST_CASE("pass on overload: what finds no room is dropped and counted, and nobody waits") {
+  Scene scene(policy(kPassLoad, kPass));
+  scene.sink.answer = Submitted::full;
+  scene.recorder.finish(call("1"), 0);
+  CHECK(scene.recorder.held() == 0);
+  CHECK(scene.sink.dropped == std::vector<std::string>{"queue-full"});
+  CHECK(scene.statistics.dropped == 1);
+  CHECK(scene.statistics.recorded == 0);
+  CHECK(*scene.loop.start(scene.recorder.admit()) == true);
+}
+
+TEST_CASE("pass on a failing store: what is held is given up at the next tick, and counted") {
+  Scene scene(policy(kBlock, kPass));
+  scene.sink.answer = Submitted::full;
+  scene.recorder.finish(call("1"), 0);
+  const auto waits = scene.loop.start(scene.recorder.admit());
+  CHECK_FALSE(*waits);
+  scene.sink.is_failing = true;
+  scene.sink.answer = Submitted::failed;
+  scene.recorder.tick();
+  scene.loop.run();
+  CHECK(*waits == true);
+  CHECK(scene.recorder.held() == 0);
+  scene.recorder.finish(call("2"), 0);
+  CHECK(scene.sink.dropped == std::vector<std::string>(2, "storage-failing"));
+  CHECK(scene.statistics.dropped == 2);
+}
+
+TEST_CASE("deny on a failing store: calls are refused, and what is held stays") {
+  Scene scene(policy(kBlock, kDeny));
+  scene.sink.is_failing = true;
+  scene.sink.answer = Submitted::failed;
+  CHECK(*scene.loop.start(scene.recorder.admit()) == false);
+  scene.recorder.finish(call("1"), 0);
+  scene.recorder.tick();
+  CHECK(scene.recorder.held() == 1);
+  CHECK(scene.sink.dropped.empty());
+  scene.sink.is_failing = false;
+  scene.sink.make_room();
+  scene.loop.run();
+  CHECK(scene.sink.taken.size() == 1);
+  CHECK(*scene.loop.start(scene.recorder.admit()) == true);
+}
+
+TEST_CASE("At the end what is held is handed over, and what finds no room is counted") {
+  Scene scene(policy(kBlock, kPass));
+  scene.sink.answer = Submitted::full;
+  scene.recorder.finish(call("1"), 0);
+  scene.recorder.finish(call("2"), 0);
+  SECTION("with room") {
+    scene.sink.answer = Submitted::queued;
+    scene.recorder.drain();
+    CHECK(scene.sink.taken.size() == 2);
+    CHECK(scene.sink.dropped.empty());
+  }
+  SECTION("without") {
+    scene.recorder.drain();
+    CHECK(scene.sink.dropped == std::vector<std::string>(2, "stopped"));
+    CHECK(scene.statistics.dropped == 2);
+  }
+  CHECK(scene.recorder.held() == 0);
+}
+
+TEST_CASE("Room that comes after the recorder has gone is nobody's") {
+  CoroutineLoop loop;
+  ScriptedSink sink;
+  Statistics statistics;
+  {
+    Recorder recorder(loop.executor(), sink, policy(kBlock, kPass), statistics);
+    sink.answer = Submitted::full;
+    recorder.finish(call("1"), 0);
+  }
+  sink.make_room();
+  loop.run();
+  CHECK(sink.taken.empty());
+}
+
+TEST_CASE("Strict: begin waits for the commit and brings the intent that finish ends") {
+  Scene scene(policy(kBlock, kPass, kStrict));
+  CHECK(scene.recorder.strict());
+  Recorder::IntentId intent = 99;
+  const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
+  CHECK_FALSE(*begun);
+  REQUIRE(scene.sink.waiting_intents.size() == 1);
+  scene.sink.waiting_intents[0](7, true);
+  scene.loop.run();
+  CHECK(*begun == true);
+  CHECK(intent == 7);
+  const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("1"), intent));
+  CHECK_FALSE(*finished);
+  CHECK(scene.sink.intents_finished == std::vector<Recorder::IntentId>{7});
+  scene.sink.waiting.at(0)(true);
+  scene.loop.run();
+  CHECK(*finished == true);
+}
+
+TEST_CASE("Strict: what could not be made durable is decided by on_storage_failure") {
+  const bool deny = GENERATE(true, false);
+  Scene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
+  Recorder::IntentId intent = 99;
+  const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
+  scene.sink.waiting_intents.at(0)(0, false);
+  scene.loop.run();
+  CHECK(*begun == !deny);
+  CHECK(intent == 0);
+  const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("1"), 0));
+  scene.sink.waiting.at(0)(false);
+  scene.loop.run();
+  CHECK(*finished == !deny);
+}
+
+TEST_CASE("Strict: begin waits for room, unless policy says that calls go on") {
+  SECTION("block") {
+    Scene scene(policy(kBlock, kPass, kStrict));
+    scene.sink.answer = Submitted::full;
+    Recorder::IntentId intent = 0;
+    const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
+    CHECK_FALSE(*begun);
+    scene.sink.make_room();
+    scene.loop.run();
+    REQUIRE(scene.sink.waiting_intents.size() == 1);
+    scene.sink.waiting_intents[0](1, true);
+    scene.loop.run();
+    CHECK(*begun == true);
+    CHECK(intent == 1);
+  }
+  SECTION("pass on overload") {
+    Scene scene(policy(kPassLoad, kPass, kStrict));
+    scene.sink.answer = Submitted::full;
+    Recorder::IntentId intent = 9;
+    CHECK(*scene.loop.start(scene.recorder.begin(call("1"), intent)) == true);
+    CHECK(intent == 0);
+  }
+  SECTION("deny on a failing store") {
+    Scene scene(policy(kBlock, kDeny, kStrict));
+    scene.sink.answer = Submitted::failed;
+    scene.sink.is_failing = true;
+    Recorder::IntentId intent = 9;
+    CHECK(*scene.loop.start(scene.recorder.begin(call("1"), intent)) == false);
+  }
+}
+
+TEST_CASE("Strict: a held record that is dropped at the end lets its call end") {
+  Scene scene(policy(kBlock, kDeny, kStrict));
+  scene.sink.answer = Submitted::full;
+  const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("1"), 0));
+  CHECK_FALSE(*finished);
+  scene.recorder.drain();
+  scene.loop.run();
+  CHECK(*finished == false);
+}
+
+TEST_CASE("Drops are event rows of a real store, added up by cause") {
+  const tests::TemporaryDirectory directory;
+  storage::WriterOptions options;
+  options.path = directory.path() + "/eu-central-1.db";
+  options.region = "eu-central-1";
+  options.host = "test";
+  options.agent_version = "0";
+  options.queue_bytes = 50'000;
+  CoroutineLoop loop;
+  Statistics statistics;
+  {
+    storage::Writer writer(options);
+    WriterSink sink(writer);
+    Recorder recorder(loop.executor(), sink, policy(kPassLoad, kPass), statistics);
+    // Larger than the queue: there is never room.
+    for (int number = 0; number < 3; ++number)
+      recorder.finish(call(std::string(100'000, 'x')), 0);
+    recorder.finish(call("{}"), 0);
+    CHECK(statistics.dropped + statistics.recorded == 4);
+    writer.stop();
+    CHECK(writer.status().dropped == statistics.dropped);
+  }
+  sqlite3* store = nullptr;
+  REQUIRE(sqlite3_open_v2(options.path.c_str(), &store, SQLITE_OPEN_READONLY, nullptr) ==
+          SQLITE_OK);
+  sqlite3_stmt* query = nullptr;
+  REQUIRE(sqlite3_prepare_v2(store,
+                             "SELECT sum(count), min(details) FROM event WHERE kind = 'dropped'",
+                             -1, &query, nullptr) == SQLITE_OK);
+  REQUIRE(sqlite3_step(query) == SQLITE_ROW);
+  CHECK(sqlite3_column_int64(query, 0) == static_cast<std::int64_t>(statistics.dropped));
+  CHECK(std::string(reinterpret_cast<const char*>(sqlite3_column_text(query, 1))) ==
+        "{\"why\":\"queue-full\"}");
+  sqlite3_finalize(query);
+  sqlite3_close(store);
+  CHECK(statistics.dropped >= 2);
+}
+
+}  // namespace invlog::capture
