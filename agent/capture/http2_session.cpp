@@ -141,6 +141,8 @@ Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler&
         static_cast<std::uint32_t>(Stream::kMaxHeaderBytes)}}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
 }
 
 Http2Session::~Http2Session() {
@@ -215,12 +217,19 @@ Task<void> Http2Session::write_loop() {
       co_await writable_.wait();
       continue;
     }
-    deadline_.arm(options_.client_stall_timeout);
-    sending_ = true;
+    // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
     error_code failure;
-    co_await asio::async_write(socket_, asio::buffer(out), asio::redirect_error(use_task, failure));
-    sending_ = false;
-    watch_idle();
+    const std::size_t written = socket_.write_some(asio::buffer(out), failure);
+    if (failure == asio::error::would_block)
+      failure.clear();
+    if (!failure && written < out.size()) {
+      deadline_.arm(options_.client_stall_timeout);
+      sending_ = true;
+      co_await asio::async_write(socket_, asio::buffer(out) + written,
+                                 asio::redirect_error(use_task, failure));
+      sending_ = false;
+      watch_idle();
+    }
     if (failure)
       break;
   }
