@@ -54,7 +54,7 @@ Task<void> ProxiedCall::run() {
   target_ = bedrock::parse_target(exchange_.request().method, exchange_.request().target);
   if (target_) {
     note_request();
-  } else {
+  } else if (exchange_.request().method != "CONNECT") {
     ++services_.statistics.passed_through;
   }
   exchange_.when_client_gone([this] {
@@ -106,6 +106,15 @@ Task<bool> ProxiedCall::prepare() {
       invocation_.request.truncated = true;
       finish(bedrock::Outcome::client_closed, "the client closed before its request was complete");
       co_return false;
+  }
+  if (exchange_.request().method == "CONNECT") {
+    // Someone took the endpoint for a proxy; signing that and sending it to the service helps
+    // nobody.
+    co_await refuse(405, "ValidationException",
+                    "invlog: this is an endpoint, not a proxy: give the application its address as "
+                    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME, not as HTTPS_PROXY",
+                    bedrock::Outcome::denied);
+    co_return false;
   }
   if (!admitted) {
     co_await refuse(503, "ServiceUnavailableException",

@@ -240,4 +240,47 @@ TEST_CASE("HTTP/2 and HTTP/1.1 are told apart on one port, however the preface i
   CHECK(read_response(other).status == 200);
 }
 
+TEST_CASE("HTTP/2: without credentials a call is an AWS-shaped 403, unless it brings a key") {
+  ScriptedUpstream upstream(echo());
+  AgentFixture agent(AgentFixture::configuration(upstream.url()), false);
+  Http2Client client(agent.port());
+  const Http2Client::Stream& refused = client.wait_for(client.post(kConverse, "{}"));
+  CHECK(refused.status == 403);
+  CHECK(refused.header("x-amzn-errortype") == "AccessDeniedException");
+  CHECK(refused.header("content-length") == std::to_string(refused.body.size()));
+  CHECK(upstream.connections() == 0);
+  const auto id = client.post(kConverse, "{}", {{"authorization", "Bearer key"}});
+  CHECK(client.wait_for(id).status == 200);
+  CHECK(agent.sink().wait_for(2).size() == 2);
+}
+
+TEST_CASE("HTTP/2, strict: the end of a stream waits for its commit, other streams do not") {
+  FakeSink* sink = nullptr;
+  ScriptedUpstream upstream([&](LoopbackSocket& connection, int) {
+    for (;;) {
+      const UpstreamRequest request = read_request(connection);
+      if (!request.complete)
+        return;
+      if (request.body == "held")
+        sink->hold_commits();
+      connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+      connection.send("0\r\n\r\n");
+    }
+  });
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.durability = config::Durability::strict;
+  AgentFixture agent(configuration);
+  sink = &agent.sink();
+  Http2Client client(agent.port());
+  const auto id = client.post(kConverse, "held");
+  while (sink->commits_waiting() == 0)
+    std::this_thread::yield();
+  CHECK(client.wait_for(client.request("GET", "/other", "")).status == 200);
+  CHECK_FALSE(client.stream(id).ended);
+  sink->release_commits();
+  const Http2Client::Stream& answer = client.wait_for(id);
+  CHECK(answer.ended);
+  CHECK(answer.body == "hello");
+}
+
 }  // namespace invlog::test

@@ -102,4 +102,17 @@ TEST_CASE("A bearer request passes untouched and is never signed") {
   CHECK(records[0].outcome == "complete");
 }
 
+TEST_CASE("CONNECT is refused with what to do instead, and never goes upstream") {
+  ScriptedUpstream upstream(echo());
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket client = agent.connect();
+  client.send("CONNECT bedrock.test:443 HTTP/1.1\r\nHost: bedrock.test:443\r\n\r\n");
+  const HttpResponse response = read_response(client);
+  CHECK(response.status == 405);
+  CHECK(response.body.find("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") != std::string::npos);
+  CHECK(upstream.connections() == 0);
+  CHECK(agent.statistics().denied == 1);
+  CHECK(agent.statistics().passed_through == 0);
+}
+
 }  // namespace invlog::test
