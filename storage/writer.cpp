@@ -1,5 +1,8 @@
 #include "storage/writer.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -32,6 +35,9 @@ constexpr std::chrono::milliseconds kFirstBackOff{100};
 constexpr std::chrono::milliseconds kLongestBackOff{5000};
 // How often an idle writer looks whether the day is over.
 constexpr std::chrono::seconds kIdleWait{30};
+constexpr int kNiceness = 5;
+// For so long after a record the writer looks for the next by itself.
+constexpr std::chrono::milliseconds kActiveTime{500};
 
 WriterOptions with_clock(WriterOptions options) {
   if (!options.clock) {
@@ -145,7 +151,8 @@ class Writer::Implementation {
     item.submitted_at = Steady::now();
     status_.queued_bytes += item.bytes;
     ++status_.queued_records;
-    const bool urgent = item.is_intent || item.intent != 0;
+    // The client of a strict call waits for its commit.
+    hurry_ = hurry_ || item.is_intent || item.intent != 0;
     queue_.push_back(std::move(item));
     // Freed after the lock is given up.
     std::vector<Used> returned;
@@ -154,10 +161,7 @@ class Writer::Implementation {
     // record would cost the caller's thread a system call per call. Once it was woken it is no
     // longer waiting.
     const bool wake =
-        (waiting_ == Waiting::for_work) ||
-        (waiting_ == Waiting::for_due &&
-         (urgent || queue_.size() >= kGroupRecords / 4 ||
-          status_.queued_bytes >= std::min<std::uint64_t>(kGroupBytes, options_.queue_bytes / 4)));
+        waiting_ == Waiting::for_work || (waiting_ == Waiting::for_due && enough_collected());
     if (wake) {
       waiting_ = Waiting::for_nothing;
     }
@@ -168,15 +172,31 @@ class Writer::Implementation {
     return Submitted::queued;
   }
 
+  // Records are taken from the queue together, when their group is due: right after a call its
+  // client makes the next one, and would have to share the processor with the writer. A queue that
+  // fills does not wait for that.
+  bool enough_collected() const {
+    return hurry_ || stopping_ || queue_.size() >= kGroupRecords / 4 ||
+           status_.queued_bytes >= std::min<std::uint64_t>(kGroupBytes, options_.queue_bytes / 4) ||
+           !waiting_for_room_.empty();
+  }
+
   bool past_stop(const Lock&) const { return stopping_ && Steady::now() >= stop_at_; }
 
   void run() {
+    ::pthread_setname_np(::pthread_self(), "invlog-writer");
+    // This thread's niceness (setpriority(2): on Linux a thread's own). Where processors are short,
+    // whoever answers a call goes before whoever writes it down.
+    ::setpriority(PRIO_PROCESS, 0, kNiceness);
     Lock lock(mutex_);
     while (!abandoned_) {
       give_room(lock);
-      if (!queue_.empty()) {
+      if (!queue_.empty() && !group_open_) {
+        open_group(queue_.front().submitted_at);
+      } else if (!queue_.empty() && (draining_ || enough_collected() || group_is_due())) {
+        draining_ = true;
         take_one(lock);
-      } else if (group_open_ && (urgent_ || stopping_ || Steady::now() >= group_due_)) {
+      } else if (group_open_ && (urgent_ || stopping_ || group_is_due())) {
         commit(lock);
       } else if (has_side_work() && !group_open_) {
         open_group(Steady::now());
@@ -189,10 +209,16 @@ class Writer::Implementation {
     finish(lock);
   }
 
+  bool group_is_due() const { return Steady::now() >= group_due_; }
+
   void wait(Lock& lock) {
     if (group_open_) {
       waiting_ = Waiting::for_due;
       wake_.wait_until(lock, group_due_);
+    } else if (Steady::now() - last_taken_ < kActiveTime && options_.commit_interval.count() > 0) {
+      // More is to be expected: looking costs less than being woken by each call.
+      waiting_ = Waiting::for_due;
+      wake_.wait_for(lock, options_.commit_interval / 2);
     } else {
       returned_.clear();
       waiting_ = Waiting::for_work;
@@ -216,11 +242,14 @@ class Writer::Implementation {
   }
 
   void take_one(Lock& lock) {
+    last_taken_ = Steady::now();
     Item item = std::move(queue_.front());
     queue_.pop_front();
     status_.queued_bytes -= item.bytes;
     --status_.queued_records;
-    open_group(item.submitted_at);
+    if (queue_.empty()) {
+      hurry_ = draining_ = false;
+    }
     lock.unlock();
     process(item);
     const bool group_full =
@@ -415,6 +444,7 @@ class Writer::Implementation {
   std::vector<Used> returned_;
   WriterStatus status_;
   Waiting waiting_ = Waiting::for_nothing;
+  bool hurry_ = false;  // somebody waits for the commit of what is queued
   bool stopping_ = false;
   bool finished_ = false;
   Steady::time_point stop_at_;
@@ -422,9 +452,11 @@ class Writer::Implementation {
   // The writer's thread only.
   Store store_;
   bool group_open_ = false;
+  bool draining_ = false;  // the queue is being emptied into the group
   bool urgent_ = false;
   bool abandoned_ = false;
   Steady::time_point group_due_;
+  Steady::time_point last_taken_;
   std::uint64_t group_records_ = 0;
   Used used_;
   std::vector<std::function<void(bool)>> callbacks_;
