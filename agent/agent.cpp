@@ -32,6 +32,29 @@ void keep_heap_small() {
 #endif
 }
 
+// What bursts of calls left in the heap goes back to the system at the first quiet second after
+// them.
+class HeapTrimmer {
+ public:
+  // Once a second, with the number of calls so far: whether to trim now.
+  bool due(std::uint64_t calls) {
+    const bool quiet = calls == seen_;
+    seen_ = calls;
+    if (!quiet || calls == trimmed_at_)
+      return false;
+    trimmed_at_ = calls;
+    return true;
+  }
+  static void trim() {
+#if defined(__GLIBC__)
+    ::malloc_trim(0);
+#endif
+  }
+
+ private:
+  std::uint64_t seen_ = 0, trimmed_at_ = 0;
+};
+
 void log_to_stderr(const std::string& level) {
   auto logger =
       std::make_shared<spdlog::logger>("invlog", std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -81,7 +104,10 @@ int run_agent(const config::AgentConfig& configuration) {
   const auto status_now = [&] {
     return capture::status_json(facts, loop.statistics(), writer.status());
   };
-  loop.on_tick = [&](capture::Statistics&) {
+  HeapTrimmer heap;
+  loop.on_tick = [&](capture::Statistics& statistics) {
+    if (heap.due(statistics.calls))
+      boost::asio::post(loop.helper(), HeapTrimmer::trim);
     std::string status = status_now();
     if (status == last_status)
       return;

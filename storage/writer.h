@@ -40,7 +40,7 @@ struct WriterOptions {
   std::string account_id;  // "" unknown
   std::string host;        // this host's name
   std::string agent_version;
-  std::size_t queue_bytes = 8 << 20;              // bound of the queue, bytes
+  std::size_t queue_bytes = 4 << 20;              // bound of the queue, bytes
   std::chrono::milliseconds commit_interval{20};  // a record is durable within this
   std::size_t segment_bytes = 16 << 20;           // a segment closes at this much stream, bytes;
                                                   // at half of it where references save little

@@ -43,7 +43,7 @@ constexpr AgentFlag kAgentFlags[] = {
     {"max_request_size", "--max-request-size", "larger requests are refused (default: 32MiB)"},
     {"max_recorded_response_size", "--max-recorded-response-size",
      "larger responses are cut in the record (default: 32MiB)"},
-    {"queue_size", "--queue-size", "bytes between calls and store (default: 8MiB)"},
+    {"queue_size", "--queue-size", "bytes between calls and store (default: 4MiB)"},
     {"connect_timeout", "--connect-timeout", "towards the upstream (default: 5s)"},
     {"idle_timeout", "--idle-timeout", "without a byte from or to the upstream (default: 300s)"},
     {"log_level", "--log-level", "trace, debug, info, warning or error (default: info)"}};

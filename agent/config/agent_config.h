@@ -28,7 +28,7 @@ struct AgentConfig {
   OnStorageFailure on_storage_failure = OnStorageFailure::pass;
   std::uint64_t max_request_bytes = 32ull << 20;
   std::uint64_t max_recorded_response_bytes = 32ull << 20;  // the tee's bound
-  std::uint64_t queue_bytes = 8ull << 20;
+  std::uint64_t queue_bytes = 4ull << 20;
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds idle_timeout{300000};  // no byte either way from the upstream
   std::string log_level = "info";

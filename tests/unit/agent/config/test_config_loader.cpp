@@ -74,7 +74,7 @@ TEST_CASE("a Region is all that is needed; the rest has defaults") {
   CHECK(result->on_overload == OnOverload::block);
   CHECK(result->on_storage_failure == OnStorageFailure::pass);
   CHECK(result->max_request_bytes == 32u << 20);
-  CHECK(result->queue_bytes == 8u << 20);
+  CHECK(result->queue_bytes == 4u << 20);
   CHECK(result->connect_timeout == 5s);
   CHECK(result->idle_timeout == 300s);
   CHECK(result->store_path() == "/var/lib/invlog/eu-central-1.db");
