@@ -42,7 +42,7 @@ Store::~Store() {
   }
 }
 
-void Store::add(Record& record, std::uint64_t intent) {
+Store::BodyBytes Store::add(Record record, std::uint64_t intent) {
   for (Body* body : {&record.request, &record.response}) {
     if (body->bytes.size() > kMaximumBodyBytes) {
       body->bytes.resize(kMaximumBodyBytes);
@@ -60,15 +60,13 @@ void Store::add(Record& record, std::uint64_t intent) {
   row.checksum = body_checksum(row.id, record.request.bytes, record.response.bytes);
   encoder_.add(record.request.bytes, record.response.bytes);
   group_bytes_ += record.request.bytes.size() + record.response.bytes.size();
-  std::string request = std::move(record.request.bytes);
-  std::string response = std::move(record.response.bytes);
+  BodyBytes bodies{std::move(record.request.bytes), std::move(record.response.bytes)};
   row.record = std::move(record);
-  record.request.bytes = std::move(request);
-  record.response.bytes = std::move(response);
   rows_.push_back(std::move(row));
   if (intent != 0) {
     finished_intents_.push_back(static_cast<std::int64_t>(intent));
   }
+  return bodies;
 }
 
 std::uint64_t Store::add_intent(const Record& record) {

@@ -33,9 +33,12 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // Collects, and takes all but the bytes of the bodies, which are only read. `intent`: the intent
-  // row that this record replaces, 0 none.
-  void add(Record& record, std::uint64_t intent = 0);
+  // What add() has no more use for, and leaves it to its caller to free.
+  struct BodyBytes {
+    std::string request, response;
+  };
+  // Collects. `intent`: the intent row that this record replaces, 0 none.
+  BodyBytes add(Record record, std::uint64_t intent = 0);
   // Collects a request's row; returns its id.
   std::uint64_t add_intent(const Record& record);
   void add_event(std::string kind, std::optional<std::int64_t> count, std::string details);

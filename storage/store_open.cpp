@@ -231,7 +231,7 @@ void Store::recover_intents() {
     try {
       Record record = decode_record(select.bytes(1));
       record.outcome = "interrupted";
-      add(record, static_cast<std::uint64_t>(id));
+      add(std::move(record), static_cast<std::uint64_t>(id));
       ++interrupted;
     } catch (const StoreError& error) {
       std::string details = "{\"error\":";

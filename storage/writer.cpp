@@ -131,7 +131,7 @@ class Writer::Implementation {
   // What is left of a record that was taken into the group.
   struct Used {
     std::unique_ptr<PendingRecord> pending;
-    std::string request, response;
+    Store::BodyBytes bodies;
   };
   using Lock = std::unique_lock<std::mutex>;
   enum class Waiting { for_nothing, for_work, for_due };
@@ -234,11 +234,9 @@ class Writer::Implementation {
   // disk already, the group still gets a quarter to collect: else a slow disk would be asked for a
   // commit per record.
   void open_group(Steady::time_point first) {
-    if (!group_open_) {
-      group_open_ = true;
-      group_due_ = std::max(first + options_.commit_interval / 2,
-                            Steady::now() + options_.commit_interval / 4);
-    }
+    group_open_ = true;
+    group_due_ = std::max(first + options_.commit_interval / 2,
+                          Steady::now() + options_.commit_interval / 4);
   }
 
   void take_one(Lock& lock) {
@@ -264,7 +262,7 @@ class Writer::Implementation {
     }
     // What came while the group collected belongs to it; with an end, since more may always come.
     const bool overdue = Steady::now() >= group_due_ + options_.commit_interval / 4;
-    if (group_full || segment_due || (group_open_ && overdue)) {
+    if (group_full || segment_due || overdue) {
       commit(lock);
       close_segment_if_due(lock);
     }
@@ -283,7 +281,7 @@ class Writer::Implementation {
           }
         });
       } else {
-        store_.add(record, item.intent);
+        used_.bodies = store_.add(std::move(record), item.intent);
         ++group_records_;
         // The client of a strict call is waiting for this commit.
         urgent_ = urgent_ || item.intent != 0;
@@ -292,8 +290,6 @@ class Writer::Implementation {
         }
       }
       used_.pending = std::move(item.pending);
-      used_.request = std::move(record.request.bytes);
-      used_.response = std::move(record.response.bytes);
     } catch (const std::exception& error) {
       // The request's intent row stays, and becomes a record at the next start.
       count_dropped("build-failed", 1);

@@ -23,7 +23,7 @@
 namespace invlog::storage {
 
 // Something that becomes a Record on the writer's thread, so that parsing and assembling cost the
-// caller nothing.
+// caller nothing. It is destroyed there, or on a thread that submits the next.
 class PendingRecord {
  public:
   virtual ~PendingRecord() = default;
