@@ -66,7 +66,7 @@ void Store::open_file() {
   sqlite3_extended_result_codes(connection, 1);
   // Before the first page is written; without effect on a store that exists.
   execute(connection, "PRAGMA page_size = 4096");
-  execute(connection, "PRAGMA cache_size = -2048");
+  execute(connection, "PRAGMA cache_size = -1024");
   execute(connection, "PRAGMA temp_store = MEMORY");
   const std::int64_t schemas = single_integer(connection, "SELECT count(*) FROM sqlite_schema");
   if (schemas == 0) {
