@@ -304,21 +304,20 @@ Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
   const Range range{first, first + count};
   const std::size_t total = asio::buffer_size(range);
   std::size_t written = socket_.write_some(range, failure);
-  if (written == total || (failure && failure != asio::error::would_block)) {
-    if (failure)
-      at_end_ = true;
-    co_return !failure;
+  if (failure == asio::error::would_block)
+    failure.clear();
+  if (!failure && written < total) {
+    std::vector<asio::const_buffer> rest;
+    for (const asio::const_buffer& buffer : range) {
+      const std::size_t taken = std::min(written, buffer.size());
+      written -= taken;
+      if (taken < buffer.size())
+        rest.push_back(buffer + taken);
+    }
+    deadline_.arm(options_.client_stall_timeout);
+    co_await asio::async_write(socket_, rest, asio::redirect_error(use_task, failure));
+    deadline_.disarm();
   }
-  deadline_.arm(options_.client_stall_timeout);
-  std::vector<asio::const_buffer> rest;
-  for (const asio::const_buffer& buffer : range) {
-    const std::size_t taken = std::min(written, buffer.size());
-    written -= taken;
-    if (taken < buffer.size())
-      rest.push_back(buffer + taken);
-  }
-  co_await asio::async_write(socket_, rest, asio::redirect_error(use_task, failure));
-  deadline_.disarm();
   if (failure)
     at_end_ = true;
   co_return !failure;

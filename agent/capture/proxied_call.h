@@ -50,8 +50,8 @@ struct CallServices {
   MemoryBudget& budget;
   Watchdog& watchdog;
   Statistics& statistics;
-  bool cutting =
-      false;  // the agent ends what is under way: whoever seems to close, it was the agent
+  // The agent ends what is under way: whoever seems to close, it was the agent.
+  bool cutting = false;
 };
 
 class ProxiedCall {

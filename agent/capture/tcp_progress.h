@@ -2,8 +2,8 @@
 //
 // Why: a request on a reused connection may be sent again only if the server had closed before it
 // took any of it. The FIN that announces the close acknowledges what was received before it, so
-// this count tells (after a reset it does not: the kernel drops what that acknowledges) (Linux
-// tcp(7), TCP_INFO, tcpi_bytes_acked).
+// this count tells (Linux tcp(7), TCP_INFO, tcpi_bytes_acked). After a reset it does not: the
+// kernel drops what that acknowledges.
 #pragma once
 
 #include <cstdint>

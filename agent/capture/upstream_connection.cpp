@@ -122,10 +122,16 @@ Task<std::string> UpstreamConnection::tunnel() {
   co_return std::string();
 }
 
+void UpstreamConnection::note_reset(const error_code& failure) {
+  if (failure == asio::error::connection_reset)
+    reset_ = true;
+}
+
 Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
   const int system_cause = errno;
   const int cause = SSL_get_error(session_.get(), result);
-  reset_ = reset_ || (cause == SSL_ERROR_SYSCALL && system_cause == ECONNRESET);
+  if (cause == SSL_ERROR_SYSCALL)
+    note_reset(error_code(system_cause, boost::system::system_category()));
   if (cancelled_) {
     failure = asio::error::operation_aborted;
     co_return false;
@@ -181,7 +187,7 @@ Task<std::size_t> UpstreamConnection::read_some(char* into, std::size_t room, er
   if (!session_) {
     const std::size_t count = co_await socket_.async_read_some(
         asio::buffer(into, room), asio::redirect_error(use_task, failure));
-    reset_ = reset_ || failure == asio::error::connection_reset;
+    note_reset(failure);
     co_return count;
   }
   for (;;) {
@@ -208,7 +214,7 @@ Task<void> UpstreamConnection::write(std::string_view first, std::string_view se
     // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
     std::size_t written = socket_.write_some(buffers, failure);
     sent_ += written;
-    reset_ = reset_ || failure == asio::error::connection_reset;
+    note_reset(failure);
     if (written == first.size() + second.size() ||
         (failure && failure != asio::error::would_block)) {
       co_return;
@@ -219,7 +225,7 @@ Task<void> UpstreamConnection::write(std::string_view first, std::string_view se
       rest.remove_prefix(taken);
       sent_ += co_await asio::async_write(socket_, asio::buffer(rest),
                                           asio::redirect_error(use_task, failure));
-      reset_ = reset_ || failure == asio::error::connection_reset;
+      note_reset(failure);
       if (failure)
         co_return;
     }

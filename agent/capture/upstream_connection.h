@@ -62,6 +62,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   TlsContext::Session session_;
   Event resolved_;
   bool cancelled_ = false;
+  void note_reset(const error_code& failure);
   // On the wire, as TCP counts: TLS records included.
   std::uint64_t bytes_sent() const;
   std::uint64_t sent_ = 0;  // without TLS

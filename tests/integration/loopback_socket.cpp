@@ -131,13 +131,17 @@ void LoopbackSocket::close() {
     ::close(std::exchange(descriptor_, -1));
 }
 
-std::optional<std::string> HttpResponse::header(std::string_view name) const {
+std::optional<std::string> header_in(const std::string& head, std::string_view name) {
   const std::string start = "\r\n" + std::string(name) + ": ";
   const std::size_t at = head.find(start);
   if (at == std::string::npos)
     return std::nullopt;
   const std::size_t value = at + start.size();
   return head.substr(value, head.find("\r\n", value) - value);
+}
+
+std::optional<std::string> HttpResponse::header(std::string_view name) const {
+  return header_in(head, name);
 }
 
 HttpResponse read_response(LoopbackSocket& socket, bool answers_head) {

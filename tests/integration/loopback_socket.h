@@ -40,6 +40,9 @@ class LoopbackSocket {
   std::string buffer_;
 };
 
+// A header's value in a message's head; the name as it was sent.
+std::optional<std::string> header_in(const std::string& head, std::string_view name);
+
 // A response as a test looks at it.
 struct HttpResponse {
   int status = 0;

@@ -8,12 +8,7 @@
 namespace invlog::test {
 
 std::optional<std::string> UpstreamRequest::header(std::string_view name) const {
-  const std::string start = "\r\n" + std::string(name) + ": ";
-  const std::size_t at = head.find(start);
-  if (at == std::string::npos)
-    return std::nullopt;
-  const std::size_t value = at + start.size();
-  return head.substr(value, head.find("\r\n", value) - value);
+  return header_in(head, name);
 }
 
 UpstreamRequest read_request(LoopbackSocket& connection) {
