@@ -21,7 +21,7 @@ CXXFLAGS += -std=c++20 $(OPTIMIZE) -g -Wall -Wextra -Wpedantic $(if $(WERROR)$(C
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
-EXPORTERS_LIBS := -lcrypto
+EXPORTERS_LIBS := -lcurl -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
 AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson
 
 sources = $(sort $(shell find $(1) -name '*.cpp'))

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "agent/config/exporters_config.h"
+
 namespace invlog::config {
 
 enum class Durability { group, strict };
@@ -32,6 +34,9 @@ struct AgentConfig {
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds idle_timeout{300000};  // no byte either way from the upstream
   std::string log_level = "info";
+  ExportersConfig exporters;
+  AwsConfig aws;
+  RetentionConfig retention;
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }
 };

@@ -1,5 +1,5 @@
 // AWS credentials and who supplies them. A provider is one link of the chain; the chain asks them
-// in order. Later links (web identity, container, IMDS: "Delivery") implement the same interface.
+// in order.
 //
 // Threads: provide() may be called from any thread. Errors: an ordinary outcome is a result: no
 // value means "not mine, ask the next"; an error means "mine, but unusable" (bad file, missing
@@ -33,6 +33,8 @@ class CredentialsProvider {
  public:
   virtual ~CredentialsProvider() = default;
   virtual ProvideResult provide() = 0;
+  // The service called these credentials expired or unknown: the next provide() fetches anew.
+  virtual void forget() {}
 };
 
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.

@@ -1,0 +1,97 @@
+// Where records are delivered to, and what one batch of them is there. exporters::Shipper drives it:
+// prove() once, then begin(), add() until full, send() until sent.
+//
+// Why the plan: S3 holds each record exactly once only if a batch that may have arrived before a
+// crash is sent again as the same objects. So the Shipper puts Batch::plan() on record before the
+// first send(), and a batch begun with a stored plan writes what the plan says, whatever the
+// configuration says by now.
+//
+// Threads: a destination and its batches belong to one thread, its Shipper's. Ownership: a batch
+// must not outlive its destination. Errors: what the service or the network does is a result;
+// exceptions are faults of our own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "exporters/aws/service_failure.h"
+#include "storage/reader.h"
+
+namespace invlog::exporters {
+
+// What is the same for every record of a delivery.
+struct Origin {
+  storage::StoreInformation store;  // account_id as known by now
+  std::string instance;             // 32 hex digits that no other store has (delivery ledger)
+  std::string chain_head;           // hex SHA-256 of the newest closed segment, "" if none
+  std::int64_t chain_segment = 0;   // that segment
+};
+
+// A record that the destination will never take, and why.
+struct Refused {
+  std::int64_t record = 0;
+  std::string reason;
+};
+
+struct Sent {
+  std::vector<Refused> refused;     // records of this batch that did not get there
+  std::uint64_t bytes = 0;          // over the wire, as compressed
+  std::uint64_t line_bytes = 0;     // record lines before compression
+  std::vector<std::string> places;  // object keys, for logs and --json
+};
+
+using SendResult = tl::expected<Sent, aws::ServiceFailure>;
+
+class Batch {
+ public:
+  virtual ~Batch() = default;
+
+  enum class Added {
+    taken,
+    full  // not taken: this batch is to be sent without it
+  };
+  // Records come in the order of ids. A batch begun with a plan takes whatever is added.
+  virtual Added add(const storage::StoredRecord& record) = 0;
+  // Nothing more fits, or by size it is worth sending now.
+  virtual bool full() const = 0;
+  virtual std::size_t records() const = 0;
+  // One JSON object that begin() takes; "" if sending again needs none. Final once add() is over.
+  virtual std::string plan() const = 0;
+  // One attempt at all that has not been sent yet. After a failure it may be called again.
+  virtual SendResult send() = 0;
+};
+
+class Destination {
+ public:
+  virtual ~Destination() = default;
+
+  // "s3", "cloudwatch_logs": the key in the ledger and in the configuration.
+  virtual std::string name() const = 0;
+  // For people: "s3://records-eu/prefix", "/invlog/records aws/bedrock/modelinvocations".
+  virtual std::string target() const = 0;
+
+  // Region guard: proves that the target is in the source Region, before the first byte goes there,
+  // and prepares it (log group and stream). FailureKind::redirected means "elsewhere": nothing is
+  // sent until the configuration changes.
+  virtual tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) = 0;
+
+  // `plan`: what an earlier batch's plan() gave, "" for a new one. `retry`: these are single records
+  // out of the dead letters, not a continuation. Origin must outlive the batch.
+  virtual std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan,
+                                       bool retry) = 0;
+
+  // One check per permission that delivery needs, for `invlog doctor`; writes the marker objects or
+  // events that AWS's own service writes when it checks.
+  struct Check {
+    std::string what;    // "s3:PutObject on records-eu/AWSLogs/..."
+    bool ok = false;
+    std::string detail;  // the answer
+  };
+  virtual std::vector<Check> check(const Origin& origin) = 0;
+};
+
+}  // namespace invlog::exporters
