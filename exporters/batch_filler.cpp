@@ -126,8 +126,7 @@ void BatchFiller::take_after_damage(PendingBatch& pending, std::int64_t last,
   pending.last = id;
 }
 
-tl::expected<std::optional<storage::StoredRecord>, std::string> BatchFiller::read(
-    std::int64_t id) {
+tl::expected<std::optional<storage::StoredRecord>, std::string> BatchFiller::read(std::int64_t id) {
   try {
     holds_bodies_ = true;
     return reader().find(id, storage::Bodies::both);

@@ -28,10 +28,10 @@ struct PendingBatch {
   std::int64_t last = 0;          // every record up to here is in the batch or in `refused`
   std::int64_t planned_last = 0;  // what the ledger has on record for it, 0 and "" if nothing
   std::string plan;
-  std::vector<Refused> refused;      // records that will not get there, found before any attempt
-  std::int64_t newest = 0;           // the last record that is in the batch
-  bool complete = false;             // takes no more records
-  std::int64_t oldest_us = 0;        // when its oldest record was finished, Unix µs, 0 none
+  std::vector<Refused> refused;         // records that will not get there, found before any attempt
+  std::int64_t newest = 0;              // the last record that is in the batch
+  bool complete = false;                // takes no more records
+  std::int64_t oldest_us = 0;           // when its oldest record was finished, Unix µs, 0 none
   std::chrono::milliseconds waited{0};  // for company
   int attempts = 0;
   // It is through, but the ledger does not know yet.

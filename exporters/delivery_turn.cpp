@@ -133,8 +133,8 @@ std::optional<TurnResult> DeliveryTurn::prove() {
 // A plan for somewhere else, or for records that are behind the cursor by now.
 std::optional<TurnResult> DeliveryTurn::drop_useless_plan(const storage::DeliveryState& known) {
   const auto useless = [this](const storage::DeliveryState& state) {
-    return state.planned_last != 0 && (state.planned_last <= state.cursor ||
-                                       !plan_for(destination_.target(), state.plan));
+    return state.planned_last != 0 &&
+           (state.planned_last <= state.cursor || !plan_for(destination_.target(), state.plan));
   };
   if (!useless(known)) {
     return std::nullopt;
@@ -342,8 +342,9 @@ TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {
   const std::size_t records = pending.batch->records();
   if (pending.planned_last != 0) {
     // What may have arrived must stay what it is, so it is not split.
-    return failed(failure.message + "; it refuses the batch as a whole, so the configuration is "
-                                    "suspected, not the records",
+    return failed(failure.message +
+                      "; it refuses the batch as a whole, so the configuration is "
+                      "suspected, not the records",
                   policy_.after_refusal(), true);
   }
   switch (poison_.rejected(records)) {
@@ -398,8 +399,8 @@ TurnResult DeliveryTurn::failed(const aws::ServiceFailure& failure, bool proving
   return failed(failure.message, decision, !proving);
 }
 
-TurnResult DeliveryTurn::failed(const std::string& message,
-                                const FailurePolicy::Decision& decision, bool is_retry) {
+TurnResult DeliveryTurn::failed(const std::string& message, const FailurePolicy::Decision& decision,
+                                bool is_retry) {
   log_.failed(where(), message, decision.pause, decision.quiet);
   note(message, is_retry);
   TurnResult result;

@@ -81,8 +81,8 @@ std::int64_t Drain::left() {
                             "SELECT count(*) FROM record WHERE id > ?1 AND id <= ?2");
   const std::int64_t records =
       select.bind(1, state.cursor).bind(2, until_).step() ? select.integer(0) : 0;
-  const auto retries = turn_.ledger().requested_retries(state.destination,
-                                                        std::numeric_limits<std::int64_t>::max());
+  const auto retries =
+      turn_.ledger().requested_retries(state.destination, std::numeric_limits<std::int64_t>::max());
   return records + static_cast<std::int64_t>(retries.size());
 }
 

@@ -1,5 +1,5 @@
-// Takes turns until everything that was in the store at the start is through (`invlog ship --once`),
-// and says how far it is.
+// Takes turns until everything that was in the store at the start is through (`invlog ship
+// --once`), and says how far it is.
 //
 // Threads: one, its Shipper's. Ownership: the turns must outlive it. Errors: results.
 #pragma once

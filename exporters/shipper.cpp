@@ -72,8 +72,9 @@ class Shipper::Implementation {
 
   tl::expected<DrainResult, std::string> drain(
       const std::function<void(const DrainProgress&)>& progress, milliseconds give_up_after) {
-    Drain drain(turn_, {options_.clock, [this](milliseconds pause) { return wait(pause); },
-                        [this](const TurnResult& result) { return pause_after(result); }, progress});
+    Drain drain(turn_,
+                {options_.clock, [this](milliseconds pause) { return wait(pause); },
+                 [this](const TurnResult& result) { return pause_after(result); }, progress});
     return drain.run(give_up_after);
   }
 
