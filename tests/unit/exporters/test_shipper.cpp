@@ -141,7 +141,7 @@ TEST_CASE("A store of which nothing can be read is all dead letters, without one
   ShippingFixture fixture;
   fixture.write(8);
   fixture.store.tamper("UPDATE chunk SET bytes = zeroblob(length(bytes))");
-  fixture.run(1);
+  fixture.run(11);
   CHECK(fixture.dead_records() == numbers(1, 8));
   CHECK(fixture.service.sends == 0);
   CHECK(fixture.state().cursor == 8);
