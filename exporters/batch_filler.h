@@ -46,10 +46,10 @@ class BatchFiller {
 
   // The open store, for questions of one's own.
   storage::Reader& reader();
-  // Closes the store, and with it the memory that reading bodies took.
-  void release();
-  // Whether release() would free anything worth it.
-  bool holds_bodies() const { return holds_bodies_; }
+  // After a fault: the next call opens the store anew.
+  void close();
+  // Before a pause: gives back what reading bodies took.
+  void release_memory();
 
   // Adds the records after pending.last up to `last`, but not more than `most_records` in all
   // (0: no bound), until the batch is complete.
@@ -58,18 +58,13 @@ class BatchFiller {
   tl::expected<std::optional<storage::StoredRecord>, std::string> read(std::int64_t id);
 
  private:
-  bool take(PendingBatch& pending, const storage::StoredRecord& record, std::size_t most_records);
-  void take_after_damage(PendingBatch& pending, std::int64_t last, std::size_t most_records);
-  std::int64_t first_id_after(std::int64_t id);
-  // Counts a failing disk's refusals of one record.
-  bool is_hopeless(std::int64_t id);
+  void take(PendingBatch& pending, const storage::StoredRecord& record, std::size_t most_records);
+  void refuse(PendingBatch& pending, std::int64_t id, const std::string& reason);
 
   const std::string store_path_;
   const std::function<bool()> stopped_;
   std::unique_ptr<storage::Reader> reader_;
   bool holds_bodies_ = false;
-  std::int64_t failed_record_ = 0;
-  int failures_ = 0;
 };
 
 // When a record was finished, Unix µs.

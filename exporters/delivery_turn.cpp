@@ -86,8 +86,8 @@ void DeliveryTurn::waited(milliseconds duration) {
     pending_->waited += duration;
   }
   quiet_for_ += duration;
-  if (quiet_for_ >= kQuiet && filler_.holds_bodies()) {
-    filler_.release();
+  if (quiet_for_ >= kQuiet) {
+    filler_.release_memory();
   }
 }
 
@@ -414,7 +414,7 @@ TurnResult DeliveryTurn::failed(const std::string& message, const FailurePolicy:
 TurnResult DeliveryTurn::store_failed(const std::string& message) {
   log_.store_failed(where(), message);
   ledger_.reset();
-  filler_.release();
+  filler_.close();
   if (pending_ && !pending_->answer) {
     pending_.reset();
   }
