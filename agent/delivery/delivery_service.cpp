@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "agent/delivery/aws_access.h"
 
 namespace invlog::delivery {
@@ -24,7 +26,10 @@ DeliveryService::~DeliveryService() {
   stop(std::chrono::milliseconds(0));
 }
 
-void DeliveryService::start() {
+void DeliveryService::start(IdentityWatch::Known known) {
+  if (known) {
+    identity_watch_ = std::make_unique<IdentityWatch>(identity_, std::move(known));
+  }
   for (std::size_t at = 0; at < shippers_.size(); ++at) {
     exporters::Destination& destination = *destinations_[at].destination;
     spdlog::info("delivering to {}: {}", destination.name(), destination.target());
@@ -61,6 +66,7 @@ void DeliveryService::stop(std::chrono::milliseconds limit) {
     thread.join();
   }
   threads_.clear();
+  identity_watch_.reset();
 }
 
 }  // namespace invlog::delivery

@@ -1,5 +1,5 @@
 // Delivery inside the agent: a thread per configured destination, each running its Shipper on the
-// store that the agent writes.
+// store that the agent writes, and one that finds out who the agent is.
 //
 // Why stopping has two steps: an attempt under way is worth finishing, since a confirmed batch need
 // not be sent again; but the agent must be gone within its limit, and an endpoint that answers
@@ -23,6 +23,7 @@
 
 #include "agent/config/agent_config.h"
 #include "agent/delivery/destinations.h"
+#include "agent/delivery/identity_watch.h"
 #include "agent/delivery/own_identity.h"
 #include "exporters/aws/credentials.h"
 #include "exporters/shipper.h"
@@ -39,8 +40,9 @@ class DeliveryService {
   DeliveryService(const DeliveryService&) = delete;
   DeliveryService& operator=(const DeliveryService&) = delete;
 
-  // The store must be there. Does nothing if no destination is configured.
-  void start();
+  // The store must be there. `known` is called once on a thread of the service, when AWS has said
+  // who the agent is; it may be empty.
+  void start(IdentityWatch::Known known = {});
   // Attempts under way may go on for three quarters of `limit`; then they are cancelled. Returns
   // when the threads are gone.
   void stop(std::chrono::milliseconds limit);
@@ -55,6 +57,7 @@ class DeliveryService {
   std::vector<ConfiguredDestination> destinations_;
   std::vector<std::unique_ptr<exporters::Shipper>> shippers_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<IdentityWatch> identity_watch_;
   std::mutex mutex_;
   std::condition_variable ended_;
   std::size_t running_ = 0;  // threads; guarded by mutex_
