@@ -251,7 +251,8 @@ TEST_CASE("an answer in the middle of a big upload is given, and the rest is not
   LoopbackServer server([refusal](const LoopbackRequest&) { return refusal; }, true);
   const auto client = curl_http_client({});
   HttpRequest request = request_to(server.url(), "PUT");
-  const std::string body(30'000'000, 'x');
+  std::string body;
+  body.resize(30'000'000, 'x');
   request.body = body;
   const HttpResult result = client->send(request);
   REQUIRE(result);

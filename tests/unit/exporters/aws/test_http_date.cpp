@@ -15,7 +15,8 @@ TEST_CASE("the three forms of an HTTP date are read") {
 
 TEST_CASE("what is no date is none") {
   for (const std::string text : {"", "0", "120", "20150830", "20150830T123600Z", "GMT", "never",
-                                 "Sun, 06 Nov 1994 99:49:37 GMT"}) {
+                                 "Sun, 06 Nov 1994 99:49:37 GMT", "Sun, 06 Nov 1904 08:49:37 GMT",
+                                 "Fri, 31 Dec 9999 23:59:59 GMT"}) {
     INFO(text);
     CHECK(!parse_http_date(text));
   }
