@@ -225,46 +225,80 @@ bool append_cut_string(std::string& out, std::string_view value, std::size_t bud
   return true;
 }
 
+// The children of one object or array, as far as they fit.
+class ContainerCut {
+ public:
+  // `room`: bytes for the children and the commas between them.
+  ContainerCut(std::string& out, std::string_view container, std::size_t room, int level)
+      : out_(out),
+        container_(container),
+        object_(container.starts_with('{')),
+        level_(level),
+        start_(out.size()),
+        left_(room + 1) {}  // every child counts with a comma, and the first has none
+
+  void append_children() {
+    const std::size_t share = share_of_each();
+    std::size_t surplus = 0;  // what earlier ones left of their shares
+    Child child;
+    for (Children children(container_); children.next(child);) {
+      const std::size_t used = append(child, std::min({child.size(), share + surplus, left_}));
+      if (used == 0 && !object_) {
+        return;  // an array keeps its first elements
+      }
+      left_ -= used;
+      if (used > 0 && child.size() > share) {
+        surplus = share + surplus - used;
+      }
+    }
+  }
+
+ private:
+  std::size_t share_of_each() const {
+    FairShare fair;
+    Child child;
+    for (Children children(container_); children.next(child);) {
+      fair.add(child.size());
+    }
+    return std::max(fair.of(left_), object_ ? kSmallestMember : kSmallestElement);
+  }
+
+  // The bytes used, a comma among them; 0 if the child does not fit.
+  std::size_t append(const Child& child, std::size_t allowed) {
+    if (allowed <= child.overhead()) {
+      return 0;
+    }
+    const std::size_t before = out_.size();
+    if (before != start_) {
+      out_ += ',';
+    }
+    if (object_) {
+      out_.append(child.key).append(":");
+    }
+    if (!append_cut(out_, child.value, allowed - child.overhead(), level_ + 1)) {
+      out_.resize(before);
+      return 0;
+    }
+    return out_.size() - before + (before == start_ ? 1 : 0);
+  }
+
+  std::string& out_;
+  const std::string_view container_;
+  const bool object_;
+  const int level_;
+  const std::size_t start_;
+  std::size_t left_;
+};
+
 bool append_cut_container(std::string& out, std::string_view value, std::size_t budget, int level) {
   if (budget < 2) {
     return false;
   }
-  const bool object = value.starts_with('{');
   out += value.front();
-  const std::size_t start = out.size();
-  std::size_t left = budget - 2 + 1;  // the first child has no comma
-  FairShare fair;
-  Child child;
-  for (Children children(value); level < kDeepestLevel && children.next(child);) {
-    fair.add(child.size());
+  if (level < kDeepestLevel) {
+    ContainerCut(out, value, budget - 2, level).append_children();
   }
-  const std::size_t share = std::max(fair.of(left), object ? kSmallestMember : kSmallestElement);
-  std::size_t surplus = 0;  // what earlier ones left of their shares
-  for (Children children(value); level < kDeepestLevel && children.next(child);) {
-    const std::size_t allowed = std::min({child.size(), share + surplus, left});
-    const std::size_t before = out.size();
-    bool added = false;
-    if (allowed > child.overhead()) {
-      if (before != start) {
-        out += ',';
-      }
-      if (object) {
-        out.append(child.key).append(":");
-      }
-      added = append_cut(out, child.value, allowed - child.overhead(), level + 1);
-    }
-    if (!added) {
-      out.resize(before);
-      if (object) {
-        continue;
-      }
-      break;
-    }
-    const std::size_t used = out.size() - before + (before == start ? 1 : 0);
-    left -= used;
-    surplus = child.size() > share ? share + surplus - std::min(used, share + surplus) : surplus;
-  }
-  out += object ? '}' : ']';
+  out += value.starts_with('{') ? '}' : ']';
   return true;
 }
 

@@ -34,8 +34,8 @@ std::string cut_body(const Body& body, std::size_t budget) {
 std::string as_utf8(std::string line) {
   if (!simdjson::validate_utf8(line)) {
     std::replace_if(
-        line.begin(), line.end(), [](char byte) { return static_cast<unsigned char>(byte) >= 0x80; },
-        '?');
+        line.begin(), line.end(),
+        [](char byte) { return static_cast<unsigned char>(byte) >= 0x80; }, '?');
   }
   return line;
 }

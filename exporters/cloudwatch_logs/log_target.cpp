@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "exporters/aws/endpoints.h"
+#include "exporters/s3/endpoint_host.h"
 
 namespace invlog::exporters {
 namespace {
@@ -40,60 +41,42 @@ bool is_stream_name(const std::string& name) {
          name.find_first_of(":*") == std::string::npos;
 }
 
-// The host of scheme://host[:port][/...].
-std::string_view host_of(std::string_view endpoint) {
-  const std::size_t scheme = endpoint.find("://");
-  if (scheme != std::string_view::npos) {
-    endpoint.remove_prefix(scheme + 3);
-  }
-  endpoint = endpoint.substr(0, endpoint.find_first_of("/?#"));
-  const std::size_t user = endpoint.rfind('@');
-  if (user != std::string_view::npos) {
-    endpoint.remove_prefix(user + 1);
-  }
-  return endpoint.substr(0, endpoint.find(':'));
-}
-
 // The Region that a host's name shows: any of CloudWatch Logs' names, and whatever else is under a
 // domain of AWS. "" none.
-std::string region_named_by(std::string_view host) {
-  std::string name(host);
-  std::transform(name.begin(), name.end(), name.begin(), [](char byte) {
-    return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-  });
-  const std::string_view region = aws::region_in_host("logs", name);
-  if (!region.empty()) {
-    return std::string(region);
+std::string_view region_named_by(std::string_view host) {
+  const std::string_view region = aws::region_in_host("logs", host);
+  if (!region.empty() || !is_aws_host(host)) {
+    return region;
   }
-  const bool of_aws = name.find(".amazonaws.") != std::string::npos ||
-                      name.find(".api.amazonwebservices.") != std::string::npos ||
-                      name.ends_with(".api.aws");
-  for (std::string_view rest = name; of_aws && !rest.empty();) {
-    const std::string_view label = rest.substr(0, rest.find('.'));
+  while (!host.empty()) {
+    const std::string_view label = host.substr(0, host.find('.'));
     if (aws::is_region_name(label)) {
-      return std::string(label);
+      return label;
     }
-    rest.remove_prefix(std::min(label.size() + 1, rest.size()));
+    host.remove_prefix(std::min(label.size() + 1, host.size()));
   }
   return {};
 }
 
 tl::expected<void, ServiceFailure> check_endpoint(const CloudWatchLogsOptions& options) {
-  if (options.endpoint.empty()) {
-    return {};
+  const std::string where = "exporters.cloudwatch_logs.endpoint \"" + options.endpoint + "\"";
+  const std::string host = host_of_endpoint(options.endpoint);
+  if (host.empty()) {
+    return refuse(FailureKind::rejected,
+                  "exporters.cloudwatch_logs.endpoint must be http://host[:port] or "
+                  "https://host[:port]");
   }
-  const std::string_view host = host_of(options.endpoint);
-  const std::string named = region_named_by(host);
+  const std::string_view named = region_named_by(host);
   if (!named.empty() && named != options.region) {
-    return refuse(FailureKind::redirected,
-                  "exporters.cloudwatch_logs: the endpoint " + std::string(host) + " is in " +
-                      named + ", the source Region is " + options.region + "; nothing was sent");
+    return refuse(FailureKind::redirected, where + " is in " + std::string(named) +
+                                               ", the source Region is " + options.region +
+                                               "; nothing was sent");
   }
   if (!options.region_attested) {
     return refuse(FailureKind::redirected,
-                  "exporters.cloudwatch_logs: nothing proves that the endpoint " +
-                      std::string(host) + " is in " + options.region +
-                      "; if it is, say so with region_attested = true. Nothing was sent");
+                  where + " is not AWS's own for " + options.region +
+                      ": if it keeps its data there, say so with region_attested = true; " +
+                      "nothing was sent");
   }
   return {};
 }
@@ -140,7 +123,7 @@ tl::expected<void, ServiceFailure> check_target(const CloudWatchLogsOptions& opt
             "545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days, and 0 means "
             "without end");
   }
-  return check_endpoint(options);
+  return options.endpoint.empty() ? tl::expected<void, ServiceFailure>() : check_endpoint(options);
 }
 
 }  // namespace invlog::exporters

@@ -9,7 +9,6 @@ namespace invlog::exporters {
 namespace {
 
 using aws::FailureKind;
-using aws::ServiceFailure;
 
 // As AWS's own service writes into a log group that it is told to log to; not JSON there either.
 constexpr std::string_view kPermissionLine = "Permissions are correctly set for invlog.";
@@ -25,10 +24,11 @@ void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Ch
   } else if (*proven) {
     check.detail = "the log group is in " + options_.region;
   } else {
-    check.detail = "showed no log group: there is none yet, or this is not allowed, which is no "
-                   "matter; the Region is that of the endpoint " +
-                   service_.options().endpoint +
-                   (options_.endpoint.empty() ? "" : ", as region_attested says");
+    check.detail =
+        "showed no log group: there is none yet, or this is not allowed, which is no "
+        "matter; the Region is that of the endpoint " +
+        service_.options().endpoint +
+        (options_.endpoint.empty() ? "" : ", as region_attested says");
   }
   checks.push_back(std::move(check));
 }

@@ -4,7 +4,6 @@
 #include "tests/catch.h"
 
 using namespace invlog::exporters;
-using invlog::aws::FailureKind;
 using invlog::aws::name_of;
 
 namespace {
@@ -42,15 +41,17 @@ TEST_CASE("the endpoint must be in the source Region and be vouched for") {
            Case{"https://logs.us-east-1.amazonaws.com", true, "redirected"},
            Case{"https://LOGS.US-EAST-1.AMAZONAWS.COM", true, "redirected"},
            Case{"https://logs-fips.us-east-1.amazonaws.com:443", true, "redirected"},
-           Case{"https://logs.us-east-1.api.aws/", true, "redirected"},
+           Case{"https://logs.us-east-1.api.aws", true, "redirected"},
            Case{"https://vpce-1.logs.eu-west-1.vpce.amazonaws.com", true, "redirected"},
            Case{"https://vpce-1.logs.eu-central-1.vpce.amazonaws.com", true, ""},
            Case{"http://logs.us-east-1.localhost.localstack.cloud:4566", true, "redirected"},
            Case{"https://s3.us-east-1.amazonaws.com", true, "redirected"},
            Case{"https://logs.cn-north-1.amazonaws.com.cn", true, "redirected"},
            Case{"https://logs.eusc-de-east-1.amazonaws.eu", true, "redirected"},
-           Case{"https://logs.eu-central-1.amazonaws.com@logs.us-east-1.amazonaws.com", true,
-                "redirected"},
+           Case{"https://a@logs.us-east-1.amazonaws.com", true, "rejected"},
+           Case{"127.0.0.1:5000", true, "rejected"},
+           Case{"ftp://127.0.0.1", true, "rejected"},
+           Case{"http://127.0.0.1/path", true, "rejected"},
            Case{"http://log-store-1.internal", true, ""},
        }) {
     INFO(each.endpoint << " " << each.attested);
@@ -63,8 +64,8 @@ TEST_CASE("a refused endpoint is named with both Regions") {
   const auto allowed = check_target(configured, log_target(configured, ""));
   REQUIRE(!allowed);
   CHECK(allowed.error().message ==
-        "exporters.cloudwatch_logs: the endpoint logs.us-east-1.amazonaws.com is in us-east-1, the "
-        "source Region is eu-central-1; nothing was sent");
+        "exporters.cloudwatch_logs.endpoint \"https://logs.us-east-1.amazonaws.com\" is in "
+        "us-east-1, the source Region is eu-central-1; nothing was sent");
 }
 
 TEST_CASE("AWS's own endpoint is that of the Region's partition") {
