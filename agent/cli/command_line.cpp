@@ -357,7 +357,7 @@ class CommandLine {
         "  invlog ship --once\n"
         "  invlog ship --once --destination s3 --timeout 10m --json");
     add_store_options(command, ship_.store);
-    command->add_flag("--once", "end when everything is delivered")->required();
+    command->add_flag("--once", ship_once_, "end when everything is delivered")->required();
     add_destination(command, ship_.destination, "s3 or cloudwatch_logs (default: each)");
     command
         ->add_option("--timeout", ship_timeout_,
@@ -472,6 +472,7 @@ class CommandLine {
   VerifyOptions verify_;
   ExportOptions export_;
   ShipOptions ship_;
+  bool ship_once_ = false;
   std::string ship_timeout_;
   DeadLettersListOptions letters_list_;
   DeadLettersShowOptions letters_show_;
