@@ -359,6 +359,9 @@ def test_faults_happen_as_asked():
         answer = fake.call_logs("PutLogEvents", {**PUT, "logEvents": events((now(), "a"), (now(), "b"), (now(), "c"))})
         assert answer.json()["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1, "tooNewLogEventStartIndex": 2}
         assert [event["message"] for event in fake.events()] == ["b"]
+        fake.fail("error", service="s3", status=400, code="InvalidRequest", body="poi.on", times=-1)
+        for body, status in ((b"good", 200), (b"poison", 400), (gzip.compress(b"more poison"), 400)):
+            assert fake.call_s3("PUT", "/records-eu/body", body).status == status
         assert call(fake.url, "/-/faults", {"add": [{"fault": "tornado"}]}).status == 400
 
 

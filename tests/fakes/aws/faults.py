@@ -1,18 +1,21 @@
 """What goes wrong on request.
 
 A rule says which calls it is for and what happens to them:
-  {"fault": KIND, "service": "s3|logs|sts|imds|container", "operation": "PutObject", "target": REGEX,
+  {"fault": KIND, "service": "s3|logs|sts|imds|container", "operation": "PutObject", "target": REGEX, "body": REGEX,
    "skip": 0, "times": 1, "commit": false, ...}
-`skip` lets so many matching calls pass first; `times` -1 means for ever. With "commit": true the call takes effect
+`target` is searched in path and query, `body` in the body as unpacked from gzip: that is how a record is poison. `skip` lets so many matching calls pass first; `times` -1 means for ever. With "commit": true the call takes effect
 and only its answer goes wrong. The first rule that matches decides.
 
 A seed draws faults at random instead, the same ones for the same order of calls:
   {"seed": 7, "rate": 0.3, "kinds": [...], "limit": 50}
 """
 
+import gzip
 import random
 import re
 from dataclasses import dataclass, field
+
+from bedrock.exchange import Request
 
 KINDS = {
     "error": "answer `status`, `code`, `message`; `retry_after`: the header's value; `region`: as S3 names it",
@@ -49,21 +52,30 @@ class Rule:
         if self.kind not in KINDS:
             raise ValueError(f"no fault {self.kind}")
         self.service, self.operation = values.pop("service", ""), values.pop("operation", "")
-        self.target = re.compile(values.pop("target", ""))
+        self.target, self.body = re.compile(values.pop("target", "")), re.compile(values.pop("body", "").encode())
         self.skip, self.times, self.commit = values.pop("skip", 0), values.pop("times", 1), values.pop("commit", False)
         unknown = set(values) - {"status", "code", "message", "retry_after", "region", "location", "seconds", "too_old", "too_new"}
         if unknown:
             raise ValueError(f"a rule has no {sorted(unknown)}")
         self.values = values
 
-    def take(self, service: str, operation: str, target: str) -> Fault | None:
-        if self.times == 0 or self.service not in ("", service) or self.operation not in ("", operation) or not self.target.search(target):
+    def take(self, service: str, operation: str, request: Request) -> Fault | None:
+        if self.times == 0 or self.service not in ("", service) or self.operation not in ("", operation):
+            return None
+        if not self.target.search(request.target) or self.body.pattern and not self.body.search(_unpacked(request.body)):
             return None
         if self.skip:
             self.skip -= 1
             return None
         self.times -= 1 if self.times > 0 else 0
         return Fault(self.kind, self.commit or self.kind in COMMITTED, self.values)
+
+
+def _unpacked(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+    except (OSError, EOFError):
+        return body
 
 
 class Faults:
@@ -81,9 +93,9 @@ class Faults:
     def seed(self, seed: int, rate: float, kinds: list[str] | None, limit: int) -> None:
         self.random, self.rate, self.kinds, self.left = random.Random(seed), rate, kinds or list(SEEDED), limit
 
-    def choose(self, service: str, operation: str, target: str) -> Fault | None:
+    def choose(self, service: str, operation: str, request: Request) -> Fault | None:
         for rule in self.rules:
-            fault = rule.take(service, operation, target)
+            fault = rule.take(service, operation, request)
             if fault:
                 return fault
         if self.random is None or self.left == 0:

@@ -53,7 +53,7 @@ class Server:
             await self._send(writer, control.answer(self.service, self.journal, request), keep_alive)
             return keep_alive
         call = self.service.identify(request)
-        fault = self.service.faults.choose(call.service, call.operation, call.target())
+        fault = self.service.faults.choose(call.service, call.operation, request)
         if fault is None:
             response = self.service.answer(call)
             self.journal.write(call, response.status, "")

@@ -27,9 +27,6 @@ class Call:
     code: str = ""  # of the error that it was answered with
     committed: bool = False  # the service itself answered, and with success
 
-    def target(self) -> str:
-        return self.request.target
-
 
 @dataclass
 class Settings:
