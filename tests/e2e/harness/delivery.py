@@ -10,7 +10,7 @@ import tempfile
 from . import store
 from .aws import BUCKET, GROUP, FakeAws, eventually
 from .client import call, converse_body, target
-from .processes import BEARER_KEY, BUILD, SIGNING, Stack
+from .processes import BEARER_KEY, BUILD, SIGNING, Stack, configuration
 
 BEARER = {"Authorization": f"Bearer {BEARER_KEY}"}  # capture needs none of the agent's credentials
 
@@ -26,17 +26,25 @@ def to_logs(url: str, **changes) -> dict:
 
 class Delivery(Stack):
     """`s3`, `logs`: changes of the least configuration, None: not that destination. `more`: further tables. A batch waits 0.2 s
-    for company unless told otherwise: tests are in a hurry."""
+    for company unless told otherwise: tests are in a hurry. `{aws}` in `credentials` is the fake's URL. The account is asked
+    of STS with `account_id=None`."""
 
     def __init__(self, s3: dict | None = {}, logs: dict | None = {}, aws_options: tuple = (), bucket: str = BUCKET, more: dict | None = None,
                  credentials: dict | None = None, **agent_options):
         self.aws_folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-aws-"))
         self.aws = FakeAws(self.aws_folder, *aws_options, bucket=bucket)
-        super().__init__(tables=self.tables(s3, logs, more), credentials=SIGNING if credentials is None else credentials,
-                         **{"account_id": "123456789012", **agent_options})
+        credentials = {**SIGNING, "AWS_ENDPOINT_URL_STS": "{aws}"} if credentials is None else credentials
+        environment = {name: value.replace("{aws}", self.aws.url) for name, value in credentials.items()}
+        agent_options = {name: value for name, value in {"account_id": "123456789012", **agent_options}.items() if value is not None}
+        try:
+            super().__init__(tables=self.tables(s3, logs, more), credentials=environment, **agent_options)
+        except BaseException:
+            self.aws.kill()
+            shutil.rmtree(self.aws_folder, ignore_errors=True)
+            raise
 
     def tables(self, s3: dict | None, logs: dict | None, more: dict | None = None) -> dict:
-        tables = {"aws": {"sts_endpoint": self.aws.url}}
+        tables = {}
         if s3 is not None:
             tables["exporters.s3"] = to_s3(self.aws.url, **{"batch_age": "200ms", **s3})
         if logs is not None:
@@ -57,6 +65,10 @@ class Delivery(Stack):
         for text in texts:
             answer = call(self.agent.url, target("converse"), converse_body(text), BEARER)
             assert answer.status == 200, answer.body
+
+    def write_configuration(self) -> None:
+        """As the next agent would have it, for commands."""
+        self.agent.configuration.write_text(configuration({"agent": self.agent.settings, **self.agent_options["tables"]}))
 
     def arrived(self, count: int, seconds: float = 20) -> tuple[list[dict], list[dict]]:
         """What is in S3 and in CloudWatch Logs, once there are at least `count` in each destination that is configured."""

@@ -142,10 +142,14 @@ class Stack:
         self.bedrock = FakeBedrock(self.folder, *bedrock_options)
         self.agent = Agent(self.folder, self.bedrock.url, **agent_options)
 
+    def start_agent(self) -> None:
+        """After stop() or kill()."""
+        self.agent = Agent(self.folder, self.bedrock.url, **self.agent_options)
+
     def restart_agent(self, **changes) -> None:
         self.agent.stop()
         self.agent_options.update(changes)
-        self.agent = Agent(self.folder, self.bedrock.url, **self.agent_options)
+        self.start_agent()
 
     def __enter__(self) -> "Stack":
         return self
