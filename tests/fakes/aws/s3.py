@@ -141,7 +141,8 @@ class S3:
             raise AwsError(501, "NotImplemented", "This fake lists with list-type=2 only.")
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = bytes.fromhex(query["continuation-token"]).decode() if "continuation-token" in query else query.get("start-after", "")
-        encode = (lambda text: quote(text, safe="/")) if query.get("encoding-type") == "url" else escape
+        encoding = "<EncodingType>url</EncodingType>" if query.get("encoding-type") == "url" else ""
+        encode = (lambda text: quote(text, safe="/")) if encoding else escape
         limit, entries, prefixes, last, truncated = int(query.get("max-keys", 1000)), [], [], "", False
         for key, versions in sorted(bucket.objects.items()):
             if not key.startswith(prefix) or key <= after:
@@ -163,7 +164,7 @@ class S3:
         token = f"<NextContinuationToken>{last.encode().hex()}</NextContinuationToken>" if truncated else ""
         return self._xml(f"<ListBucketResult {NAMESPACE}><Name>{name}</Name><Prefix>{encode(prefix)}</Prefix>"
                          f"<KeyCount>{len(entries) + len(prefixes)}</KeyCount><MaxKeys>{limit}</MaxKeys><IsTruncated>{str(truncated).lower()}</IsTruncated>"
-                         + token + "".join(entries)
+                         + encoding + token + "".join(entries)
                          + "".join(f"<CommonPrefixes><Prefix>{encode(common)}</Prefix></CommonPrefixes>" for common in prefixes)
                          + "</ListBucketResult>")
 
