@@ -99,10 +99,10 @@ class FakeBedrock(Process):
 
 class Agent(Process):
     """`invlog agent` with a configuration file of `settings` ([agent] keys) and further `tables` ("exporters.s3": keys), on
-    a port that the kernel picks."""
+    a port that the kernel picks. `host`: the name that its host seems to have."""
 
     def __init__(self, folder: pathlib.Path, upstream: str, credentials: dict | None = None, flags: list | None = None,
-                 tables: dict | None = None, **settings):
+                 tables: dict | None = None, host: str = "", **settings):
         self.folder, self.state = folder, folder / "state"
         self.settings = {"region": REGION, "state_dir": str(self.state), "listen": "127.0.0.1:0", **settings}
         if upstream:  # "": the Region's own endpoint
@@ -112,10 +112,16 @@ class Agent(Process):
         self.configuration.write_text(configuration({"agent": self.settings, **(tables or {})}))
         # A `credentials` with a HOME of its own is a whole environment.
         self.environment = environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(SIGNING if credentials is None else credentials)}
-        super().__init__("agent", [BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
+        super().__init__("agent", [*on_host(host), BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
                          r"127\.0\.0\.1:(\d+)")
         self.url = f"http://127.0.0.1:{self.port}"
         self.store = self.state / f"{self.settings['region']}.db"
+
+
+def on_host(name: str) -> list:
+    """What to put before a command so that it runs on a host of this name: a UTS namespace of its own."""
+    own = ["--user", "--map-root-user"] if os.geteuid() else []
+    return ["unshare", "--uts", *own, "sh", "-c", 'hostname "$0" && exec "$@"', name] if name else []
 
 
 def configuration(tables: dict) -> str:
