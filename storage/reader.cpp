@@ -2,9 +2,7 @@
 
 #include <sys/stat.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 
 #include "storage/functions.h"
@@ -15,14 +13,10 @@
 #include "storage/segment_cache.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 
 namespace invlog::storage {
 namespace {
-
-struct CloseConnection {
-  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
-};
-using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 
 std::string percent_encoded(const std::string& path) {
   std::string encoded;
@@ -36,33 +30,6 @@ std::string percent_encoded(const std::string& path) {
     }
   }
   return encoded;
-}
-
-std::int64_t single_integer(sqlite3* connection, const char* sql) {
-  Statement select(connection, sql);
-  return select.step() ? select.integer(0) : 0;
-}
-
-// "" if the connection is on an invlog store that can be read.
-std::string problem_of(sqlite3* connection, bool& cannot_open) {
-  cannot_open = false;
-  try {
-    if (single_integer(connection, "PRAGMA application_id") != kApplicationId) {
-      return "it is not an invlog store; name the <region>.db that `invlog agent` writes";
-    }
-    const std::int64_t version = single_integer(connection, "PRAGMA user_version");
-    if (version != kFormatVersion) {
-      return "its format is version " + std::to_string(version) + ", this invlog knows " +
-             std::to_string(kFormatVersion) + "; use the invlog that wrote it, or a newer one";
-    }
-    return single_integer(connection, "SELECT count(*) FROM store") == 1
-               ? ""
-               : "its `store` row is missing; restore the file from a backup";
-  } catch (const StoreError&) {
-    const int code = sqlite3_errcode(connection);
-    cannot_open = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
-    return std::string("cannot read it: ") + sqlite3_errmsg(connection);
-  }
 }
 
 }  // namespace
@@ -180,10 +147,8 @@ class Reader::Implementation {
 
 tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path) {
   const std::string where = "store " + path + ": ";
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    return tl::unexpected(where + std::strerror(errno) +
-                          "; name a store with --store FILE or --state-dir DIR");
+  if (const std::string missing = missing_file_problem(path); !missing.empty()) {
+    return tl::unexpected(where + missing);
   }
   const auto connect = [](const std::string& name, int flags) {
     sqlite3* connection = nullptr;
@@ -194,12 +159,13 @@ tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::strin
   };
   Connection connection = connect(path, 0);
   bool cannot_open = false;
-  std::string problem = problem_of(connection.get(), cannot_open);
+  std::string problem = store_problem(connection.get(), cannot_open);
   // In a directory that cannot be written, SQLite can open a WAL store only if nobody writes it,
   // and must be told so.
+  struct stat status {};
   if (cannot_open && (::stat((path + "-wal").c_str(), &status) != 0 || status.st_size == 0)) {
     connection = connect("file:" + percent_encoded(path) + "?immutable=1", SQLITE_OPEN_URI);
-    problem = problem_of(connection.get(), cannot_open);
+    problem = store_problem(connection.get(), cannot_open);
   }
   if (!problem.empty()) {
     return tl::unexpected(where + problem);
