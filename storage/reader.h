@@ -68,4 +68,13 @@ class Reader {
 // record with its bodies: one line of JSON without the newline. storage/record_json.cpp.
 std::string record_json(const StoreInformation& store, const StoredRecord& stored);
 
+// Where a record's bodies are if not in its line: "s3://bucket/key", "" in the line. A body that is
+// elsewhere leaves only its place there, as inputBodyS3Path or outputBodyS3Path, whether it is JSON
+// or not.
+struct BodyPlaces {
+  std::string input, output;
+};
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places);
+
 }  // namespace invlog::storage

@@ -82,7 +82,8 @@ class Object {
   bool first_ = true;
 };
 
-void append_own_fields(Object& line, const StoreInformation& store, const StoredRecord& stored) {
+void append_own_fields(Object& line, const StoreInformation& store, const StoredRecord& stored,
+                       const BodyPlaces& places) {
   const Record& record = stored.record;
   Object own = line.object("invlog");
   own.number("id", stored.id);
@@ -107,10 +108,10 @@ void append_own_fields(Object& line, const StoreInformation& store, const Stored
   own.text("host", store.host);
   own.yes("inputTruncated", record.request.truncated);
   own.yes("outputTruncated", record.response.truncated);
-  if (!record.request.is_json) {
+  if (!record.request.is_json && places.input.empty()) {
     own.base64("inputBodyBase64", record.request.bytes);
   }
-  if (!record.response.is_json) {
+  if (!record.response.is_json && places.output.empty()) {
     own.base64("outputBodyBase64", record.response.bytes);
   }
   own.json("details", record.details);
@@ -120,9 +121,15 @@ void append_own_fields(Object& line, const StoreInformation& store, const Stored
 }  // namespace
 
 std::string record_json(const StoreInformation& store, const StoredRecord& stored) {
+  return record_json(store, stored, BodyPlaces{});
+}
+
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places) {
   const Record& record = stored.record;
   std::string out;
-  out.reserve(record.request.bytes.size() + record.response.bytes.size() + 1024);
+  out.reserve((places.input.empty() ? record.request.bytes.size() : 0) +
+              (places.output.empty() ? record.response.bytes.size() : 0) + 1024);
   Object line(out);
   line.text("schemaType", "ModelInvocationLog");
   line.text("schemaVersion", "1.0");
@@ -142,7 +149,8 @@ std::string record_json(const StoreInformation& store, const StoredRecord& store
 
   Object input = line.object("input");
   input.text("inputContentType", record.request.content_type);
-  if (record.request.is_json) {
+  input.text("inputBodyS3Path", places.input);
+  if (record.request.is_json && places.input.empty()) {
     input.json("inputBodyJson", record.request.bytes);
   }
   input.number("inputTokenCount", record.input_tokens);
@@ -152,14 +160,15 @@ std::string record_json(const StoreInformation& store, const StoredRecord& store
 
   Object output = line.object("output");
   output.text("outputContentType", record.response.content_type);
-  if (record.response.is_json) {
+  output.text("outputBodyS3Path", places.output);
+  if (record.response.is_json && places.output.empty()) {
     output.json("outputBodyJson", record.response.bytes);
   }
   output.number("outputTokenCount", record.output_tokens);
   output.end();
 
   line.text("inferenceRegion", record.inference_region);
-  append_own_fields(line, store, stored);
+  append_own_fields(line, store, stored, places);
   line.end();
   return out;
 }

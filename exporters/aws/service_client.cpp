@@ -91,7 +91,7 @@ ServiceResult ServiceClient::call_once(const ServiceRequest& request) {
   http.headers.emplace_back("host", host_of(options_.endpoint));
   http.body = request.body;
   http.connect_timeout = options_.connect_timeout;
-  http.total_timeout = options_.total_timeout;
+  http.total_timeout = std::max(options_.total_timeout, request.total_timeout);
 
   Credentials credentials;
   if (request.sign) {
