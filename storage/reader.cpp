@@ -122,7 +122,7 @@ class Reader::Implementation {
       request = segment.request(index);
       response = segment.response(index);
     } catch (const StoreError& error) {
-      throw StoreError(name + ": " + error.what());
+      throw StoreError(name + ": " + error.what(), error.sqlite_code());
     }
     if (body_checksum(stored.id, request, response) != checksum ||
         static_cast<std::int64_t>(request.size()) != stored.request_bytes ||
