@@ -142,3 +142,33 @@ def test_an_s3_server_that_checks_signatures_gets_every_record():
         error = eventually(lambda: stack.destinations()["s3"]["last_error"])
         assert "SignatureDoesNotMatch" in error or "403" in error, error
         assert not read_back(server.url, "", "records-wrong")["keys"]
+
+
+def test_duckdb_asks_the_objects_of_three_hosts():
+    """Three agents on hosts of different names, each with its own store, one bucket: the README's fleet query."""
+    with Delivery(s3=None, logs=None) as stack:
+        server = Versitygw(stack.folder)
+        make_bucket(server.url)
+        asked: dict[str, list[dict]] = {}
+        for number, (host, compression) in enumerate((("milan", "gzip"), ("bratislava", "zstd"), ("dublin", "none"))):
+            stack.restart_agent(host=host, state_dir=str(stack.folder / host),
+                                tables=stack.tables({"endpoint": server.url, "compression": compression}, None))
+            stack.agent.store = stack.folder / host / "eu-central-1.db"
+            count = traffic(stack, 10 + 5 * number)
+            drained(stack, count)
+            asked[host] = stack.exported()
+            assert {record["invlog"]["host"] for record in asked[host]} == {host}
+        found = json.loads(run([python(duckdb="duckdb"), SDK / "duckdb_cases.py", REPOSITORY / "exporters", server.root, BUCKET]))
+        everything = [record for records in asked.values() for record in records]
+        assert sorted(found["ids"]) == sorted(map(record_id, everything))
+        tokens = {(host, record["modelId"]): [0, 0, 0] for host, records in asked.items() for record in records}
+        for host, records in asked.items():
+            for record in records:
+                sums = tokens[host, record["modelId"]]
+                sums[0] += 1
+                sums[1] += record.get("input", {}).get("inputTokenCount") or 0
+                sums[2] += record.get("output", {}).get("outputTokenCount") or 0
+        assert {(host, model): [calls, int(given or 0), int(taken or 0)] for host, model, calls, given, taken in found["tokens"]} == tokens
+        assert found["athena"], "no column of the documented Athena table was compared"
+        different = {name: values for name, values in found["athena"].items() if values["declared"] != values["read"]}
+        assert not different, different
