@@ -23,6 +23,10 @@ def here(sql: str) -> str:
     return re.sub(r"s3://[^'/]+", f"{root}/{bucket}", sql)
 
 
+def plain(name: str) -> str:
+    return name.strip(" `\n")
+
+
 def duck_type(hive: str) -> str:
     """The DuckDB type of a Hive type, both as text."""
     hive = hive.strip()
@@ -35,7 +39,7 @@ def duck_type(hive: str) -> str:
     if kind == "map":
         return f"MAP({duck_type(parts[0])}, {duck_type(parts[1])})"
     fields = [part.split(":", 1) for part in parts]
-    return "STRUCT(" + ", ".join(f'"{name.strip(" `\n")}" {duck_type(kind)}' for name, kind in fields) + ")"
+    return "STRUCT(" + ", ".join(f'"{plain(name)}" {duck_type(kind)}' for name, kind in fields) + ")"
 
 
 def split(text: str) -> list[str]:
@@ -61,7 +65,7 @@ def paths(name: str, hive: str) -> list[str]:
     struct = re.fullmatch(r"struct\s*<(.*)>", hive.strip(), re.DOTALL | re.IGNORECASE)
     if not struct:
         return [name]
-    return [path for field in split(struct[1]) for path in paths(f"{name}.{field.split(':', 1)[0].strip(' `\n')}", field.split(":", 1)[1])]
+    return [path for field in split(struct[1]) for path in paths(f"{name}.{plain(field.split(':', 1)[0])}", field.split(":", 1)[1])]
 
 
 def compare_with_athena() -> dict:
