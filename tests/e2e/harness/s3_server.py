@@ -21,7 +21,8 @@ LEAST_GO, TOOLCHAIN = (1, 25), "1.26.8"
 
 
 def _go(command: list, **environment: str) -> str:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=390, env={**os.environ, **environment})
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=390, cwd="/",  # outside any module
+                          env={**os.environ, **environment})
     assert done.returncode == 0, f"{' '.join(map(str, command))} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
     return done.stdout
 
@@ -30,11 +31,10 @@ def _go_command(folder: pathlib.Path) -> tuple[list, dict]:
     """A Go that is new enough, and the environment that it wants."""
     go = shutil.which("go")
     assert go, "there is no go: tests/install-dependencies check installs it"
-    with tempfile.TemporaryDirectory() as elsewhere:  # outside any module
-        environment = {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "PWD": elsewhere}
-        version = re.search(r"go(\d+)\.(\d+)", _go([go, "version"], **environment))
-        if (int(version[1]), int(version[2])) >= LEAST_GO:
-            return [go], environment
+    environment = {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
+    version = re.search(r"go(\d+)\.(\d+)", _go([go, "version"], **environment))
+    if (int(version[1]), int(version[2])) >= LEAST_GO:
+        return [go], environment
     machine = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     listing = _go([go, "mod", "download", "-json", f"golang.org/toolchain@v0.0.1-go{TOOLCHAIN}.linux-{machine}"], **environment)
     root = folder / f"go-{TOOLCHAIN}"
