@@ -227,7 +227,7 @@ def test_status_tells_of_each_destination():
         eventually(lambda: stack.destinations()["s3"]["last_error"] and len(stack.aws.lines()) == 5)
         state = eventually(lambda: (found := stack.destinations()) and found["cloudwatch_logs"]["backlog_records"] == 0 and found)
         s3, logs = state["s3"], state["cloudwatch_logs"]
-        assert (s3["cursor"], s3["backlog_records"], s3["dead_letters"]) == (2, 3, 0) and s3["backlog_bytes"] > 0
+        assert (s3["cursor"], s3["backlog_records"], s3["dead_letters"]) == (2, 3, 0) and s3["backlog_body_bytes"] > 0
         assert "500" in s3["last_error"] or "InternalError" in s3["last_error"]
         assert (logs["cursor"], logs["last_error"]) == (5, None)
         text = stack.invlog("status")
