@@ -1,6 +1,7 @@
 #include "exporters/aws/http_client.h"
 
 #include <curl/curl.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -414,6 +415,15 @@ std::string CurlHttpClient::cause(CURLcode code) const {
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
   if (number != 0 && code == CURLE_COULDNT_CONNECT) {
     cause.append(" (").append(std::strerror(static_cast<int>(number))).append(")");
+  }
+  if (kind_of(code) == Kind::tls) {
+    long verdict = X509_V_OK;  // or "unspecified", before libcurl has asked for it
+    curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (verdict > X509_V_ERR_UNSPECIFIED) {
+      cause = std::string("its certificate is refused: ") + X509_verify_cert_error_string(verdict);
+    }
+    cause += "; trusted authorities: " +
+             (options_.ca_bundle.empty() ? "the system's" : options_.ca_bundle);
   }
   return cause;
 }
