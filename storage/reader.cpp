@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 
@@ -36,18 +37,20 @@ std::string percent_encoded(const std::string& path) {
 
 class Reader::Implementation {
  public:
-  explicit Implementation(sqlite3* connection)
-      : connection_(connection), labels_(connection), cache_(connection) {}
-  explicit Implementation(Connection owned)
-      : owned_(std::move(owned)),
-        connection_(owned_.get()),
-        labels_(connection_),
-        cache_(connection_) {}
+  Implementation(sqlite3* connection, const ReaderOptions& options)
+      : connection_(connection),
+        labels_(connection),
+        cache_(connection, std::max<std::size_t>(1, options.cached_segments)) {}
+  Implementation(Connection owned, const ReaderOptions& options)
+      : Implementation(owned.get(), options) {
+    owned_ = std::move(owned);
+  }
 
   sqlite3* connection() { return connection_; }
 
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies) {
-    Statement select(connection_, select_record_sql() + "WHERE id = ?1");
+    forget_open_place();
+    Statement select(connection_, select_record_sql() + "WHERE id = ?1 AND id >= " + kFirstVisible);
     if (!select.bind(1, id).step()) {
       return std::nullopt;
     }
@@ -59,19 +62,73 @@ class Reader::Implementation {
     return id ? find(*id, bodies) : std::nullopt;
   }
 
-  void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit) {
+  void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged) {
+    std::int64_t next = first;
+    while (scan(next, bodies, visit, damaged)) {
+    }
+  }
+
+  void release_memory() {
+    cache_.clear();
+    labels_.clear();
+    sqlite3_db_release_memory(connection_);
+  }
+
+ private:
+  // Rows before the first segment are of segments that retention is about to take away.
+  static constexpr const char* kFirstVisible = "(SELECT min(first_record) FROM segment)";
+
+  // From `next` on in one snapshot. True: there was damage, and it is to go on from `next`, which
+  // lies behind it.
+  bool scan(std::int64_t& next, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged) {
+    forget_open_place();
+    next = std::max(next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
     // The open statement holds the snapshot for everything else that is read on this connection.
-    Statement select(connection_, select_record_sql() + "WHERE id >= ?1 ORDER BY id");
-    select.bind(1, first);
-    while (select.step()) {
-      StoredRecord record = stored(select, bodies);
-      if (!visit(record)) {
-        return;
+    Statement select(connection_, select_record_sql() + "WHERE id >= max(?1, " + kFirstVisible +
+                                      ") ORDER BY id");
+    select.bind(1, next);
+    while (true) {
+      std::optional<StoredRecord> record;
+      std::string damage;
+      try {
+        if (!select.step()) {
+          return false;
+        }
+        next = select.integer(0);
+        record = stored(select, bodies);
+      } catch (const StoreError& error) {
+        if (!damaged || !is_damage(error)) {
+          throw;
+        }
+        damage = error.what();
+      }
+      const std::int64_t id = next++;
+      if (record) {
+        if (!visit(*record)) {
+          return false;
+        }
+      } else {
+        select.reset();
+        return damaged(id, damage) && next <= last_id();
       }
     }
   }
 
- private:
+  static bool is_damage(const StoreError& error) {
+    return error.sqlite_code() == SQLITE_OK || error.sqlite_code() == SQLITE_CORRUPT;
+  }
+
+  std::int64_t last_id() { return single_integer(connection_, "SELECT max(id) FROM record"); }
+
+  // It may have been closed since.
+  void forget_open_place() {
+    if (place_.last_record == kNoEnd) {
+      place_ = {};
+    }
+  }
+
   StoredRecord stored(Statement& select, Bodies bodies) {
     RecordRow row = read_record(select, labels_);
     StoredRecord stored;
@@ -98,18 +155,13 @@ class Reader::Implementation {
     if (select.bind(1, id).step()) {
       place.id = select.integer(0);
       place.first_record = select.integer(1);
-      place.last_record =
-          select.optional_integer(2).value_or(std::numeric_limits<std::int64_t>::max());
+      place.last_record = select.optional_integer(2).value_or(kNoEnd);
       place.stream_bytes = select.optional_integer(3).value_or(0);
     }
     if (place.id == 0 || id > place.last_record) {
       throw StoreError("record " + std::to_string(id) + " belongs to no segment");
     }
-    // An open segment is looked up anew each time: it may have been closed since.
     place_ = place;
-    if (select.is_null(2)) {
-      place_.last_record = id;
-    }
   }
 
   void read_bodies(StoredRecord& stored, std::uint64_t checksum, Bodies bodies) {
@@ -138,6 +190,8 @@ class Reader::Implementation {
     }
   }
 
+  static constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
+
   Connection owned_;
   sqlite3* connection_;
   LabelReader labels_;
@@ -145,7 +199,8 @@ class Reader::Implementation {
   SegmentPlace place_;
 };
 
-tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path) {
+tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path,
+                                                                const ReaderOptions& options) {
   const std::string where = "store " + path + ": ";
   if (const std::string missing = missing_file_problem(path); !missing.empty()) {
     return tl::unexpected(where + missing);
@@ -170,15 +225,19 @@ tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::strin
   if (!problem.empty()) {
     return tl::unexpected(where + problem);
   }
-  sqlite3_exec(connection.get(), "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", nullptr,
-               nullptr, nullptr);
+  const std::string settings =
+      "PRAGMA cache_size = -" +
+      std::to_string(std::max<std::size_t>(64, options.page_cache_bytes / 1024)) +
+      "; PRAGMA temp_store = MEMORY";
+  sqlite3_exec(connection.get(), settings.c_str(), nullptr, nullptr, nullptr);
   register_functions(connection.get());
   auto reader = std::make_unique<Reader>(nullptr);
-  reader->implementation_ = std::make_unique<Implementation>(std::move(connection));
+  reader->implementation_ = std::make_unique<Implementation>(std::move(connection), options);
   return reader;
 }
 
-Reader::Reader(sqlite3* borrowed) : implementation_(std::make_unique<Implementation>(borrowed)) {}
+Reader::Reader(sqlite3* borrowed, const ReaderOptions& options)
+    : implementation_(std::make_unique<Implementation>(borrowed, options)) {}
 
 Reader::~Reader() = default;
 
@@ -207,7 +266,16 @@ std::optional<StoredRecord> Reader::find_by_request_id(std::string_view request_
 
 void Reader::each(std::int64_t first, Bodies bodies,
                   const std::function<bool(StoredRecord&)>& visit) {
-  implementation_->each(first, bodies, visit);
+  implementation_->each(first, bodies, visit, {});
+}
+
+void Reader::each(std::int64_t first, Bodies bodies,
+                  const std::function<bool(StoredRecord&)>& visit, const Damaged& damaged) {
+  implementation_->each(first, bodies, visit, damaged);
+}
+
+void Reader::release_memory() {
+  implementation_->release_memory();
 }
 
 std::int64_t Reader::last_id() {
