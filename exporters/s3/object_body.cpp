@@ -41,13 +41,13 @@ std::string_view ObjectBody::finish() {
     } else if (!pending_.empty() || bytes_.empty()) {
       compressor_.append(bytes_, pending_);
     }
-    pending_ = std::string();
+    std::string().swap(pending_);  // an assignment would keep the memory
   }
   return bytes_;
 }
 
 void ObjectBody::release() {
-  bytes_ = std::string();
+  std::string().swap(bytes_);
 }
 
 }  // namespace invlog::exporters

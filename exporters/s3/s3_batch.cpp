@@ -111,7 +111,7 @@ SendResult S3Batch::send() {
       return tl::unexpected(std::move(stored.error()));
     }
     large.sent = true;
-    large.bytes = std::string();
+    std::string().swap(large.bytes);  // an assignment would keep the memory
   }
   for (auto& [hour, object] : hours_) {
     if (object.sent) {
