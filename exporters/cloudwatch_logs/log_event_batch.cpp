@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "storage/json_writer.h"
@@ -46,7 +47,8 @@ bool LogEventBatch::add(std::int64_t record, std::int64_t timestamp_ms, std::str
 }
 
 bool LogEventBatch::full() const {
-  return events_.size() >= kMaximumBatchEvents || bytes() + kEventOverheadBytes + 1 > batch_bytes_;
+  return !events_.empty() && (events_.size() >= kMaximumBatchEvents ||
+                              bytes() + kEventOverheadBytes + 1 > batch_bytes_);
 }
 
 std::string LogEventBatch::take_request(std::string_view group, std::string_view stream) {
@@ -79,7 +81,22 @@ std::string gzip_if_smaller(std::string_view bytes) {
   std::string compressed(bytes.empty() ? 0 : bytes.size() - 1, '\0');
   compressed.resize(libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(),
                                              compressed.data(), compressed.size()));
+  compressed.shrink_to_fit();
   return compressed;
+}
+
+std::string gunzip(std::string_view compressed, std::size_t size) {
+  const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>
+      decompressor(libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+  if (decompressor == nullptr) {
+    throw std::bad_alloc();
+  }
+  std::string bytes(size, '\0');
+  if (libdeflate_gzip_decompress(decompressor.get(), compressed.data(), compressed.size(),
+                                 bytes.data(), bytes.size(), nullptr) != LIBDEFLATE_SUCCESS) {
+    throw std::logic_error("gzip_if_smaller() made what cannot be decompressed");
+  }
+  return bytes;
 }
 
 }  // namespace invlog::exporters

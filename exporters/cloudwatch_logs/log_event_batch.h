@@ -62,5 +62,7 @@ class LogEventBatch {
 
 // RFC 1952. "" if that is not smaller.
 std::string gzip_if_smaller(std::string_view bytes);
+// What gzip_if_smaller() was given, `size` bytes.
+std::string gunzip(std::string_view compressed, std::size_t size);
 
 }  // namespace invlog::exporters

@@ -82,16 +82,17 @@ tl::expected<void, ServiceFailure> check_endpoint(const CloudWatchLogsOptions& o
   if (options.endpoint.empty()) {
     return {};
   }
-  const std::string named = region_named_by(host_of(options.endpoint));
+  const std::string_view host = host_of(options.endpoint);
+  const std::string named = region_named_by(host);
   if (!named.empty() && named != options.region) {
     return refuse(FailureKind::redirected,
-                  "exporters.cloudwatch_logs: the endpoint " + options.endpoint + " is in " +
+                  "exporters.cloudwatch_logs: the endpoint " + std::string(host) + " is in " +
                       named + ", the source Region is " + options.region + "; nothing was sent");
   }
   if (!options.region_attested) {
     return refuse(FailureKind::redirected,
                   "exporters.cloudwatch_logs: nothing proves that the endpoint " +
-                      options.endpoint + " is in " + options.region +
+                      std::string(host) + " is in " + options.region +
                       "; if it is, say so with region_attested = true. Nothing was sent");
   }
   return {};
