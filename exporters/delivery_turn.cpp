@@ -297,7 +297,7 @@ TurnResult DeliveryTurn::settle() {
   PendingBatch& pending = *pending_;
   std::vector<Refused> refused = pending.refused;
   refused.insert(refused.end(), pending.answer->refused.begin(), pending.answer->refused.end());
-  const std::size_t sent = pending.batch->records();
+  const std::size_t sent = pending.rejected_alone ? 0 : pending.batch->records();
   const std::size_t arrived = sent - std::min(sent, pending.answer->refused.size());
 
   storage::DeliveryLedger::Delivered delivered;
