@@ -161,14 +161,15 @@ def test_duckdb_asks_the_objects_of_three_hosts():
         found = json.loads(run([python(duckdb="duckdb"), SDK / "duckdb_cases.py", REPOSITORY / "exporters", server.root, BUCKET]))
         everything = [record for records in asked.values() for record in records]
         assert sorted(found["ids"]) == sorted(map(record_id, everything))
-        tokens = {(host, record["modelId"]): [0, 0, 0] for host, records in asked.items() for record in records}
+        expected: dict[tuple, list[int]] = {}
         for host, records in asked.items():
             for record in records:
-                sums = tokens[host, record["modelId"]]
-                sums[0] += 1
-                sums[1] += record.get("input", {}).get("inputTokenCount") or 0
-                sums[2] += record.get("output", {}).get("outputTokenCount") or 0
-        assert {(host, model): [calls, int(given or 0), int(taken or 0)] for host, model, calls, given, taken in found["tokens"]} == tokens
+                sums = expected.setdefault((host, record["modelId"], record["timestamp"][:10]), [0, 0, 0, 0])
+                for place, value in enumerate((1, "errorCode" in record, record.get("input", {}).get("inputTokenCount") or 0,
+                                               record.get("output", {}).get("outputTokenCount") or 0)):
+                    sums[place] += value
+        assert {(row["host"], row["model_id"], row["day"]): [row["calls"], row["errors"], int(row["input_tokens"] or 0), int(row["output_tokens"] or 0)]
+                for row in found["fleet"]} == expected
         assert found["athena"], "no column of the documented Athena table was compared"
         different = {name: values for name, values in found["athena"].items() if values["declared"] != values["read"]}
         assert not different, different

@@ -20,6 +20,10 @@ from harness.processes import BUILD, configuration
 SEEDS = int(os.environ.get("INVLOG_DELIVERY_SEEDS", "20"))
 
 
+def dead_letters(stack: Delivery) -> list[dict]:
+    return [json.loads(line) for line in stack.invlog("dead-letters", "list", "--json").splitlines()]
+
+
 def in_flight(stack: Delivery) -> None:
     """A batch is at both destinations, unanswered."""
     for operation in ("PutObject", "PutLogEvents"):
@@ -141,7 +145,7 @@ def test_poison_becomes_a_dead_letter_and_the_rest_goes_on():
         poisoned = store.rows(stack.agent.store)[2]["request_id"]
         assert poisoned not in {record_id(record) for record in records + lines}
         eventually(lambda: all(one["dead_letters"] == 1 and one["cursor"] == 5 for one in stack.destinations().values()))
-        letters = json.loads(stack.invlog("dead-letters", "list", "--json"))
+        letters = dead_letters(stack)
         assert {(letter["destination"], letter["record"]) for letter in letters} == {("s3", 3), ("cloudwatch_logs", 3)}
         assert all("not this one" in letter["reason"] for letter in letters), letters
         assert len(stack.event_rows("dead-letter")) == 2
@@ -170,7 +174,7 @@ def test_rejected_events_become_dead_letters_with_the_reason():
         stack.aws.fail("reject", operation="PutLogEvents", too_old=1, too_new=2)
         stack.call(*[f"call {number}" for number in range(5)])
         eventually(lambda: len(stack.aws.lines()) == 2)
-        letters = eventually(lambda: (found := json.loads(stack.invlog("dead-letters", "list", "--json"))) and len(found) == 3 and found)
+        letters = eventually(lambda: (found := dead_letters(stack)) and len(found) == 3 and found)
         reasons = {letter["record"]: letter["reason"] for letter in letters}
         assert set(reasons) == {1, 4, 5} and "old" in reasons[1] and ("new" in reasons[4] or "future" in reasons[4]), reasons
         stack.call("and on it goes")

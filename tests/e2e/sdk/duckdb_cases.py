@@ -1,8 +1,8 @@
 """DuckDB reads what three agents shipped. Started by ../sdk_test_delivery.py.
 
 Usage: duckdb_cases.py EXPORTERS_FOLDER ROOT BUCKET. ROOT/BUCKET is a bucket as a folder. Runs EXPORTERS_FOLDER/duckdb.sql
-with s3://... replaced by it, then reads the objects by the columns that EXPORTERS_FOLDER/athena.sql declares. Prints JSON:
-{"ids": request ids, "tokens": the fleet query's rows, "athena": {column: {"declared": rows that have it, "read": ...}}}.
+over it, then reads the objects by the columns that EXPORTERS_FOLDER/athena.sql declares. Prints JSON: {"ids": request
+ids, "fleet": the rows of duckdb.sql's own query, "athena": {column: {"declared": rows that have it, "read": ...}}}.
 """
 
 import json
@@ -12,15 +12,11 @@ import sys
 
 import duckdb
 
-exporters, root, bucket = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-OBJECTS = f"{root}/{bucket}/**/AWSLogs/*/BedrockModelInvocationLogs/*/*/*/*/*/*.json*"
+exporters = pathlib.Path(sys.argv[1])
+OBJECTS = f"{sys.argv[2]}/{sys.argv[3]}/AWSLogs/*/BedrockModelInvocationLogs/*/*/*/*/*/*.json*"
 HIVE = {"string": "VARCHAR", "int": "INTEGER", "bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "timestamp": "TIMESTAMP"}
 
 connection = duckdb.connect()
-
-
-def here(sql: str) -> str:
-    return re.sub(r"s3://[^'/]+", f"{root}/{bucket}", sql)
 
 
 def plain(name: str) -> str:
@@ -55,14 +51,17 @@ def split(text: str) -> list[str]:
 
 
 def athena_columns() -> dict[str, str]:
+    """{name: Hive type}, spelt as in JSON: the SerDe's mapping knows what Hive's names have lost."""
     text = re.sub(r"--[^\n]*", "", (exporters / "athena.sql").read_text())
-    body = re.search(r"CREATE EXTERNAL TABLE[^(]*\((.*?)\)\s*(?:COMMENT|PARTITIONED)", text, re.DOTALL | re.IGNORECASE)[1]
-    return {name.strip("`"): kind for name, kind in (column.split(None, 1) for column in (part.strip() for part in split(body)))}
+    body = re.search(r"CREATE EXTERNAL TABLE[^(]*\((.*?)\)\s*PARTITIONED", text, re.DOTALL)[1]
+    mapping = dict(re.findall(r"'mapping\.(\w+)' = '(\w+)'", text))
+    body = re.sub(r"\w+", lambda word: mapping.get(word[0], word[0]), body)
+    return {plain(name): kind for name, kind in (column.split(None, 1) for column in (part.strip() for part in split(body)))}
 
 
 def paths(name: str, hive: str) -> list[str]:
     """The column, or its fields' paths if it is a struct."""
-    struct = re.fullmatch(r"struct\s*<(.*)>", hive.strip(), re.DOTALL | re.IGNORECASE)
+    struct = re.fullmatch(r"struct\s*<(.*)>", hive.strip(), re.DOTALL)
     if not struct:
         return [name]
     return [path for field in split(struct[1]) for path in paths(f"{name}.{plain(field.split(':', 1)[0])}", field.split(":", 1)[1])]
@@ -70,31 +69,20 @@ def paths(name: str, hive: str) -> list[str]:
 
 def compare_with_athena() -> dict:
     columns = athena_columns()
-    # Hive's names know no case; JSON's do.
     lines = [json.loads(line) for line, in connection.execute(
-        f"SELECT json FROM read_json_objects('{OBJECTS}', format = 'newline_delimited') WHERE filename NOT LIKE '%/data/%'").fetchall()]
-    exact: dict[str, str] = {}
-
-    def learn(value: object) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                exact.setdefault(key.lower(), key)
-                learn(inner)
-    for line in lines:
-        learn({key: value if key in ("input", "output", "identity", "invlog") else None for key, value in line.items()})
-        learn({key: None for part in ("input", "output", "identity", "invlog") for key in line.get(part, {})})
-    spelt = {re.sub(r"\w+", lambda word: exact.get(word[0].lower(), word[0]), name): re.sub(
-        r"(\w+)(\s*:)", lambda found: exact.get(found[1].lower(), found[1]) + found[2], kind) for name, kind in columns.items()}
-    types = "{" + ", ".join(f"'{name}': '{duck_type(kind)}'" for name, kind in spelt.items()) + "}"
+        f"SELECT json FROM read_json_objects('{OBJECTS}', format = 'newline_delimited')").fetchall()]
+    types = "{" + ", ".join(f"'{name}': '{duck_type(kind)}'" for name, kind in columns.items()) + "}"
     table = f"read_json('{OBJECTS}', format = 'newline_delimited', columns = {types})"
+    declared = [path for name, kind in columns.items() for path in paths(name, kind)]
     found = {}
-    for name, kind in spelt.items():
-        for path in paths(name, kind):
-            reference = ".".join(f'"{part}"' for part in path.split("."))
-            read = connection.execute(f"SELECT count({reference}) FROM {table}").fetchone()[0]
-            found[path] = {"declared": sum(at(line, path.split(".")) is not None for line in lines), "read": read}
-    for name in {name for line in lines for name in line} - set(spelt):
-        found[name] = {"declared": "no such column", "read": 0}
+    for path in declared:
+        reference = ".".join(f'"{part}"' for part in path.split("."))
+        read = connection.execute(f"SELECT count({reference}) FROM {table}").fetchone()[0]
+        found[path] = {"declared": sum(at(line, path.split(".")) is not None for line in lines), "read": read}
+    shipped = {name for line in lines for name in line if name not in ("input", "output", "identity")}
+    shipped |= {f"{part}.{name}" for line in lines for part in ("input", "output", "identity") for name in line.get(part, {})}
+    for path in shipped - set(declared):
+        found[path] = {"declared": "no such column", "read": 0}
     return found
 
 
@@ -104,8 +92,9 @@ def at(value: object, path: list[str]) -> object:
     return value
 
 
-connection.execute(here((exporters / "duckdb.sql").read_text()))
-print(json.dumps({
-    "ids": [row[0] for row in connection.execute("SELECT request_id FROM invocations").fetchall()],
-    "tokens": connection.execute("SELECT host, model, count(*), sum(input_tokens), sum(output_tokens) FROM invocations GROUP BY ALL").fetchall(),
-    "athena": compare_with_athena()}, default=str))
+connection.execute(f"SET VARIABLE records = '{OBJECTS}'")
+fleet = connection.execute((exporters / "duckdb.sql").read_text())
+names = [column[0] for column in fleet.description]
+rows = [dict(zip(names, row)) for row in fleet.fetchall()]
+print(json.dumps({"ids": [row[0] for row in connection.execute("SELECT request_id FROM invocation").fetchall()], "fleet": rows,
+                  "athena": compare_with_athena()}, default=str))
