@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -16,6 +17,8 @@
 #include "agent/capture/status_file.h"
 #include "agent/capture/writer_sink.h"
 #include "agent/version.h"
+#include "exporters/aws/credential_chain.h"
+#include "exporters/aws/http_client.h"
 #include "storage/time_text.h"
 
 namespace invlog {
@@ -79,6 +82,23 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   return options;
 }
 
+aws::ChainOptions chain_options(const config::AgentConfig& configuration,
+                                const std::atomic<bool>& stopping) {
+  aws::ChainOptions options;
+  options.profile = configuration.aws.profile;
+  options.region = configuration.region;
+  options.sts_endpoint = configuration.aws.sts_endpoint;
+  options.role_session_name = aws::role_session_name_of_host(host_name());
+  options.http = [ca_bundle = configuration.aws.ca_bundle, &stopping] {
+    aws::HttpClientOptions http;
+    http.ca_bundle = ca_bundle;
+    http.cancelled = &stopping;
+    return aws::curl_http_client(std::move(http));
+  };
+  options.cancelled = &stopping;
+  return options;
+}
+
 }  // namespace
 
 int run_agent(const config::AgentConfig& configuration) {
@@ -89,7 +109,8 @@ int run_agent(const config::AgentConfig& configuration) {
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
   capture::WriterSink sink(writer);
-  const auto credentials = aws::default_chain(aws::process_environment());
+  std::atomic<bool> stopping{false};
+  const auto credentials = aws::default_chain(chain_options(configuration, stopping));
   capture::AgentLoop loop(configuration, aws::process_environment(), sink, *credentials);
 
   capture::AgentFacts facts;
@@ -136,6 +157,7 @@ int run_agent(const config::AgentConfig& configuration) {
   std::fflush(stdout);
   ::sd_notify(0, "READY=1");
   loop.run(kStopLimit);
+  stopping = true;  // the loop is done: nobody waits for credentials any more
 
   writer.stop();
   loop.helper().join();

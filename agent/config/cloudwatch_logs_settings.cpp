@@ -128,6 +128,7 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
           endpoint_problem(options.endpoint, options.region, options.region_attested)) {
     return Mismatch{"endpoint", *problem};
   }
+  options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
   return creation_mismatch(options);
 }
 

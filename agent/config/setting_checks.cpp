@@ -136,20 +136,22 @@ std::optional<std::string> region_of_aws_host(std::string_view host) {
   while (lower.ends_with('.')) {
     lower.pop_back();
   }
+  const auto in_domain = [&lower](std::string_view domain) {
+    return ends_with_domain(lower, domain);
+  };
+  const bool dual_stack = in_domain("api.aws") || in_domain("api.amazonwebservices.com.cn");
   std::string region;
   for (std::string_view rest = lower; !rest.empty();) {
     std::string_view label = rest.substr(0, std::min(rest.find('.'), rest.size()));
     rest.remove_prefix(std::min(label.size() + 1, rest.size()));
     // s3-eu-west-1.amazonaws.com: S3's older form.
     label.remove_prefix(label.starts_with("s3-") ? 3 : 0);
-    if (aws::is_region_name(label) && (ends_with_domain(lower, aws::domain_suffix_of(label)) ||
-                                       ends_with_domain(lower, "api.aws"))) {
+    if (aws::is_region_name(label) && (dual_stack || in_domain(aws::domain_suffix_of(label)))) {
       region = label;
     }
   }
-  const bool of_aws = !region.empty() || ends_with_domain(lower, "amazonaws.com") ||
-                      ends_with_domain(lower, "amazonaws.com.cn") ||
-                      ends_with_domain(lower, "amazonaws.eu") || ends_with_domain(lower, "api.aws");
+  const bool of_aws = !region.empty() || dual_stack || in_domain("amazonaws.com") ||
+                      in_domain("amazonaws.com.cn") || in_domain("amazonaws.eu");
   return of_aws ? std::optional<std::string>(region) : std::nullopt;
 }
 
@@ -172,6 +174,10 @@ SettingError endpoint_problem(const std::string& endpoint, const std::string& re
            " is in " + region + ", so somebody who knows must say so";
   }
   return std::nullopt;
+}
+
+bool is_aws_endpoint(const std::string& endpoint, const std::string& region) {
+  return region_of_aws_host(host_of(endpoint)) == region;
 }
 
 SettingError kms_arn_problem(std::string_view arn, const std::string& region) {

@@ -73,6 +73,10 @@ std::optional<std::string> region_of_aws_host(std::string_view host);
 SettingError endpoint_problem(const std::string& endpoint, const std::string& region,
                               bool region_attested);
 
+// Whether the host of `endpoint` is AWS's own for the Region (a VPC or FIPS endpoint): its name
+// vouches for itself.
+bool is_aws_endpoint(const std::string& endpoint, const std::string& region);
+
 // Why `arn` is not the ARN of a KMS key in `region`, if so.
 SettingError kms_arn_problem(std::string_view arn, const std::string& region);
 
