@@ -80,23 +80,6 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   return options;
 }
 
-aws::ChainOptions chain_options(const config::AgentConfig& configuration,
-                                const std::atomic<bool>& stopping) {
-  aws::ChainOptions options;
-  options.profile = configuration.aws.profile;
-  options.region = configuration.region;
-  options.sts_endpoint = configuration.aws.sts_endpoint;
-  options.role_session_name = aws::role_session_name_of_host(host_name());
-  options.http = [ca_bundle = configuration.aws.ca_bundle, &stopping] {
-    aws::HttpClientOptions http;
-    http.ca_bundle = ca_bundle;
-    http.cancelled = &stopping;
-    return aws::curl_http_client(std::move(http));
-  };
-  options.cancelled = &stopping;
-  return options;
-}
-
 }  // namespace
 
 int run_agent(const config::AgentConfig& configuration) {
@@ -107,9 +90,11 @@ int run_agent(const config::AgentConfig& configuration) {
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
   capture::WriterSink sink(writer);
+  const aws::Environment environment = aws::process_environment();
   std::atomic<bool> stopping{false};
-  const auto credentials = aws::default_chain(chain_options(configuration, stopping));
-  capture::AgentLoop loop(configuration, aws::process_environment(), sink, *credentials);
+  const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials);
+  delivery::DeliveryService service(configuration, *credentials, environment);
 
   capture::AgentFacts facts;
   facts.pid = ::getpid();
@@ -149,6 +134,12 @@ int run_agent(const config::AgentConfig& configuration) {
     stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
   });
 
+  service.start([&](const aws::CallerIdentity& identity) {
+    boost::asio::post(loop.context(),
+                      [&loop, arn = identity.arn] { loop.set_signing_identity(arn); });
+    delivery::pin_account(configuration.store_path(), identity.account_id);
+  });
+
   loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
   const bool only_socket = facts.listen.starts_with("unix:");
   std::printf("invlog ready: %s%s -> %s region %s store %s\n", only_socket ? "" : "http://",
@@ -158,6 +149,8 @@ int run_agent(const config::AgentConfig& configuration) {
   ::sd_notify(0, "READY=1");
   loop.run(kStopLimit);
   stopping = true;  // the loop is done: nobody waits for credentials any more
+  if (stopping_delivery.joinable())
+    stopping_delivery.join();
 
   writer.stop();
   loop.helper().join();
