@@ -11,6 +11,7 @@ from harness.client import call, converse_body, converse_stream, target
 from harness.delivery import BEARER, Delivery
 from harness.processes import SIGNING
 
+SIDE_BY_SIDE = True
 LEAST = """
 [exporters.s3]
 bucket = "records-eu"

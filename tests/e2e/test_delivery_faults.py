@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import time
 
@@ -17,6 +16,7 @@ from harness.client import call, converse_body, target
 from harness.delivery import BEARER, Delivery, record_id, same, to_logs, to_s3
 from harness.processes import BUILD, configuration
 
+SIDE_BY_SIDE = True
 SEEDS = int(os.environ.get("INVLOG_DELIVERY_SEEDS", "20"))
 
 
@@ -77,23 +77,15 @@ def test_sigterm_loses_nothing_under_load():
 
 
 def test_capture_does_not_notice_that_every_destination_is_down():
-    def latency(stack: Delivery) -> float:
-        times = []
-        for number in range(150):
-            started = time.monotonic()
-            stack.call(f"call {number}")
-            times.append(time.monotonic() - started)
-        return statistics.median(times)
-    with Delivery(s3=None, logs=None) as stack:
-        alone = latency(stack)
-        stack.restart_agent(tables=stack.tables({}, {}))
+    with Delivery() as stack:
+        stack.agent.stop()
         stack.aws.fail("hang", service="s3", times=-1)
         stack.aws.fail("reset", service="logs", times=-1)
+        stack.start_agent()
         started = time.monotonic()
-        down = latency(stack)
-        # A mistake of kind (a call that waits for a destination) shows as seconds, not as a factor.
-        assert down < 5 * alone + 0.02, f"{down * 1000:.1f} ms a call, {alone * 1000:.1f} ms without destinations"
-        assert time.monotonic() - started < 30
+        stack.call(*[f"call {number}" for number in range(300)])
+        # A call that waits for a destination would wait for seconds; how fast calls are is `make bench`'s matter.
+        assert time.monotonic() - started < 20
         store.wait_for(stack.agent.store, 300)
         attempts = len(stack.aws.calls("logs"))
         time.sleep(2)
@@ -121,8 +113,8 @@ def test_throttling_slows_down_and_retry_after_is_honoured():
 
 def test_each_fault_passes_and_nothing_is_lost():
     faults = [("error", {"status": 500}), ("error", {"status": 503}), ("error", {"status": 500, "commit": True}), ("html", {"status": 502}),
-              ("reset", {}), ("reset", {"commit": True}), ("close", {}), ("half_close", {"commit": True}), ("cut", {}), ("garbage", {}),
-              ("garbage", {"commit": True}), ("slow", {"seconds": 1})]
+              ("throttle", {}), ("reset", {}), ("reset", {"commit": True}), ("close", {}), ("close", {"commit": True}), ("half_close", {}),
+              ("half_close", {"commit": True}), ("cut", {}), ("garbage", {}), ("garbage", {"commit": True}), ("slow", {"seconds": 1})]
     with Delivery() as stack:
         for number, (kind, how) in enumerate(faults, 1):
             stack.aws.fail(kind, operation="PutObject", **how)

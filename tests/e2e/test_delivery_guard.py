@@ -8,6 +8,7 @@ from harness.aws import GROUP, eventually
 from harness.delivery import Delivery
 from harness.processes import ACCESS_KEY, BUILD, SECRET_KEY, SIGNING
 
+SIDE_BY_SIDE = True
 CONTAINER = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{aws}/container/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "fake-container-token",
              "AWS_ENDPOINT_URL_STS": "{aws}"}
 
