@@ -1,7 +1,6 @@
 #include "storage/verify.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "storage/integrity.h"
@@ -88,15 +87,6 @@ class Verification {
     std::optional<Sha256> digest, chain;
   };
 
-  static std::optional<Sha256> sha256(std::string_view bytes) {
-    Sha256 value;
-    if (bytes.size() != value.size()) {
-      return std::nullopt;
-    }
-    std::memcpy(value.data(), bytes.data(), value.size());
-    return value;
-  }
-
   void check_segments(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
     const StoreInformation store = reader_.information();
     chain_ = chain_start(store.region, store.created_at);
@@ -117,8 +107,8 @@ class Verification {
       row.span.stream_bytes = select.integer(6);
       row.span.closed_at = select.integer(7);
       row.closed = !select.is_null(7);
-      row.digest = sha256(select.bytes(8));
-      row.chain = sha256(select.bytes(9));
+      row.digest = from_bytes(select.bytes(8));
+      row.chain = from_bytes(select.bytes(9));
       const std::string where = "segment " + std::to_string(row.span.id);
       if (row.closed && select.bytes(10) != request_keys(connection_, row.span.first_record,
                                                          row.span.last_record)) {

@@ -33,6 +33,11 @@ constexpr std::size_t kReturnedBytes = 16 * 1024;
 
 constexpr std::chrono::milliseconds kFirstBackOff{100};
 constexpr std::chrono::milliseconds kLongestBackOff{5000};
+// Somebody else's transaction (a delivery's, a checkpoint's) is no failure of the disk, unless it
+// does not end. SQLite itself waits 5 s each time.
+constexpr std::chrono::seconds kLongestBusy{15};
+// How long retention is left alone after it has failed.
+constexpr std::chrono::seconds kTidyBackOff{5};
 // How often an idle writer looks whether the day is over.
 constexpr std::chrono::seconds kIdleWait{30};
 constexpr int kNiceness = 5;
@@ -202,7 +207,7 @@ class Writer::Implementation {
         open_group(Steady::now());
       } else if (stopping_ && !group_open_) {
         break;
-      } else {
+      } else if (group_open_ || !tidy(lock)) {
         wait(lock);
       }
     }
@@ -251,7 +256,8 @@ class Writer::Implementation {
     lock.unlock();
     process(item);
     const bool group_full =
-        store_.group_bytes() >= kGroupBytes || store_.group_records() >= kGroupRecords;
+        store_.group_bytes() >= std::min(kGroupBytes, store_.most_group_bytes()) ||
+        store_.group_records() >= kGroupRecords;
     const bool segment_due = store_.segment_due();
     if (item.bytes > kReturnedBytes) {
       used_ = {};
@@ -323,6 +329,26 @@ class Writer::Implementation {
     }
     status_.committed += group_records_;
     answer(lock, true);
+    tidy(lock);
+  }
+
+  // One step, so that the next group waits for no more. True: there is more to do.
+  bool tidy(Lock& lock) {
+    if (abandoned_ || Steady::now() < next_tidy_) {
+      return false;
+    }
+    std::string error;
+    bool more = false;
+    lock.unlock();
+    try {
+      more = store_.tidy();
+    } catch (const StoreError& failure) {
+      error = failure.what();
+      next_tidy_ = Steady::now() + kTidyBackOff;
+    }
+    lock.lock();
+    status_.retention_error = std::move(error);
+    return more;
   }
 
   void close_segment_if_due(Lock& lock) {
@@ -349,13 +375,16 @@ class Writer::Implementation {
   template <typename Work>
   bool attempt(Lock& lock, const Work& work) {
     auto back_off = kFirstBackOff;
+    const auto started = Steady::now();
     while (true) {
       std::string error;
+      bool busy = false;
       lock.unlock();
       try {
         work();
       } catch (const StoreError& failure) {
         error = failure.what();
+        busy = failure.sqlite_code() == SQLITE_BUSY && Steady::now() - started < kLongestBusy;
       }
       lock.lock();
       if (error.empty()) {
@@ -365,12 +394,17 @@ class Writer::Implementation {
         }
         return true;
       }
-      status_.failing = true;
-      status_.last_error = error;
       if (past_stop(lock)) {
+        status_.failing = true;
+        status_.last_error = error;
         abandoned_ = true;
         return false;
       }
+      if (busy) {
+        continue;
+      }
+      status_.failing = true;
+      status_.last_error = error;
       const auto until = Steady::now() + back_off;
       wake_.wait_until(lock, stopping_ ? std::min(until, stop_at_) : until,
                        [this] { return stopping_ && Steady::now() >= stop_at_; });
@@ -395,7 +429,13 @@ class Writer::Implementation {
   // answered.
   void finish(Lock& lock) {
     if (abandoned_) {
-      status_.dropped += group_records_ + queue_.size();
+      const std::uint64_t lost = group_records_ + queue_.size();
+      status_.dropped += lost;
+      if (lost > 0) {
+        dropped_by_cause_["storage-failed"] += lost;
+      }
+      store_.drop_group();
+      collect_side_work();
       answer(lock, false);
       std::deque<Item> left;
       left.swap(queue_);
@@ -413,6 +453,9 @@ class Writer::Implementation {
     }
     lock.unlock();
     try {
+      // What was abandoned is told where there is room for a row: the store may be full, or the disk
+      // answer again.
+      store_.commit();
       store_.close();
     } catch (const StoreError& error) {
       const std::lock_guard relock(mutex_);
@@ -453,6 +496,7 @@ class Writer::Implementation {
   bool abandoned_ = false;
   Steady::time_point group_due_;
   Steady::time_point last_taken_;
+  Steady::time_point next_tidy_;
   std::uint64_t group_records_ = 0;
   Used used_;
   std::vector<std::function<void(bool)>> callbacks_;
