@@ -87,4 +87,23 @@ class Reader {
 // record with its bodies: one line of JSON without the newline. storage/record_json.cpp.
 std::string record_json(const StoreInformation& store, const StoredRecord& stored);
 
+// Where a record's bodies are if not in its line: "s3://bucket/key", "" in the line. A body that is
+// elsewhere leaves only its place there, as inputBodyS3Path or outputBodyS3Path, whether it is JSON
+// or not.
+struct BodyPlaces {
+  std::string input, output;
+};
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places);
+
+// What a line shows instead of what is too long for it: of a JSON body, of the request's metadata
+// and of the details other, shorter JSON ("" leaves the member out), of another body its first
+// bytes. The line says so under `invlog`: inputCut and inputOriginalBytes, outputCut and
+// outputOriginalBytes, requestMetadataCut, detailsCut.
+struct LineCuts {
+  std::optional<std::string> input, output, request_metadata, details;
+};
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places, const LineCuts& cuts);
+
 }  // namespace invlog::storage

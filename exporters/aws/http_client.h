@@ -1,10 +1,10 @@
-// HTTP for every call of our own (CloudWatch Logs, S3, STS, IMDS, ...), over libcurl. One request at
-// a time, on the caller's thread; connections are kept between calls. A redirect is never followed:
-// it is an answer like any other, and Region guards look at it.
+// HTTP for every call of our own (CloudWatch Logs, S3, STS, IMDS, ...), over libcurl. One request
+// at a time, on the caller's thread; connections are kept between calls. A redirect is never
+// followed: it is an answer like any other, and Region guards look at it.
 //
 // Threads: one HttpClient belongs to one thread at a time. Ownership: `cancelled` must outlive it.
-// Errors: an HTTP status is a response; what kept a response from arriving is a HttpFailure. Neither
-// holds a header that the caller sent.
+// Errors: an HTTP status is a response; what kept a response from arriving is a HttpFailure.
+// Neither holds a header that the caller sent.
 #pragma once
 
 #include <atomic>
@@ -72,8 +72,8 @@ struct HttpClientOptions {
   std::size_t max_response_bytes = 16 << 20;
 };
 
-// A company's proxy is taken from HTTPS_PROXY, HTTP_PROXY and NO_PROXY as libcurl reads them. TLS is
-// 1.2 or newer and the certificate is always verified.
+// A company's proxy is taken from HTTPS_PROXY, HTTP_PROXY and NO_PROXY as libcurl reads them. TLS
+// is 1.2 or newer and the certificate is always verified.
 std::unique_ptr<HttpClient> curl_http_client(HttpClientOptions options);
 
 }  // namespace invlog::aws

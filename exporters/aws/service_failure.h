@@ -1,8 +1,8 @@
-// Why a call of an AWS service did not succeed, in the terms on which its caller decides: try again,
-// slow down, fetch credentials, or give up. Codes and classes: facts/aws-delivery.md §1, §2.
+// Why a call of an AWS service did not succeed, in the terms on which its caller decides: try
+// again, slow down, fetch credentials, or give up. Codes and classes: facts/aws-delivery.md §1, §2.
 //
-// A value. `message` is one line for a person and names the service, the operation's path or target,
-// and the cause; it never holds a credential or a signature.
+// A value. `message` is one line for a person and names the service, the operation's path or
+// target, and the cause; it never holds a credential or a signature.
 #pragma once
 
 #include <chrono>

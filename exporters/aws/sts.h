@@ -1,5 +1,5 @@
-// The three calls of AWS STS that invlog makes. Source: facts/aws-delivery.md §6; sts service-2.json.
-// Always the Region's own endpoint (sts.<region>.<suffix>), never the global one.
+// The three calls of AWS STS that invlog makes. Source: facts/aws-delivery.md §6; sts
+// service-2.json. Always the Region's own endpoint (sts.<region>.<suffix>), never the global one.
 //
 // Threads: as the ServiceClient given. Errors: results.
 #pragma once
@@ -19,9 +19,9 @@ struct CallerIdentity {
 
 struct AssumeRoleRequest {
   std::string role_arn;
-  std::string session_name;  // 2 to 64 of [\w+=,.@-]
-  std::string external_id;   // "" none
-  std::string web_identity_token;  // AssumeRoleWithWebIdentity, unsigned; "": AssumeRole, signed
+  std::string session_name;          // 2 to 64 of [\w+=,.@-]
+  std::string external_id;           // "" none
+  std::string web_identity_token;    // AssumeRoleWithWebIdentity, unsigned; "": AssumeRole, signed
   std::chrono::seconds duration{0};  // 0: the service's default
 };
 

@@ -1,0 +1,43 @@
+#include "exporters/aws/message_text.h"
+
+namespace invlog::aws {
+
+std::string one_line(std::string_view text, std::size_t longest) {
+  std::string line;
+  bool space_due = false;
+  for (const char byte : text) {
+    if (line.size() > longest) {
+      break;
+    }
+    if ((byte >= 0 && byte <= ' ') || byte == '\x7f') {
+      space_due = !line.empty();
+      continue;
+    }
+    if (space_due) {
+      line += ' ';
+      space_due = false;
+    }
+    line += byte > ' ' ? byte : '?';
+  }
+  if (line.size() > longest) {
+    constexpr std::string_view kCut = "...";
+    line.resize(longest > kCut.size() ? longest - kCut.size() : 0);
+    line += kCut.substr(0, longest);
+  }
+  return line;
+}
+
+void hide_secret(std::string& text, std::string_view secret) {
+  // Shorter ones are no secrets, and would tear words apart.
+  constexpr std::size_t kShortest = 8;
+  constexpr std::string_view kHidden = "[hidden]";
+  if (secret.size() < kShortest) {
+    return;
+  }
+  for (std::size_t at = text.find(secret); at != std::string::npos;
+       at = text.find(secret, at + kHidden.size())) {
+    text.replace(at, secret.size(), kHidden);
+  }
+}
+
+}  // namespace invlog::aws
