@@ -50,9 +50,46 @@ class Reader::Implementation {
 
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies) {
     forget_open_place();
-    Statement select(connection_, select_record_sql() + "WHERE id >= ?1 ORDER BY id");
+    Statement select(connection_, select_record_sql() + "WHERE id = ?1 AND id >= " + kFirstVisible);
+    if (!select.bind(1, id).step()) {
+      return std::nullopt;
+    }
+    return stored(select, bodies);
+  }
+
+  std::optional<StoredRecord> find_by_request_id(std::string_view request_id, Bodies bodies) {
+    const auto id = find_request(connection_, request_id);
+    return id ? find(*id, bodies) : std::nullopt;
+  }
+
+  void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged) {
+    std::int64_t next = first;
+    while (scan(next, bodies, visit, damaged)) {
+    }
+  }
+
+  void release_memory() {
+    cache_.clear();
+    labels_.clear();
+    sqlite3_db_release_memory(connection_);
+  }
+
+ private:
+  // Rows before the first segment are of segments that retention is about to take away.
+  static constexpr const char* kFirstVisible = "(SELECT min(first_record) FROM segment)";
+
+  // From `next` on in one snapshot. True: there was damage, and it is to go on from `next`, which
+  // lies behind it.
+  bool scan(std::int64_t& next, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged) {
+    forget_open_place();
+    next = std::max(next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
+    // The open statement holds the snapshot for everything else that is read on this connection.
+    Statement select(connection_, select_record_sql() + "WHERE id >= max(?1, " + kFirstVisible +
+                                      ") ORDER BY id");
     select.bind(1, next);
-    for (bool first_step = true;;) {
+    while (true) {
       std::optional<StoredRecord> record;
       std::string damage;
       try {
@@ -66,13 +103,7 @@ class Reader::Implementation {
           throw;
         }
         damage = error.what();
-        if (first_step) {
-          // Ids before the first segment are gone, not damaged.
-          next = std::max(
-              next, single_integer(connection_, "SELECT min(first_record) FROM segment"));
-        }
       }
-      first_step = false;
       const std::int64_t id = next++;
       if (record) {
         if (!visit(*record)) {

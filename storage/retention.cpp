@@ -15,13 +15,15 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kMebibyte = 1 << 20;
-constexpr int kBusyMilliseconds = 5000;  // Store's
+constexpr int kBusyMilliseconds = 5000;   // Store's
+constexpr std::int64_t kIncremental = 2;  // PRAGMA auto_vacuum
 
-// Most that one step does, each some milliseconds' work.
+// Most that one step does, each some milliseconds' work. Less where the write-ahead log is to be
+// small: what a step changes goes through it.
 constexpr std::int64_t kStepChunks = 512;
-constexpr std::int64_t kStepRecords = 8192;
+constexpr std::int64_t kStepRecords = 4096;
 constexpr std::int64_t kStepSegments = 64;
-constexpr int kStepPages = 128;
+constexpr std::int64_t kStepPages = 128;
 
 constexpr std::uint64_t kRowBytes = 256;  // about what a record's row takes
 
@@ -67,6 +69,8 @@ Retention::Retention(sqlite3* connection, std::string path, const RetentionOptio
       options_(options),
       clock_(std::move(clock)),
       log_bytes_(log_limit(options.max_size_bytes)),
+      log_pages_(static_cast<std::int64_t>(log_bytes_ / kPageBytes)),
+      can_shrink_(single_integer(connection, "PRAGMA auto_vacuum") == kIncremental),
       base_(read_retention_base(connection)),
       pages_(connection, "PRAGMA page_count"),
       free_pages_(connection, "PRAGMA freelist_count"),
@@ -76,10 +80,9 @@ Retention::Retention(sqlite3* connection, std::string path, const RetentionOptio
     throw StoreError("store " + path_ + ": max_size must be at least " +
                      mebibytes(RetentionOptions::kSmallestSize) + ", so that a segment fits");
   }
+  execute(connection_, "PRAGMA wal_autocheckpoint = " + std::to_string(log_pages_));
   execute(connection_,
-          "PRAGMA wal_autocheckpoint = " + std::to_string(log_bytes_ / kPageBytes));
-  execute(connection_, "PRAGMA journal_size_limit = " +
-                           std::to_string(capped() ? log_bytes_ : 16 * kMebibyte));
+          "PRAGMA journal_size_limit = " + std::to_string(capped() ? log_bytes_ : 16 * kMebibyte));
 }
 
 std::uint64_t Retention::segment_bytes() const {
@@ -88,7 +91,7 @@ std::uint64_t Retention::segment_bytes() const {
 
 std::uint64_t Retention::segment_records() const {
   // Rows of a segment go in one transaction.
-  return capped() || options_.max_age.count() != 0 ? 2 * static_cast<std::uint64_t>(kStepRecords)
+  return capped() || options_.max_age.count() != 0 ? 4 * static_cast<std::uint64_t>(kStepRecords)
                                                    : std::numeric_limits<std::uint64_t>::max();
 }
 
@@ -139,6 +142,7 @@ void Retention::make_room(std::uint64_t bytes, bool small) {
     const bool something_is_kept = oldest_closed_.step() && !oldest_closed_.is_null(0);
     oldest_closed_.reset();
     if (something_is_kept || bytes <= options_.max_size_bytes / 4) {
+      step_log();
       throw_full();
     }
     break;
@@ -154,17 +158,19 @@ void Retention::check_log(std::uint64_t bytes) {
   if (now.now + now.log + bytes <= limit || empty_log()) {
     return;
   }
-  throw StoreError("store " + path_ + ": it has reached max_size (" +
-                   mebibytes(options_.max_size_bytes) + "), and " + mebibytes(now.log) +
-                   " of it are a write-ahead log that a program which reads the store in one long "
-                   "transaction keeps from being emptied; end that program");
+  throw StoreError(
+      "store " + path_ + ": it has reached max_size (" + mebibytes(options_.max_size_bytes) +
+          "), and " + mebibytes(now.log) +
+          " of it are a write-ahead log that a program which reads the store in one long "
+          "transaction keeps from being emptied; end that program",
+      SQLITE_BUSY);
 }
 
 bool Retention::empty_log() {
   // Without waiting for anybody.
   sqlite3_busy_timeout(connection_, 0);
-  const int result = sqlite3_wal_checkpoint_v2(connection_, "main", SQLITE_CHECKPOINT_TRUNCATE,
-                                               nullptr, nullptr);
+  const int result =
+      sqlite3_wal_checkpoint_v2(connection_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   sqlite3_busy_timeout(connection_, kBusyMilliseconds);
   return result == SQLITE_OK;
 }
@@ -181,15 +187,23 @@ void Retention::throw_full() {
   const std::string start = "store " + path_ + ": it has reached max_size (" +
                             mebibytes(options_.max_size_bytes) + "), and ";
   if (lacking.empty()) {
-    throw StoreError(start + "nothing is left that could go; raise [retention] max_size");
+    throw StoreError(start + "nothing is left that could go; raise [retention] max_size",
+                     SQLITE_FULL);
   }
-  throw StoreError(start + "the records that could go are not delivered yet (" + lacking +
-                   "); it goes on by itself when they are, see `invlog status` for why they are "
-                   "not, or raise [retention] max_size, or set keep_undelivered = false");
+  throw StoreError(
+      start + "the records that could go are not delivered yet (" + lacking +
+          "); it goes on by itself when they are, see `invlog status` for why they are "
+          "not, or raise [retention] max_size, or set keep_undelivered = false",
+      SQLITE_FULL);
 }
 
 bool Retention::step() {
-  return step_chunks() || step_age() || step_size() || step_vacuum();
+  return step_chunks() || step_age() || step_size() || step_vacuum() || step_log();
+}
+
+// Others' commits (a ledger's) fill the log, too, also when the writer has nothing to commit.
+bool Retention::step_log() {
+  return capped() && bytes_of_file(path_ + "-wal") > 2 * log_bytes_ && empty_log();
 }
 
 bool Retention::step_chunks() {
@@ -206,7 +220,7 @@ bool Retention::step_chunks() {
   }
   Statement(connection_, "DELETE FROM chunk WHERE id >= ?1 AND id < ?2")
       .bind(1, first)
-      .bind(2, std::min(end, first + kStepChunks))
+      .bind(2, std::min(end, first + std::min(kStepChunks, log_pages_)))
       .run();
   return true;
 }
@@ -216,8 +230,8 @@ bool Retention::step_age() {
     return false;
   }
   const std::int64_t limit = clock_() - options_.max_age.count() * 1'000'000;
-  const bool due = oldest_closed_.step() && !oldest_closed_.is_null(0) &&
-                   oldest_closed_.integer(0) < limit;
+  const bool due =
+      oldest_closed_.step() && !oldest_closed_.is_null(0) && oldest_closed_.integer(0) < limit;
   oldest_closed_.reset();
   return due && remove("age", limit, std::numeric_limits<std::uint64_t>::max());
 }
@@ -234,6 +248,9 @@ bool Retention::step_size() {
 }
 
 bool Retention::step_vacuum() {
+  if (!can_shrink_) {
+    return false;
+  }
   const File now = file();
   if (capped() && now.free > 0 && now.length + log_bytes_ > options_.max_size_bytes) {
     vacuum();
@@ -253,7 +270,9 @@ bool Retention::step_vacuum() {
 }
 
 void Retention::vacuum() {
-  Statement(connection_, "PRAGMA incremental_vacuum(" + std::to_string(kStepPages) + ")").run();
+  // Each page that moves changes others, too.
+  const std::int64_t pages = std::clamp<std::int64_t>(log_pages_ / 4, 8, kStepPages);
+  Statement(connection_, "PRAGMA incremental_vacuum(" + std::to_string(pages) + ")").run();
 }
 
 std::map<std::string, std::int64_t> Retention::cursors() {
@@ -273,8 +292,11 @@ Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t byt
   Statement select(connection_,
                    "SELECT id, first_record, last_record, last_label, last_event, chain, "
                    "coalesce((SELECT max(id) FROM chunk WHERE chunk.id >= segment.id << 24 AND "
-                   "chunk.id < (segment.id + 1) << 24) & 0xffffff, 0) FROM segment WHERE closed_at < ?1 ORDER BY id LIMIT ?2");
+                   "chunk.id < (segment.id + 1) << 24) & 0xffffff, 0) FROM segment WHERE closed_at "
+                   "< ?1 ORDER BY id LIMIT ?2");
   select.bind(1, closed_before).bind(2, kStepSegments);
+  const std::int64_t most_records =
+      std::min(kStepRecords, static_cast<std::int64_t>(log_bytes_ / kRowBytes));
   std::uint64_t freed = 0;
   while (freed < bytes && select.step()) {
     const std::int64_t first = select.integer(1), last = select.integer(2);
@@ -284,8 +306,7 @@ Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t byt
         undelivered[destination] += last - std::max(cursor, first - 1);
       }
     }
-    const bool too_many =
-        batch.last_segment != 0 && last - batch.first_record >= kStepRecords;
+    const bool too_many = batch.last_segment != 0 && last - batch.first_record >= most_records;
     const auto chain = from_bytes(select.bytes(5));
     if (too_many || !chain || (options_.keep_undelivered && !undelivered.empty())) {
       break;

@@ -1,13 +1,13 @@
-// Holds a store to its size and age: takes away whole segments, oldest first, and gives pages back to
-// the file system, in steps of a few milliseconds between the writer's groups. FORMAT.md,
+// Holds a store to its size and age: takes away whole segments, oldest first, and gives pages back
+// to the file system, in steps of a few milliseconds between the writer's groups. FORMAT.md,
 // "Retention", has the rules and what the event says.
 //
-// Why before a commit and not after: the limit is for what is on the disk, so room is made first. At
-// the limit the file keeps its length, and pages of segments that went are used again; it is cut
+// Why before a commit and not after: the limit is for what is on the disk, so room is made first.
+// At the limit the file keeps its length, and pages of segments that went are used again; it is cut
 // only where it is longer than it need be.
 //
-// Threads: the writer's. Ownership: the connection is Store's and must outlive it. Errors: StoreError;
-// make_room() also throws it if the limit is reached and nothing may go.
+// Threads: the writer's. Ownership: the connection is Store's and must outlive it. Errors:
+// StoreError; make_room() also throws it if the limit is reached and nothing may go.
 #pragma once
 
 #include <cstddef>
@@ -56,6 +56,7 @@ class Retention {
   bool step_age();
   bool step_size();
   bool step_vacuum();
+  bool step_log();
   void vacuum();
   bool remove(const char* why, std::int64_t closed_before, std::uint64_t bytes);
   Batch choose(std::int64_t closed_before, std::uint64_t bytes);
@@ -68,6 +69,8 @@ class Retention {
   const RetentionOptions options_;
   const std::function<std::int64_t()> clock_;
   const std::uint64_t log_bytes_;  // at which the write-ahead log is copied into the file
+  const std::int64_t log_pages_;
+  const bool can_shrink_;  // false for a store that is older than incremental vacuum
   RetentionBase base_;
   Statement pages_, free_pages_, first_chunk_, oldest_closed_;
   bool chunks_left_ = true;  // of segments that went

@@ -14,6 +14,7 @@ Sha256 first_chain_value(sqlite3* connection) {
 
 // Takes what stands in `row` (see the SELECT below); false if it is no base.
 bool take(const Statement& row, RetentionBase& base) {
+  base.own_event = row.integer(0);
   base.segment = row.integer(1);
   base.record = row.integer(2);
   base.label = row.integer(3);

@@ -1,6 +1,6 @@
-// Where a store begins after its oldest segments were taken away: what the next thing to look at the
-// first remaining segment must know of those before it. It is kept in the newest `retention` event
-// (FORMAT.md, "Retention").
+// Where a store begins after its oldest segments were taken away: what the next thing to look at
+// the first remaining segment must know of those before it. It is kept in the newest `retention`
+// event (FORMAT.md, "Retention").
 //
 // Threads: as the connection. Errors: StoreError.
 #pragma once
@@ -18,7 +18,8 @@ struct RetentionBase {
   // Of the last segment that went; 0: none did.
   std::int64_t segment = 0;
   std::int64_t record = 0, label = 0, event = 0;
-  Sha256 chain{};  // its chain value; what the chain begins with if none went
+  Sha256 chain{};              // its chain value; what the chain begins with if none went
+  std::int64_t own_event = 0;  // the id of the event that says so
   // Over the label and event rows up to there, which stay and which no segment covers any more.
   Sha256 labels{}, events{};
   // How many of the records that went a destination had not got.

@@ -105,8 +105,8 @@ bool Store::segment_due() const {
   const std::uint64_t limit = references_pay ? options_.segment_bytes : options_.segment_bytes / 2;
   const std::uint64_t most_records =
       std::min<std::uint64_t>(kMaximumSegmentRecords, retention_->segment_records());
-  const std::uint64_t stored = static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes +
-                               encoder_.entries() * kRowBytes;
+  const std::uint64_t stored =
+      static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes + encoder_.entries() * kRowBytes;
   const std::int64_t now = options_.clock();
   return encoder_.stream_bytes() >= limit || stored >= retention_->segment_bytes() ||
          encoder_.entries() >= most_records || utc_day(now) != utc_day(segment_.opened_at) ||

@@ -54,8 +54,8 @@ class Store {
   void commit();
   // Most that a group should hold, bytes of bodies.
   std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
-  // Gives up what is collected, because there is no more time to write it. Only events and close() may
-  // follow: the compressor has seen what no reader will.
+  // Gives up what is collected, because there is no more time to write it. Only events and close()
+  // may follow: the compressor has seen what no reader will.
   void drop_group();
   // One small step of retention. False: nothing is due.
   bool tidy() { return retention_->step(); }
@@ -118,8 +118,8 @@ class Store {
     std::int64_t opened_at = 0;
     bool row_written = false;
     std::int64_t stream_bytes = 0;  // committed
-    std::int64_t chunks = 0;  // full ones
-    std::string tail;         // bytes of the last, incomplete chunk
+    std::int64_t chunks = 0;        // full ones
+    std::string tail;               // bytes of the last, incomplete chunk
   };
   SegmentState segment_;
   SegmentState in_progress_;

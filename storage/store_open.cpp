@@ -150,12 +150,21 @@ void Store::recover() {
   const RetentionBase gone = read_retention_base(connection);
   last_segment_ = std::max(gone.segment, single_integer(connection, "SELECT max(id) FROM segment"));
   recover_segment();
-  next_record_ = 1 + std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
-                               single_integer(connection, "SELECT max(last_record) FROM segment")});
+  next_record_ =
+      1 + std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
+                    single_integer(connection, "SELECT max(last_record) FROM segment")});
   next_intent_ = 1 + static_cast<std::uint64_t>(
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();
-  commit();
+  try {
+    commit();
+  } catch (const StoreError& error) {
+    // A full store must not keep the agent from starting: delivery is what empties it. The group is
+    // kept, and the writer goes on trying.
+    if (error.sqlite_code() != SQLITE_FULL) {
+      throw;
+    }
+  }
 }
 
 void Store::recover_segment() {

@@ -58,9 +58,10 @@ enum class Submitted {
 };
 
 struct WriterStatus {
-  bool failing = false;         // the last commit did not succeed
-  std::string last_error;       // "" if none
-  std::string retention_error;  // why old segments could not be taken away the last time, "" if none
+  bool failing = false;    // the last commit did not succeed
+  std::string last_error;  // "" if none
+  std::string
+      retention_error;  // why old segments could not be taken away the last time, "" if none
   std::uint64_t committed = 0;  // records, since start
   std::uint64_t dropped = 0;    // records, since start
   std::size_t queued_records = 0;
