@@ -25,6 +25,8 @@ constexpr std::int64_t kStepRecords = 4096;
 constexpr std::int64_t kStepSegments = 64;
 constexpr std::int64_t kStepPages = 128;
 
+constexpr std::uint64_t kStepLogs = 2;  // what a step writes at most, in logs of their usual size
+
 constexpr std::uint64_t kRowBytes = 256;  // about what a record's row takes
 
 std::uint64_t bytes_of_file(const std::string& path) {
@@ -91,7 +93,7 @@ std::uint64_t Retention::segment_bytes() const {
 
 std::uint64_t Retention::segment_records() const {
   // Rows of a segment go in one transaction.
-  return capped() || options_.max_age.count() != 0 ? 4 * static_cast<std::uint64_t>(kStepRecords)
+  return capped() || options_.max_age.count() != 0 ? 2 * static_cast<std::uint64_t>(kStepRecords)
                                                    : std::numeric_limits<std::uint64_t>::max();
 }
 
@@ -135,6 +137,7 @@ void Retention::make_room(std::uint64_t bytes, bool small) {
     if (bytes <= now.free || size_with(now, bytes) <= limit) {
       break;
     }
+    require_log(kStepLogs * log_bytes_);
     if (step_chunks() || remove("size", std::numeric_limits<std::int64_t>::max(), bytes)) {
       continue;
     }
@@ -147,23 +150,26 @@ void Retention::make_room(std::uint64_t bytes, bool small) {
     }
     break;
   }
-  check_log(bytes);
+  require_log(bytes);
 }
 
-// The log cannot be emptied while somebody reads in one long transaction. That may cost up to 4% of
-// the limit, and then the store is full.
-void Retention::check_log(std::uint64_t bytes) {
-  const std::uint64_t limit = options_.max_size_bytes + options_.max_size_bytes / 25;
+// The log cannot be emptied while somebody reads in one long transaction. That may cost a thirtieth
+// of the limit.
+bool Retention::log_takes(std::uint64_t bytes) {
   const File now = file();
-  if (now.now + now.log + bytes <= limit || empty_log()) {
-    return;
+  return now.now + now.log + bytes <= options_.max_size_bytes + options_.max_size_bytes / 32 ||
+         empty_log();
+}
+
+void Retention::require_log(std::uint64_t bytes) {
+  if (!log_takes(bytes)) {
+    throw StoreError("store " + path_ + ": it has reached max_size (" +
+                         mebibytes(options_.max_size_bytes) + "), and " +
+                         mebibytes(bytes_of_file(path_ + "-wal")) +
+                         " of it are a write-ahead log that a program which reads the store in "
+                         "one long transaction keeps from being emptied; end that program",
+                     SQLITE_BUSY);
   }
-  throw StoreError(
-      "store " + path_ + ": it has reached max_size (" + mebibytes(options_.max_size_bytes) +
-          "), and " + mebibytes(now.log) +
-          " of it are a write-ahead log that a program which reads the store in one long "
-          "transaction keeps from being emptied; end that program",
-      SQLITE_BUSY);
 }
 
 bool Retention::empty_log() {
@@ -198,6 +204,9 @@ void Retention::throw_full() {
 }
 
 bool Retention::step() {
+  if (capped() && !log_takes(kStepLogs * log_bytes_)) {
+    return false;
+  }
   return step_chunks() || step_age() || step_size() || step_vacuum() || step_log();
 }
 

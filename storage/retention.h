@@ -50,7 +50,8 @@ class Retention {
   bool capped() const { return options_.max_size_bytes != 0; }
   File file();
   std::uint64_t size_with(const File& file, std::uint64_t bytes) const;
-  void check_log(std::uint64_t bytes);
+  bool log_takes(std::uint64_t bytes);
+  void require_log(std::uint64_t bytes);
   bool empty_log();
   bool step_chunks();
   bool step_age();
