@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -90,6 +91,8 @@ class Destination {
     std::string what;  // "s3:PutObject on records-eu/AWSLogs/..."
     bool ok = false;
     std::string detail;  // the answer
+    // Why it is not ok; none: it could not be told, since another check failed.
+    std::optional<aws::FailureKind> failure{};
   };
   virtual std::vector<Check> check(const Origin& origin) = 0;
 };

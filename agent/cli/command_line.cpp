@@ -374,7 +374,7 @@ class CommandLine {
           }
           ship_.give_up_after = *timeout;
         }
-        log_warnings_to_stderr();
+        log_to_stderr("error");  // what delivery warns of, ship says by itself
         return run_ship(ship_, context_.out, context_.err);
       };
     });
@@ -445,10 +445,10 @@ class CommandLine {
     command->add_flag("--json", doctor_.json, "one JSON object");
     command->add_flag_callback(
         "--no-write", [this] { doctor_.write = false; },
-        "write no marker to the destinations: only their Regions are checked");
+        "check only the destinations' Regions: no marker is written (a missing log group is made)");
     command->callback([this] {
       run_ = [this] {
-        log_warnings_to_stderr();
+        log_to_stderr("off");  // what it finds, it prints
         return run_doctor(doctor_, context_.out, context_.err);
       };
     });

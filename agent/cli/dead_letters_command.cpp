@@ -96,6 +96,13 @@ int not_found(std::int64_t id, std::ostream& err) {
   return kFailure;
 }
 
+// What was asked for is so already: a success.
+int there_is_none(const std::string& destination, std::ostream& err) {
+  err << "invlog dead-letters: there is none"
+      << (destination.empty() ? "" : " of destination " + printable(destination)) << '\n';
+  return kSuccess;
+}
+
 // The ledger, to write; on failure null, with the reason on `err` and `exit_code` set.
 std::unique_ptr<storage::DeliveryLedger> open_ledger(const StoreOptions& options, std::ostream& err,
                                                      int& exit_code) {
@@ -168,9 +175,7 @@ int run_dead_letters_list(const DeadLettersListOptions& options, std::ostream& o
       out << json_of(letter, record_of(*reader, letter)) << '\n';
     }
   } else if (letters.empty()) {
-    err << "invlog dead-letters: there is none"
-        << (options.destination.empty() ? "" : " of destination " + printable(options.destination))
-        << '\n';
+    return there_is_none(options.destination, err);
   } else {
     print_list(*reader, letters, options.terminal_width, out);
   }
@@ -213,11 +218,12 @@ int run_dead_letters_retry(const DeadLettersChangeOptions& options, std::ostream
     return exit_code;
   }
   const std::int64_t marked = ledger->retry_dead_letters(ids);
-  out << grouped(marked)
-      << (marked == 0 ? " dead letters: there is none"
-                      : " marked for another attempt, which a running agent makes by itself, and "
-                        "`invlog ship --once` otherwise")
-      << '\n';
+  if (marked == 0) {
+    return there_is_none(options.choice.destination, err);
+  }
+  out << counted(marked, "dead letter")
+      << " marked for another attempt, which a running agent makes by itself, and `invlog ship "
+         "--once` otherwise\n";
   return kSuccess;
 }
 
@@ -241,11 +247,12 @@ int run_dead_letters_drop(const DeadLettersChangeOptions& options, std::ostream&
     return exit_code;
   }
   const std::int64_t dropped = ledger->drop_dead_letters(ids);
-  out << grouped(dropped)
-      << (dropped == 0 ? " dead letters: there is none"
-                       : " dropped: they will not be delivered. Their records stay in the store, "
-                         "and an event there says so")
-      << '\n';
+  if (dropped == 0) {
+    return there_is_none(options.choice.destination, err);
+  }
+  out << counted(dropped, "dead letter")
+      << " dropped, which will not be delivered. What was recorded stays in the store, and an "
+         "event there says so\n";
   return kSuccess;
 }
 

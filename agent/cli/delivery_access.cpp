@@ -2,8 +2,11 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <utility>
+
+#include "agent/cli/terminal.h"
 
 namespace invlog::cli {
 
@@ -34,10 +37,11 @@ std::optional<DeliveryAccess> open_delivery(const StoreOptions& options,
   return access;
 }
 
-void log_warnings_to_stderr() {
+void log_to_stderr(const std::string& level) {
   auto logger =
       std::make_shared<spdlog::logger>("invlog", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(spdlog::level::warn);
+  logger->set_level(spdlog::level::from_str(level));
+  logger->set_pattern(terminal_width(STDERR_FILENO) > 0 ? "\r\x1b[Kinvlog: %v" : "invlog: %v");
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -40,7 +40,8 @@ std::optional<DeliveryAccess> open_delivery(const StoreOptions& options,
                                             const aws::Environment& environment, std::ostream& err,
                                             int& exit_code);
 
-// What delivery logs (a refused target, a damaged plan) goes to stderr, and only what matters.
-void log_warnings_to_stderr();
+// What delivery logs goes to stderr from `level` on ("warning", "error", "off"), as a command's own
+// lines do: without time, over a progress bar.
+void log_to_stderr(const std::string& level);
 
 }  // namespace invlog::cli

@@ -46,7 +46,7 @@ std::string backlog_text(const storage::Backlog& backlog, std::int64_t now_us) {
   if (backlog.records == 0) {
     return "none";
   }
-  return grouped(backlog.records) + " records, " + readable_size(bytes_of(backlog.body_bytes)) +
+  return counted(backlog.records, "record") + ", " + readable_size(bytes_of(backlog.body_bytes)) +
          " of bodies, the oldest " + ago(now_us, backlog.oldest_at_us) + " old";
 }
 
@@ -60,10 +60,11 @@ void print_destination(const DestinationStatus& status, std::int64_t now_us, std
   print_field(out, "  backlog", backlog_text(status.backlog, now_us));
   if (status.begun) {
     print_field(out, "  delivered",
-                grouped(state.delivered_records) + " records in " +
-                    grouped(state.delivered_batches) + " batches, " +
-                    readable_size(bytes_of(state.delivered_bytes)) + ", " + grouped(state.retries) +
-                    " retries");
+                counted(state.delivered_records, "record") + " in " +
+                    (state.delivered_batches == 1 ? "1 batch"
+                                                  : grouped(state.delivered_batches) + " batches") +
+                    ", " + readable_size(bytes_of(state.delivered_bytes)) + ", " +
+                    (state.retries == 1 ? "1 retry" : grouped(state.retries) + " retries"));
     print_field(out, "  last success",
                 state.last_success_us == 0 ? "never" : time_and_age(state.last_success_us, now_us));
   }

@@ -135,6 +135,10 @@ std::string grouped(long long number) {
   return digits;
 }
 
+std::string counted(long long number, std::string_view noun) {
+  return grouped(number).append(" ").append(noun).append(number == 1 ? "" : "s");
+}
+
 std::string readable_size(unsigned long long bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double value = static_cast<double>(bytes);

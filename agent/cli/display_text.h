@@ -26,6 +26,8 @@ std::string printable(std::string_view text);
 
 // 1234567 -> "1,234,567"
 std::string grouped(long long number);
+// 1, "record" -> "1 record"; 1234, "record" -> "1,234 records"
+std::string counted(long long number, std::string_view noun);
 // 1536 -> "1.5 KiB"
 std::string readable_size(unsigned long long bytes);
 // What is longer ago than an hour needs no minutes: "40 s", "12 min", "5 h", "3 d".

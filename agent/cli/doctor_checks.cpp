@@ -67,6 +67,31 @@ std::string advice_for(const aws::HttpFailure& failure) {
   }
 }
 
+// `arn`: who delivers, "" if unknown.
+std::string advice_for(FailureKind kind, const std::string& arn) {
+  switch (kind) {
+    case FailureKind::denied:
+      return "allow it in the policy of " +
+             (arn.empty() ? std::string("the identity that delivers") : arn) +
+             ", and in those of the destination and its key";
+    case FailureKind::credentials:
+      return "see \"credentials\" above";
+    case FailureKind::not_found:
+      return "create it in this Region, or correct its name in the configuration";
+    case FailureKind::redirected:
+    case FailureKind::rejected:
+    case FailureKind::conflict:
+      return "correct the configuration: nothing is sent there until this is put right";
+    case FailureKind::clock:
+      return "set this host's clock";
+    case FailureKind::transient:
+    case FailureKind::throttled:
+    case FailureKind::cancelled:
+      break;
+  }
+  return "if it does not pass by itself: check the endpoint, firewall, routes and HTTPS_PROXY";
+}
+
 void check_clock(std::string_view date, const aws::SystemClock& clock, Diagnosis& diagnosis) {
   const auto theirs = aws::parse_http_date(date);
   if (!theirs) {
@@ -133,6 +158,7 @@ bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
                        std::chrono::system_clock::time_point now, Diagnosis& diagnosis) {
   bool answered = false;
   bool failed = false;
+  std::string not_asked;
   for (const LinkReport& report : credentials.explain()) {
     switch (report.outcome) {
       case LinkReport::Outcome::answered:
@@ -148,14 +174,16 @@ bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
         diagnosis.note("credentials", report.link + ": nothing (" + report.detail + ")");
         break;
       case LinkReport::Outcome::not_asked:
-        diagnosis.note("credentials", report.link + ": not asked, " + report.detail);
+        not_asked += (not_asked.empty() ? "" : ", ") + report.link;
         break;
     }
   }
+  if (!not_asked.empty()) {
+    diagnosis.note("credentials", "not asked, as one before them decided: " + not_asked);
+  }
   constexpr const char* kAdvice =
       "give the host or the container a role, name a profile in [aws], or set AWS_ACCESS_KEY_ID "
-      "and "
-      "AWS_SECRET_ACCESS_KEY";
+      "and AWS_SECRET_ACCESS_KEY";
   if (!answered && !failed) {
     needed ? diagnosis.failed("credentials", "there are none", kAdvice)
            : diagnosis.warning("credentials",
@@ -177,7 +205,7 @@ std::optional<aws::CallerIdentity> check_identity(delivery::OwnIdentity& identit
   const auto caller = identity.ask();
   if (!caller) {
     diagnosis.failed("identity", identity.problem(),
-                     "GetCallerIdentity needs no permission: the credentials are wrong, or " +
+                     "this call needs no permission: the credentials are wrong, or " +
                          identity.endpoint() + " cannot be reached");
     return std::nullopt;
   }
@@ -249,7 +277,7 @@ void check_destination(exporters::Destination& destination, const exporters::Ori
       diagnosis.ok(destination.name(), destination.target() + " is in " + origin.store.region);
     } else {
       diagnosis.failed(destination.name(), proven.error().message,
-                       "nothing is sent there until this is put right");
+                       advice_for(proven.error().kind, arn));
     }
     return;
   }
@@ -258,13 +286,11 @@ void check_destination(exporters::Destination& destination, const exporters::Ori
       diagnosis.ok(check.what, check.detail);
       continue;
     }
-    // "s3:PutObject on ..." is a permission, "Region of bucket ..." is not.
-    const bool permission = check.what.find(':') < check.what.find(' ');
-    diagnosis.failed(check.what, check.detail,
-                     permission
-                         ? "if access was denied: allow it in the policy of " +
-                               (arn.empty() ? std::string("the identity that delivers") : arn)
-                         : "nothing is sent there until this is put right");
+    if (check.failure) {
+      diagnosis.failed(check.what, check.detail, advice_for(*check.failure, arn));
+    } else {
+      diagnosis.note(check.what, check.detail);
+    }
   }
 }
 

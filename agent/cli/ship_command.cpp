@@ -14,6 +14,7 @@
 #include "agent/cli/stop_signals.h"
 #include "agent/cli/terminal.h"
 #include "agent/cli/text_table.h"
+#include "agent/cli/waiting_notice.h"
 #include "agent/delivery/own_identity.h"
 #include "exporters/shipper.h"
 #include "storage/json_writer.h"
@@ -35,6 +36,7 @@ struct Lane {
   DrainProgress progress;                                        // guarded by Ship::mutex_
   std::optional<tl::expected<DrainResult, std::string>> result;  // guarded by it, too
   std::chrono::duration<double> took{0};
+  WaitingNotice notice;
 };
 
 class Ship {
@@ -114,13 +116,22 @@ class Ship {
       for (const auto& lane : lanes_) {
         done += lane->progress.done;
         total += lane->progress.total;
-        if (!lane->result && !lane->progress.waiting_for.empty()) {
-          waiting += (waiting.empty() ? "" : "; ") + lane->configured.destination->name() +
-                     " waits: " + printable(lane->progress.waiting_for);
+        const std::string what = waiting_text(*lane);
+        waiting += (waiting.empty() || what.empty() ? "" : "; ") + what;
+        if (lane->notice.due(what, std::chrono::steady_clock::now()) &&
+            options_.progress_width == 0) {
+          err << "invlog ship: " << what << std::endl;
         }
       }
       bar.show(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total), waiting);
     }
+  }
+
+  static std::string waiting_text(const Lane& lane) {
+    if (lane.result || lane.progress.waiting_for.empty()) {
+      return "";
+    }
+    return lane.configured.destination->name() + " waits: " + printable(lane.progress.waiting_for);
   }
 
   bool all_ended() const {
@@ -163,9 +174,9 @@ Outcome outcome_of(const Lane& lane) {
   return outcome;
 }
 
-std::string one_decimal(double number) {
+std::string decimal(double number, int digits) {
   char text[40];
-  std::snprintf(text, sizeof text, "%.1f", number);
+  std::snprintf(text, sizeof text, "%.*f", digits, number);
   return text;
 }
 
@@ -181,7 +192,7 @@ void print_table(const Ship& ship, std::ostream& out) {
                {outcome.delivered ? grouped(outcome.done.batches) : "", true},
                {readable_size(outcome.done.bytes), true},
                {outcome.delivered ? grouped(outcome.done.dead_letters) : "", true},
-               {outcome.delivered ? one_decimal(outcome.megabytes_per_second()) : "", true},
+               {outcome.delivered ? decimal(outcome.megabytes_per_second(), 1) : "", true},
                {outcome.delivered ? "all delivered" : "FAILED", false}});
   }
   table.finish();
@@ -201,8 +212,8 @@ void print_json(const Ship& ship, std::ostream& out) {
     storage::append_json_number(json, "line_bytes",
                                 static_cast<long long>(outcome.done.line_bytes));
     storage::append_json_number(json, "dead_letters", outcome.done.dead_letters);
-    storage::append_json_raw(json, "seconds", one_decimal(outcome.seconds));
-    storage::append_json_raw(json, "mb_per_second", one_decimal(outcome.megabytes_per_second()));
+    storage::append_json_raw(json, "seconds", decimal(outcome.seconds, 3));
+    storage::append_json_raw(json, "mb_per_second", decimal(outcome.megabytes_per_second(), 1));
     if (outcome.delivered) {
       storage::append_json_raw(json, "error", "null");
     } else {
@@ -249,8 +260,8 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
       err << "invlog ship: " << name << ": " << printable(outcome.error) << '\n';
       exit_code = kFailure;
     } else if (outcome.done.dead_letters > 0) {
-      err << "invlog ship: " << name << ": " << grouped(outcome.done.dead_letters)
-          << " records were refused; see `invlog dead-letters list`\n";
+      err << "invlog ship: " << name << ": " << counted(outcome.done.dead_letters, "record")
+          << " refused; see `invlog dead-letters list`\n";
     }
   }
   return exit_code;

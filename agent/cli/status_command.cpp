@@ -82,7 +82,8 @@ void append_known(std::string& json, std::string_view name, const std::string& t
 }
 
 void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Reader& reader,
-                const std::string& destinations, std::ostream& out) {
+                const std::string& configuration_error, const std::string& destinations,
+                std::ostream& out) {
   std::string store = "{";
   storage::append_json_member(store, "path", facts.path);
   storage::append_json_member(store, "region", facts.information.region);
@@ -106,6 +107,12 @@ void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Read
   storage::append_json_raw(line, "store", store);
   storage::append_json_raw(line, "agent_running", agent.running ? "true" : "false");
   storage::append_json_raw(line, "agent", agent.known ? agent.json : "null");
+  std::string problem = "null";
+  if (!configuration_error.empty()) {
+    problem.clear();
+    storage::append_json_string(problem, configuration_error);
+  }
+  storage::append_json_raw(line, "configuration_error", problem);
   storage::append_json_raw(line, "destinations", destinations);
   out << line << "}\n";
 }
@@ -201,7 +208,8 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
                                             : std::vector<delivery::DestinationDescription>());
   const std::int64_t now = options.clock();
   if (options.json) {
-    print_json(facts, agent, reader, delivery_json(destinations, now), out);
+    print_json(facts, agent, reader, configuration ? "" : configuration.error(),
+               delivery_json(destinations, now), out);
     return kSuccess;
   }
   print_store(facts, out);
@@ -209,7 +217,7 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   print_agent(agent, out);
   out << '\n';
   print_field(out, "configuration",
-              configuration ? "" : "not of this store: " + configuration.error());
+              configuration ? "" : "CANNOT BE USED: " + printable(configuration.error()));
   print_delivery(destinations, now, out);
   print_rows(reader, "LAST FAILED CALLS", kLastErrors, out);
   print_rows(reader, "LAST EVENTS", kLastEvents, out);

@@ -1,4 +1,5 @@
 // What `invlog doctor` asks CloudWatch Logs: each permission that delivery needs, by using it.
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,11 @@ namespace invlog::exporters {
 namespace {
 
 using aws::FailureKind;
+
+template <typename Value>
+std::optional<FailureKind> failure_in(const tl::expected<Value, aws::ServiceFailure>& answer) {
+  return answer ? std::nullopt : std::optional(answer.error().kind);
+}
 
 // As AWS's own service writes into a log group that it is told to log to; not JSON there either.
 constexpr std::string_view kPermissionLine = "Permissions are correctly set for invlog.";
@@ -21,6 +27,7 @@ void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Ch
   if (!proven) {
     check.ok = false;
     check.detail = proven.error().message;
+    check.failure = proven.error().kind;
   } else if (*proven) {
     check.detail = "the log group is in " + options_.region;
   } else {
@@ -39,8 +46,8 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   bool group_made = false;
   if (!stream && stream.error().kind == FailureKind::not_found) {
     const auto group = client_.create_log_group(target_.group, options_.kms_key_arn);
-    checks.push_back(
-        {"logs:CreateLogGroup" + on, group.has_value(), group ? "created" : group.error().message});
+    checks.push_back({"logs:CreateLogGroup" + on, group.has_value(),
+                      group ? "created" : group.error().message, failure_in(group)});
     if (!group) {
       return;
     }
@@ -50,7 +57,8 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   checks.push_back({"logs:CreateLogStream" + on + " " + target_.stream, stream.has_value(),
                     !stream   ? stream.error().message
                     : *stream ? "created"
-                              : "exists already"});
+                              : "exists already",
+                    failure_in(stream)});
   if (options_.retention_days == 0) {
     return;
   }
@@ -61,21 +69,23 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
     retention.ok = set.has_value();
     retention.detail =
         set ? std::to_string(options_.retention_days) + " days" : set.error().message;
+    retention.failure = failure_in(set);
   }
   checks.push_back(std::move(retention));
 }
 
 void CloudWatchLogsDestination::check_put(std::vector<Check>& checks) {
   const auto sent = send_line(target_.stream, kPermissionLine);
-  checks.push_back(
-      {"logs:PutLogEvents on " + target(), sent.has_value(),
-       sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message});
+  checks.push_back({"logs:PutLogEvents on " + target(), sent.has_value(),
+                    sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message,
+                    failure_in(sent)});
 }
 
 std::vector<Destination::Check> CloudWatchLogsDestination::check(const Origin& origin) {
   std::vector<Check> checks;
   if (const auto allowed = check_configuration(origin); !allowed) {
-    checks.push_back({"CloudWatch Logs " + target(), false, allowed.error().message});
+    checks.push_back(
+        {"CloudWatch Logs " + target(), false, allowed.error().message, allowed.error().kind});
     return checks;
   }
   check_group(origin, checks);

@@ -95,7 +95,8 @@ std::vector<Destination::Check> S3Destination::check(const Origin& origin) {
   checks.push_back(
       {"Region of bucket " + options_.bucket, region.has_value(),
        region ? (is_aws_endpoint(options_) ? options_.region : options_.region + ", as attested")
-              : region.error().message});
+              : region.error().message,
+       region ? std::nullopt : std::optional(region.error().kind)});
   if (!region) {
     checks.push_back({"s3:PutObject on " + resource(origin), false,
                       "not tried: nothing is sent to a bucket that is not proven"});
@@ -122,6 +123,9 @@ std::vector<Destination::Check> S3Destination::check_objects(const Origin& origi
   const auto add = [&](const std::string& action, const std::string& on, bool to_blame) {
     Check check{action + " on " + on, stored.has_value(),
                 stored ? s3_uri(options_.bucket, marker.key) : message};
+    if (!stored && (!denied || to_blame)) {
+      check.failure = stored.error().kind;
+    }
     if (denied) {
       check.detail = to_blame ? "allow " + action + " on " + on + ": " + message
                               : "not known: the request failed for another reason";
@@ -133,7 +137,7 @@ std::vector<Destination::Check> S3Destination::check_objects(const Origin& origi
   if (!options_.tags.empty()) {
     add("s3:PutObjectTagging", resource(origin), tags_denied);
   }
-  if (options_.encryption.starts_with("aws:kms")) {
+  if (options_.encryption.starts_with("aws:kms") || key_denied) {  // the bucket's default, too
     add("kms:GenerateDataKey",
         options_.kms_key_id.empty() ? "the bucket's KMS key" : options_.kms_key_id, key_denied);
   }
@@ -142,7 +146,8 @@ std::vector<Destination::Check> S3Destination::check_objects(const Origin& origi
     checks.push_back(
         {"s3:GetObject on " + resource(origin), read.has_value(),
          read ? "an object that is there already can be compared"
-              : "if_none_match compares an object that is there already: " + read.error().message});
+              : "if_none_match compares an object that is there already: " + read.error().message,
+         read ? std::nullopt : std::optional(read.error().kind)});
   }
   return checks;
 }
