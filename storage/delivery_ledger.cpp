@@ -105,7 +105,7 @@ std::unique_ptr<FileLock> try_delivery_lock(const std::string& store_path,
 
 class DeliveryLedger::Implementation {
  public:
-  Implementation(Connection connection, std::function<std::int64_t()> clock)
+  Implementation(std::shared_ptr<sqlite3> connection, std::function<std::int64_t()> clock)
       : connection_(std::move(connection)), clock_(std::move(clock)) {}
 
   std::string instance() {
@@ -412,7 +412,7 @@ class DeliveryLedger::Implementation {
     return changed;
   }
 
-  Connection connection_;
+  const std::shared_ptr<sqlite3> connection_;  // its own, or lent
   const std::function<std::int64_t()> clock_;
   std::map<std::string, Counted> counted_;  // by destination
 };
@@ -439,6 +439,15 @@ tl::expected<std::unique_ptr<DeliveryLedger>, std::string> DeliveryLedger::open(
   }
   return std::unique_ptr<DeliveryLedger>(new DeliveryLedger(
       std::make_unique<Implementation>(std::move(*connection), std::move(clock))));
+}
+
+std::unique_ptr<DeliveryLedger> DeliveryLedger::look(sqlite3* connection) {
+  if (!has_delivery_tables(connection)) {
+    return nullptr;
+  }
+  const std::shared_ptr<sqlite3> lent(connection, [](sqlite3*) {});
+  return std::unique_ptr<DeliveryLedger>(
+      new DeliveryLedger(std::make_unique<Implementation>(lent, system_now_us)));
 }
 
 DeliveryLedger::DeliveryLedger(std::unique_ptr<Implementation> implementation)

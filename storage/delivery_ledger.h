@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "storage/file_lock.h"
+#include "storage/sqlite_api.h"
 
 namespace invlog::storage {
 
@@ -62,6 +63,10 @@ class DeliveryLedger {
   static tl::expected<std::unique_ptr<DeliveryLedger>, std::string> open(
       const std::string& store_path, const std::string& vfs = "",
       std::function<std::int64_t()> clock = {});
+  // For looking only, through a connection of the caller's that outlives it (Reader::connection()):
+  // whatever changes something throws. Null if the store has no such tables yet: nothing was ever
+  // delivered from it.
+  static std::unique_ptr<DeliveryLedger> look(sqlite3* connection);
   ~DeliveryLedger();
   DeliveryLedger(const DeliveryLedger&) = delete;
   DeliveryLedger& operator=(const DeliveryLedger&) = delete;

@@ -96,4 +96,14 @@ struct BodyPlaces {
 std::string record_json(const StoreInformation& store, const StoredRecord& stored,
                         const BodyPlaces& places);
 
+// What a line shows instead of what is too long for it: of a JSON body, of the request's metadata
+// and of the details other, shorter JSON ("" leaves the member out), of another body its first
+// bytes. The line says so under `invlog`: inputCut and inputOriginalBytes, outputCut and
+// outputOriginalBytes, requestMetadataCut, detailsCut.
+struct LineCuts {
+  std::optional<std::string> input, output, request_metadata, details;
+};
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places, const LineCuts& cuts);
+
 }  // namespace invlog::storage

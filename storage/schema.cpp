@@ -210,12 +210,16 @@ std::string delivery_schema_sql() {
   return kDeliverySchema;
 }
 
-void ensure_delivery_tables(sqlite3* connection) {
+bool has_delivery_tables(sqlite3* connection) {
   constexpr std::int64_t kTables = 3;
-  if (single_integer(connection,
-                     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
-                     "('instance', 'delivery', 'dead_letter')") == kTables &&
-      single_integer(connection, "SELECT count(*) FROM instance") == 1) {
+  return single_integer(connection,
+                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
+                        "('instance', 'delivery', 'dead_letter')") == kTables &&
+         single_integer(connection, "SELECT count(*) FROM instance") == 1;
+}
+
+void ensure_delivery_tables(sqlite3* connection) {
+  if (has_delivery_tables(connection)) {
     return;
   }
   WriteTransaction transaction(connection);

@@ -1,13 +1,10 @@
 #include "exporters/aws/credentials.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace invlog::aws {
 namespace {
-
-std::string value_or_empty(const Environment& environment, const char* name) {
-  return environment(name).value_or("");
-}
 
 class EnvironmentProvider final : public CredentialsProvider {
  public:
@@ -15,9 +12,9 @@ class EnvironmentProvider final : public CredentialsProvider {
 
   ProvideResult provide() override {
     Credentials credentials;
-    credentials.access_key_id = value_or_empty(environment_, "AWS_ACCESS_KEY_ID");
-    credentials.secret_access_key = value_or_empty(environment_, "AWS_SECRET_ACCESS_KEY");
-    credentials.session_token = value_or_empty(environment_, "AWS_SESSION_TOKEN");
+    credentials.access_key_id = value_of(environment_, "AWS_ACCESS_KEY_ID");
+    credentials.secret_access_key = value_of(environment_, "AWS_SECRET_ACCESS_KEY");
+    credentials.session_token = value_of(environment_, "AWS_SESSION_TOKEN");
     credentials.source = "environment";
     if (credentials.access_key_id.empty() && credentials.secret_access_key.empty()) {
       return std::nullopt;
@@ -31,6 +28,11 @@ class EnvironmentProvider final : public CredentialsProvider {
           "environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
     }
     return credentials;
+  }
+
+  std::string name() const override { return "environment"; }
+  std::string why_nothing() const override {
+    return "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set";
   }
 
  private:
@@ -52,6 +54,30 @@ class ProviderChain final : public CredentialsProvider {
     return std::nullopt;
   }
 
+  void forget() override {
+    for (const auto& link : links_) {
+      link->forget();
+    }
+  }
+
+  std::vector<LinkReport> explain() override {
+    std::vector<LinkReport> reports;
+    bool decided = false;
+    for (const auto& link : links_) {
+      if (decided) {
+        reports.push_back(
+            {link->name(), LinkReport::Outcome::not_asked, "a link before it decided", {}});
+        continue;
+      }
+      for (LinkReport& report : link->explain()) {
+        decided = decided || report.outcome == LinkReport::Outcome::answered ||
+                  report.outcome == LinkReport::Outcome::failed;
+        reports.push_back(std::move(report));
+      }
+    }
+    return reports;
+  }
+
  private:
   const std::vector<std::unique_ptr<CredentialsProvider>> links_;
 };
@@ -65,6 +91,28 @@ Environment process_environment() {
   };
 }
 
+std::string value_of(const Environment& environment, const char* name) {
+  return environment(name).value_or("");
+}
+
+std::vector<LinkReport> CredentialsProvider::explain() {
+  const ProvideResult result = provide();
+  LinkReport report;
+  report.link = name();
+  if (!result) {
+    report.outcome = LinkReport::Outcome::failed;
+    report.detail = result.error();
+  } else if (!*result) {
+    report.outcome = LinkReport::Outcome::not_configured;
+    report.detail = why_nothing();
+  } else {
+    report.outcome = LinkReport::Outcome::answered;
+    report.detail = (*result)->source;
+    report.expiration = (*result)->expiration;
+  }
+  return {std::move(report)};
+}
+
 std::unique_ptr<CredentialsProvider> environment_provider(Environment environment) {
   return std::make_unique<EnvironmentProvider>(std::move(environment));
 }
@@ -72,13 +120,6 @@ std::unique_ptr<CredentialsProvider> environment_provider(Environment environmen
 std::unique_ptr<CredentialsProvider> provider_chain(
     std::vector<std::unique_ptr<CredentialsProvider>> links) {
   return std::make_unique<ProviderChain>(std::move(links));
-}
-
-std::unique_ptr<CredentialsProvider> default_chain(Environment environment) {
-  std::vector<std::unique_ptr<CredentialsProvider>> links;
-  links.push_back(environment_provider(environment));
-  links.push_back(profile_provider(std::move(environment)));
-  return provider_chain(std::move(links));
 }
 
 }  // namespace invlog::aws

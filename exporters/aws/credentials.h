@@ -1,10 +1,11 @@
-// AWS credentials and who supplies them. A provider is one link of the chain; the chain asks them
-// in order.
+// AWS credentials and who supplies them. A provider is one link of the chain; the chain
+// (credential_chain.h) asks them in order.
 //
-// Threads: provide() may be called from any thread. Errors: an ordinary outcome is a result: no
-// value means "not mine, ask the next"; an error means "mine, but unusable" (bad file, missing
-// key), with the place and the cause. A secret never appears in an error or a log line; Credentials
-// has no stream operator on purpose.
+// Threads: provide() and forget() may be called from any thread, unless a link's header says that
+// only its cache calls it. Errors: an ordinary outcome is a result: no value means "not mine, ask
+// the next"; an error means "mine, but unusable" (bad file, missing key), with the place and the
+// cause. A secret never appears in an error or a log line; Credentials has no stream operator on
+// purpose.
 #pragma once
 
 #include <chrono>
@@ -27,7 +28,25 @@ struct Credentials {
 
 using ProvideResult = tl::expected<std::optional<Credentials>, std::string>;
 using Environment = std::function<std::optional<std::string>(const char* name)>;
+using SystemClock = std::function<std::chrono::system_clock::time_point()>;
+using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 Environment process_environment();
+// The variable's value, "" if it is not set.
+std::string value_of(const Environment& environment, const char* name);
+
+// What one link of the chain says, for `invlog doctor`. Holds no secret.
+struct LinkReport {
+  enum class Outcome {
+    not_configured,  // it has nothing to give: the next link is asked
+    answered,        // these credentials are used
+    failed,          // it should give some, and cannot: the chain ends here
+    not_asked        // a link before it decided
+  };
+  std::string link;  // "environment", "profile dev", "IMDS"
+  Outcome outcome = Outcome::not_asked;
+  std::string detail;  // answered: Credentials::source; failed, not_configured: why
+  std::optional<std::chrono::system_clock::time_point> expiration;  // answered, where there is one
+};
 
 class CredentialsProvider {
  public:
@@ -35,22 +54,19 @@ class CredentialsProvider {
   virtual ProvideResult provide() = 0;
   // The service called these credentials expired or unknown: the next provide() fetches anew.
   virtual void forget() {}
+
+  // Asks each link as provide() does, and tells what each said.
+  virtual std::vector<LinkReport> explain();
+  // "environment", "profile dev".
+  virtual std::string name() const { return "credentials"; }
+  // Why the last provide() gave nothing: "AWS_ACCESS_KEY_ID is not set".
+  virtual std::string why_nothing() const { return "not configured"; }
 };
 
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
 std::unique_ptr<CredentialsProvider> environment_provider(Environment environment);
-// Static keys of a named profile in the shared credentials and config files
-// (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE, AWS_PROFILE; ~/.aws). Files are read again when
-// they change, which `clock` (called under a lock) lets it check at most once a second. No profile
-// asked for and no [default] there: no value.
-using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
-std::unique_ptr<CredentialsProvider> profile_provider(
-    Environment environment, std::string profile = "",
-    SteadyClock clock = std::chrono::steady_clock::now);
 // In order; the first value or error wins.
 std::unique_ptr<CredentialsProvider> provider_chain(
     std::vector<std::unique_ptr<CredentialsProvider>> links);
-// What the agent uses: environment, then profile.
-std::unique_ptr<CredentialsProvider> default_chain(Environment environment);
 
 }  // namespace invlog::aws

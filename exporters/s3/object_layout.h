@@ -50,7 +50,8 @@ std::string record_key(const ObjectLayout& layout, const RecordSpan& span);
 
 // The object of one record's body. `by_record_id`: the request id is taken, so the name is made of
 // store and record id; the same happens to a request id that is empty, longer than 64 characters or
-// has others than A-Z a-z 0-9 and '-'.
+// has others than A-Z a-z 0-9 and '-'. (S3Batch sees to ids that repeat within a batch; that they
+// do not repeat from batch to batch is AWS's doing: its request ids are UUIDs.)
 std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& record, BodySide side,
                      bool by_record_id = false);
 

@@ -1,7 +1,5 @@
 #include "exporters/s3/s3_batch.h"
 
-#include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "exporters/aws/message_text.h"

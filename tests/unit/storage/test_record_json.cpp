@@ -97,3 +97,24 @@ TEST_CASE("A body that is elsewhere leaves only its place in the line") {
   CHECK(half.find("inputBodyJson") == std::string::npos);
   CHECK(half.find(R"("outputBodyBase64":"AP8KIGJpbmFyeQ==")") != std::string::npos);
 }
+
+TEST_CASE("What is cut is marked in the line") {
+  StoredRecord record = stored(full_record());  // JSON in, bytes out
+  record.record.request.bytes = R"({"prompt":"a long one"})";
+  LineCuts cuts;
+  cuts.input = R"({"prompt":"a"})";
+  cuts.output = record.record.response.bytes.substr(0, 3);
+  cuts.details = "";
+  const std::string line = record_json(store_information(), record, BodyPlaces{}, cuts);
+  for (const char* there :
+       {R"("inputBodyJson":{"prompt":"a"})", R"("inputCut":true,"inputOriginalBytes":23,)",
+        R"("outputCut":true,"outputOriginalBytes":10,)", R"("detailsCut":true)",
+        R"("outputBodyBase64":"AP8K")"}) {
+    INFO(there);
+    CHECK(line.find(there) != std::string::npos);
+  }
+  for (const char* gone : {"a long one", R"("details":)", "requestMetadataCut"}) {
+    INFO(gone);
+    CHECK(line.find(gone) == std::string::npos);
+  }
+}

@@ -64,7 +64,7 @@ aws::HttpResult FakeS3::send(const aws::HttpRequest& request) {
   const std::size_t host_start = request.url.find("://") + 3;
   const std::size_t path_start = std::min(request.url.find('/', host_start), request.url.size());
   std::string path = request.url.substr(path_start);
-  Call call{request.method, request.url, "", request.headers};
+  Call call{request.method, request.url, "", request.headers, request.total_timeout};
   const std::string refused = why_refused(call, path, request.body);
   std::string key = percent_decoded(path).substr(1);
   if (path_style) {

@@ -3,6 +3,7 @@
 // the expected owner, If-None-Match. What is not as S3 wants it is answered with S3's error.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -22,6 +23,7 @@ class FakeS3 : public aws::HttpClient {
   struct Call {
     std::string method, url, key;
     aws::HttpHeaders headers;
+    std::chrono::milliseconds timeout{0};
   };
 
   // Answers an arrived call instead of the store; no value: not this one. `after`: the store has

@@ -1,5 +1,6 @@
 #include "exporters/s3/object_body.h"
 
+#include <algorithm>
 #include <random>
 
 #include "tests/catch.h"

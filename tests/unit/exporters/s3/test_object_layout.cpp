@@ -1,5 +1,7 @@
 #include "exporters/s3/object_layout.h"
 
+#include <cstdint>
+
 #include "tests/catch.h"
 
 using namespace invlog;

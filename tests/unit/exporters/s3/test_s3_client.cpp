@@ -91,6 +91,14 @@ TEST_CASE("Keys are encoded as S3 signs them") {
         "dt%3D2026%2009/a%2Bb/%C3%BC%3A~_.-%28x%29/y%25z%26%3F%23");
 }
 
+TEST_CASE("A long object has the time that a slow line needs for it") {
+  Client client;
+  REQUIRE(client.put("small", "bytes"));
+  CHECK(client.s3.calls.back().timeout == std::chrono::seconds(60));
+  REQUIRE(client.put("large", std::string(6'400'000, 'x')));
+  CHECK(client.s3.calls.back().timeout > std::chrono::seconds(150));
+}
+
 TEST_CASE("The bucket stands in the host or in the path") {
   struct Row {
     const char *bucket, *endpoint;

@@ -1,0 +1,76 @@
+#include "exporters/aws/caller_identity.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "exporters/aws/endpoints.h"
+#include "exporters/aws/sts_access.h"
+
+namespace invlog::aws {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kFirstWait{1}, kLongestWait{300};
+
+// "" if there is none.
+std::string_view host_in(std::string_view url) {
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) {
+    return {};
+  }
+  url.remove_prefix(scheme_end + 3);
+  url = url.substr(0, url.find_first_of("/?#"));
+  return url.substr(0, url.find(':'));
+}
+
+bool is_own_bedrock(std::string_view url, std::string_view region) {
+  const std::string_view host = host_in(url);
+  const std::string suffix = "." + std::string(domain_suffix_of(region));
+  return url.starts_with("https://") && host.ends_with(suffix) &&
+         region_in_host("bedrock-runtime", host) == region;
+}
+
+}  // namespace
+
+std::optional<std::string> identity_endpoint(std::string_view upstream, std::string_view region,
+                                             const std::string& sts_endpoint,
+                                             const Environment& environment) {
+  std::string configured = configured_sts_endpoint(sts_endpoint, environment);
+  if (!configured.empty()) {
+    return configured;
+  }
+  if (is_own_bedrock(upstream, region)) {
+    return "https://" + service_host("sts", region);
+  }
+  return std::nullopt;
+}
+
+CallerIdentityLookup::CallerIdentityLookup(ServiceClient& sts, SteadyClock clock,
+                                           std::function<double()> random)
+    : sts_(sts), clock_(std::move(clock)), random_(std::move(random)), due_(clock_()) {}
+
+const std::optional<CallerIdentity>& CallerIdentityLookup::poll() {
+  if (identity_ || clock_() < due_) {
+    return identity_;
+  }
+  auto answer = get_caller_identity(sts_);
+  if (answer) {
+    identity_ = std::move(*answer);
+    last_error_.clear();
+    return identity_;
+  }
+  last_error_ = std::move(answer.error().message);
+  wait_ = wait_.count() == 0 ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+  // Full of jitter, so that hosts that start together do not ask together; never less than half.
+  const auto jittered = std::chrono::duration_cast<std::chrono::milliseconds>(
+      wait_ * (0.5 + 0.5 * std::clamp(random_(), 0.0, 1.0)));
+  due_ = clock_() + jittered;
+  return identity_;
+}
+
+std::optional<std::chrono::steady_clock::time_point> CallerIdentityLookup::due() const {
+  return identity_ ? std::nullopt : std::optional(due_);
+}
+
+}  // namespace invlog::aws
