@@ -11,11 +11,14 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
 #include "agent/capture/agent_loop.h"
 #include "agent/capture/state_directory.h"
 #include "agent/capture/status_file.h"
 #include "agent/capture/writer_sink.h"
+#include "agent/delivery/aws_access.h"
+#include "agent/delivery/delivery_service.h"
 #include "agent/version.h"
 #include "exporters/aws/credential_chain.h"
 #include "exporters/aws/http_client.h"
@@ -24,7 +27,8 @@
 namespace invlog {
 namespace {
 
-constexpr std::chrono::seconds kStopLimit{10};
+// Calls under way may end, and so may attempts to deliver; with the last commit it makes 10 s.
+constexpr std::chrono::seconds kStopLimit{8};
 
 // Large bodies come and go; what they held goes back to the system instead of staying in the heap.
 void keep_heap_small() {
@@ -65,37 +69,14 @@ void log_to_stderr(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-std::string host_name() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
 storage::WriterOptions writer_options(const config::AgentConfig& configuration) {
   storage::WriterOptions options;
   options.path = configuration.store_path();
   options.region = configuration.region;
   options.account_id = configuration.account_id;
-  options.host = host_name();
+  options.host = delivery::host_name();
   options.agent_version = kVersion;
   options.queue_bytes = configuration.queue_bytes;
-  return options;
-}
-
-aws::ChainOptions chain_options(const config::AgentConfig& configuration,
-                                const std::atomic<bool>& stopping) {
-  aws::ChainOptions options;
-  options.profile = configuration.aws.profile;
-  options.region = configuration.region;
-  options.sts_endpoint = configuration.aws.sts_endpoint;
-  options.role_session_name = aws::role_session_name_of_host(host_name());
-  options.http = [ca_bundle = configuration.aws.ca_bundle, &stopping] {
-    aws::HttpClientOptions http;
-    http.ca_bundle = ca_bundle;
-    http.cancelled = &stopping;
-    return aws::curl_http_client(std::move(http));
-  };
-  options.cancelled = &stopping;
   return options;
 }
 
@@ -109,9 +90,11 @@ int run_agent(const config::AgentConfig& configuration) {
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
   capture::WriterSink sink(writer);
+  const aws::Environment environment = aws::process_environment();
   std::atomic<bool> stopping{false};
-  const auto credentials = aws::default_chain(chain_options(configuration, stopping));
-  capture::AgentLoop loop(configuration, aws::process_environment(), sink, *credentials);
+  const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials);
+  delivery::DeliveryService service(configuration, *credentials, environment);
 
   capture::AgentFacts facts;
   facts.pid = ::getpid();
@@ -140,6 +123,7 @@ int run_agent(const config::AgentConfig& configuration) {
     });
   };
 
+  std::thread stopping_delivery;
   boost::asio::signal_set signals(loop.context(), SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& failure, int) {
     if (failure)
@@ -147,6 +131,13 @@ int run_agent(const config::AgentConfig& configuration) {
     spdlog::info("stopping");
     ::sd_notify(0, "STOPPING=1");
     loop.stop();
+    stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
+  });
+
+  service.start([&](const aws::CallerIdentity& identity) {
+    boost::asio::post(loop.context(),
+                      [&loop, arn = identity.arn] { loop.set_signing_identity(arn); });
+    delivery::pin_account(configuration.store_path(), identity.account_id);
   });
 
   loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
@@ -158,6 +149,8 @@ int run_agent(const config::AgentConfig& configuration) {
   ::sd_notify(0, "READY=1");
   loop.run(kStopLimit);
   stopping = true;  // the loop is done: nobody waits for credentials any more
+  if (stopping_delivery.joinable())
+    stopping_delivery.join();
 
   writer.stop();
   loop.helper().join();

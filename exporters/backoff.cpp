@@ -16,7 +16,8 @@ milliseconds Backoff::next(bool throttled, std::optional<milliseconds> retry_aft
     ++attempts_;
   }
   // A wait of nothing would be a busy loop, whatever the options say.
-  const milliseconds longest = std::max(options_.longest, milliseconds(1));
+  const milliseconds longest =
+      std::clamp<milliseconds>(options_.longest, milliseconds(1), std::chrono::hours(24));
   const milliseconds base =
       std::clamp(throttled ? options_.throttled_base : options_.base, milliseconds(1), longest);
   milliseconds upper = base;
@@ -24,7 +25,8 @@ milliseconds Backoff::next(bool throttled, std::optional<milliseconds> retry_aft
     upper = upper > longest / 2 ? longest : upper * 2;
   }
   const milliseconds lower = std::max(base / 4, milliseconds(1));
-  const double drawn = std::clamp(random_(), 0.0, 1.0);
+  const double given = random_();
+  const double drawn = given > 0 ? std::min(given, 1.0) : 0.0;  // 0 for what is no number, too
   milliseconds wait = lower + milliseconds(static_cast<milliseconds::rep>(
                                   drawn * static_cast<double>((upper - lower).count())));
   if (retry_after) {

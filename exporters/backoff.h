@@ -1,5 +1,5 @@
 // How long to wait before the next attempt: exponential with full jitter, so that a fleet does not
-// come back all at once. The wait before attempt n is drawn from [base/4, base * 2^n], at most
+// come back all at once. The n-th wait (from 1) is drawn from [base/4, base * 2^n], at most
 // `longest`; throttling starts from a longer base and stays slow for as long as it lasts. What the
 // service asked for (Retry-After) is a floor, itself capped.
 //
@@ -24,6 +24,7 @@ class Backoff {
   // `random` gives numbers in [0, 1).
   Backoff(BackoffOptions options, std::function<double()> random);
 
+  // The wait before the next attempt, at least 1 ms.
   std::chrono::milliseconds next(bool throttled,
                                  std::optional<std::chrono::milliseconds> retry_after = {});
   void reset() { attempts_ = 0; }

@@ -1,5 +1,5 @@
-// Where records are delivered to, and what one batch of them is there. exporters::Shipper drives it:
-// prove() once, then begin(), add() until full, send() until sent.
+// Where records are delivered to, and what one batch of them is there. exporters::Shipper drives
+// it: prove() once, then begin(), add() until full, send() until sent.
 //
 // Why the plan: S3 holds each record exactly once only if a batch that may have arrived before a
 // crash is sent again as the same objects. So the Shipper puts Batch::plan() on record before the
@@ -79,15 +79,15 @@ class Destination {
   // sent until the configuration changes.
   virtual tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) = 0;
 
-  // `plan`: what an earlier batch's plan() gave, "" for a new one. `retry`: these are single records
-  // out of the dead letters, not a continuation. Origin must outlive the batch.
+  // `plan`: what an earlier batch's plan() gave, "" for a new one. `retry`: these are single
+  // records out of the dead letters, not a continuation. Origin must outlive the batch.
   virtual std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan,
                                        bool retry) = 0;
 
   // One check per permission that delivery needs, for `invlog doctor`; writes the marker objects or
   // events that AWS's own service writes when it checks.
   struct Check {
-    std::string what;    // "s3:PutObject on records-eu/AWSLogs/..."
+    std::string what;  // "s3:PutObject on records-eu/AWSLogs/..."
     bool ok = false;
     std::string detail;  // the answer
   };

@@ -1,13 +1,13 @@
 // Delivers one store's records to one destination: at least once, in order, with a durable cursor
 // that moves only after the destination's answer (DESIGN.md, "Delivery").
 //
-// One turn: take the destination's lock, read cursor and plan, fill a batch, put its plan on record,
-// make one attempt, move the cursor, let the lock go. Waiting (for company, for the next attempt) is
-// done without the lock, so that `invlog ship --once` and a running agent take turns instead of
-// getting into each other's way. A batch that the destination refuses as a whole is halved until the
-// record that it will never take stands alone; that becomes a dead letter, and the rest goes on.
-// Three such records in a row without one success in between are no poison but a fault of the
-// configuration: then delivery waits instead.
+// One turn: take the destination's lock, read cursor and plan, fill a batch, put its plan on
+// record, make one attempt, move the cursor, let the lock go. Waiting (for company, for the next
+// attempt) is done without the lock, so that `invlog ship --once` and a running agent take turns
+// instead of getting into each other's way. A batch that the destination refuses as a whole is
+// halved until the record that it will never take stands alone; that becomes a dead letter, and the
+// rest goes on. Three such records in a row without one success in between are no poison but a
+// fault of the configuration: then delivery waits instead.
 //
 // Threads: run() and drain() belong to one thread, on which everything happens (store reading,
 // compression, HTTP); stop() may be called from any. Ownership: destination and clock must outlive
@@ -36,8 +36,8 @@ struct ShipperOptions {
   bool from_now = false;
   std::chrono::milliseconds poll{500};  // how often an idle shipper looks for new records
   BackoffOptions backoff;
-  std::function<std::int64_t()> clock;     // now, Unix µs; empty: the system's
-  std::function<double()> random;          // [0, 1); empty: a good one
+  std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
+  std::function<double()> random;       // [0, 1); empty: a good one
   // Waits, or returns early (false) when told to stop; empty: really waits. Tests pass one that
   // advances a clock.
   std::function<bool(std::chrono::milliseconds)> wait;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,15 +20,16 @@
 #include <vector>
 
 #include "storage/file_lock.h"
+#include "storage/sqlite_api.h"
 
 namespace invlog::storage {
 
 struct DeliveryState {
-  std::string destination;           // "s3", "cloudwatch_logs"
-  std::string target;                // for people, as of the last delivery
-  std::int64_t cursor = 0;           // every record up to here is delivered or a dead letter
-  std::int64_t planned_last = 0;     // 0: no batch under way; else it is cursor + 1 .. planned_last
-  std::string plan;                  // JSON of the destination's own, "" none
+  std::string destination;        // "s3", "cloudwatch_logs"
+  std::string target;             // for people, as of the last delivery
+  std::int64_t cursor = 0;        // every record up to here is delivered or a dead letter
+  std::int64_t planned_last = 0;  // 0: no batch under way; else it is cursor + 1 .. planned_last
+  std::string plan;               // JSON of the destination's own, "" none
   std::int64_t delivered_records = 0, delivered_batches = 0, delivered_bytes = 0, retries = 0;
   std::int64_t last_success_us = 0;  // Unix time in µs, 0 never
   std::string last_error;            // "" if the last attempt succeeded
@@ -45,8 +47,8 @@ struct DeadLetter {
 
 struct Backlog {
   std::int64_t records = 0;
-  std::int64_t body_bytes = 0;     // of requests and responses, as they came
-  std::int64_t oldest_at_us = 0;   // started_at of the oldest undelivered record, 0 none
+  std::int64_t body_bytes = 0;    // of requests and responses, as they came
+  std::int64_t oldest_at_us = 0;  // started_at of the oldest undelivered record, 0 none
 };
 
 // At most one process sends a destination's next batch. Held for one attempt, not for a life.
@@ -57,9 +59,14 @@ std::unique_ptr<FileLock> try_delivery_lock(const std::string& store_path,
 class DeliveryLedger {
  public:
   // Adds the ledger's tables to a store that does not have them yet. `vfs`: SQLite VFS by name, ""
-  // the default.
+  // the default. `clock`: now, Unix µs; empty: the system's.
   static tl::expected<std::unique_ptr<DeliveryLedger>, std::string> open(
-      const std::string& store_path, const std::string& vfs = "");
+      const std::string& store_path, const std::string& vfs = "",
+      std::function<std::int64_t()> clock = {});
+  // For looking only, through a connection of the caller's that outlives it (Reader::connection()):
+  // whatever changes something throws. Null if the store has no such tables yet: nothing was ever
+  // delivered from it.
+  static std::unique_ptr<DeliveryLedger> look(sqlite3* connection);
   ~DeliveryLedger();
   DeliveryLedger(const DeliveryLedger&) = delete;
   DeliveryLedger& operator=(const DeliveryLedger&) = delete;
@@ -81,8 +88,8 @@ class DeliveryLedger {
     std::string target;
     std::vector<DeadLetter> refused;  // record and reason
   };
-  // After the destination's answer, in one transaction: cursor, figures, dead letters (each an event
-  // row of kind "dead-letter" too), the plan gone, last_error cleared.
+  // After the destination's answer, in one transaction: cursor, figures, dead letters (each an
+  // event row of kind "dead-letter" too), the plan gone, last_error cleared.
   void advance(std::string_view destination, const Delivered& delivered);
   // A failed attempt: counts a retry and keeps the error.
   void note_failure(std::string_view destination, std::string_view error, bool is_retry);

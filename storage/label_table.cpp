@@ -6,8 +6,8 @@ namespace invlog::storage {
 namespace {
 
 constexpr std::size_t kKnownBytes = 256 * 1024;
+constexpr std::size_t kReadBytes = 1024 * 1024;
 constexpr std::size_t kEntryBytes = 64;  // about what the map adds to a string
-constexpr std::size_t kKnownLabels = 16 * 1024;
 
 }  // namespace
 
@@ -60,10 +60,17 @@ const std::string& LabelReader::text(std::optional<std::int64_t> id) {
   if (!find.step()) {
     throw StoreError("label " + std::to_string(*id) + " is missing");
   }
-  if (known_.size() >= kKnownLabels) {
-    known_.clear();
+  const std::string_view text = find.bytes(0);
+  if (known_bytes_ + text.size() + kEntryBytes > kReadBytes) {
+    clear();
   }
-  return known_.emplace(*id, find.bytes(0)).first->second;
+  known_bytes_ += text.size() + kEntryBytes;
+  return known_.emplace(*id, text).first->second;
+}
+
+void LabelReader::clear() {
+  known_.clear();
+  known_bytes_ = 0;
 }
 
 }  // namespace invlog::storage

@@ -35,17 +35,20 @@ class LabelWriter {
   std::size_t known_bytes_ = 0;
 };
 
-// The reader's side: number to string.
+// The reader's side: number to string. Knows the most recent ones by heart, at most 1 MiB of them.
 class LabelReader {
  public:
   explicit LabelReader(sqlite3* connection);
 
-  // "" for no id. Throws StoreError if there is no such label.
+  // "" for no id; lives until the next call. Throws StoreError if there is no such label.
   const std::string& text(std::optional<std::int64_t> id);
+  // Gives all memory back.
+  void clear();
 
  private:
   sqlite3* connection_;
   std::unordered_map<std::int64_t, std::string> known_;
+  std::size_t known_bytes_ = 0;
 };
 
 }  // namespace invlog::storage

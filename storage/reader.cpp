@@ -2,9 +2,8 @@
 
 #include <sys/stat.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 
 #include "storage/functions.h"
@@ -15,14 +14,10 @@
 #include "storage/segment_cache.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 
 namespace invlog::storage {
 namespace {
-
-struct CloseConnection {
-  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
-};
-using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 
 std::string percent_encoded(const std::string& path) {
   std::string encoded;
@@ -38,49 +33,24 @@ std::string percent_encoded(const std::string& path) {
   return encoded;
 }
 
-std::int64_t single_integer(sqlite3* connection, const char* sql) {
-  Statement select(connection, sql);
-  return select.step() ? select.integer(0) : 0;
-}
-
-// "" if the connection is on an invlog store that can be read.
-std::string problem_of(sqlite3* connection, bool& cannot_open) {
-  cannot_open = false;
-  try {
-    if (single_integer(connection, "PRAGMA application_id") != kApplicationId) {
-      return "it is not an invlog store; name the <region>.db that `invlog agent` writes";
-    }
-    const std::int64_t version = single_integer(connection, "PRAGMA user_version");
-    if (version != kFormatVersion) {
-      return "its format is version " + std::to_string(version) + ", this invlog knows " +
-             std::to_string(kFormatVersion) + "; use the invlog that wrote it, or a newer one";
-    }
-    return single_integer(connection, "SELECT count(*) FROM store") == 1
-               ? ""
-               : "its `store` row is missing; restore the file from a backup";
-  } catch (const StoreError&) {
-    const int code = sqlite3_errcode(connection);
-    cannot_open = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
-    return std::string("cannot read it: ") + sqlite3_errmsg(connection);
-  }
-}
-
 }  // namespace
 
 class Reader::Implementation {
  public:
-  explicit Implementation(sqlite3* connection)
-      : connection_(connection), labels_(connection), cache_(connection) {}
-  explicit Implementation(Connection owned)
-      : owned_(std::move(owned)),
-        connection_(owned_.get()),
-        labels_(connection_),
-        cache_(connection_) {}
+  Implementation(sqlite3* connection, const ReaderOptions& options)
+      : connection_(connection),
+        labels_(connection),
+        cache_(connection, std::max<std::size_t>(1, options.cached_segments)) {}
+  Implementation(Connection owned, const ReaderOptions& options)
+      : Implementation(owned.get(), options) {
+    owned_ = std::move(owned);
+  }
 
   sqlite3* connection() { return connection_; }
 
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies) {
-    Statement select(connection_, select_record_sql() + "WHERE id = ?1");
+    forget_open_place();
+    Statement select(connection_, select_record_sql() + "WHERE id = ?1 AND id >= " + kFirstVisible);
     if (!select.bind(1, id).step()) {
       return std::nullopt;
     }
@@ -92,19 +62,73 @@ class Reader::Implementation {
     return id ? find(*id, bodies) : std::nullopt;
   }
 
-  void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit) {
+  void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged) {
+    std::int64_t next = first;
+    while (scan(next, bodies, visit, damaged)) {
+    }
+  }
+
+  void release_memory() {
+    cache_.clear();
+    labels_.clear();
+    sqlite3_db_release_memory(connection_);
+  }
+
+ private:
+  // Rows before the first segment are of segments that retention is about to take away.
+  static constexpr const char* kFirstVisible = "(SELECT min(first_record) FROM segment)";
+
+  // From `next` on in one snapshot. True: there was damage, and it is to go on from `next`, which
+  // lies behind it.
+  bool scan(std::int64_t& next, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged) {
+    forget_open_place();
+    next = std::max(next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
     // The open statement holds the snapshot for everything else that is read on this connection.
-    Statement select(connection_, select_record_sql() + "WHERE id >= ?1 ORDER BY id");
-    select.bind(1, first);
-    while (select.step()) {
-      StoredRecord record = stored(select, bodies);
-      if (!visit(record)) {
-        return;
+    Statement select(connection_, select_record_sql() + "WHERE id >= max(?1, " + kFirstVisible +
+                                      ") ORDER BY id");
+    select.bind(1, next);
+    while (true) {
+      std::optional<StoredRecord> record;
+      std::string damage;
+      try {
+        if (!select.step()) {
+          return false;
+        }
+        next = select.integer(0);
+        record = stored(select, bodies);
+      } catch (const StoreError& error) {
+        if (!damaged || !is_damage(error)) {
+          throw;
+        }
+        damage = error.what();
+      }
+      const std::int64_t id = next++;
+      if (record) {
+        if (!visit(*record)) {
+          return false;
+        }
+      } else {
+        select.reset();
+        return damaged(id, damage) && next <= last_id();
       }
     }
   }
 
- private:
+  static bool is_damage(const StoreError& error) {
+    return error.sqlite_code() == SQLITE_OK || error.sqlite_code() == SQLITE_CORRUPT;
+  }
+
+  std::int64_t last_id() { return single_integer(connection_, "SELECT max(id) FROM record"); }
+
+  // It may have been closed since.
+  void forget_open_place() {
+    if (place_.last_record == kNoEnd) {
+      place_ = {};
+    }
+  }
+
   StoredRecord stored(Statement& select, Bodies bodies) {
     RecordRow row = read_record(select, labels_);
     StoredRecord stored;
@@ -131,18 +155,13 @@ class Reader::Implementation {
     if (select.bind(1, id).step()) {
       place.id = select.integer(0);
       place.first_record = select.integer(1);
-      place.last_record =
-          select.optional_integer(2).value_or(std::numeric_limits<std::int64_t>::max());
+      place.last_record = select.optional_integer(2).value_or(kNoEnd);
       place.stream_bytes = select.optional_integer(3).value_or(0);
     }
     if (place.id == 0 || id > place.last_record) {
       throw StoreError("record " + std::to_string(id) + " belongs to no segment");
     }
-    // An open segment is looked up anew each time: it may have been closed since.
     place_ = place;
-    if (select.is_null(2)) {
-      place_.last_record = id;
-    }
   }
 
   void read_bodies(StoredRecord& stored, std::uint64_t checksum, Bodies bodies) {
@@ -155,7 +174,7 @@ class Reader::Implementation {
       request = segment.request(index);
       response = segment.response(index);
     } catch (const StoreError& error) {
-      throw StoreError(name + ": " + error.what());
+      throw StoreError(name + ": " + error.what(), error.sqlite_code());
     }
     if (body_checksum(stored.id, request, response) != checksum ||
         static_cast<std::int64_t>(request.size()) != stored.request_bytes ||
@@ -171,6 +190,8 @@ class Reader::Implementation {
     }
   }
 
+  static constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
+
   Connection owned_;
   sqlite3* connection_;
   LabelReader labels_;
@@ -178,12 +199,11 @@ class Reader::Implementation {
   SegmentPlace place_;
 };
 
-tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path) {
+tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path,
+                                                                const ReaderOptions& options) {
   const std::string where = "store " + path + ": ";
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    return tl::unexpected(where + std::strerror(errno) +
-                          "; name a store with --store FILE or --state-dir DIR");
+  if (const std::string missing = missing_file_problem(path); !missing.empty()) {
+    return tl::unexpected(where + missing);
   }
   const auto connect = [](const std::string& name, int flags) {
     sqlite3* connection = nullptr;
@@ -194,25 +214,30 @@ tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::strin
   };
   Connection connection = connect(path, 0);
   bool cannot_open = false;
-  std::string problem = problem_of(connection.get(), cannot_open);
+  std::string problem = store_problem(connection.get(), cannot_open);
   // In a directory that cannot be written, SQLite can open a WAL store only if nobody writes it,
   // and must be told so.
+  struct stat status {};
   if (cannot_open && (::stat((path + "-wal").c_str(), &status) != 0 || status.st_size == 0)) {
     connection = connect("file:" + percent_encoded(path) + "?immutable=1", SQLITE_OPEN_URI);
-    problem = problem_of(connection.get(), cannot_open);
+    problem = store_problem(connection.get(), cannot_open);
   }
   if (!problem.empty()) {
     return tl::unexpected(where + problem);
   }
-  sqlite3_exec(connection.get(), "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", nullptr,
-               nullptr, nullptr);
+  const std::string settings =
+      "PRAGMA cache_size = -" +
+      std::to_string(std::max<std::size_t>(64, options.page_cache_bytes / 1024)) +
+      "; PRAGMA temp_store = MEMORY";
+  sqlite3_exec(connection.get(), settings.c_str(), nullptr, nullptr, nullptr);
   register_functions(connection.get());
   auto reader = std::make_unique<Reader>(nullptr);
-  reader->implementation_ = std::make_unique<Implementation>(std::move(connection));
+  reader->implementation_ = std::make_unique<Implementation>(std::move(connection), options);
   return reader;
 }
 
-Reader::Reader(sqlite3* borrowed) : implementation_(std::make_unique<Implementation>(borrowed)) {}
+Reader::Reader(sqlite3* borrowed, const ReaderOptions& options)
+    : implementation_(std::make_unique<Implementation>(borrowed, options)) {}
 
 Reader::~Reader() = default;
 
@@ -241,7 +266,16 @@ std::optional<StoredRecord> Reader::find_by_request_id(std::string_view request_
 
 void Reader::each(std::int64_t first, Bodies bodies,
                   const std::function<bool(StoredRecord&)>& visit) {
-  implementation_->each(first, bodies, visit);
+  implementation_->each(first, bodies, visit, {});
+}
+
+void Reader::each(std::int64_t first, Bodies bodies,
+                  const std::function<bool(StoredRecord&)>& visit, const Damaged& damaged) {
+  implementation_->each(first, bodies, visit, damaged);
+}
+
+void Reader::release_memory() {
+  implementation_->release_memory();
 }
 
 std::int64_t Reader::last_id() {

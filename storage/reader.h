@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,12 +38,20 @@ struct StoredRecord {
 
 enum class Bodies { none, request, response, both };
 
+// What a reader may keep in memory. A shipper, which reads on and on from front to back, needs one
+// segment and next to no pages.
+struct ReaderOptions {
+  std::size_t cached_segments = 2;  // decoded, each about its stream's length (16 MiB) and 4 MiB
+  std::size_t page_cache_bytes = 8 << 20;  // of SQLite
+};
+
 class Reader {
  public:
   // Opens `path` read-only. The error is one clear line for a person: what, where, what to do.
-  static tl::expected<std::unique_ptr<Reader>, std::string> open(const std::string& path);
+  static tl::expected<std::unique_ptr<Reader>, std::string> open(const std::string& path,
+                                                                 const ReaderOptions& options = {});
   // Uses a connection owned by the caller (the extension).
-  explicit Reader(sqlite3* borrowed);
+  explicit Reader(sqlite3* borrowed, const ReaderOptions& options = {});
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -52,8 +61,18 @@ class Reader {
   // The newest record with this x-amzn-RequestId.
   std::optional<StoredRecord> find_by_request_id(std::string_view request_id, Bodies bodies);
   // In id order from `first` (inclusive) until `visit` returns false or the records end. A snapshot
-  // of that moment.
+  // of that moment, which is let go when each() returns: while it is held, the write-ahead log
+  // cannot be emptied. Calling it again behind the last record decodes nothing twice. A damaged
+  // record throws StoreError.
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit);
+  // A damaged record goes to `damaged` (its id, and what is wrong) instead of to `visit`, and
+  // reading goes on behind it until one of them returns false. What is no damage (a disk that does
+  // not answer, a locked store) throws StoreError all the same.
+  using Damaged = std::function<bool(std::int64_t id, const std::string& why)>;
+  void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
+            const Damaged& damaged);
+  // Gives decoded segments and cached pages back, before a pause.
+  void release_memory();
   // Highest record id, 0 if none.
   std::int64_t last_id();
   // The connection, for SQL of one's own; has invlog_request/response/record registered.
@@ -67,5 +86,24 @@ class Reader {
 // The AWS-schema line (facts: Model Invocation Logging §1.2-1.5, DESIGN.md "The record") of a
 // record with its bodies: one line of JSON without the newline. storage/record_json.cpp.
 std::string record_json(const StoreInformation& store, const StoredRecord& stored);
+
+// Where a record's bodies are if not in its line: "s3://bucket/key", "" in the line. A body that is
+// elsewhere leaves only its place there, as inputBodyS3Path or outputBodyS3Path, whether it is JSON
+// or not.
+struct BodyPlaces {
+  std::string input, output;
+};
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places);
+
+// What a line shows instead of what is too long for it: of a JSON body, of the request's metadata
+// and of the details other, shorter JSON ("" leaves the member out), of another body its first
+// bytes. The line says so under `invlog`: inputCut and inputOriginalBytes, outputCut and
+// outputOriginalBytes, requestMetadataCut, detailsCut.
+struct LineCuts {
+  std::optional<std::string> input, output, request_metadata, details;
+};
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places, const LineCuts& cuts);
 
 }  // namespace invlog::storage

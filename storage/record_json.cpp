@@ -2,7 +2,11 @@
 // own: a failed call keeps its bodies (AWS empties `input` and `output` then; nothing may be lost
 // here), and whatever AWS has no field for stands under the one key `invlog`.
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "storage/base64.h"
 #include "storage/json_writer.h"
@@ -82,7 +86,26 @@ class Object {
   bool first_ = true;
 };
 
-void append_own_fields(Object& line, const StoreInformation& store, const StoredRecord& stored) {
+// What the line shows of something.
+std::string_view shown(const std::string& whole, const std::optional<std::string>& cut) {
+  return cut ? std::string_view(*cut) : std::string_view(whole);
+}
+
+void append_cut_marks(Object& own, const Record& record, const LineCuts& cuts) {
+  own.yes("inputCut", cuts.input.has_value());
+  if (cuts.input) {
+    own.number("inputOriginalBytes", static_cast<std::int64_t>(record.request.bytes.size()));
+  }
+  own.yes("outputCut", cuts.output.has_value());
+  if (cuts.output) {
+    own.number("outputOriginalBytes", static_cast<std::int64_t>(record.response.bytes.size()));
+  }
+  own.yes("requestMetadataCut", cuts.request_metadata.has_value());
+  own.yes("detailsCut", cuts.details.has_value());
+}
+
+void append_own_fields(Object& line, const StoreInformation& store, const StoredRecord& stored,
+                       const BodyPlaces& places, const LineCuts& cuts) {
   const Record& record = stored.record;
   Object own = line.object("invlog");
   own.number("id", stored.id);
@@ -107,22 +130,36 @@ void append_own_fields(Object& line, const StoreInformation& store, const Stored
   own.text("host", store.host);
   own.yes("inputTruncated", record.request.truncated);
   own.yes("outputTruncated", record.response.truncated);
-  if (!record.request.is_json) {
-    own.base64("inputBodyBase64", record.request.bytes);
+  append_cut_marks(own, record, cuts);
+  if (!record.request.is_json && places.input.empty()) {
+    own.base64("inputBodyBase64", shown(record.request.bytes, cuts.input));
   }
-  if (!record.response.is_json) {
-    own.base64("outputBodyBase64", record.response.bytes);
+  if (!record.response.is_json && places.output.empty()) {
+    own.base64("outputBodyBase64", shown(record.response.bytes, cuts.output));
   }
-  own.json("details", record.details);
+  own.json("details", shown(record.details, cuts.details));
   own.end();
 }
 
 }  // namespace
 
 std::string record_json(const StoreInformation& store, const StoredRecord& stored) {
+  return record_json(store, stored, BodyPlaces{});
+}
+
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places) {
+  return record_json(store, stored, places, LineCuts{});
+}
+
+std::string record_json(const StoreInformation& store, const StoredRecord& stored,
+                        const BodyPlaces& places, const LineCuts& cuts) {
   const Record& record = stored.record;
+  const std::string_view request = shown(record.request.bytes, cuts.input);
+  const std::string_view response = shown(record.response.bytes, cuts.output);
   std::string out;
-  out.reserve(record.request.bytes.size() + record.response.bytes.size() + 1024);
+  out.reserve((places.input.empty() ? request.size() : 0) +
+              (places.output.empty() ? response.size() : 0) + 1024);
   Object line(out);
   line.text("schemaType", "ModelInvocationLog");
   line.text("schemaVersion", "1.0");
@@ -138,12 +175,13 @@ std::string record_json(const StoreInformation& store, const StoredRecord& store
   line.text("operation", record.operation);
   line.text("modelId", record.model_id);
   line.text("errorCode", record.error_code);
-  line.json("requestMetadata", record.request_metadata);
+  line.json("requestMetadata", shown(record.request_metadata, cuts.request_metadata));
 
   Object input = line.object("input");
   input.text("inputContentType", record.request.content_type);
-  if (record.request.is_json) {
-    input.json("inputBodyJson", record.request.bytes);
+  input.text("inputBodyS3Path", places.input);
+  if (record.request.is_json && places.input.empty()) {
+    input.json("inputBodyJson", request);
   }
   input.number("inputTokenCount", record.input_tokens);
   input.number("cacheReadInputTokenCount", record.cache_read_tokens);
@@ -152,14 +190,15 @@ std::string record_json(const StoreInformation& store, const StoredRecord& store
 
   Object output = line.object("output");
   output.text("outputContentType", record.response.content_type);
-  if (record.response.is_json) {
-    output.json("outputBodyJson", record.response.bytes);
+  output.text("outputBodyS3Path", places.output);
+  if (record.response.is_json && places.output.empty()) {
+    output.json("outputBodyJson", response);
   }
   output.number("outputTokenCount", record.output_tokens);
   output.end();
 
   line.text("inferenceRegion", record.inference_region);
-  append_own_fields(line, store, stored);
+  append_own_fields(line, store, stored, places, cuts);
   line.end();
   return out;
 }

@@ -3,8 +3,8 @@
 #include <xxhash.h>
 
 #include <memory>
+#include <new>
 
-#include "storage/store_error.h"
 #include "storage/uuid.h"
 
 namespace invlog::storage {
@@ -46,7 +46,7 @@ std::string identifier(const Statement& select, int column) {
 std::uint64_t body_checksum(std::int64_t id, std::string_view request, std::string_view response) {
   const std::unique_ptr<XXH3_state_t, FreeState> state(XXH3_createState());
   if (!state) {
-    throw StoreError("store: no memory for a checksum");
+    throw std::bad_alloc();
   }
   XXH3_64bits_reset_withSeed(state.get(), static_cast<XXH64_hash_t>(id));
   XXH3_64bits_update(state.get(), request.data(), request.size());

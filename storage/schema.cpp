@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "storage/statement.h"
+#include "storage/write_transaction.h"
+
 namespace invlog::storage {
 namespace {
 
@@ -132,6 +135,42 @@ CREATE VIEW invocations AS SELECT
 FROM record;
 )sql";
 
+constexpr const char* kDeliverySchema = R"sql(
+-- Whom the store's deliveries come from: names objects and streams that no other store's may overwrite.
+CREATE TABLE IF NOT EXISTS instance(
+  id   INTEGER PRIMARY KEY CHECK (id = 1),
+  name TEXT NOT NULL                    -- 32 hex digits, random
+) STRICT;
+INSERT OR IGNORE INTO instance(id, name) VALUES (1, lower(hex(randomblob(16))));
+
+-- How far each destination has got.
+CREATE TABLE IF NOT EXISTS delivery(
+  destination       TEXT PRIMARY KEY,   -- s3, cloudwatch_logs
+  target            TEXT NOT NULL DEFAULT '',    -- for people, as of the last delivery
+  cursor            INTEGER NOT NULL,   -- every record up to here is delivered, a dead letter, or gone by retention
+  planned_last      INTEGER NOT NULL DEFAULT 0,  -- 0: no batch under way; else it is cursor + 1 .. planned_last
+  plan              TEXT NOT NULL DEFAULT '',    -- JSON of the destination's own
+  delivered_records INTEGER NOT NULL DEFAULT 0,
+  delivered_batches INTEGER NOT NULL DEFAULT 0,
+  delivered_bytes   INTEGER NOT NULL DEFAULT 0,  -- over the wire
+  retries           INTEGER NOT NULL DEFAULT 0,
+  last_success      INTEGER NOT NULL DEFAULT 0,  -- Unix time, microseconds; 0: never
+  last_error        TEXT NOT NULL DEFAULT '',    -- '': the last attempt succeeded
+  last_error_at     INTEGER NOT NULL DEFAULT 0   -- Unix time, microseconds
+) STRICT, WITHOUT ROWID;
+
+-- Records that a destination does not take.
+CREATE TABLE IF NOT EXISTS dead_letter(
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  destination TEXT NOT NULL,
+  record      INTEGER NOT NULL,
+  at          INTEGER NOT NULL,         -- Unix time, microseconds
+  reason      TEXT NOT NULL,
+  retry       INTEGER NOT NULL DEFAULT 0,  -- 1: somebody asked for another attempt
+  UNIQUE(destination, record)
+) STRICT;
+)sql";
+
 std::string uuid_or_text(const std::string& column) {
   const auto part = [&column](const char* range) {
     return "lower(substr(hex(" + column + "), " + range + "))";
@@ -165,6 +204,27 @@ std::string schema_sql(const std::string& region) {
   replace(sql, "@REQUEST_ID@", uuid_or_text("request_id"));
   replace(sql, "@SDK_ID@", uuid_or_text("sdk_invocation_id"));
   return sql;
+}
+
+std::string delivery_schema_sql() {
+  return kDeliverySchema;
+}
+
+bool has_delivery_tables(sqlite3* connection) {
+  constexpr std::int64_t kTables = 3;
+  return single_integer(connection,
+                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
+                        "('instance', 'delivery', 'dead_letter')") == kTables &&
+         single_integer(connection, "SELECT count(*) FROM instance") == 1;
+}
+
+void ensure_delivery_tables(sqlite3* connection) {
+  if (has_delivery_tables(connection)) {
+    return;
+  }
+  WriteTransaction transaction(connection);
+  execute(connection, delivery_schema_sql());
+  transaction.commit();
 }
 
 }  // namespace invlog::storage

@@ -32,4 +32,12 @@ std::string region_problem(const std::string& region);
 // The statements that create the tables, the index and the view of a store pinned to `region`.
 std::string schema_sql(const std::string& region);
 
+// Whether a store has the tables of delivery: one older than they are has not. Throws StoreError.
+bool has_delivery_tables(sqlite3* connection);
+// Creates them where they are missing. Opens a transaction of its own if there is work. Throws
+// StoreError.
+void ensure_delivery_tables(sqlite3* connection);
+// The statements for it; harmless where the tables are there.
+std::string delivery_schema_sql();
+
 }  // namespace invlog::storage

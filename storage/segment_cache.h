@@ -1,14 +1,20 @@
 // The segments that were read last, decoded: reading bodies one after the other decodes each
 // segment once, and only as far as it was asked for.
 //
-// Memory: at most `capacity` segments, each about its stream's length. Threads: one. Ownership: the
-// connection must outlive it; no statement stays open between calls. Errors: StoreError naming the
-// segment.
+// An open segment is fed on as it grows, from where it was left; that it is still the same stream
+// is checked against the last bytes fed. A damaged segment gives what lies before the damage, and
+// does not decode again and again to find it.
+//
+// Memory: at most `capacity` segments, each about its stream's length and 4 MiB. Threads: one.
+// Ownership: the connection must outlive it; no statement stays open between calls. Errors:
+// StoreError naming the segment.
 #pragma once
 
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "storage/segment_decoder.h"
 #include "storage/statement.h"
@@ -28,15 +34,22 @@ class SegmentCache {
 
   // The segment's decoder, fed at least to the end of entry `index`. Valid until the next call.
   const SegmentDecoder& decoded(const SegmentPlace& place, std::size_t index);
+  // Gives all memory back.
+  void clear() { slots_.clear(); }
 
  private:
   struct Slot {
-    std::int64_t segment;
-    std::uint64_t fed = 0;  // compressed bytes
+    std::int64_t segment = 0;
+    std::int64_t chunk = 0;  // number of the one that was fed last
+    std::string fed;         // its bytes
     std::unique_ptr<SegmentDecoder> decoder;
+    std::string damage;  // why it cannot be fed further, "" if it can
   };
 
-  void feed(Slot& slot, std::size_t index);
+  Slot& slot_of(const SegmentPlace& place);
+  static void restart(Slot& slot, const SegmentPlace& place);
+  void feed(Slot& slot, const SegmentPlace& place, std::size_t index);
+  static void feed_chunk(Slot& slot, std::string_view bytes, std::size_t index);
 
   sqlite3* connection_;
   std::size_t capacity_;

@@ -1,9 +1,11 @@
 #include "storage/segment_decoder.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "storage/store_error.h"
 #include "storage/varint.h"
@@ -25,7 +27,7 @@ void SegmentDecoder::FreeContext::operator()(ZSTD_DCtx_s* context) const {
 SegmentDecoder::SegmentDecoder(std::uint64_t stream_bytes, std::uint64_t maximum_stream_bytes)
     : context_(ZSTD_createDCtx()), maximum_stream_bytes_(maximum_stream_bytes) {
   if (!context_) {
-    throw StoreError("store: no memory for decompression");
+    throw std::bad_alloc();
   }
   // The writer's window, and so all the memory that a frame may ask zstd for.
   ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, 22);
@@ -63,6 +65,10 @@ void SegmentDecoder::feed(std::string_view compressed) {
     ZSTD_outBuffer output{buffer_.get(), capacity_, decoded_};
     const std::size_t result = ZSTD_decompressStream(context_.get(), &output, &input);
     if (ZSTD_isError(result) != 0) {
+      if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) {
+        throw std::bad_alloc();
+      }
+      parse();  // what lies before the damage can be read
       throw StoreError(std::string("its compressed bytes are damaged: ") +
                        ZSTD_getErrorName(result));
     }

@@ -5,8 +5,9 @@
 // checked before use: a body costs at most kMaximumBodyBytes of memory, the stream at most what the
 // constructor was told.
 //
-// Threads: one. Errors: throws StoreError with the entry and the cause; feeding may go on after
-// body() threw.
+// Threads: one. Errors: throws StoreError with the entry and the cause (std::bad_alloc without
+// memory: that is no damage). After feed() threw, the entries that it had are still there, and no
+// more can be fed.
 #pragma once
 
 #include <cstdint>

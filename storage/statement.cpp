@@ -7,14 +7,20 @@ namespace invlog::storage {
 void throw_sqlite_error(sqlite3* connection, std::string_view action) {
   const char* file = sqlite3_db_filename(connection, "main");
   throw StoreError("store " + std::string(file != nullptr ? file : "?") + ": " +
-                   std::string(action) + ": " + sqlite3_errmsg(connection) + " (SQLite error " +
-                   std::to_string(sqlite3_extended_errcode(connection)) + ")");
+                       std::string(action) + ": " + sqlite3_errmsg(connection) + " (SQLite error " +
+                       std::to_string(sqlite3_extended_errcode(connection)) + ")",
+                   sqlite3_extended_errcode(connection) & 0xff);
 }
 
 void execute(sqlite3* connection, const std::string& sql) {
   if (sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     throw_sqlite_error(connection, sql.substr(0, sql.find('\n')));
   }
+}
+
+std::int64_t single_integer(sqlite3* connection, std::string_view sql) {
+  Statement select(connection, sql);
+  return select.step() ? select.integer(0) : 0;
 }
 
 Statement::Statement(sqlite3* connection, std::string_view sql) : connection_(connection) {

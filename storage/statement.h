@@ -20,6 +20,8 @@ namespace invlog::storage {
 
 // Runs statements that return nothing of interest.
 void execute(sqlite3* connection, const std::string& sql);
+// The first column of the first row; 0 for no row and for NULL.
+std::int64_t single_integer(sqlite3* connection, std::string_view sql);
 
 class Statement {
  public:

@@ -26,12 +26,6 @@ struct FreeStream {
   void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
 };
 
-std::int64_t single_integer(sqlite3* connection, const char* sql) {
-  Statement select(connection, sql);
-  select.step();
-  return select.integer(0);
-}
-
 }  // namespace
 
 void Store::CloseConnection::operator()(sqlite3* connection) const {
@@ -76,6 +70,7 @@ void Store::open_file() {
   execute(connection, "PRAGMA journal_mode = WAL");
   execute(connection, "PRAGMA synchronous = FULL");
   execute(connection, "PRAGMA journal_size_limit = 16777216");
+  ensure_delivery_tables(connection);
 }
 
 void Store::create() {
@@ -86,6 +81,7 @@ void Store::create() {
   execute(connection, "PRAGMA synchronous = FULL");
   execute(connection, "BEGIN IMMEDIATE");
   execute(connection, schema_sql(options_.region));
+  execute(connection, delivery_schema_sql());
   execute(connection, "PRAGMA application_id = " + std::to_string(kApplicationId));
   execute(connection, "PRAGMA user_version = " + std::to_string(kFormatVersion));
   const std::string created_at = iso_seconds(options_.clock());
@@ -137,9 +133,15 @@ void Store::pin_account(const std::string& stored) {
   if (!stored.empty() || options_.account_id.empty()) {
     return;
   }
-  Statement(connection_.get(), "UPDATE store SET account_id = ?1")
+  Statement(connection_.get(),
+            "UPDATE store SET account_id = ?1 WHERE coalesce(account_id, '') = ''")
       .bind_text(1, options_.account_id)
       .run();
+  if (sqlite3_changes(connection_.get()) == 0) {
+    // Between reading and writing a delivery has pinned one: read again.
+    check_identity();
+    return;
+  }
   std::string details = "{\"account_id\":";
   append_json_string(details, options_.account_id);
   add_event("account-pinned", std::nullopt, details + "}");

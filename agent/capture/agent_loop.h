@@ -33,6 +33,9 @@ class AgentLoop {
   void run(std::chrono::milliseconds stop_limit);
   void stop();  // on the I/O thread; from elsewhere, post it to context()
 
+  // Whose the agent's credentials are, once that is known; on the I/O thread.
+  void set_signing_identity(std::string arn) { calls_.signing_identity_arn = std::move(arn); }
+
   // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket.
   std::string listen_address() const;
   std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }

@@ -143,6 +143,8 @@ Task<bool> ProxiedCall::authorize() {
       co_await refuse(403, "AccessDeniedException", problem, bedrock::Outcome::denied);
       co_return false;
     }
+    if (invocation_.identity_arn.empty())
+      invocation_.identity_arn = services_.signing_identity_arn;
   }
   if (target_ && services_.recorder.strict()) {
     bedrock::Invocation intent = invocation_;

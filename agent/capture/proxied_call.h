@@ -41,7 +41,10 @@ struct CallLimits {
 
 struct CallServices {
   CallLimits limits;
-  std::string identity_arn;  // "" unknown
+  std::string identity_arn;  // as configured, "" unknown
+  // Whose the agent's own credentials are, as STS said; "" until then. It stands in the records of
+  // calls that were signed with them, where nothing is configured.
+  std::string signing_identity_arn;
   std::function<std::chrono::system_clock::time_point()> wall_clock;
   UpstreamPool& pool;
   RequestSigner& signer;

@@ -4,10 +4,14 @@
 #include <algorithm>
 
 #include "agent/cli/agent_command.h"
+#include "agent/cli/agent_flags.h"
+#include "agent/cli/dead_letters_command.h"
 #include "agent/cli/display_text.h"
+#include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/search_command.h"
+#include "agent/cli/ship_command.h"
 #include "agent/cli/show_command.h"
 #include "agent/cli/status_command.h"
 #include "agent/cli/tail_command.h"
@@ -15,38 +19,12 @@
 #include "agent/cli/usage_command.h"
 #include "agent/cli/verify_command.h"
 #include "agent/config/nearest_name.h"
+#include "agent/config/units.h"
 #include "agent/version.h"
 #include "storage/time_text.h"
 
 namespace invlog::cli {
 namespace {
-
-// One flag of `invlog agent` per key of [agent]; systemd/invlog.toml explains them at length.
-struct AgentFlag {
-  const char* key;
-  const char* flag;
-  const char* description;
-};
-constexpr AgentFlag kAgentFlags[] = {
-    {"region", "--region", "source Region, e.g. eu-central-1 (default: AWS_REGION)"},
-    {"state_dir", "--state-dir",
-     "directory of the store and status.json (default: /var/lib/invlog)"},
-    {"listen", "--listen", "HOST:PORT or unix:PATH; once for each (default: 127.0.0.1:4180)"},
-    {"upstream", "--upstream",
-     "http(s)://HOST[:PORT] to call instead of Bedrock's public endpoint"},
-    {"ca_bundle", "--ca-bundle", "PEM file with the certificates to trust for the upstream"},
-    {"account_id", "--account-id", "AWS account to name in the records"},
-    {"identity_arn", "--identity-arn", "ARN to name in the records"},
-    {"durability", "--durability", "group or strict (default: group)"},
-    {"on_overload", "--on-overload", "block or pass (default: block)"},
-    {"on_storage_failure", "--on-storage-failure", "pass or deny (default: pass)"},
-    {"max_request_size", "--max-request-size", "larger requests are refused (default: 32MiB)"},
-    {"max_recorded_response_size", "--max-recorded-response-size",
-     "larger responses are cut in the record (default: 32MiB)"},
-    {"queue_size", "--queue-size", "bytes between calls and store (default: 4MiB)"},
-    {"connect_timeout", "--connect-timeout", "towards the upstream (default: 5s)"},
-    {"idle_timeout", "--idle-timeout", "without a byte from or to the upstream (default: 300s)"},
-    {"log_level", "--log-level", "trace, debug, info, warning or error (default: info)"}};
 
 // Text that --since and --until turn into a moment.
 struct TimeRangeOptions {
@@ -73,6 +51,9 @@ class CommandLine {
     add_status();
     add_verify();
     add_export();
+    add_ship();
+    add_dead_letters();
+    add_doctor();
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -119,7 +100,12 @@ class CommandLine {
   }
 
   CLI::App* add_command(const char* name, const char* description, const char* examples) {
-    CLI::App* command = app_.add_subcommand(name, description);
+    return add_command(app_, name, description, examples);
+  }
+
+  static CLI::App* add_command(CLI::App& parent, const char* name, const char* description,
+                               const char* examples) {
+    CLI::App* command = parent.add_subcommand(name, description);
     command->footer(std::string("Examples:\n") + examples);
     return command;
   }
@@ -306,10 +292,12 @@ class CommandLine {
   }
 
   void add_status() {
-    CLI::App* command =
-        add_command("status", "Show the store's size, the agent's state and the last errors.",
-                    "  invlog status\n"
-                    "  invlog status --json");
+    CLI::App* command = add_command(
+        "status",
+        "Show the store's size, the agent's state, how far each destination is, and the "
+        "last errors.",
+        "  invlog status\n"
+        "  invlog status --json");
     add_store_options(command, status_.store);
     command->add_flag("--json", status_.json, "one JSON object");
     command->callback(
@@ -354,6 +342,118 @@ class CommandLine {
     });
   }
 
+  static void add_destination(CLI::App* command, std::string& destination,
+                              const char* description) {
+    command->add_option("--destination", destination, description)
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"s3", "cloudwatch_logs"}));
+  }
+
+  void add_ship() {
+    CLI::App* command = add_command(
+        "ship",
+        "Deliver what is in the store to the configured destinations, now. A running agent does "
+        "that by itself; both may run at the same time.",
+        "  invlog ship --once\n"
+        "  invlog ship --once --destination s3 --timeout 10m --json");
+    add_store_options(command, ship_.store);
+    command->add_flag("--once", ship_once_, "end when everything is delivered")->required();
+    add_destination(command, ship_.destination, "s3 or cloudwatch_logs (default: each)");
+    command
+        ->add_option("--timeout", ship_timeout_,
+                     "give up after so long without success: 90s, 10m (default: never)")
+        ->type_name("DURATION");
+    command->add_flag("--json", ship_.json, "one JSON object");
+    command->callback([this] {
+      ship_.progress_width = context_.err_width;
+      run_ = [this] {
+        if (!ship_timeout_.empty()) {
+          const auto timeout = config::parse_duration(ship_timeout_);
+          if (!timeout) {
+            throw CLI::ValidationError("--timeout", timeout.error());
+          }
+          ship_.give_up_after = *timeout;
+        }
+        log_warnings_to_stderr();
+        return run_ship(ship_, context_.out, context_.err);
+      };
+    });
+  }
+
+  void add_dead_letters() {
+    CLI::App* command = add_command(
+        "dead-letters", "The records that a destination refused: see why, try again, or give up.",
+        "  invlog dead-letters list\n"
+        "  invlog dead-letters show 7\n"
+        "  invlog dead-letters retry --all --destination s3\n"
+        "  invlog dead-letters drop 7 8");
+    command->require_subcommand(1);
+    CLI::App* list = add_command(*command, "list", "Show them all.",
+                                 "  invlog dead-letters list\n"
+                                 "  invlog dead-letters list --destination s3 --json");
+    add_store_options(list, letters_list_.store);
+    add_destination(list, letters_list_.destination, "only those of s3 or cloudwatch_logs");
+    list->add_flag("--json", letters_list_.json, "a JSON object per line");
+    list->callback([this] {
+      letters_list_.terminal_width = context_.out_width;
+      run_ = [this] { return run_dead_letters_list(letters_list_, context_.out, context_.err); };
+    });
+    CLI::App* show = add_command(*command, "show", "Show one, and how to see its record.",
+                                 "  invlog dead-letters show 7");
+    add_store_options(show, letters_show_.store);
+    show->add_option("ID", letters_show_.id, "a dead letter's number")->required();
+    show->add_flag("--json", letters_show_.json, "one JSON object");
+    show->callback([this] {
+      run_ = [this] { return run_dead_letters_show(letters_show_, context_.out, context_.err); };
+    });
+    CLI::App* retry =
+        add_command(*command, "retry",
+                    "Ask for another attempt: a running agent makes it, else `invlog ship --once`.",
+                    "  invlog dead-letters retry 7 8\n"
+                    "  invlog dead-letters retry --all");
+    add_choice(retry, letters_retry_);
+    retry->callback([this] {
+      run_ = [this] { return run_dead_letters_retry(letters_retry_, context_.out, context_.err); };
+    });
+    CLI::App* drop = add_command(
+        *command, "drop", "Give them up. Their records stay in the store, with an event.",
+        "  invlog dead-letters drop 7\n"
+        "  invlog dead-letters drop --all --destination cloudwatch_logs --yes");
+    add_choice(drop, letters_drop_);
+    drop->add_flag("--yes", letters_drop_.yes, "with --all: really all of them");
+    drop->callback([this] {
+      run_ = [this] { return run_dead_letters_drop(letters_drop_, context_.out, context_.err); };
+    });
+  }
+
+  void add_choice(CLI::App* command, DeadLettersChangeOptions& options) {
+    add_store_options(command, options.store);
+    command->add_option("ID", options.choice.ids, "dead letters' numbers");
+    command->add_flag("--all", options.choice.all, "every one");
+    add_destination(command, options.choice.destination,
+                    "with --all: only those of s3 or cloudwatch_logs");
+  }
+
+  void add_doctor() {
+    CLI::App* command =
+        add_command("doctor",
+                    "Check all that the agent needs: store, credentials, clock, Bedrock, and each "
+                    "destination's Region and permissions. Exit code 1 if anything is wrong.",
+                    "  invlog doctor\n"
+                    "  invlog doctor --no-write --json");
+    add_store_options(command, doctor_.store);
+    command->add_flag("--json", doctor_.json, "one JSON object");
+    command->add_flag_callback(
+        "--no-write", [this] { doctor_.write = false; },
+        "write no marker to the destinations: only their Regions are checked");
+    command->callback([this] {
+      run_ = [this] {
+        log_warnings_to_stderr();
+        return run_doctor(doctor_, context_.out, context_.err);
+      };
+    });
+  }
+
   // Progress and output on the same terminal would run into each other.
   int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
 
@@ -371,6 +471,13 @@ class CommandLine {
   StatusOptions status_;
   VerifyOptions verify_;
   ExportOptions export_;
+  ShipOptions ship_;
+  bool ship_once_ = false;
+  std::string ship_timeout_;
+  DeadLettersListOptions letters_list_;
+  DeadLettersShowOptions letters_show_;
+  DeadLettersChangeOptions letters_retry_, letters_drop_;
+  DoctorOptions doctor_;
   TimeRangeOptions search_times_, usage_times_, export_times_;
 };
 

@@ -1,5 +1,6 @@
 #include "agent/cli/display_text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 
@@ -145,6 +146,26 @@ std::string readable_size(unsigned long long bytes) {
   char text[32];
   std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
   return text;
+}
+
+std::string readable_age(long long seconds) {
+  constexpr long long kMinute = 60, kHour = 3600, kDay = 86'400;
+  seconds = std::max(seconds, 0LL);
+  if (seconds < 2 * kMinute) {
+    return std::to_string(seconds) + " s";
+  }
+  if (seconds < 2 * kHour) {
+    return std::to_string(seconds / kMinute) + " min";
+  }
+  return seconds < 2 * kDay ? std::to_string(seconds / kHour) + " h"
+                            : grouped(seconds / kDay) + " d";
+}
+
+void print_field(std::ostream& out, std::string_view name, const std::string& value) {
+  constexpr std::size_t kColumn = 16;
+  if (!value.empty()) {
+    out << name << std::string(kColumn - std::min(kColumn - 1, name.size()), ' ') << value << '\n';
+  }
 }
 
 }  // namespace invlog::cli

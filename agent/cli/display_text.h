@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -27,5 +28,10 @@ std::string printable(std::string_view text);
 std::string grouped(long long number);
 // 1536 -> "1.5 KiB"
 std::string readable_size(unsigned long long bytes);
+// What is longer ago than an hour needs no minutes: "40 s", "12 min", "5 h", "3 d".
+std::string readable_age(long long seconds);
+
+// "name            value", a line for people; nothing for an empty value.
+void print_field(std::ostream& out, std::string_view name, const std::string& value);
 
 }  // namespace invlog::cli

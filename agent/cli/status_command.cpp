@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "agent/cli/delivery_status.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/row_format.h"
 #include "storage/json_writer.h"
@@ -80,7 +81,7 @@ void append_known(std::string& json, std::string_view name, const std::string& t
 }
 
 void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Reader& reader,
-                std::ostream& out) {
+                const std::string& destinations, std::ostream& out) {
   std::string store = "{";
   storage::append_json_member(store, "path", facts.path);
   storage::append_json_member(store, "region", facts.information.region);
@@ -101,30 +102,24 @@ void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Read
   storage::append_json_raw(line, "store", store);
   storage::append_json_raw(line, "agent_running", agent.running ? "true" : "false");
   storage::append_json_raw(line, "agent", agent.known ? agent.json : "null");
+  storage::append_json_raw(line, "destinations", destinations);
   out << line << "}\n";
 }
 
-void print_line(std::ostream& out, const char* name, const std::string& value) {
-  if (!value.empty()) {
-    const std::string_view shown(name);
-    out << shown << std::string(16 - std::min<std::size_t>(15, shown.size()), ' ') << value << '\n';
-  }
-}
-
 void print_store(const StoreFacts& facts, std::ostream& out) {
-  print_line(out, "store", facts.path);
-  print_line(out, "region", facts.information.region);
-  print_line(out, "account", facts.information.account_id);
-  print_line(
+  print_field(out, "store", facts.path);
+  print_field(out, "region", facts.information.region);
+  print_field(out, "account", facts.information.account_id);
+  print_field(
       out, "created",
       facts.information.created_at +
           (facts.information.host.empty() ? "" : " on " + printable(facts.information.host)));
-  print_line(out, "records", grouped(facts.records));
+  print_field(out, "records", grouped(facts.records));
   if (facts.records > 0) {
-    print_line(out, "from, to", facts.first_at + ", " + facts.last_at);
+    print_field(out, "from, to", facts.first_at + ", " + facts.last_at);
   }
-  print_line(out, "bodies", readable_size(facts.body_bytes));
-  print_line(
+  print_field(out, "bodies", readable_size(facts.body_bytes));
+  print_field(
       out, "file",
       readable_size(facts.file_bytes) +
           (facts.ratio() >= 1 ? ", " + ratio_text(facts) + " times smaller than the bodies" : ""));
@@ -132,33 +127,33 @@ void print_store(const StoreFacts& facts, std::ostream& out) {
 
 void print_agent(const AgentStatus& agent, std::ostream& out) {
   if (!agent.known) {
-    print_line(out, "agent",
-               agent.problem.empty()
-                   ? "none has run with this state directory, or it left no status"
-                   : agent.problem);
+    print_field(out, "agent",
+                agent.problem.empty()
+                    ? "none has run with this state directory, or it left no status"
+                    : agent.problem);
     return;
   }
-  print_line(out, "agent",
-             (agent.running ? "running, process " + std::to_string(agent.pid)
-                            : "not running (process " + std::to_string(agent.pid) + " is gone)") +
-                 ", version " + printable(agent.version));
-  print_line(out, "listening on", agent.running ? printable(agent.listen) : "");
-  print_line(out, "since", printable(agent.started_at));
-  print_line(out, "calls",
-             grouped(agent.calls) + ", " + grouped(agent.recorded) + " recorded, " +
-                 grouped(agent.passed_through) + " passed through, " + grouped(agent.denied) +
-                 " denied, " + grouped(agent.dropped) + " dropped");
-  print_line(out, "queue",
-             grouped(agent.queued_records) + " records, " +
-                 readable_size(static_cast<unsigned long long>(agent.queued_bytes)));
-  print_line(out, "upstream errors", grouped(agent.upstream_errors));
-  print_line(out, "storage",
-             agent.storage_failing ? "FAILING: " + printable(agent.storage_error)
-             : agent.storage_error.empty()
-                 ? "working"
-                 : "working again after: " + printable(agent.storage_error));
+  print_field(out, "agent",
+              (agent.running ? "running, process " + std::to_string(agent.pid)
+                             : "not running (process " + std::to_string(agent.pid) + " is gone)") +
+                  ", version " + printable(agent.version));
+  print_field(out, "listening on", agent.running ? printable(agent.listen) : "");
+  print_field(out, "since", printable(agent.started_at));
+  print_field(out, "calls",
+              grouped(agent.calls) + ", " + grouped(agent.recorded) + " recorded, " +
+                  grouped(agent.passed_through) + " passed through, " + grouped(agent.denied) +
+                  " denied, " + grouped(agent.dropped) + " dropped");
+  print_field(out, "queue",
+              grouped(agent.queued_records) + " records, " +
+                  readable_size(static_cast<unsigned long long>(agent.queued_bytes)));
+  print_field(out, "upstream errors", grouped(agent.upstream_errors));
+  print_field(out, "storage",
+              agent.storage_failing ? "FAILING: " + printable(agent.storage_error)
+              : agent.storage_error.empty()
+                  ? "working"
+                  : "working again after: " + printable(agent.storage_error));
   for (const std::string& error : agent.last_errors) {
-    print_line(out, "last error", printable(error));
+    print_field(out, "last error", printable(error));
   }
 }
 
@@ -191,13 +186,23 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   storage::Reader& reader = **opened;
   const AgentStatus agent = read_agent_status(location->state_dir, options.is_invlog);
   const StoreFacts facts = facts_of(reader, location->store_path);
+  const auto configuration =
+      load_configuration(options.store, options.environment, facts.information.region);
+  const auto destinations =
+      delivery_status(reader, configuration ? delivery::describe_destinations(*configuration)
+                                            : std::vector<delivery::DestinationDescription>());
+  const std::int64_t now = options.clock();
   if (options.json) {
-    print_json(facts, agent, reader, out);
+    print_json(facts, agent, reader, delivery_json(destinations, now), out);
     return kSuccess;
   }
   print_store(facts, out);
   out << '\n';
   print_agent(agent, out);
+  out << '\n';
+  print_field(out, "configuration",
+              configuration ? "" : "not of this store: " + configuration.error());
+  print_delivery(destinations, now, out);
   print_rows(reader, "LAST FAILED CALLS", kLastErrors, out);
   print_rows(reader, "LAST EVENTS", kLastEvents, out);
   return kSuccess;

@@ -1,5 +1,5 @@
-// `invlog status`: the store (records, sizes, time span, last errors, events) and the agent that
-// writes it.
+// `invlog status`: the store (records, sizes, time span, last errors, events), the agent that
+// writes it, and how far each destination is.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "agent/cli/agent_status.h"
 #include "agent/cli/store_access.h"
+#include "storage/time_text.h"
 
 namespace invlog::cli {
 
@@ -15,9 +16,12 @@ struct StatusOptions {
   StoreOptions store;
   bool json = false;
   std::function<bool(std::int64_t pid)> is_invlog = process_is_invlog;
+  aws::Environment environment = aws::process_environment();
+  std::function<std::int64_t()> clock = storage::system_now_us;  // Unix time in µs
 };
 
-// A stopped agent is no failure; a store that cannot be read is.
+// A stopped agent is no failure, nor is a configuration that does not fit the store; a store that
+// cannot be read is.
 int run_status(const StatusOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

@@ -2,15 +2,24 @@
 
 namespace invlog::cli {
 
-std::optional<config::StoreLocation> find_store(const StoreOptions& options, std::ostream& err,
-                                                int& exit_code) {
+namespace {
+
+config::ConfigSources sources_of(const StoreOptions& options, const aws::Environment& environment) {
   config::ConfigSources sources;
   sources.file = options.config_file;
-  sources.environment = aws::process_environment();
+  sources.environment = environment;
   if (options.state_dir) {
     sources.flags["state_dir"] = *options.state_dir;
   }
-  auto location = config::locate_store(sources, options.store);
+  return sources;
+}
+
+}  // namespace
+
+std::optional<config::StoreLocation> find_store(const StoreOptions& options, std::ostream& err,
+                                                int& exit_code) {
+  auto location =
+      config::locate_store(sources_of(options, aws::process_environment()), options.store);
   if (!location) {
     err << "invlog: " << location.error() << '\n';
     exit_code = kUsageError;
@@ -32,6 +41,13 @@ std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::os
     return nullptr;
   }
   return std::move(*reader);
+}
+
+tl::expected<config::AgentConfig, std::string> load_configuration(
+    const StoreOptions& options, const aws::Environment& environment, const std::string& region) {
+  config::ConfigSources sources = sources_of(options, environment);
+  sources.store_region = region;
+  return config::load_agent_config(sources);
 }
 
 }  // namespace invlog::cli

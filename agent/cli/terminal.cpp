@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "agent/cli/display_text.h"
+
 namespace invlog::cli {
 namespace {
 
@@ -32,22 +34,28 @@ Progress::~Progress() {
   }
 }
 
-void Progress::show(std::uint64_t done, std::uint64_t total) {
+void Progress::show(std::uint64_t done, std::uint64_t total, const std::string& note) {
   if (width_ == 0 || total == 0) {
     return;
   }
   const int percent = static_cast<int>(std::min(done, total) * 100 / total);
-  if (percent == percent_shown_) {
+  if (percent == percent_shown_ && note == note_shown_) {
     return;
   }
   percent_shown_ = percent;
-  out_ << '\r' << what_;
+  note_shown_ = note;
+  std::string line = what_;
   if (width_ >= kLeastColumns) {
     const int filled = percent * kBarColumns / 100;
-    out_ << "  [" << std::string(static_cast<std::size_t>(filled), '#')
-         << std::string(static_cast<std::size_t>(kBarColumns - filled), ' ') << ']';
+    line += "  [" + std::string(static_cast<std::size_t>(filled), '#') +
+            std::string(static_cast<std::size_t>(kBarColumns - filled), ' ') + ']';
   }
-  out_ << "  " << percent << " %\x1b[K" << std::flush;
+  line += "  " + std::to_string(percent) + " %";
+  if (!note.empty()) {
+    // A line that wraps could not be drawn over.
+    line = cut_to_width(line + "  " + note, static_cast<std::size_t>(width_ - 1));
+  }
+  out_ << '\r' << line << "\x1b[K" << std::flush;
 }
 
 }  // namespace invlog::cli

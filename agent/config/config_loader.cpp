@@ -1,34 +1,13 @@
 #include "agent/config/config_loader.h"
 
-// The parser's own exceptions carry the place of a syntax error.
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
-#include "agent/config/nearest_name.h"
+#include "agent/config/config_file.h"
 #include "agent/config/settings.h"
 
 namespace invlog::config {
 namespace {
-
-struct GivenValue {
-  std::vector<std::string> values;
-  std::string place;  // "invlog.toml:3:10: listen", "--listen"
-};
-using GivenValues = std::map<std::string, GivenValue, std::less<>>;
-using Collected = tl::expected<GivenValues, std::string>;
-
-std::string place_of(const std::string& file, const toml::source_region& region) {
-  return file + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column);
-}
-
-std::string suggestion(std::string_view name, const std::vector<std::string_view>& known) {
-  const std::string nearest = nearest_name(name, known);
-  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
-}
 
 std::string flag_of(std::string_view key) {
   std::string flag = "--";
@@ -36,82 +15,6 @@ std::string flag_of(std::string_view key) {
     flag += byte == '_' ? '-' : byte;
   }
   return flag;
-}
-
-// The value as text; the error without its place.
-tl::expected<std::vector<std::string>, std::string> texts_of(const toml::node& node,
-                                                             const Setting& setting) {
-  if (const auto* text = node.as_string()) {
-    return std::vector{text->get()};
-  }
-  if (const auto* number = node.as_integer(); number != nullptr && setting.takes_integer) {
-    return std::vector{std::to_string(number->get())};
-  }
-  if (const auto* array = node.as_array(); array != nullptr && setting.takes_list) {
-    std::vector<std::string> texts;
-    for (const toml::node& element : *array) {
-      if (!element.is_string()) {
-        return tl::unexpected<std::string>("each element must be a string in quotes");
-      }
-      texts.push_back(element.as_string()->get());
-    }
-    return texts;
-  }
-  return tl::unexpected<std::string>(setting.takes_list ? "must be a string or an array of strings"
-                                     : setting.takes_integer ? "must be a string such as \"64MiB\""
-                                                             : "must be a string in quotes");
-}
-
-Collected collect_table(const toml::table& agent, const std::string& file) {
-  GivenValues given;
-  for (const auto& [key, node] : agent) {
-    const std::string name(key.str());
-    const Setting* setting = find_setting(name);
-    if (setting == nullptr) {
-      return tl::unexpected(place_of(file, key.source()) + ": unknown key \"" + name +
-                            "\" in [agent]" + suggestion(name, setting_keys()));
-    }
-    const std::string place = place_of(file, node.source()) + ": " + name;
-    auto texts = texts_of(node, *setting);
-    if (!texts) {
-      return tl::unexpected(place + ": " + texts.error());
-    }
-    given[name] = {std::move(*texts), place};
-  }
-  return given;
-}
-
-Collected collect_file(const std::string& file) {
-  std::error_code ignored;
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file, ignored)) {
-    return tl::unexpected(
-        "cannot read the configuration " + file + ": " +
-        (std::filesystem::exists(file, ignored) ? "it is no readable file" : "no such file"));
-  }
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  try {
-    const toml::table document = toml::parse(text, file);
-    for (const auto& [key, node] : document) {
-      const std::string name(key.str());
-      if (name == "agent" && node.is_table()) {
-        continue;
-      }
-      const std::string place = place_of(file, key.source());
-      if (name == "agent") {
-        return tl::unexpected(place + ": agent must be a table: [agent]");
-      }
-      if (!node.is_table() && find_setting(name) != nullptr) {
-        return tl::unexpected(place + ": key \"" + name + "\" must stand below [agent]");
-      }
-      return tl::unexpected(place + ": unknown " + (node.is_table() ? "table [" : "key \"") + name +
-                            (node.is_table() ? "]" : "\"") + suggestion(name, {"agent"}));
-    }
-    const toml::table* agent = document["agent"].as_table();
-    return agent == nullptr ? Collected{} : collect_table(*agent, file);
-  } catch (const toml::parse_error& error) {
-    return tl::unexpected(place_of(file, error.source()) + ": " + std::string(error.description()));
-  }
 }
 
 std::vector<std::string> split_at_commas(const std::string& text) {
@@ -127,25 +30,28 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
-// The file's values with the flags laid over them.
-Collected collect(const ConfigSources& sources) {
-  Collected given;
+// The file's values with the flags laid over them. There is always an [agent].
+tl::expected<GivenTables, std::string> collect(const ConfigSources& sources) {
+  tl::expected<GivenTables, std::string> given;
   std::error_code ignored;
   if (sources.file) {
-    given = collect_file(*sources.file);
+    given = read_config_file(*sources.file);
   } else if (std::filesystem::exists(sources.default_file, ignored)) {
-    given = collect_file(sources.default_file);
+    given = read_config_file(sources.default_file);
   }
   if (!given) {
     return given;
   }
+  GivenTable& agent = (*given)[std::string(agent_table().name)];
   for (const auto& [key, value] : sources.flags) {
-    const Setting* setting = find_setting(key);
+    const Setting* setting = agent_table().find(key);
     if (setting == nullptr) {
-      return tl::unexpected("unknown setting \"" + key + "\"" + suggestion(key, setting_keys()));
+      return tl::unexpected("unknown setting " + in_quotes(key) +
+                            suggestion(key, agent_table().keys()));
     }
-    (*given)[key] = {setting->takes_list ? split_at_commas(value) : std::vector{value},
-                     flag_of(key)};
+    agent.values[key] = {
+        setting->form == ValueForm::texts ? split_at_commas(value) : std::vector{value},
+        flag_of(key)};
   }
   return given;
 }
@@ -161,12 +67,54 @@ std::optional<GivenValue> region_from(const aws::Environment& environment) {
   return std::nullopt;
 }
 
-std::optional<std::string> apply_all(AgentConfig& configuration, const GivenValues& given) {
-  for (const auto& [key, value] : given) {
-    if (const auto error = find_setting(key)->apply(configuration, value.values)) {
+std::optional<std::string> apply(AgentConfig& configuration, const SettingsTable& table,
+                                 const GivenTable& given) {
+  table.begin(configuration);
+  for (const auto& [key, value] : given.values) {
+    if (const auto error = table.find(key)->apply(configuration, value.values)) {
       return value.place + ": " + *error;
     }
   }
+  return std::nullopt;
+}
+
+std::string text_of(const Mismatch& mismatch, const SettingsTable& table,
+                    const GivenTables& given) {
+  const auto found = given.find(table.name);
+  if (found == given.end()) {
+    return mismatch.key + ": " + mismatch.cause;
+  }
+  if (const auto value = found->second.values.find(mismatch.key);
+      value != found->second.values.end()) {
+    return value->second.place + ": " + mismatch.cause;
+  }
+  const std::string& place = found->second.place;
+  return (place.empty() ? "" : place + ": [" + std::string(table.name) + "]: ") + mismatch.key +
+         ": " + mismatch.cause;
+}
+
+// The Region of the file or of a flag, else the store's, else the environment's.
+std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources& sources) {
+  const auto given = agent.values.find("region");
+  if (given != agent.values.end()) {
+    const std::string& region = given->second.values.front();
+    if (!sources.store_region.empty() && region != sources.store_region) {
+      return given->second.place + ": " + in_quotes(region) +
+             ", but the store is pinned to Region " + in_quotes(sources.store_region) +
+             ": its records go nowhere else";
+    }
+    return std::nullopt;
+  }
+  if (!sources.store_region.empty()) {
+    agent.values["region"] = {{sources.store_region}, "the store's Region"};
+    return std::nullopt;
+  }
+  const auto region = region_from(sources.environment);
+  if (!region) {
+    return "no Region: give --region REGION, set region below [agent] in the configuration file, "
+           "or set AWS_REGION";
+  }
+  agent.values["region"] = *region;
   return std::nullopt;
 }
 
@@ -210,23 +158,23 @@ tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& so
   if (!given) {
     return tl::unexpected(given.error());
   }
-  if (!given->contains("region")) {
-    const auto region = region_from(sources.environment);
-    if (!region) {
-      return tl::unexpected<std::string>(
-          "no Region: give --region REGION, set region below [agent] in the configuration file, or "
-          "set AWS_REGION");
-    }
-    (*given)["region"] = *region;
-  }
-  AgentConfig configuration;
-  if (const auto error = apply_all(configuration, *given)) {
+  if (const auto error = settle_region(given->find(agent_table().name)->second, sources)) {
     return tl::unexpected(*error);
   }
-  if (const auto mismatch = finish(configuration)) {
-    const auto blamed = given->find(mismatch->key);
-    return tl::unexpected((blamed == given->end() ? mismatch->key : blamed->second.place) + ": " +
-                          mismatch->cause);
+  AgentConfig configuration;
+  for (const SettingsTable* table : settings_tables()) {
+    const auto found = given->find(table->name);
+    if (found == given->end()) {
+      continue;
+    }
+    if (const auto error = apply(configuration, *table, found->second)) {
+      return tl::unexpected(*error);
+    }
+  }
+  for (const SettingsTable* table : settings_tables()) {
+    if (const auto mismatch = table->finish(configuration)) {
+      return tl::unexpected(text_of(*mismatch, *table, *given));
+    }
   }
   return configuration;
 }
@@ -242,7 +190,9 @@ tl::expected<StoreLocation, std::string> locate_store(const ConfigSources& sourc
     return tl::unexpected(given.error());
   }
   AgentConfig configuration;
-  if (const auto error = apply_all(configuration, *given)) {
+  // Only [agent] says where a store is; whoever reads one need not be able to ship it.
+  if (const auto error =
+          apply(configuration, agent_table(), given->find(agent_table().name)->second)) {
     return tl::unexpected(*error);
   }
   // A Region of the file says which store of the file's directory, but nothing about one named by a

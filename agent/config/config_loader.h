@@ -1,7 +1,6 @@
 // TOML file, flags and defaults to AgentConfig. Every error says file:line:column (or the flag),
-// the cause, and the nearest known key for a misspelt one. Keys: [agent] region, state_dir, listen,
-// upstream, account_id, durability, on_overload, on_storage_failure and the rest of AgentConfig's,
-// see systemd/invlog.toml.
+// the cause, and the nearest known key for a misspelt one. Tables and keys: settings.h, and
+// systemd/invlog.toml for people. Flags are [agent]'s keys only.
 //
 // Any thread; reads the file system once, changes nothing.
 #pragma once
@@ -22,10 +21,12 @@ struct ConfigSources {
   std::map<std::string, std::string>
       flags;                     // key as in [agent] ("listen") to its value from the command line
   aws::Environment environment;  // AWS_REGION, AWS_DEFAULT_REGION for the Region
+  // The Region that a store at hand is pinned to, "" none at hand. It wins over the environment's;
+  // another one in the file or a flag is an error.
+  std::string store_region;
 };
 
-// Unknown tables that other parts own ([exporters], [policy], ...) are errors too until those parts
-// exist.
+// Unknown tables are errors, also those that a later invlog will know.
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources);
 
 // For commands that only need a store: --store FILE, else --state-dir DIR (the one *.db in it;

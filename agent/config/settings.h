@@ -1,5 +1,6 @@
-// The [agent] keys, each with how its text becomes a member of AgentConfig. One table for the file
-// and the flags, so that both know the same keys and check them alike.
+// The configuration's tables, [agent], [exporters.s3] and so on, each with its keys, and each key
+// with how its text becomes a member of AgentConfig. Flags of `invlog agent` are [agent]'s keys, so
+// that file and flags know the same keys and check them alike.
 //
 // Pure functions; any thread. Errors: the cause without the place, which the caller knows.
 #pragma once
@@ -10,27 +11,54 @@
 #include <vector>
 
 #include "agent/config/agent_config.h"
+#include "agent/config/setting_checks.h"
 
 namespace invlog::config {
 
-struct Setting {
-  std::string_view key;
-  bool takes_list = false;     // an array of strings in the file, comma-separated in a flag
-  bool takes_integer = false;  // a bare number in the file stands for its text
-  // Checks `values` (one, unless takes_list) and sets the member; the error if they do not fit.
-  std::optional<std::string> (*apply)(AgentConfig& configuration,
-                                      const std::vector<std::string>& values);
+// How a value is written in the file.
+enum class ValueForm {
+  text,     // a string in quotes
+  texts,    // a string or an array of strings; comma-separated in a flag
+  size,     // a string such as "64MiB", or a bare number of bytes
+  number,   // a whole number without quotes
+  boolean,  // true or false without quotes; arrives as "true", "false"
+  pairs     // an array of "key=value", or { key = "value" }; arrives as key, value, key, value
 };
 
-const std::vector<Setting>& settings();
-const Setting* find_setting(std::string_view key);
-std::vector<std::string_view> setting_keys();
+struct Setting {
+  std::string_view key;
+  ValueForm form = ValueForm::text;
+  // Checks `values` (one, unless the form has several) and sets the member; the error if they do
+  // not fit.
+  SettingError (*apply)(AgentConfig& configuration, const SettingValues& values) = nullptr;
+};
 
-// What only all settings together show: the default upstream, a Region that does not fit the
-// upstream, an account that does not fit the identity. `key` names the setting to blame.
+// What only all settings together show. `key` names the setting to blame.
 struct Mismatch {
   std::string key, cause;
 };
-std::optional<Mismatch> finish(AgentConfig& configuration);
+
+struct SettingsTable {
+  std::string_view name;  // as between the brackets
+  const std::vector<Setting> settings;
+  // The table stands in the file: what is absent without it comes to be, with its defaults.
+  void (*begin)(AgentConfig& configuration);
+  // After every table's settings were applied: what follows from others ([agent] comes first, with
+  // the Region), and whether all fit together. Does nothing for a table that was not begun.
+  std::optional<Mismatch> (*finish)(AgentConfig& configuration);
+
+  const Setting* find(std::string_view key) const;  // null: unknown
+  std::vector<std::string_view> keys() const;
+};
+
+const SettingsTable& agent_table();            // agent_settings.cpp
+const SettingsTable& s3_table();               // s3_settings.cpp
+const SettingsTable& cloudwatch_logs_table();  // cloudwatch_logs_settings.cpp
+const SettingsTable& aws_table();              // aws_settings.cpp
+const SettingsTable& retention_table();        // retention_settings.cpp
+
+// All of them, in the order in which they are finished.
+const std::vector<const SettingsTable*>& settings_tables();
+const SettingsTable* find_settings_table(std::string_view name);  // null: unknown
 
 }  // namespace invlog::config

@@ -12,10 +12,19 @@ struct Unit {
   std::uint64_t factor;
 };
 
-constexpr Unit kSizeUnits[] = {
-    {"", 1},      {"B", 1},     {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30},
-    {"kB", 1000}, {"KB", 1000}, {"MB", 1000'000},    {"GB", 1000'000'000}};
-constexpr Unit kDurationUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3600'000}};
+constexpr Unit kSizeUnits[] = {{"", 1},
+                               {"B", 1},
+                               {"KiB", 1ull << 10},
+                               {"MiB", 1ull << 20},
+                               {"GiB", 1ull << 30},
+                               {"TiB", 1ull << 40},
+                               {"kB", 1000},
+                               {"KB", 1000},
+                               {"MB", 1000'000},
+                               {"GB", 1000'000'000},
+                               {"TB", 1000'000'000'000}};
+constexpr Unit kDurationUnits[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3600'000}, {"d", 86'400'000}};
 
 tl::expected<std::uint64_t, std::string> parse_with_unit(std::string_view text,
                                                          std::span<const Unit> units,
@@ -55,7 +64,7 @@ tl::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
 
 tl::expected<std::chrono::milliseconds, std::string> parse_duration(std::string_view text) {
   return parse_with_unit(text, kDurationUnits,
-                         "a duration such as \"250ms\", \"30s\", \"5m\" or \"1h\"")
+                         "a duration such as \"250ms\", \"30s\", \"5m\", \"1h\" or \"7d\"")
       .map([](std::uint64_t milliseconds) {
         return std::chrono::milliseconds(static_cast<std::int64_t>(milliseconds));
       });

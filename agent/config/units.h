@@ -12,11 +12,11 @@
 
 namespace invlog::config {
 
-// "64MiB", "64 MiB", "1GB", "512KiB", "100B", "4096" (bytes). KiB, MiB, GiB are powers of 1024; kB,
-// MB, GB of 1000.
+// "64MiB", "64 MiB", "1GB", "512KiB", "100B", "4096" (bytes). KiB, MiB, GiB, TiB are powers of
+// 1024; kB, MB, GB, TB of 1000.
 tl::expected<std::uint64_t, std::string> parse_size(std::string_view text);
 
-// "300s", "5 s", "250ms", "5m", "1h". The unit is required.
+// "300s", "5 s", "250ms", "5m", "1h", "7d". The unit is required.
 tl::expected<std::chrono::milliseconds, std::string> parse_duration(std::string_view text);
 
 }  // namespace invlog::config

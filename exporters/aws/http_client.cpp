@@ -1,24 +1,24 @@
 #include "exporters/aws/http_client.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
-#include <ctime>
 #include <new>
 #include <stdexcept>
 
 #include "exporters/aws/message_text.h"
+#include "exporters/aws/response_receiver.h"
+#include "exporters/aws/sigpipe_blocked.h"
 
 namespace invlog::aws {
 namespace {
 
-constexpr std::size_t kMaxHeaderBytes = 256 << 10;
 // How long a cancelled call may go unnoticed; half of what the header promises.
 constexpr int kPollMilliseconds = 100;
+constexpr std::size_t kLongestCause = 300;
 
 using Kind = HttpFailure::Kind;
 
@@ -42,36 +42,6 @@ using Easy = std::unique_ptr<CURL, EasyDeleter>;
 using Url = std::unique_ptr<CURLU, UrlDeleter>;
 using List = std::unique_ptr<curl_slist, ListDeleter>;
 using Text = std::unique_ptr<char, TextDeleter>;
-
-// OpenSSL writes to sockets without MSG_NOSIGNAL, and a command of invlog (`ship --once`) keeps
-// SIGPIPE's default, so that it ends with the reader of its output. libcurl's own remedy changes
-// the whole process's handler under the other threads' feet; this one is the thread's.
-class SigpipeBlocked {
- public:
-  SigpipeBlocked() {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    sigset_t pending;
-    sigemptyset(&pending);
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  ~SigpipeBlocked() {
-    if (!was_pending_) {
-      const timespec at_once{};
-      while (sigtimedwait(&sigpipe_, nullptr, &at_once) == -1 && errno == EINTR) {
-      }
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeBlocked(const SigpipeBlocked&) = delete;
-  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
-
- private:
-  sigset_t sigpipe_{}, before_{};
-  bool was_pending_ = false;
-};
 
 bool is_token(std::string_view text) {  // RFC 9110, 5.6.2
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -137,78 +107,22 @@ Target target_of(const std::string& text) {
   return {url_part(url.get(), CURLUPART_HOST) + ":" + url_part(url.get(), CURLUPART_PORT), ""};
 }
 
-// One request's state that libcurl's callbacks work on.
+// What libcurl's callbacks work on. Exceptions must not pass through libcurl; taking less than was
+// offered ends the transfer.
 struct Exchange {
-  HttpResponse response;
-  std::size_t header_bytes = 0;
-  std::size_t max_body_bytes = 0;
-  bool in_head = false;
-  bool too_large = false;
+  ResponseReceiver receiver;
   bool out_of_memory = false;
 };
 
-void add_header_line(Exchange& exchange, std::string_view line) {
-  HttpHeaders& headers = exchange.response.headers;
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) {
-    line.remove_suffix(1);
-  }
-  if (line.starts_with("HTTP/")) {
-    // Another response after an interim one (100): only the last one's headers count.
-    headers.clear();
-    exchange.in_head = true;
-    return;
-  }
-  if (line.empty()) {
-    exchange.in_head = false;  // what comes without a status line from here on is trailers
-    return;
-  }
-  if (!exchange.in_head) {
-    return;
-  }
-  if (line.front() == ' ' || line.front() == '\t') {
-    if (!headers.empty()) {
-      headers.back().second.append(" ").append(trimmed(line));
-    }
-    return;
-  }
-  const std::size_t colon = line.find(':');
-  if (colon != std::string_view::npos) {
-    headers.emplace_back(lower(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1)));
-  }
-}
-
-// Exceptions must not pass through libcurl; taking less than was offered ends the transfer.
-std::size_t on_header(char* data, std::size_t size, std::size_t count, void* pointer) {
+template <bool (ResponseReceiver::*take)(std::string_view)>
+std::size_t receive(char* data, std::size_t size, std::size_t count, void* pointer) {
   auto& exchange = *static_cast<Exchange*>(pointer);
-  const std::size_t bytes = size * count;
-  exchange.header_bytes += bytes;
-  if (exchange.header_bytes > kMaxHeaderBytes) {
-    exchange.too_large = true;
-    return 0;
-  }
   try {
-    add_header_line(exchange, {data, bytes});
+    return (exchange.receiver.*take)({data, size * count}) ? size * count : 0;
   } catch (const std::bad_alloc&) {
     exchange.out_of_memory = true;
     return 0;
   }
-  return bytes;
-}
-
-std::size_t on_body(char* data, std::size_t size, std::size_t count, void* pointer) {
-  auto& exchange = *static_cast<Exchange*>(pointer);
-  const std::size_t bytes = size * count;
-  if (bytes > exchange.max_body_bytes - exchange.response.body.size()) {
-    exchange.too_large = true;
-    return 0;
-  }
-  try {
-    exchange.response.body.append(data, bytes);
-  } catch (const std::bad_alloc&) {
-    exchange.out_of_memory = true;
-    return 0;
-  }
-  return bytes;
 }
 
 // A program that invlog runs (credential_process) must not inherit connections.
@@ -275,8 +189,7 @@ class CurlHttpClient final : public HttpClient {
   void set_method(const HttpRequest& request);
   CURLcode perform();
   bool cancelled() const { return options_.cancelled != nullptr && *options_.cancelled; }
-  HttpFailure failure(CURLcode code, const Exchange& exchange, const HttpRequest& request,
-                      const std::string& host_and_port);
+  HttpFailure failure(CURLcode code, const Exchange& exchange, const std::string& host_and_port);
   Kind timeout_kind();
   std::string cause(CURLcode code) const;
 
@@ -416,16 +329,15 @@ HttpResult CurlHttpClient::send(const HttpRequest& request) {
   }
 
   const SigpipeBlocked sigpipe;
-  Exchange exchange;
-  exchange.max_body_bytes = options_.max_response_bytes;
+  Exchange exchange{ResponseReceiver(options_.max_response_bytes)};
   curl_easy_reset(easy_.get());
   error_text_[0] = '\0';
   set_transport(request);
   set_method(request);
   set(CURLOPT_HTTPHEADER, headers->get());
-  set(CURLOPT_HEADERFUNCTION, on_header);
+  set(CURLOPT_HEADERFUNCTION, receive<&ResponseReceiver::header_line>);
   set(CURLOPT_HEADERDATA, &exchange);
-  set(CURLOPT_WRITEFUNCTION, on_body);
+  set(CURLOPT_WRITEFUNCTION, receive<&ResponseReceiver::body>);
   set(CURLOPT_WRITEDATA, &exchange);
 
   const CURLcode code = perform();
@@ -435,14 +347,15 @@ HttpResult CurlHttpClient::send(const HttpRequest& request) {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   if (code != CURLE_OK) {
-    return tl::unexpected(failure(code, exchange, request, target.host_and_port));
+    return tl::unexpected(failure(code, exchange, target.host_and_port));
   }
   if (status < 200) {
     return tl::unexpected(
         HttpFailure{Kind::broken, target.host_and_port + ": what came is not an HTTP response"});
   }
-  exchange.response.status = static_cast<int>(status);
-  return std::move(exchange.response);
+  HttpResponse& response = exchange.receiver.response();
+  response.status = static_cast<int>(status);
+  return std::move(response);
 }
 
 Kind kind_of(CURLcode code) {
@@ -474,39 +387,51 @@ Kind kind_of(CURLcode code) {
   }
 }
 
-// libcurl has one code for every limit of time.
+// libcurl has one code for every limit of time. A connection has a port here even while its TLS
+// handshake is not over, when its connect time is still 0.
 Kind CurlHttpClient::timeout_kind() {
-  long request_bytes = 0;
+  long request_bytes = 0, port = 0;
   curl_off_t connected = 0, resolved = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &request_bytes);
+  curl_easy_getinfo(easy_.get(), CURLINFO_LOCAL_PORT, &port);
   curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
   curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-  if (request_bytes > 0 || connected > 0) {
+  if (request_bytes > 0 || port > 0 || connected > 0) {
     return Kind::timeout;
   }
   return resolved > 0 ? Kind::connect : Kind::resolve;
 }
 
 std::string CurlHttpClient::cause(CURLcode code) const {
+  std::string_view text = error_text_[0] == '\0' ? curl_easy_strerror(code) : error_text_;
   // Of a proxy's URL that it cannot use libcurl quotes all, and that may hold a password.
-  if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_URL_MALFORMAT) {
-    return code == CURLE_COULDNT_RESOLVE_PROXY
-               ? "the proxy that the environment names (HTTPS_PROXY) has no address or is no URL"
-               : curl_easy_strerror(code);
+  if (code == CURLE_COULDNT_RESOLVE_PROXY || text.find("://") != std::string_view::npos ||
+      text.find('@') != std::string_view::npos) {
+    return std::string(curl_easy_strerror(code)) +
+           ": look at the proxy that the environment names (HTTPS_PROXY)";
   }
-  std::string text = error_text_[0] == '\0' ? curl_easy_strerror(code) : error_text_;
+  std::string cause = one_line(text, kLongestCause);
   long number = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
   if (number != 0 && code == CURLE_COULDNT_CONNECT) {
-    text.append(" (").append(std::strerror(static_cast<int>(number))).append(")");
+    cause.append(" (").append(std::strerror(static_cast<int>(number))).append(")");
   }
-  return one_line(text, 300);
+  if (kind_of(code) == Kind::tls) {
+    long verdict = X509_V_OK;  // or "unspecified", before libcurl has asked for it
+    curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (verdict > X509_V_ERR_UNSPECIFIED) {
+      cause = std::string("its certificate is refused: ") + X509_verify_cert_error_string(verdict);
+    }
+    cause += "; trusted authorities: " +
+             (options_.ca_bundle.empty() ? "the system's" : options_.ca_bundle);
+  }
+  return cause;
 }
 
 HttpFailure CurlHttpClient::failure(CURLcode code, const Exchange& exchange,
-                                    const HttpRequest& request, const std::string& host_and_port) {
+                                    const std::string& host_and_port) {
   const std::string start = host_and_port + ": ";
-  if (exchange.too_large) {
+  if (exchange.receiver.too_large()) {
     return {Kind::too_large, start + "the answer is longer than " +
                                  std::to_string(options_.max_response_bytes) + " bytes"};
   }
@@ -524,8 +449,7 @@ HttpFailure CurlHttpClient::failure(CURLcode code, const Exchange& exchange,
   }
   const Kind kind = timeout_kind();
   if (kind == Kind::timeout) {
-    return {kind, start + "no whole answer within " +
-                      std::to_string(request.total_timeout.count()) + " ms"};
+    return {kind, start + "connected, but no whole answer in time: " + cause(code)};
   }
   return {kind, start +
                     (kind == Kind::resolve ? "its address was not found in time: "

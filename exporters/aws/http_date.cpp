@@ -17,7 +17,9 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
     return std::nullopt;
   }
   const std::time_t seconds = curl_getdate(std::string(text).c_str(), nullptr);
-  if (seconds < 0) {
+  // The year 2200: the system clock's nanoseconds end in 2262.
+  constexpr std::time_t kLatest = 7'258'118'400;
+  if (seconds < 0 || seconds > kLatest) {
     return std::nullopt;
   }
   return std::chrono::sys_seconds(std::chrono::seconds(seconds));

@@ -8,7 +8,8 @@
 
 namespace invlog::aws {
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" (and the obsolete forms); nothing for anything else.
+// "Sun, 06 Nov 1994 08:49:37 GMT" (and the obsolete forms), from 1970 to 2200; nothing for
+// anything else.
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
 }  // namespace invlog::aws

@@ -18,7 +18,7 @@ constexpr seconds kClockTolerance = std::chrono::minutes(4);
 // The Host header that goes with an endpoint: the port only where it is not the scheme's own.
 std::string host_of(std::string_view endpoint) {
   const std::size_t scheme_end = endpoint.find("://");
-  const bool https = endpoint.substr(0, scheme_end) == "https";
+  const bool https = scheme_end == std::string_view("https").size();
   if (scheme_end != std::string_view::npos) {
     endpoint.remove_prefix(scheme_end + 3);
   }
@@ -91,7 +91,7 @@ ServiceResult ServiceClient::call_once(const ServiceRequest& request) {
   http.headers.emplace_back("host", host_of(options_.endpoint));
   http.body = request.body;
   http.connect_timeout = options_.connect_timeout;
-  http.total_timeout = options_.total_timeout;
+  http.total_timeout = std::max(options_.total_timeout, request.total_timeout);
 
   Credentials credentials;
   if (request.sign) {

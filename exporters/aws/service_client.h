@@ -40,6 +40,8 @@ struct ServiceRequest {
   std::string_view body;   // must live until call() returns
   std::string what;        // for messages: "PutLogEvents /invlog/records"
   bool sign = true;        // false: AssumeRoleWithWebIdentity
+  // Of this call, if it needs more than the options' total_timeout (a long body); 0: that one.
+  std::chrono::milliseconds total_timeout{0};
 };
 
 using ServiceResult = tl::expected<HttpResponse, ServiceFailure>;

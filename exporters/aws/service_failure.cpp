@@ -51,10 +51,10 @@ std::string text_member(const simdjson::dom::object& object,
   return "";
 }
 
-void read_json(const std::string& body, Answer& answer) {
+void read_json(std::string_view body, Answer& answer) {
   simdjson::dom::parser parser;
   simdjson::dom::object object;
-  if (parser.parse(body).get_object().get(object) != simdjson::SUCCESS) {
+  if (parser.parse(body.data(), body.size()).get_object().get(object) != simdjson::SUCCESS) {
     return;
   }
   answer.code = plain_code(text_member(object, {"__type", "code", "Code"}));
@@ -62,7 +62,7 @@ void read_json(const std::string& body, Answer& answer) {
 }
 
 // S3: <Error>; query services: <ErrorResponse><Error>; some stores: <Response><Errors><Error>.
-void read_xml(const std::string& body, Answer& answer) {
+void read_xml(std::string_view body, Answer& answer) {
   pugi::xml_document document;
   // What was read before a fault still counts.
   document.load_buffer(body.data(), body.size(), pugi::parse_default, pugi::encoding_utf8);
@@ -80,13 +80,13 @@ void read_xml(const std::string& body, Answer& answer) {
 
 Answer read_answer(const HttpResponse& response) {
   Answer answer;
-  if (response.body.size() <= kLongestDocument) {
-    const std::size_t first = response.body.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
-    const char opening = first == std::string::npos ? '\0' : response.body[first];
-    if (opening == '{') {
-      read_json(response.body, answer);
-    } else if (opening == '<') {
-      read_xml(response.body, answer);
+  std::string_view body = response.body;
+  body.remove_prefix(std::min(body.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), body.size()));
+  if (body.size() <= kLongestDocument) {
+    if (body.starts_with('{')) {
+      read_json(body, answer);
+    } else if (body.starts_with('<')) {
+      read_xml(body, answer);
     }
   }
   // The header is there for HEAD, too, and names the error where the body only describes it.

@@ -78,8 +78,7 @@ std::optional<int> number(std::string_view digits) {
 std::optional<std::chrono::system_clock::time_point> iso_time(std::string_view text) {
   using namespace std::chrono;
   constexpr std::string_view kForm = "0000-00-00T00:00:00";
-  constexpr std::size_t kLongest = 32;
-  if (text.size() <= kForm.size() || text.size() > kLongest || text.back() != 'Z') {
+  if (text.size() <= kForm.size() || text.back() != 'Z') {
     return std::nullopt;
   }
   for (std::size_t at = 0; at < kForm.size(); ++at) {
@@ -98,7 +97,9 @@ std::optional<std::chrono::system_clock::time_point> iso_time(std::string_view t
                             day(static_cast<unsigned>(*number(text.substr(8, 2)))));
   const int hour = *number(text.substr(11, 2)), minute = *number(text.substr(14, 2)),
             second = *number(text.substr(17, 2));
-  if (!date.ok() || hour > 23 || minute > 59 || second > 60) {
+  // The clock's nanoseconds end in the year 2262.
+  if (!date.ok() || date.year() < year(1970) || date.year() > year(2200) || hour > 23 ||
+      minute > 59 || second > 60) {
     return std::nullopt;
   }
   return sys_days(date) + hours(hour) + minutes(minute) + seconds(second);

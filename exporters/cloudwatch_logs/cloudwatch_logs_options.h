@@ -11,12 +11,12 @@ struct CloudWatchLogsOptions {
   std::string region;     // source Region
   std::string log_group;  // 1 to 512 of [.\-_/#A-Za-z0-9], not beginning with "aws/"
   std::string log_stream = "aws/bedrock/modelinvocations";  // 1 to 512, without ':' and '*'
-  bool host_suffix = false;      // append "/<host>" to the stream's name
+  bool host_suffix = false;                                 // append "/<host>" to the stream's name
   std::string endpoint;          // scheme://host[:port], "" AWS's own for the Region
   bool region_attested = false;  // somebody vouches that a custom endpoint is in the Region
-  std::uint64_t batch_bytes = 1'048'576;       // as the service counts: message + 26 for each event
-  std::chrono::milliseconds batch_age{5000};   // a record waits no longer for company
-  bool create = true;                          // create group and stream if they are missing
+  std::uint64_t batch_bytes = 1'048'576;      // as the service counts: message + 26 for each event
+  std::chrono::milliseconds batch_age{5000};  // a record waits no longer for company
+  bool create = true;                         // create group and stream if they are missing
   int retention_days = 0;   // PutRetentionPolicy on a group that we created, 0: never expires
   std::string kms_key_arn;  // for a group that we create, "" none
   bool from_now = false;    // start = "now"

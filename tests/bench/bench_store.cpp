@@ -1,7 +1,7 @@
 // What the store costs: size against raw bodies and gzip, CPU of the writer against gzip, records
 // per second, time to read a body, time of a GROUP BY. Each name on the command line is one
 // measurement and prints one JSON object a line:
-//   bench_store tau|coding8|coding32|small|read|usage ...
+//   bench_store tau|coding8|coding32|small|read|usage|write-tau|write-coding8 ...
 //
 // gzip is zlib's level 6 over batches of 5 MB of the same bodies, AWS's own form of delivery. CPU
 // is the clock of the threads that do the work: the writer's is the process's less the submitting
@@ -588,6 +588,19 @@ void bench_usage() {
       static_cast<double>(written.file) / static_cast<double>(written.records));
 }
 
+// A store for tests/bench/export_measures.py, which says where.
+void write_kept_store(const std::string& name, const Corpus& corpus) {
+  const char* path = std::getenv("INVLOG_BENCH_STORE");
+  if (path == nullptr) {
+    throw std::runtime_error(name + ": set INVLOG_BENCH_STORE to the store to write");
+  }
+  const Written written = write_store(path, corpus, nullptr);
+  std::printf("{\"name\":\"%s\",\"records\":%llu,\"raw_bytes\":%llu,\"file_bytes\":%llu}\n",
+              name.c_str(), static_cast<unsigned long long>(written.records),
+              static_cast<unsigned long long>(written.raw),
+              static_cast<unsigned long long>(written.file));
+}
+
 int run(const std::string& name) {
   if (name == "tau") {
     if (!fs::exists(tau_path())) {
@@ -600,6 +613,10 @@ int run(const std::string& name) {
     bench_size(name, coding_corpus(8, 6000), 8);
   } else if (name == "coding32") {
     bench_size(name, coding_corpus(32, 6000), 8);
+  } else if (name == "write-tau") {
+    write_kept_store(name, tau_corpus());
+  } else if (name == "write-coding8") {
+    write_kept_store(name, coding_corpus(8, 1000));
   } else if (name == "small") {
     bench_small();
   } else if (name == "read") {
@@ -607,7 +624,7 @@ int run(const std::string& name) {
   } else if (name == "usage") {
     bench_usage();
   } else {
-    std::fprintf(stderr, "usage: bench_store tau|coding8|coding32|small|read|usage ...\n");
+    std::fprintf(stderr, "usage: bench_store tau|coding8|coding32|small|read|usage|write-tau|write-coding8 ...\n");
     return 2;
   }
   std::fflush(stdout);

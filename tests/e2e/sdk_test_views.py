@@ -10,10 +10,11 @@ import shutil
 import subprocess
 
 from harness import store
-from harness.processes import BEARER_KEY, PYTHON, REPOSITORY, SIGNING, Stack
+from harness.processes import BEARER_KEY, REPOSITORY, SIGNING, Stack
+from harness.sdks import install, python
 
 SDK = REPOSITORY / "tests/e2e/sdk"
-VENV, NODE = REPOSITORY / "build/venv", REPOSITORY / "build/node"
+NODE = REPOSITORY / "build/node"
 ANOTHER_KEY = {"AWS_ACCESS_KEY_ID": "AKIACLIENT0000EXAMPLE", "AWS_SECRET_ACCESS_KEY": "aClientsOwnSecretWhichTheServiceDoesNotKnow"}
 
 
@@ -23,21 +24,6 @@ def run(command: list, environment: dict | None = None, seconds: int = 200) -> s
                                "AWS_REGION": "eu-south-1", **(environment or {})})
     assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stderr[-3000:]}{done.stdout[-500:]}"
     return done.stdout
-
-
-def install(command: list) -> None:
-    """With this process's whole environment: it may say how to reach a registry."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, f"{' '.join(map(str, command))} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
-
-
-def python() -> str:
-    interpreter = VENV / "bin/python"
-    if not interpreter.exists():
-        install([PYTHON, "-m", "venv", VENV])
-    if subprocess.run([interpreter, "-c", "import boto3"], capture_output=True).returncode:
-        install([interpreter, "-m", "pip", "install", "--quiet", "boto3"])
-    return str(interpreter)
 
 
 def node(case_file: str) -> list:

@@ -38,6 +38,15 @@ void AgentFixture::join() {
     thread_.join();
 }
 
+void AgentFixture::set_signing_identity(const std::string& arn) {
+  std::promise<void> done;
+  boost::asio::post(loop_->context(), [&] {
+    loop_->set_signing_identity(arn);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 capture::Statistics AgentFixture::statistics() {
   std::promise<capture::Statistics> promise;
   boost::asio::post(loop_->context(), [&] { promise.set_value(loop_->statistics()); });

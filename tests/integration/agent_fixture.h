@@ -37,6 +37,8 @@ class AgentFixture {
   // Begins a stop, as SIGTERM does.
   void begin_stop();
   void join();
+  // As if STS had said whose the credentials are.
+  void set_signing_identity(const std::string& arn);
   // A counter, read on the agent's thread.
   capture::Statistics statistics();
   // The same after join().

@@ -98,26 +98,42 @@ class FakeBedrock(Process):
 
 
 class Agent(Process):
-    """`invlog agent` with a configuration file of `settings` ([agent] keys), on a port that the kernel picks."""
+    """`invlog agent` with a configuration file of `settings` ([agent] keys) and further `tables` ("exporters.s3": keys), on
+    a port that the kernel picks. `host`: the name that its host seems to have."""
 
-    def __init__(self, folder: pathlib.Path, upstream: str, credentials: dict | None = None, flags: list | None = None, **settings):
+    def __init__(self, folder: pathlib.Path, upstream: str, credentials: dict | None = None, flags: list | None = None,
+                 tables: dict | None = None, host: str = "", **settings):
         self.folder, self.state = folder, folder / "state"
         self.settings = {"region": REGION, "state_dir": str(self.state), "listen": "127.0.0.1:0", **settings}
         if upstream:  # "": the Region's own endpoint
             self.settings["upstream"] = upstream
         self.state.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "invlog.toml"
-        lines = ["[agent]"] + [f"{key} = {_toml(value)}" for key, value in self.settings.items()]
-        self.configuration.write_text("\n".join(lines) + "\n")
+        self.configuration.write_text(configuration({"agent": self.settings, **(tables or {})}))
         # A `credentials` with a HOME of its own is a whole environment.
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(SIGNING if credentials is None else credentials)}
-        super().__init__("agent", [BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
+        self.environment = environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(SIGNING if credentials is None else credentials)}
+        super().__init__("agent", [*on_host(host), BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
                          r"127\.0\.0\.1:(\d+)")
         self.url = f"http://127.0.0.1:{self.port}"
         self.store = self.state / f"{self.settings['region']}.db"
 
 
+def on_host(name: str) -> list:
+    """What to put before a command so that it runs on a host of this name: a UTS namespace of its own."""
+    own = ["--user", "--map-root-user"] if os.geteuid() else []
+    return ["unshare", "--uts", *own, "sh", "-c", 'hostname "$0" && exec "$@"', name] if name else []
+
+
+def configuration(tables: dict) -> str:
+    """TOML."""
+    return "\n".join(f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items()) for name, keys in tables.items())
+
+
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -132,10 +148,14 @@ class Stack:
         self.bedrock = FakeBedrock(self.folder, *bedrock_options)
         self.agent = Agent(self.folder, self.bedrock.url, **agent_options)
 
+    def start_agent(self) -> None:
+        """After stop() or kill()."""
+        self.agent = Agent(self.folder, self.bedrock.url, **self.agent_options)
+
     def restart_agent(self, **changes) -> None:
         self.agent.stop()
         self.agent_options.update(changes)
-        self.agent = Agent(self.folder, self.bedrock.url, **self.agent_options)
+        self.start_agent()
 
     def __enter__(self) -> "Stack":
         return self

@@ -59,10 +59,10 @@ class _Writer:
 
 async def serve(first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: Service, journal: Journal) -> None:
     """Answers until the connection ends. `first`: bytes already read from it."""
-    buffer = _Buffer(first, reader)
+    buffer = Buffer(first, reader)
     while True:
         try:
-            request = await _read_request(buffer, writer)
+            request = await read_request(buffer, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         except ValueError as error:
@@ -86,7 +86,7 @@ async def serve(first: bytes, reader: asyncio.StreamReader, writer: asyncio.Stre
             return
 
 
-class _Buffer:
+class Buffer:
     """A StreamReader with a few bytes put back before it."""
 
     def __init__(self, first: bytes, reader: asyncio.StreamReader):
@@ -111,7 +111,7 @@ class _Buffer:
         return taken
 
 
-async def _read_request(buffer: _Buffer, writer: asyncio.StreamWriter) -> Request:
+async def read_request(buffer: Buffer, writer: asyncio.StreamWriter) -> Request:
     try:
         head = (await buffer.until(b"\r\n\r\n")).decode("latin-1")
     except asyncio.LimitOverrunError:
@@ -151,7 +151,7 @@ def _size(text: str, base: int) -> int:
     return size
 
 
-async def _read_chunks(buffer: _Buffer) -> bytes:
+async def _read_chunks(buffer: Buffer) -> bytes:
     body = b""
     while size := _size((await buffer.until(b"\r\n")).split(b";")[0].decode("latin-1").strip(), 16):
         body += await buffer.exactly(size)

@@ -77,3 +77,44 @@ TEST_CASE("Any record is one line of valid JSON") {
   CHECK(std::string_view(parsed["modelId"]) ==
         "quote \" backslash \\ tab \t bell \a not UTF-8 \xef\xbf\xbd");
 }
+
+TEST_CASE("A body that is elsewhere leaves only its place in the line") {
+  const StoredRecord record = stored(full_record());  // JSON in, bytes out
+  const std::string inline_line = record_json(store_information(), record);
+  CHECK(record_json(store_information(), record, BodyPlaces{}) == inline_line);
+
+  const std::string line = record_json(store_information(), record, {"s3://b/in", "s3://b/out"});
+  CHECK(line.find(R"("input":{"inputContentType":"application/json",)"
+                  R"("inputBodyS3Path":"s3://b/in","inputTokenCount":3)") != std::string::npos);
+  CHECK(line.find(R"("outputBodyS3Path":"s3://b/out","outputTokenCount":150)") !=
+        std::string::npos);
+  for (const char* gone :
+       {"inputBodyJson", "inputBodyBase64", "outputBodyJson", "outputBodyBase64"}) {
+    CHECK(line.find(gone) == std::string::npos);
+  }
+
+  const std::string half = record_json(store_information(), record, {"s3://b/in", ""});
+  CHECK(half.find("inputBodyJson") == std::string::npos);
+  CHECK(half.find(R"("outputBodyBase64":"AP8KIGJpbmFyeQ==")") != std::string::npos);
+}
+
+TEST_CASE("What is cut is marked in the line") {
+  StoredRecord record = stored(full_record());  // JSON in, bytes out
+  record.record.request.bytes = R"({"prompt":"a long one"})";
+  LineCuts cuts;
+  cuts.input = R"({"prompt":"a"})";
+  cuts.output = record.record.response.bytes.substr(0, 3);
+  cuts.details = "";
+  const std::string line = record_json(store_information(), record, BodyPlaces{}, cuts);
+  for (const char* there :
+       {R"("inputBodyJson":{"prompt":"a"})", R"("inputCut":true,"inputOriginalBytes":23,)",
+        R"("outputCut":true,"outputOriginalBytes":10,)", R"("detailsCut":true)",
+        R"("outputBodyBase64":"AP8K")"}) {
+    INFO(there);
+    CHECK(line.find(there) != std::string::npos);
+  }
+  for (const char* gone : {"a long one", R"("details":)", "requestMetadataCut"}) {
+    INFO(gone);
+    CHECK(line.find(gone) == std::string::npos);
+  }
+}

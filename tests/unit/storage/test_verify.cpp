@@ -185,8 +185,8 @@ TEST_CASE("No flipped byte gives a wrong body, and whatever it changes is report
     CHECK((reading.same || found));
     noticed += found ? 1 : 0;
   }
-  // Most of a file matters.
-  CHECK(noticed > 200);
+  // What is left are empty tables' pages and the ends of others.
+  CHECK(noticed > 150);
 }
 
 TEST_CASE("A record is found by its request id, the newest of equals first") {

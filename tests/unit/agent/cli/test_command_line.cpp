@@ -138,7 +138,7 @@ TEST_CASE("the agent runs on its flags and file") {
 
 TEST_CASE("every key of [agent] has its flag") {
   const std::string help = invlog_command({"agent", "--help"}).out;
-  for (const std::string_view key : invlog::config::setting_keys()) {
+  for (const std::string_view key : invlog::config::agent_table().keys()) {
     std::string flag = "--" + std::string(key);
     std::replace(flag.begin(), flag.end(), '_', '-');
     INFO(flag);

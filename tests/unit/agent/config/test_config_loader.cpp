@@ -1,65 +1,17 @@
 #include "agent/config/config_loader.h"
 
+#include <regex>
+
 #include "agent/config/settings.h"
 #include "tests/catch.h"
 #include "tests/shared_files.h"
 #include "tests/temporary_directory.h"
+#include "tests/unit/agent/cli/example_store.h"
+#include "tests/unit/agent/config/config_text.h"
 
 using namespace invlog::config;
+using namespace invlog::tests;
 using namespace std::chrono_literals;
-using invlog::tests::TemporaryDirectory;
-
-namespace {
-
-invlog::aws::Environment environment_of(std::map<std::string, std::string> variables) {
-  return [variables = std::move(variables)](const char* name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
-  };
-}
-
-// Nothing of the host that runs the test: no default file, an empty environment.
-ConfigSources no_sources() {
-  ConfigSources sources;
-  sources.default_file = "/nonexistent/invlog.toml";
-  sources.environment = environment_of({});
-  return sources;
-}
-
-ConfigSources with_flags(std::map<std::string, std::string> flags) {
-  ConfigSources sources = no_sources();
-  sources.flags = std::move(flags);
-  return sources;
-}
-
-tl::expected<AgentConfig, std::string> from_file(const std::string& text) {
-  static const TemporaryDirectory directory;
-  ConfigSources sources = no_sources();
-  sources.file = directory.write("c.toml", text);
-  auto result = load_agent_config(sources);
-  if (result) {
-    return result;
-  }
-  // Tests compare with "c.toml:1:1: ...".
-  std::string error = result.error();
-  const std::size_t at = error.find(directory.path() + "/");
-  if (at != std::string::npos) {
-    error.erase(at, directory.path().size() + 1);
-  }
-  return tl::unexpected(error);
-}
-
-std::string error_of(const tl::expected<AgentConfig, std::string>& result) {
-  return result ? "(no error)" : result.error();
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-const std::string kRegion = "[agent]\nregion = \"eu-central-1\"\n";
-
-}  // namespace
 
 TEST_CASE("a Region is all that is needed; the rest has defaults") {
   const auto result = load_agent_config(with_flags({{"region", "eu-central-1"}}));
@@ -143,11 +95,75 @@ TEST_CASE("the shipped example is valid, names every key, and states the default
   CHECK(example->log_level == defaults->log_level);
 
   const std::string text = invlog::tests::read_whole_file("systemd/invlog.toml");
-  for (const std::string_view key : setting_keys()) {
-    INFO(key);
-    const std::string line = std::string(key) + " = ";
-    CHECK((contains(text, "\n" + line) || contains(text, "\n# " + line)));
+  for (const SettingsTable* table : settings_tables()) {
+    std::size_t begin = text.find("[" + std::string(table->name) + "]\n");
+    REQUIRE(begin != std::string::npos);
+    const std::size_t end = std::min(text.find("\n[", begin), text.find("\n# [", begin));
+    const std::string part = text.substr(begin, end - begin);
+    for (const std::string_view key : table->keys()) {
+      INFO(table->name << " " << key);
+      const std::string line = std::string(key) + " = ";
+      CHECK((contains(part, "\n" + line) || contains(part, "\n# " + line)));
+    }
   }
+}
+
+// "# key = value" and "# [table]" become what they are without "# ".
+std::string uncommented(std::string text) {
+  static const std::regex kCommented("(^|\\n)# (?=[a-z_]+ = |\\[)");
+  return std::regex_replace(text, kCommented, "$1");
+}
+
+TEST_CASE("the shipped example is valid with every commented key uncommented") {
+  TemporaryDirectory directory;
+  const std::string bundle = directory.write("ca.pem", "");
+  std::string text = uncommented(invlog::tests::read_whole_file("systemd/invlog.toml"));
+  text = std::regex_replace(text, std::regex("/etc/ssl/certs/[a-z.-]+"), bundle);
+  const auto example = from_file(text);
+  REQUIRE(error_of(example) == "(no error)");
+  REQUIRE(example->exporters.s3);
+  CHECK(example->exporters.s3->bucket == "records-eu");
+  CHECK(example->exporters.s3->kms_key_id == "alias/invlog");
+  REQUIRE(example->exporters.cloudwatch_logs);
+  CHECK(example->exporters.cloudwatch_logs->retention_days == 365);
+  CHECK(example->aws.profile == "invlog");
+  CHECK(example->retention.max_age == 400 * 24h);
+}
+
+// The value of each commented key that has a default is that default.
+TEST_CASE("the shipped example states the exporters' defaults") {
+  std::string text = uncommented(invlog::tests::read_whole_file("systemd/invlog.toml"));
+  const auto without = [&text](const std::string& key) {
+    text = std::regex_replace(text, std::regex("\n" + key + " = [^\n]*"), "");
+  };
+  for (const char* key :
+       {"region", "upstream", "ca_bundle", "endpoint", "region_attested", "prefix", "encryption",
+        "kms_key_id", "tags", "retention_days", "kms_key_arn", "expected_bucket_owner",
+        "storage_class", "max_size", "max_age"}) {
+    without(key);
+  }
+  text.replace(text.find("[agent]"), 7, "[agent]\nregion = \"eu-central-1\"");
+  const auto example = from_file(text);
+  REQUIRE(error_of(example) == "(no error)");
+  const invlog::exporters::S3Options s3;
+  CHECK(example->exporters.s3->path_style == s3.path_style);
+  CHECK(example->exporters.s3->batch_bytes == s3.batch_bytes);
+  CHECK(example->exporters.s3->batch_age == s3.batch_age);
+  CHECK(example->exporters.s3->compression == s3.compression);
+  CHECK(example->exporters.s3->large_bodies == s3.large_bodies);
+  CHECK(example->exporters.s3->large_body_bytes == s3.large_body_bytes);
+  CHECK(example->exporters.s3->checksum == s3.checksum);
+  CHECK(example->exporters.s3->bucket_key == s3.bucket_key);
+  CHECK(example->exporters.s3->if_none_match == s3.if_none_match);
+  CHECK(example->exporters.s3->from_now == s3.from_now);
+  const invlog::exporters::CloudWatchLogsOptions logs;
+  CHECK(example->exporters.cloudwatch_logs->log_stream == logs.log_stream);
+  CHECK(example->exporters.cloudwatch_logs->host_suffix == logs.host_suffix);
+  CHECK(example->exporters.cloudwatch_logs->batch_bytes == logs.batch_bytes);
+  CHECK(example->exporters.cloudwatch_logs->batch_age == logs.batch_age);
+  CHECK(example->exporters.cloudwatch_logs->create == logs.create);
+  CHECK(example->exporters.cloudwatch_logs->from_now == logs.from_now);
+  CHECK(example->retention.keep_undelivered == RetentionConfig().keep_undelivered);
 }
 
 TEST_CASE("flags win over the file, the file over the environment") {
@@ -187,7 +203,19 @@ TEST_CASE("an error has the file, line and column, and the cause") {
   CHECK(contains(error_of(from_file("region = \"eu-central-1\"\n")),
                  "c.toml:1:1: key \"region\" must stand below [agent]"));
   CHECK(contains(error_of(from_file("agent = 1\n")), "agent must be a table"));
-  CHECK(contains(error_of(from_file(kRegion + "[exporters]\n")), "unknown table [exporters]"));
+  CHECK(contains(error_of(from_file(kRegion + "[policy]\n")), "unknown table [policy]"));
+  CHECK(contains(error_of(from_file(kRegion + "[exporters.s4]\nbucket = \"x\"\n")),
+                 "c.toml:3:12: unknown table [exporters.s4]; did you mean \"exporters.s3\"?"));
+  CHECK(contains(error_of(from_file(kRegion + "[s3]\nbucket = \"x\"\n")),
+                 "c.toml:3:2: unknown table [s3]; did you mean \"exporters.s3\"?"));
+  CHECK(contains(error_of(from_file(kRegion + "[exporters]\nbucket = \"x\"\n")),
+                 "c.toml:4:1: key \"bucket\" must stand below [exporters.s3]"));
+  CHECK(contains(error_of(from_file(kRegion + "[exporters]\nkafka = \"x\"\n")),
+                 "c.toml:4:1: unknown key \"exporters.kafka\""));
+  CHECK(contains(error_of(from_file(kRegion + "[[exporters.s3]]\nbucket = \"x\"\n")),
+                 "exporters.s3 must be a table: [exporters.s3]"));
+  CHECK(contains(error_of(from_file(kRegion + "[aws]\nprofil = \"x\"\n")),
+                 "c.toml:4:1: unknown key \"profil\" in [aws]; did you mean \"profile\"?"));
   CHECK(contains(error_of(from_file(kRegion + "queue_size = true\n")),
                  "c.toml:3:14: queue_size: must be a string such as"));
   CHECK(contains(error_of(from_file(kRegion + "account_id = 12345678901\n")),
@@ -297,5 +325,28 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   sources = no_sources();
   sources.file = directory.write(
       "c.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" + directory.path() + "\"\n");
+  CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
+}
+
+TEST_CASE("a store at hand gives the Region, and no setting may contradict it") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.store_region = "eu-central-1";
+  CHECK(load_agent_config(sources)->region == "eu-central-1");
+  sources.environment = environment_of({{"AWS_REGION", "eu-west-1"}});
+  CHECK(load_agent_config(sources)->region == "eu-central-1");
+  sources.file = directory.write("c.toml", "[agent]\nregion = \"eu-west-1\"\n");
+  CHECK(contains(error_of(load_agent_config(sources)),
+                 "c.toml:2:10: region: \"eu-west-1\", but the store is pinned to Region "
+                 "\"eu-central-1\""));
+}
+
+TEST_CASE("a configuration with exporters says where the store is") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write("c.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" +
+                                               directory.path() +
+                                               "\"\n[exporters.s3]\nbucket = \"records-eu\"\n"
+                                               "endpoint = \"http://127.0.0.1:9000\"\n");
   CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
 }

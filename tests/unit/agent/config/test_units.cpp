@@ -9,6 +9,8 @@ TEST_CASE("sizes are whole numbers with a unit, or bytes") {
   CHECK(parse_size("64MiB") == 64ull << 20);
   CHECK(parse_size("64 MiB") == 64ull << 20);
   CHECK(parse_size("1GiB") == 1ull << 30);
+  CHECK(parse_size("2TiB") == 2ull << 40);
+  CHECK(parse_size("3TB") == 3'000'000'000'000u);
   CHECK(parse_size("512KiB") == 512ull << 10);
   CHECK(parse_size("5MB") == 5'000'000u);
   CHECK(parse_size("2kB") == 2000u);
@@ -26,9 +28,10 @@ TEST_CASE("durations need a unit") {
   CHECK(parse_duration("250ms") == 250ms);
   CHECK(parse_duration("5 m") == 5min);
   CHECK(parse_duration("1h") == 1h);
+  CHECK(parse_duration("7d") == 168h);
   REQUIRE(!parse_duration("5"));
   CHECK(parse_duration("5").error() ==
-        "\"5\" has no unit; write a duration such as \"250ms\", \"30s\", \"5m\" or \"1h\"");
+        "\"5\" has no unit; write a duration such as \"250ms\", \"30s\", \"5m\", \"1h\" or \"7d\"");
   REQUIRE(!parse_duration("5 parsecs"));
   CHECK(parse_duration("5 parsecs").error().find("has an unknown unit") != std::string::npos);
 }

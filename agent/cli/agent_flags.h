@@ -1,0 +1,32 @@
+// The flags of `invlog agent`, one per key of [agent]; systemd/invlog.toml explains them at length.
+#pragma once
+
+namespace invlog::cli {
+
+struct AgentFlag {
+  const char* key;
+  const char* flag;
+  const char* description;
+};
+inline constexpr AgentFlag kAgentFlags[] = {
+    {"region", "--region", "source Region, e.g. eu-central-1 (default: AWS_REGION)"},
+    {"state_dir", "--state-dir",
+     "directory of the store and status.json (default: /var/lib/invlog)"},
+    {"listen", "--listen", "HOST:PORT or unix:PATH; once for each (default: 127.0.0.1:4180)"},
+    {"upstream", "--upstream",
+     "http(s)://HOST[:PORT] to call instead of Bedrock's public endpoint"},
+    {"ca_bundle", "--ca-bundle", "PEM file with the certificates to trust for the upstream"},
+    {"account_id", "--account-id", "AWS account to name in the records"},
+    {"identity_arn", "--identity-arn", "ARN to name in the records"},
+    {"durability", "--durability", "group or strict (default: group)"},
+    {"on_overload", "--on-overload", "block or pass (default: block)"},
+    {"on_storage_failure", "--on-storage-failure", "pass or deny (default: pass)"},
+    {"max_request_size", "--max-request-size", "larger requests are refused (default: 32MiB)"},
+    {"max_recorded_response_size", "--max-recorded-response-size",
+     "larger responses are cut in the record (default: 32MiB)"},
+    {"queue_size", "--queue-size", "bytes between calls and store (default: 4MiB)"},
+    {"connect_timeout", "--connect-timeout", "towards the upstream (default: 5s)"},
+    {"idle_timeout", "--idle-timeout", "without a byte from or to the upstream (default: 300s)"},
+    {"log_level", "--log-level", "trace, debug, info, warning or error (default: info)"}};
+
+}  // namespace invlog::cli

@@ -1,0 +1,259 @@
+#include "agent/cli/ship_command.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/stop_signals.h"
+#include "agent/cli/terminal.h"
+#include "agent/cli/text_table.h"
+#include "agent/delivery/own_identity.h"
+#include "exporters/shipper.h"
+#include "storage/json_writer.h"
+
+namespace invlog::cli {
+namespace {
+
+using delivery::ConfiguredDestination;
+using exporters::DrainProgress;
+using exporters::DrainResult;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr std::chrono::milliseconds kRedraw{200};
+
+// One destination being drained.
+struct Lane {
+  ConfiguredDestination configured;
+  std::unique_ptr<exporters::Shipper> shipper;
+  DrainProgress progress;                                        // guarded by Ship::mutex_
+  std::optional<tl::expected<DrainResult, std::string>> result;  // guarded by it, too
+  std::chrono::duration<double> took{0};
+};
+
+class Ship {
+ public:
+  Ship(const ShipOptions& options, const DeliveryAccess& access)
+      : options_(options),
+        credentials_(options.world.make_credentials(access.configuration, options.world.environment,
+                                                    &cancelled_)),
+        identity_(access.configuration, *credentials_, options.world.environment, &cancelled_,
+                  options.world.make_http_client(access.configuration.aws,
+                                                 options.world.environment, &cancelled_)) {
+    for (ConfiguredDestination& each : options.world.make_destinations(
+             access.configuration,
+             {*credentials_, options.world.environment, delivery::host_name(), &cancelled_})) {
+      if (!options.destination.empty() && each.destination->name() != options.destination) {
+        continue;
+      }
+      exporters::ShipperOptions shipper = shipper_options(access.configuration, each);
+      shipper.store_path = access.store_path;
+      shipper.account_id = [this] { return identity_.account_id(); };
+      auto lane = std::make_unique<Lane>();
+      lane->configured = std::move(each);
+      lane->shipper =
+          std::make_unique<exporters::Shipper>(std::move(shipper), *lane->configured.destination);
+      lanes_.push_back(std::move(lane));
+    }
+  }
+
+  void run(std::ostream& err) {
+    const StopSignals signals([this](int count) {
+      for (const auto& lane : lanes_) {
+        lane->shipper->stop();
+      }
+      cancelled_ = count > 1;
+    });
+    std::vector<std::thread> threads;
+    for (const auto& lane : lanes_) {
+      threads.emplace_back([this, lane = lane.get()] { drain(*lane); });
+    }
+    show_progress(err);
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  }
+
+  const std::vector<std::unique_ptr<Lane>>& lanes() const { return lanes_; }
+
+ private:
+  void drain(Lane& lane) {
+    const SteadyTime begin = std::chrono::steady_clock::now();
+    auto result = drain_or_error(lane);
+    const std::lock_guard guard(mutex_);
+    lane.took = std::chrono::steady_clock::now() - begin;
+    lane.result = std::move(result);
+    ended_.notify_all();
+  }
+
+  tl::expected<DrainResult, std::string> drain_or_error(Lane& lane) {
+    try {
+      return lane.shipper->drain(
+          [this, &lane](const DrainProgress& progress) {
+            const std::lock_guard guard(mutex_);
+            lane.progress = progress;
+          },
+          options_.give_up_after);
+    } catch (const std::exception& error) {
+      return tl::unexpected(std::string(error.what()));
+    }
+  }
+
+  void show_progress(std::ostream& err) {
+    Progress bar(err, "shipping", options_.progress_width);
+    std::unique_lock lock(mutex_);
+    while (!ended_.wait_for(lock, kRedraw, [this] { return all_ended(); })) {
+      std::int64_t done = 0, total = 0;
+      std::string waiting;
+      for (const auto& lane : lanes_) {
+        done += lane->progress.done;
+        total += lane->progress.total;
+        if (!lane->result && !lane->progress.waiting_for.empty()) {
+          waiting += (waiting.empty() ? "" : "; ") + lane->configured.destination->name() +
+                     " waits: " + printable(lane->progress.waiting_for);
+        }
+      }
+      bar.show(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total), waiting);
+    }
+  }
+
+  bool all_ended() const {
+    return std::all_of(lanes_.begin(), lanes_.end(),
+                       [](const auto& lane) { return lane->result.has_value(); });
+  }
+
+  const ShipOptions& options_;
+  std::atomic<bool> cancelled_{false};
+  const std::unique_ptr<aws::CredentialsProvider> credentials_;
+  delivery::OwnIdentity identity_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+// What a lane has done, whether it succeeded or not.
+struct Outcome {
+  bool delivered = false;
+  std::string error;
+  DrainResult done;
+  double seconds = 0;
+
+  double megabytes_per_second() const {
+    return seconds <= 0 ? 0 : static_cast<double>(done.line_bytes) / 1e6 / seconds;
+  }
+};
+
+Outcome outcome_of(const Lane& lane) {
+  Outcome outcome;
+  outcome.seconds = lane.took.count();
+  if (*lane.result) {
+    outcome.delivered = true;
+    outcome.done = **lane.result;
+  } else {
+    outcome.error = lane.result->error();
+    outcome.done.records = lane.progress.done;
+    outcome.done.bytes = lane.progress.bytes;
+  }
+  return outcome;
+}
+
+std::string one_decimal(double number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.1f", number);
+  return text;
+}
+
+void print_table(const Ship& ship, std::ostream& out) {
+  TextTable table(
+      out,
+      {"destination", "target", "records", "batches", "sent", "dead letters", "MB/s", "result"}, 0);
+  for (const auto& lane : ship.lanes()) {
+    const Outcome outcome = outcome_of(*lane);
+    table.add({{lane->configured.destination->name(), false},
+               {printable(lane->configured.destination->target()), false},
+               {grouped(outcome.done.records), true},
+               {outcome.delivered ? grouped(outcome.done.batches) : "", true},
+               {readable_size(outcome.done.bytes), true},
+               {outcome.delivered ? grouped(outcome.done.dead_letters) : "", true},
+               {outcome.delivered ? one_decimal(outcome.megabytes_per_second()) : "", true},
+               {outcome.delivered ? "all delivered" : "FAILED", false}});
+  }
+  table.finish();
+}
+
+void print_json(const Ship& ship, std::ostream& out) {
+  std::string list;
+  for (const auto& lane : ship.lanes()) {
+    const Outcome outcome = outcome_of(*lane);
+    std::string json = "{";
+    storage::append_json_member(json, "destination", lane->configured.destination->name());
+    storage::append_json_member(json, "target", lane->configured.destination->target());
+    storage::append_json_raw(json, "delivered", outcome.delivered ? "true" : "false");
+    storage::append_json_number(json, "records", outcome.done.records);
+    storage::append_json_number(json, "batches", outcome.done.batches);
+    storage::append_json_number(json, "bytes", static_cast<long long>(outcome.done.bytes));
+    storage::append_json_number(json, "line_bytes",
+                                static_cast<long long>(outcome.done.line_bytes));
+    storage::append_json_number(json, "dead_letters", outcome.done.dead_letters);
+    storage::append_json_raw(json, "seconds", one_decimal(outcome.seconds));
+    storage::append_json_raw(json, "mb_per_second", one_decimal(outcome.megabytes_per_second()));
+    if (outcome.delivered) {
+      storage::append_json_raw(json, "error", "null");
+    } else {
+      storage::append_json_member(json, "error", outcome.error);
+    }
+    list += (list.empty() ? "" : ",") + json + "}";
+  }
+  out << "{\"destinations\":[" << list << "]}\n";
+}
+
+std::string names_of(const config::AgentConfig& configuration) {
+  std::string names;
+  for (const auto& each : delivery::describe_destinations(configuration)) {
+    names += (names.empty() ? "" : ", ") + each.name;
+  }
+  return names;
+}
+
+}  // namespace
+
+int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
+  int exit_code = kSuccess;
+  const auto access = open_delivery(options.store, options.world.environment, err, exit_code);
+  if (!access) {
+    return exit_code;
+  }
+  Ship ship(options, *access);
+  if (ship.lanes().empty()) {
+    const std::string names = names_of(access->configuration);
+    err << "invlog ship: "
+        << (options.destination.empty() || names.empty()
+                ? "no destination is configured: add [exporters.s3] with bucket = \"...\", or "
+                  "[exporters.cloudwatch_logs] with log_group = \"...\", to the configuration file"
+                : "destination " + options.destination + " is not configured, only " + names)
+        << '\n';
+    return kUsageError;
+  }
+  ship.run(err);
+  options.json ? print_json(ship, out) : print_table(ship, out);
+  for (const auto& lane : ship.lanes()) {
+    const Outcome outcome = outcome_of(*lane);
+    const std::string name = lane->configured.destination->name();
+    if (!outcome.delivered) {
+      err << "invlog ship: " << name << ": " << printable(outcome.error) << '\n';
+      exit_code = kFailure;
+    } else if (outcome.done.dead_letters > 0) {
+      err << "invlog ship: " << name << ": " << grouped(outcome.done.dead_letters)
+          << " records were refused; see `invlog dead-letters list`\n";
+    }
+  }
+  return exit_code;
+}
+
+}  // namespace invlog::cli

@@ -1,0 +1,210 @@
+// [agent].
+#include <algorithm>
+
+#include "agent/config/settings.h"
+#include "exporters/aws/endpoints.h"
+
+namespace invlog::config {
+namespace {
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") &&
+          host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+SettingError add_tcp_listener(AgentConfig& configuration, const std::string& address) {
+  if (!split_host_and_port(address, configuration.listen_host, configuration.listen_port)) {
+    return in_quotes(address) +
+           " is no address to listen on: write \"127.0.0.1:4180\", \"[::1]:4180\" or "
+           "\"unix:/run/invlog/invlog.sock\"";
+  }
+  if (!is_loopback(configuration.listen_host)) {
+    return in_quotes(address) +
+           " is not a loopback address: whoever reaches the agent calls Bedrock with its "
+           "credentials, so it listens on 127.0.0.1, [::1] or a Unix socket only";
+  }
+  return std::nullopt;
+}
+
+SettingError add_socket_listener(AgentConfig& configuration, const std::string& path) {
+  constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un
+  if (path.empty() || path.front() != '/') {
+    return in_quotes("unix:" + path) + " needs an absolute path: \"unix:/run/invlog/invlog.sock\"";
+  }
+  if (path.size() > kLongestSocketPath) {
+    return in_quotes("unix:" + path) + " is too long for a Unix socket: 107 bytes at most";
+  }
+  configuration.listen_socket = path;
+  return std::nullopt;
+}
+
+SettingError set_listen(AgentConfig& configuration, const SettingValues& addresses) {
+  constexpr std::string_view kUnixPrefix = "unix:";
+  configuration.listen_host.clear();
+  configuration.listen_socket.clear();
+  if (addresses.empty()) {
+    return "there is no address in it";
+  }
+  for (const std::string& address : addresses) {
+    const bool socket = address.starts_with(kUnixPrefix);
+    if (!(socket ? configuration.listen_socket : configuration.listen_host).empty()) {
+      return in_quotes(address) + " is one too many: one HOST:PORT and one unix:PATH at most";
+    }
+    const SettingError error =
+        socket ? add_socket_listener(configuration, address.substr(kUnixPrefix.size()))
+               : add_tcp_listener(configuration, address);
+    if (error) {
+      return error;
+    }
+  }
+  return std::nullopt;
+}
+
+SettingError set_upstream(AgentConfig& configuration, const SettingValues& values) {
+  return set_url(configuration.upstream, values.front());
+}
+
+SettingError set_region(AgentConfig& configuration, const SettingValues& values) {
+  if (!aws::is_region_name(values.front())) {
+    return in_quotes(values.front()) + " is no Region: write, for instance, \"eu-central-1\"";
+  }
+  configuration.region = values.front();
+  return std::nullopt;
+}
+
+SettingError set_state_dir(AgentConfig& configuration, const SettingValues& values) {
+  std::string directory = values.front();
+  while (directory.size() > 1 && directory.back() == '/') {
+    directory.pop_back();
+  }
+  if (directory.empty()) {
+    return "it is empty: name a directory that the agent may write to";
+  }
+  configuration.state_dir = directory;
+  return std::nullopt;
+}
+
+SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& values) {
+  return set_readable_file(configuration.ca_bundle, values.front());
+}
+
+SettingError set_account_id(AgentConfig& configuration, const SettingValues& values) {
+  return set_account(configuration.account_id, values.front());
+}
+
+SettingError set_identity_arn(AgentConfig& configuration, const SettingValues& values) {
+  const std::string& arn = values.front();
+  if (!arn.empty() && (!arn.starts_with("arn:") || std::count(arn.begin(), arn.end(), ':') < 5)) {
+    return in_quotes(arn) +
+           " is no ARN: write, for instance, \"arn:aws:sts::123456789012:assumed-role/app/host\"";
+  }
+  configuration.identity_arn = arn;
+  return std::nullopt;
+}
+
+SettingError set_durability(AgentConfig& configuration, const SettingValues& values) {
+  return choose<Durability>(configuration.durability, values.front(),
+                            {{"group", Durability::group}, {"strict", Durability::strict}});
+}
+
+SettingError set_on_overload(AgentConfig& configuration, const SettingValues& values) {
+  return choose<OnOverload>(configuration.on_overload, values.front(),
+                            {{"block", OnOverload::block}, {"pass", OnOverload::pass}});
+}
+
+SettingError set_on_storage_failure(AgentConfig& configuration, const SettingValues& values) {
+  return choose<OnStorageFailure>(
+      configuration.on_storage_failure, values.front(),
+      {{"pass", OnStorageFailure::pass}, {"deny", OnStorageFailure::deny}});
+}
+
+SettingError set_log_level(AgentConfig& configuration, const SettingValues& values) {
+  return choose<std::string>(configuration.log_level, values.front(),
+                             {{"trace", "trace"},
+                              {"debug", "debug"},
+                              {"info", "info"},
+                              {"warning", "warning"},
+                              {"error", "error"}});
+}
+
+SettingError set_max_request_size(AgentConfig& configuration, const SettingValues& values) {
+  return set_size(configuration.max_request_bytes, values.front(), 1 << 10, 1ull << 30,
+                  "1KiB and 1GiB");
+}
+
+SettingError set_max_recorded_response_size(AgentConfig& configuration,
+                                            const SettingValues& values) {
+  return set_size(configuration.max_recorded_response_bytes, values.front(), 1 << 10, 1ull << 30,
+                  "1KiB and 1GiB");
+}
+
+SettingError set_queue_size(AgentConfig& configuration, const SettingValues& values) {
+  return set_size(configuration.queue_bytes, values.front(), 1 << 16, 1ull << 34,
+                  "64KiB and 16GiB");
+}
+
+SettingError set_connect_timeout(AgentConfig& configuration, const SettingValues& values) {
+  return set_duration(configuration.connect_timeout, values.front());
+}
+
+SettingError set_idle_timeout(AgentConfig& configuration, const SettingValues& values) {
+  return set_duration(configuration.idle_timeout, values.front());
+}
+
+std::optional<Mismatch> finish(AgentConfig& configuration) {
+  if (configuration.upstream.empty()) {
+    configuration.upstream =
+        "https://" + aws::service_host("bedrock-runtime", configuration.region);
+  }
+  const std::string_view upstream_region =
+      aws::region_in_host("bedrock-runtime", host_of(configuration.upstream));
+  if (!upstream_region.empty() && upstream_region != configuration.region) {
+    return Mismatch{"upstream", in_quotes(configuration.upstream) + " is an endpoint of " +
+                                    std::string(upstream_region) + ", but region is " +
+                                    in_quotes(configuration.region) +
+                                    ": one agent serves one source Region"};
+  }
+  // arn:partition:service:region:account:resource
+  std::string_view arn = configuration.identity_arn;
+  for (int field = 0; field < 4 && !arn.empty(); ++field) {
+    arn.remove_prefix(arn.find(':') + 1);
+  }
+  const std::string_view arn_account = arn.substr(0, std::min(arn.find(':'), arn.size()));
+  if (!arn_account.empty() && !configuration.account_id.empty() &&
+      arn_account != configuration.account_id) {
+    return Mismatch{"identity_arn", in_quotes(configuration.identity_arn) + " is not in account " +
+                                        in_quotes(configuration.account_id)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const SettingsTable& agent_table() {
+  static const SettingsTable table{
+      "agent",
+      {
+          {"region", ValueForm::text, set_region},
+          {"state_dir", ValueForm::text, set_state_dir},
+          {"listen", ValueForm::texts, set_listen},
+          {"upstream", ValueForm::text, set_upstream},
+          {"ca_bundle", ValueForm::text, set_ca_bundle},
+          {"account_id", ValueForm::text, set_account_id},
+          {"identity_arn", ValueForm::text, set_identity_arn},
+          {"durability", ValueForm::text, set_durability},
+          {"on_overload", ValueForm::text, set_on_overload},
+          {"on_storage_failure", ValueForm::text, set_on_storage_failure},
+          {"max_request_size", ValueForm::size, set_max_request_size},
+          {"max_recorded_response_size", ValueForm::size, set_max_recorded_response_size},
+          {"queue_size", ValueForm::size, set_queue_size},
+          {"connect_timeout", ValueForm::text, set_connect_timeout},
+          {"idle_timeout", ValueForm::text, set_idle_timeout},
+          {"log_level", ValueForm::text, set_log_level},
+      },
+      [](AgentConfig&) {},
+      finish};
+  return table;
+}
+
+}  // namespace invlog::config

@@ -1,0 +1,219 @@
+#include "agent/config/config_file.h"
+
+// The parser's own exceptions carry the place of a syntax error.
+#include <toml++/toml.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "agent/config/nearest_name.h"
+#include "agent/config/settings.h"
+
+namespace invlog::config {
+namespace {
+
+using Texts = tl::expected<std::vector<std::string>, std::string>;
+using Problem = std::optional<std::string>;
+
+std::string place_of(const std::string& file, const toml::source_region& region) {
+  return file + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column);
+}
+
+tl::unexpected<std::string> must_be(const char* what) {
+  return tl::unexpected(std::string("must be ") + what);
+}
+
+const char* description_of(ValueForm form) {
+  switch (form) {
+    case ValueForm::texts:
+      return "a string or an array of strings";
+    case ValueForm::size:
+      return "a string such as \"64MiB\"";
+    case ValueForm::number:
+      return "a whole number without quotes";
+    case ValueForm::boolean:
+      return "true or false, without quotes";
+    case ValueForm::pairs:
+      return "an array of \"key=value\", or { key = \"value\" }";
+    case ValueForm::text:
+      break;
+  }
+  return "a string in quotes";
+}
+
+Texts texts_of_array(const toml::array& array) {
+  std::vector<std::string> texts;
+  for (const toml::node& element : array) {
+    if (!element.is_string()) {
+      return tl::unexpected<std::string>("each element must be a string in quotes");
+    }
+    texts.push_back(element.as_string()->get());
+  }
+  return texts;
+}
+
+Texts pairs_of_array(const toml::array& array) {
+  auto texts = texts_of_array(array);
+  if (!texts) {
+    return texts;
+  }
+  std::vector<std::string> pairs;
+  for (const std::string& text : *texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      return tl::unexpected(in_quotes(text) + " has no \"=\" between key and value");
+    }
+    pairs.push_back(text.substr(0, equals));
+    pairs.push_back(text.substr(equals + 1));
+  }
+  return pairs;
+}
+
+Texts pairs_of_table(const toml::table& table) {
+  std::vector<std::string> pairs;
+  for (const auto& [key, node] : table) {
+    if (!node.is_string()) {
+      return tl::unexpected("the value of " + in_quotes(key.str()) + " must be a string in quotes");
+    }
+    pairs.emplace_back(key.str());
+    pairs.push_back(node.as_string()->get());
+  }
+  return pairs;
+}
+
+// The value as text; the error without its place.
+Texts texts_of(const toml::node& node, ValueForm form) {
+  const bool takes_string =
+      form == ValueForm::text || form == ValueForm::texts || form == ValueForm::size;
+  if (const auto* text = node.as_string(); text != nullptr && takes_string) {
+    return std::vector{text->get()};
+  }
+  if (const auto* number = node.as_integer();
+      number != nullptr && (form == ValueForm::size || form == ValueForm::number)) {
+    return std::vector{std::to_string(number->get())};
+  }
+  if (const auto* truth = node.as_boolean(); truth != nullptr && form == ValueForm::boolean) {
+    return std::vector<std::string>{truth->get() ? "true" : "false"};
+  }
+  if (const auto* array = node.as_array()) {
+    if (form == ValueForm::texts) {
+      return texts_of_array(*array);
+    }
+    if (form == ValueForm::pairs) {
+      return pairs_of_array(*array);
+    }
+  }
+  if (const auto* table = node.as_table(); table != nullptr && form == ValueForm::pairs) {
+    return pairs_of_table(*table);
+  }
+  return must_be(description_of(form));
+}
+
+// Walks a document and collects what it finds, up to the first problem.
+class Collector {
+ public:
+  explicit Collector(const std::string& file) : file_(file) {}
+
+  // `prefix`: "" at the top, "exporters." below [exporters].
+  Problem collect_group(const toml::table& group, const std::string& prefix) {
+    for (const auto& [key, node] : group) {
+      const std::string name = prefix + std::string(key.str());
+      const SettingsTable* table = find_settings_table(name);
+      if (table == nullptr && !is_group(name)) {
+        return place_of(file_, key.source()) + ": " + unknown(name, prefix, node.is_table());
+      }
+      if (!node.is_table()) {
+        return place_of(file_, key.source()) + ": " + name + " must be a table: [" + name + "]";
+      }
+      const Problem problem = table == nullptr ? collect_group(*node.as_table(), name + ".")
+                                               : collect_table(*node.as_table(), *table);
+      if (problem) {
+        return problem;
+      }
+    }
+    return std::nullopt;
+  }
+
+  GivenTables take() { return std::move(given_); }
+
+ private:
+  // Whether there are tables below it: "exporters".
+  static bool is_group(const std::string& name) {
+    for (const SettingsTable* table : settings_tables()) {
+      if (table->name.starts_with(name + ".")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  static std::string unknown(const std::string& name, const std::string& prefix, bool is_table) {
+    const std::string own = name.substr(prefix.size());
+    std::vector<std::string_view> names;
+    for (const SettingsTable* table : settings_tables()) {
+      if (!is_table && table->name.starts_with(prefix) && table->find(own) != nullptr) {
+        return "key " + in_quotes(own) + " must stand below [" + std::string(table->name) + "]";
+      }
+      if (is_table && table->name.ends_with("." + name)) {
+        return "unknown table [" + name + "]; did you mean " + in_quotes(table->name) + "?";
+      }
+      names.push_back(table->name);
+    }
+    return is_table ? "unknown table [" + name + "]" + suggestion(name, names)
+                    : "unknown key " + in_quotes(name) + suggestion(name, names);
+  }
+
+  Problem collect_table(const toml::table& node, const SettingsTable& table) {
+    GivenTable& given = given_[std::string(table.name)];
+    given.place = place_of(file_, node.source());
+    for (const auto& [key, value] : node) {
+      const std::string name(key.str());
+      const Setting* setting = table.find(name);
+      if (setting == nullptr) {
+        return place_of(file_, key.source()) + ": unknown key " + in_quotes(name) + " in [" +
+               std::string(table.name) + "]" + suggestion(name, table.keys());
+      }
+      const std::string place = place_of(file_, value.source()) + ": " + name;
+      auto texts = texts_of(value, setting->form);
+      if (!texts) {
+        return place + ": " + texts.error();
+      }
+      given.values[name] = {std::move(*texts), place};
+    }
+    return std::nullopt;
+  }
+
+  const std::string& file_;
+  GivenTables given_;
+};
+
+}  // namespace
+
+std::string suggestion(std::string_view name, const std::vector<std::string_view>& known) {
+  const std::string nearest = nearest_name(name, known);
+  return nearest.empty() ? "" : "; did you mean " + in_quotes(nearest) + "?";
+}
+
+tl::expected<GivenTables, std::string> read_config_file(const std::string& file) {
+  std::error_code ignored;
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file, ignored)) {
+    return tl::unexpected(
+        "cannot read the configuration " + file + ": " +
+        (std::filesystem::exists(file, ignored) ? "it is no readable file" : "no such file"));
+  }
+  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  try {
+    const toml::table document = toml::parse(text, file);
+    Collector collector(file);
+    if (const auto problem = collector.collect_group(document, "")) {
+      return tl::unexpected(*problem);
+    }
+    return collector.take();
+  } catch (const toml::parse_error& error) {
+    return tl::unexpected(place_of(file, error.source()) + ": " + std::string(error.description()));
+  }
+}
+
+}  // namespace invlog::config

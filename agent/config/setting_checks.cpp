@@ -1,0 +1,203 @@
+#include "agent/config/setting_checks.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/config/units.h"
+#include "exporters/aws/endpoints.h"
+
+namespace invlog::config {
+namespace {
+
+// What lies between "scheme://" and the end or the path.
+std::string_view authority_of(std::string_view url) {
+  url.remove_prefix(std::min(url.find("://") + 3, url.size()));
+  return url.substr(0, std::min(url.find('/'), url.size()));
+}
+
+bool ends_with_domain(std::string_view host, std::string_view domain) {
+  return host == domain || (host.size() > domain.size() && host.ends_with(domain) &&
+                            host[host.size() - domain.size() - 1] == '.');
+}
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) {
+  return std::string("\"").append(text).append("\"");
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+void set_truth(bool& member, const std::string& text) {
+  member = text == "true";
+}
+
+SettingError set_size(std::uint64_t& member, const std::string& text, std::uint64_t least,
+                      std::uint64_t most, std::string_view range) {
+  const auto size = parse_size(text);
+  if (!size) {
+    return size.error();
+  }
+  if (*size < least || *size > most) {
+    return in_quotes(text).append(" is not within ").append(range);
+  }
+  member = *size;
+  return std::nullopt;
+}
+
+SettingError set_duration(std::chrono::milliseconds& member, const std::string& text) {
+  const auto duration = parse_duration(text);
+  if (!duration) {
+    return duration.error();
+  }
+  if (*duration < std::chrono::milliseconds(1) || *duration > std::chrono::hours(24)) {
+    return in_quotes(text) + " is not within 1ms and 24h";
+  }
+  member = *duration;
+  return std::nullopt;
+}
+
+SettingError set_account(std::string& member, const std::string& text) {
+  if (!text.empty() && (text.size() != 12 || !all_digits(text))) {
+    return in_quotes(text) + " is no account id: 12 digits in quotes";
+  }
+  member = text;
+  return std::nullopt;
+}
+
+SettingError set_readable_file(std::string& member, const std::string& path) {
+  if (!path.empty() && ::access(path.c_str(), R_OK) != 0) {
+    return "cannot read " + in_quotes(path) + ": name a PEM file with the certificates to trust";
+  }
+  member = path;
+  return std::nullopt;
+}
+
+bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t& port) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || !all_digits(text.substr(colon + 1))) {
+    return false;
+  }
+  const std::string_view digits = text.substr(colon + 1);
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), port).ec != std::errc{}) {
+    return false;
+  }
+  std::string_view name = text.substr(0, colon);
+  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
+    name = name.substr(1, name.size() - 2);
+  } else if (name.find(':') != std::string_view::npos) {
+    return false;
+  }
+  host = name;
+  return !host.empty();
+}
+
+std::string_view host_of(std::string_view url) {
+  const std::string_view authority = authority_of(url);
+  if (authority.starts_with('[')) {
+    return authority.substr(0, std::min(authority.find(']') + 1, authority.size()));
+  }
+  return authority.substr(0, std::min(authority.rfind(':'), authority.size()));
+}
+
+SettingError set_url(std::string& member, const std::string& url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://")) {
+    return in_quotes(url) + " does not begin with http:// or https://";
+  }
+  const std::string_view authority = authority_of(url);
+  if (authority.find('@') != std::string_view::npos) {
+    return std::string("it contains a user name or password, which has no place in it");
+  }
+  std::string host;
+  std::uint16_t port = 0;
+  const bool has_port = authority.find(':', authority.rfind(']') + 1) != std::string_view::npos;
+  if (host_of(url).empty() || (has_port && !split_host_and_port(authority, host, port)) ||
+      (has_port && port == 0)) {
+    return in_quotes(url) + " has no valid host and port: write https://HOST or https://HOST:PORT";
+  }
+  const std::size_t authority_end = url.find("://") + 3 + authority.size();
+  const std::string_view rest = std::string_view(url).substr(authority_end);
+  if ((!rest.empty() && rest != "/") || url.find_first_of("?# \t") != std::string::npos) {
+    return in_quotes(url) + " has more than a scheme, a host and a port";
+  }
+  member = url.substr(0, authority_end);
+  return std::nullopt;
+}
+
+std::optional<std::string> region_of_aws_host(std::string_view host) {
+  std::string lower(host);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  });
+  while (lower.ends_with('.')) {
+    lower.pop_back();
+  }
+  const auto in_domain = [&lower](std::string_view domain) {
+    return ends_with_domain(lower, domain);
+  };
+  const bool dual_stack = in_domain("api.aws") || in_domain("api.amazonwebservices.com.cn");
+  std::string region;
+  for (std::string_view rest = lower; !rest.empty();) {
+    std::string_view label = rest.substr(0, std::min(rest.find('.'), rest.size()));
+    rest.remove_prefix(std::min(label.size() + 1, rest.size()));
+    // s3-eu-west-1.amazonaws.com: S3's older form.
+    label.remove_prefix(label.starts_with("s3-") ? 3 : 0);
+    if (aws::is_region_name(label) && (dual_stack || in_domain(aws::domain_suffix_of(label)))) {
+      region = label;
+    }
+  }
+  const bool of_aws = !region.empty() || dual_stack || in_domain("amazonaws.com") ||
+                      in_domain("amazonaws.com.cn") || in_domain("amazonaws.eu");
+  return of_aws ? std::optional<std::string>(region) : std::nullopt;
+}
+
+SettingError endpoint_problem(const std::string& endpoint, const std::string& region,
+                              bool region_attested) {
+  if (endpoint.empty()) {
+    return std::nullopt;
+  }
+  const std::string host(host_of(endpoint));
+  if (const auto named = region_of_aws_host(host)) {
+    if (*named == region) {
+      return std::nullopt;
+    }
+    return in_quotes(endpoint) + " is an endpoint " +
+           (named->empty() ? "that names no Region" : "of " + *named) + ", but region is " +
+           in_quotes(region) + ": records stay in their Region";
+  }
+  if (!region_attested) {
+    return "custom endpoints need region_attested = true: nobody can prove that " + host +
+           " is in " + region + ", so somebody who knows must say so";
+  }
+  return std::nullopt;
+}
+
+bool is_aws_endpoint(const std::string& endpoint, const std::string& region) {
+  return region_of_aws_host(host_of(endpoint)) == region;
+}
+
+SettingError kms_arn_problem(std::string_view arn, const std::string& region) {
+  // arn:partition:kms:region:account:key/id
+  std::vector<std::string_view> fields;
+  for (std::string_view rest = arn;
+       fields.size() < 5 && rest.find(':') != std::string_view::npos;) {
+    fields.push_back(rest.substr(0, rest.find(':')));
+    rest.remove_prefix(rest.find(':') + 1);
+  }
+  if (fields.size() < 5 || fields[0] != "arn" || fields[2] != "kms" || fields[4].size() != 12 ||
+      !all_digits(fields[4])) {
+    return in_quotes(arn) + " is no ARN of a KMS key: write, for instance, \"arn:" +
+           std::string(aws::partition_of(region)) + ":kms:" + region + ":123456789012:key/...\"";
+  }
+  if (fields[3] != region) {
+    return in_quotes(arn) + " is a key of " + std::string(fields[3]) + ", but region is " +
+           in_quotes(region) + ": the key must be in the same Region";
+  }
+  return std::nullopt;
+}
+
+}  // namespace invlog::config

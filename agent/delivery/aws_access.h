@@ -1,0 +1,29 @@
+// How invlog's own calls of AWS are made, by configuration and environment: HTTP clients and the
+// credential chain that capture, delivery and the commands share.
+//
+// Threads: any. Ownership: `cancelled` must outlive what is made. Errors: none here.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "agent/config/agent_config.h"
+#include "exporters/aws/credentials.h"
+#include "exporters/aws/http_client.h"
+
+namespace invlog::delivery {
+
+// A client for AWS's endpoints: trusts [aws] ca_bundle, else AWS_CA_BUNDLE, else the system.
+std::unique_ptr<aws::HttpClient> make_http_client(const config::AwsConfig& configuration,
+                                                  const aws::Environment& environment,
+                                                  const std::atomic<bool>* cancelled = nullptr);
+
+std::unique_ptr<aws::CredentialsProvider> make_credentials(
+    const config::AgentConfig& configuration, const aws::Environment& environment,
+    const std::atomic<bool>* cancelled = nullptr);
+
+// This host's name, as records and log streams show it.
+std::string host_name();
+
+}  // namespace invlog::delivery

@@ -1,0 +1,68 @@
+#include "agent/delivery/own_identity.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "agent/delivery/aws_access.h"
+
+namespace invlog::delivery {
+
+OwnIdentity::OwnIdentity(const config::AgentConfig& configuration,
+                         aws::CredentialsProvider& credentials, const aws::Environment& environment,
+                         const std::atomic<bool>* cancelled, std::unique_ptr<aws::HttpClient> http)
+    : configured_account_(configuration.account_id) {
+  const auto endpoint = aws::identity_endpoint(configuration.upstream, configuration.region,
+                                               configuration.aws.sts_endpoint, environment);
+  if (!endpoint) {
+    return;
+  }
+  http_ = http ? std::move(http) : make_http_client(configuration.aws, environment, cancelled);
+  aws::ServiceClientOptions options;
+  options.service = "sts";
+  options.region = configuration.region;
+  options.endpoint = *endpoint;
+  options.total_timeout = std::chrono::seconds(10);
+  sts_ = std::make_unique<aws::ServiceClient>(std::move(options), *http_, credentials);
+  lookup_ = std::make_unique<aws::CallerIdentityLookup>(*sts_);
+}
+
+std::string OwnIdentity::endpoint() const {
+  return sts_ == nullptr ? "" : sts_->options().endpoint;
+}
+
+std::optional<aws::CallerIdentity> OwnIdentity::ask() {
+  const std::lock_guard guard(mutex_);
+  return ask_locked();
+}
+
+std::string OwnIdentity::problem() {
+  const std::lock_guard guard(mutex_);
+  return lookup_ == nullptr ? "" : lookup_->last_error();
+}
+
+std::string OwnIdentity::account_id() {
+  if (!configured_account_.empty()) {
+    return configured_account_;
+  }
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) {
+    return "";
+  }
+  const auto identity = ask_locked();
+  return identity ? identity->account_id : "";
+}
+
+std::optional<aws::CallerIdentity> OwnIdentity::ask_locked() {
+  if (lookup_ == nullptr) {
+    return std::nullopt;
+  }
+  std::optional<aws::CallerIdentity> identity = lookup_->poll();
+  if (!identity && lookup_->last_error() != logged_) {
+    logged_ = lookup_->last_error();
+    spdlog::warn("the account is not known yet: {}", logged_);
+  }
+  return identity;
+}
+
+}  // namespace invlog::delivery

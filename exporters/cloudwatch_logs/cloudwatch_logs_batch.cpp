@@ -1,0 +1,129 @@
+#include "exporters/cloudwatch_logs/cloudwatch_logs_batch.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "exporters/cloudwatch_logs/cloudwatch_logs_destination.h"
+#include "storage/time_text.h"
+
+namespace invlog::exporters {
+namespace {
+
+constexpr std::int64_t kMicrosecondsPerMs = 1000;
+
+std::int64_t floor_ms(std::int64_t microseconds) {
+  return microseconds >= 0 ? microseconds / kMicrosecondsPerMs : 0;
+}
+
+// A service that cannot read a compressed body finds no JSON in it, or says so.
+bool is_about_encoding(const aws::ServiceFailure& failure) {
+  return failure.status == 415 || failure.code == "SerializationException" ||
+         failure.code == "UnsupportedMediaTypeException";
+}
+
+std::size_t position(std::optional<std::int64_t> given, std::size_t absent, std::size_t count) {
+  if (!given) {
+    return absent;
+  }
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(*given, 0, static_cast<std::int64_t>(count)));
+}
+
+}  // namespace
+
+std::vector<Refused> refused_events(const std::vector<LogEventBatch::Event>& sent,
+                                    const RejectedEvents& rejected) {
+  const std::size_t too_old_end = position(rejected.too_old_end, 0, sent.size());
+  const std::size_t expired_end = position(rejected.expired_end, 0, sent.size());
+  const std::size_t too_new_start = position(rejected.too_new_start, sent.size(), sent.size());
+  std::vector<Refused> refused;
+  for (std::size_t at = 0; at < sent.size(); ++at) {
+    const char* reason = at < too_old_end      ? "is older than the 14 days that it takes"
+                         : at < expired_end    ? "is older than the log group's retention"
+                         : at >= too_new_start ? "is more than 2 hours ahead of its clock"
+                                               : nullptr;
+    if (reason != nullptr) {
+      refused.push_back(
+          {sent[at].record, "CloudWatch Logs refused the event: its time, " +
+                                storage::iso_seconds(sent[at].timestamp_ms * kMicrosecondsPerMs) +
+                                ", " + reason});
+    }
+  }
+  return refused;
+}
+
+CloudWatchLogsBatch::CloudWatchLogsBatch(CloudWatchLogsDestination& destination,
+                                         const Origin& origin)
+    : destination_(destination), origin_(origin), events_(destination.options_.batch_bytes) {}
+
+Batch::Added CloudWatchLogsBatch::add(const storage::StoredRecord& record) {
+  if (full()) {
+    refused_one_ = true;
+    return Added::full;
+  }
+  const std::string message = destination_.messages_.of(origin_, record);
+  if (message.empty()) {
+    unfit_.push_back({record.id,
+                      "the record's metadata alone is over the 1,048,550 bytes that CloudWatch "
+                      "Logs takes as one event"});
+  } else if (!events_.add(record.id, floor_ms(record.record.started_at_us), message)) {
+    refused_one_ = true;
+    return Added::full;
+  }
+  ++records_;
+  return Added::taken;
+}
+
+void CloudWatchLogsBatch::encode() {
+  std::string request =
+      events_.take_request(destination_.target_.group, destination_.target_.stream);
+  request_bytes_ = request.size();
+  request_ = destination_.gzip_taken_ ? gzip_if_smaller(request) : "";
+  gzip_ = !request_.empty();
+  if (!gzip_) {
+    request_ = std::move(request);
+  }
+}
+
+// That the service takes gzip is nowhere promised; if it does not, delivery goes on without.
+tl::expected<RejectedEvents, aws::ServiceFailure> CloudWatchLogsBatch::put() {
+  auto answer = destination_.put(request_, gzip_, destination_.target_.stream);
+  if (answer || !gzip_ || !is_about_encoding(answer.error())) {
+    return answer;
+  }
+  spdlog::warn("{}; trying without gzip", answer.error().message);
+  request_ = gunzip(request_, request_bytes_);
+  gzip_ = false;
+  answer = destination_.put(request_, gzip_, destination_.target_.stream);
+  destination_.gzip_taken_ = !answer;
+  return answer;
+}
+
+SendResult CloudWatchLogsBatch::send() {
+  Sent sent;
+  sent.refused = unfit_;
+  if (events_.events() == 0) {
+    return sent;
+  }
+  if (request_.empty()) {
+    encode();
+  }
+  const auto answer = put();
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  std::vector<Refused> refused = refused_events(events_.sent_order(), *answer);
+  sent.refused.insert(sent.refused.end(), std::make_move_iterator(refused.begin()),
+                      std::make_move_iterator(refused.end()));
+  sent.bytes = request_.size();
+  sent.line_bytes = events_.message_bytes();
+  sent.places = {destination_.target()};
+  destination_.send_chain_head(origin_);
+  return sent;
+}
+
+}  // namespace invlog::exporters

@@ -1,0 +1,166 @@
+#include "exporters/cloudwatch_logs/cloudwatch_logs_destination.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+#include "exporters/cloudwatch_logs/cloudwatch_logs_batch.h"
+#include "exporters/cloudwatch_logs/log_event_batch.h"
+#include "storage/json_writer.h"
+#include "storage/time_text.h"
+
+namespace invlog::exporters {
+namespace {
+
+using aws::FailureKind;
+using aws::ServiceFailure;
+
+aws::ServiceClientOptions service_options(const CloudWatchLogsOptions& options,
+                                          aws::SystemClock clock) {
+  aws::ServiceClientOptions service;
+  service.service = "logs";
+  service.region = options.region;
+  service.endpoint = logs_endpoint(options);
+  service.clock = std::move(clock);
+  return service;
+}
+
+tl::unexpected<ServiceFailure> elsewhere(std::string message) {
+  ServiceFailure failure;
+  failure.kind = FailureKind::redirected;
+  failure.message = std::move(message) + "; nothing was sent";
+  return tl::unexpected(std::move(failure));
+}
+
+// Services that only resemble CloudWatch Logs do not know every operation.
+bool is_unknown_operation(const ServiceFailure& failure) {
+  return failure.code.starts_with("UnknownOperation");
+}
+
+}  // namespace
+
+CloudWatchLogsDestination::CloudWatchLogsDestination(CloudWatchLogsOptions options,
+                                                     const std::string& host, aws::HttpClient& http,
+                                                     aws::CredentialsProvider& credentials,
+                                                     aws::SystemClock clock,
+                                                     std::optional<S3Options> s3)
+    : options_(std::move(options)),
+      target_(log_target(options_, host)),
+      service_(service_options(options_, std::move(clock)), http, credentials),
+      messages_(std::move(s3)) {}
+
+tl::expected<bool, ServiceFailure> CloudWatchLogsDestination::prove_region(const Origin& origin) {
+  const auto group = client_.first_log_group(target_.group);
+  if (!group) {
+    const bool own_endpoint = options_.endpoint.empty();
+    if (is_unknown_operation(group.error()) ||
+        (own_endpoint && group.error().kind == FailureKind::denied)) {
+      return false;  // the endpoint's name, or whoever vouches for it, is the proof
+    }
+    return tl::unexpected(explained(group.error(), options_, target_.stream, "DescribeLogGroups"));
+  }
+  if (!*group || (*group)->region.empty()) {
+    return false;
+  }
+  const LogGroupShown& shown = **group;
+  const std::string& account = origin.store.account_id;
+  if (shown.region != options_.region) {
+    return elsewhere("log group " + shown.name + " is in " + shown.region +
+                     ", the source Region is " + options_.region);
+  }
+  if (!account.empty() && !shown.account.empty() && shown.account != account) {
+    return elsewhere("log group " + shown.name + " is in account " + shown.account +
+                     ", the store belongs to " + account);
+  }
+  return true;
+}
+
+tl::expected<void, ServiceFailure> CloudWatchLogsDestination::check_configuration(
+    const Origin& origin) const {
+  if (origin.store.region != options_.region) {
+    return elsewhere("the store is pinned to " + origin.store.region +
+                     ", exporters.cloudwatch_logs delivers to " + options_.region);
+  }
+  return check_target(options_, target_);
+}
+
+tl::expected<void, ServiceFailure> CloudWatchLogsDestination::prove(const Origin& origin) {
+  if (auto allowed = check_configuration(origin); !allowed) {
+    return allowed;
+  }
+  if (const auto proven = prove_region(origin); !proven) {
+    return tl::unexpected(proven.error());
+  }
+  return options_.create ? setup_.ensure(target_.stream) : tl::expected<void, ServiceFailure>();
+}
+
+std::unique_ptr<Batch> CloudWatchLogsDestination::begin(const Origin& origin, const std::string&,
+                                                        bool) {
+  return std::make_unique<CloudWatchLogsBatch>(*this, origin);
+}
+
+tl::expected<RejectedEvents, ServiceFailure> CloudWatchLogsDestination::put(
+    std::string_view body, bool gzip, const std::string& stream) {
+  const std::string target = target_.group + " " + stream;
+  auto answer = client_.put_log_events(body, gzip, target);
+  if (!answer && answer.error().kind == FailureKind::not_found && options_.create) {
+    if (const auto made = setup_.ensure(stream); !made) {
+      return tl::unexpected(made.error());
+    }
+    answer = client_.put_log_events(body, gzip, target);
+  }
+  if (!answer) {
+    return tl::unexpected(explained(answer.error(), options_, stream, "PutLogEvents"));
+  }
+  return answer;
+}
+
+tl::expected<void, ServiceFailure> CloudWatchLogsDestination::send_line(const std::string& stream,
+                                                                        std::string_view line) {
+  LogEventBatch batch;
+  batch.add(0, now_ms(), line);
+  const auto answer = put(batch.take_request(target_.group, stream), false, stream);
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  if (answer->too_new_start || answer->too_old_end || answer->expired_end) {
+    ServiceFailure failure;
+    failure.kind = FailureKind::clock;
+    failure.message = "PutLogEvents " + target_.group + " " + stream +
+                      ": the service takes no event of this moment; is this host's clock right?";
+    return tl::unexpected(std::move(failure));
+  }
+  return {};
+}
+
+void CloudWatchLogsDestination::send_chain_head(const Origin& origin) {
+  if (origin.chain_head.empty() || origin.chain_segment <= last_chain_segment_) {
+    return;
+  }
+  std::string line = "{";
+  storage::append_json_member(line, "schemaType", "InvlogChain");
+  storage::append_json_member(line, "schemaVersion", "1.0");
+  storage::append_json_member(line, "timestamp", storage::iso_seconds(now_ms() * 1000));
+  storage::append_json_member(line, "region", origin.store.region);
+  storage::append_json_member(line, "host", origin.store.host);
+  storage::append_json_member(line, "instance", origin.instance);
+  storage::append_json_number(line, "segment", origin.chain_segment);
+  storage::append_json_member(line, "chain", origin.chain_head);
+  line += '}';
+  const auto sent = send_line(target_.integrity_stream, line);
+  if (sent) {
+    last_chain_segment_ = origin.chain_segment;
+  } else if (warned_chain_segment_ != origin.chain_segment) {
+    warned_chain_segment_ = origin.chain_segment;
+    spdlog::warn("the chain's head of segment {} was not delivered: {}", origin.chain_segment,
+                 sent.error().message);
+  }
+}
+
+std::int64_t CloudWatchLogsDestination::now_ms() const {
+  const auto now = service_.options().clock() + service_.clock_offset();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+}
+
+}  // namespace invlog::exporters

@@ -1,0 +1,117 @@
+#include "exporters/cloudwatch_logs/event_message.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "exporters/cloudwatch_logs/event_cutting.h"
+#include "exporters/s3/object_layout.h"
+
+namespace invlog::exporters {
+namespace {
+
+using storage::Body;
+using storage::BodyPlaces;
+using storage::LineCuts;
+using storage::StoredRecord;
+
+// "inputBodyBase64":"", and its comma: what a body adds to a line beside itself.
+constexpr std::size_t kMemberBytes = 24;
+
+// A body's length in a line.
+std::size_t bytes_in_line(const Body& body) {
+  return body.is_json ? body.bytes.size() : (body.bytes.size() + 2) / 3 * 4;
+}
+
+std::string cut_body(const Body& body, std::size_t budget) {
+  return body.is_json ? cut_json(body.bytes, budget) : body.bytes.substr(0, budget / 4 * 3);
+}
+
+// JSON is UTF-8, and a line is made of JSON; a body that claims to be JSON and is not must not make
+// the message longer than it was counted.
+std::string as_utf8(std::string line) {
+  if (!simdjson::validate_utf8(line)) {
+    std::replace_if(
+        line.begin(), line.end(),
+        [](char byte) { return static_cast<unsigned char>(byte) >= 0x80; }, '?');
+  }
+  return line;
+}
+
+}  // namespace
+
+EventMessage::EventMessage(std::optional<S3Options> s3, std::size_t limit)
+    : s3_(std::move(s3)), limit_(limit) {}
+
+std::string EventMessage::of(const Origin& origin, const StoredRecord& stored) const {
+  if (bytes_in_line(stored.record.request) + bytes_in_line(stored.record.response) <= limit_) {
+    std::string line = as_utf8(storage::record_json(origin.store, stored));
+    if (line.size() <= limit_) {
+      return line;
+    }
+  }
+  std::string line = as_utf8(reduced(origin, stored));
+  return line.size() <= limit_ ? line : std::string();
+}
+
+std::string EventMessage::place(const Origin& origin, const StoredRecord& stored,
+                                bool of_request) const {
+  const Body& body = of_request ? stored.record.request : stored.record.response;
+  if (!s3_ || !s3_->large_bodies || body.bytes.size() <= s3_->large_body_bytes) {
+    return {};
+  }
+  ObjectLayout layout;
+  layout.prefix = s3_->prefix;
+  layout.account = origin.store.account_id;
+  layout.region = origin.store.region;
+  layout.compression = s3_->compression;
+  layout.instance = origin.instance;
+  return s3_uri(s3_->bucket,
+                body_key(layout, stored, of_request ? BodySide::input : BodySide::output));
+}
+
+std::string EventMessage::reduced(const Origin& origin, const StoredRecord& stored) const {
+  const storage::Record& record = stored.record;
+  BodyPlaces places;
+  LineCuts cuts;
+  cuts.input = cuts.output = "";
+  // What is left beside the bodies that are not elsewhere.
+  const auto room = [&] {
+    const std::size_t frame =
+        storage::record_json(origin.store, stored, places, cuts).size() + 2 * kMemberBytes;
+    return limit_ - std::min(frame, limit_);
+  };
+  if (room() == 0) {
+    const std::size_t most = limit_ / 8;
+    cuts.request_metadata = cut_json(record.request_metadata, most);
+    cuts.details = cut_json(record.details, most);
+  }
+
+  std::size_t input = bytes_in_line(record.request), output = bytes_in_line(record.response);
+  for (const bool of_request : {input >= output, input < output}) {
+    if (input + output > room()) {
+      std::string& at = of_request ? places.input : places.output;
+      at = place(origin, stored, of_request);
+      (of_request ? input : output) *= at.empty() ? 1 : 0;
+    }
+  }
+  // The rest of the room is shared: half for each body, and what one leaves is the other's.
+  const std::size_t total = room();
+  const std::size_t half = total / 2;
+  const std::size_t for_input = std::min(input, std::max(half, total - std::min(output, half)));
+  const std::size_t for_output = std::min(output, total - std::min(for_input, total));
+  const auto give = [](const Body& body, bool elsewhere, std::size_t whole, std::size_t share,
+                       std::optional<std::string>& cut) {
+    cut.reset();
+    if (!elsewhere && whole > share) {
+      cut = cut_body(body, share);
+    }
+  };
+  give(record.request, !places.input.empty(), input, for_input, cuts.input);
+  give(record.response, !places.output.empty(), output, for_output, cuts.output);
+  return storage::record_json(origin.store, stored, places, cuts);
+}
+
+}  // namespace invlog::exporters

@@ -1,0 +1,56 @@
+#include "exporters/cloudwatch_logs/log_group_setup.h"
+
+#include <utility>
+
+namespace invlog::exporters {
+
+using aws::FailureKind;
+using aws::ServiceFailure;
+
+ServiceFailure explained(ServiceFailure failure, const CloudWatchLogsOptions& options,
+                         const std::string& stream, const char* action) {
+  if (failure.kind == FailureKind::denied) {
+    failure.message += std::string("; allow logs:") + action + " on log group " +
+                       options.log_group + " in " + options.region;
+  } else if (failure.kind == FailureKind::not_found && !options.create) {
+    failure.message += "; log group " + options.log_group + " or its stream " + stream +
+                       " does not exist in " + options.region +
+                       ": create both, or set exporters.cloudwatch_logs.create = true";
+  } else if (failure.kind == FailureKind::redirected) {
+    failure.message += "; no redirect is followed, and nothing was delivered";
+  }
+  return failure;
+}
+
+tl::expected<void, ServiceFailure> LogGroupSetup::create_group() {
+  const tl::expected<bool, ServiceFailure> made =
+      client_.create_log_group(options_.log_group, options_.kms_key_arn);
+  if (!made) {
+    return tl::unexpected(explained(made.error(), options_, "", "CreateLogGroup"));
+  }
+  retention_due_ = retention_due_ || (*made && options_.retention_days > 0);
+  return {};
+}
+
+tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stream) {
+  tl::expected<bool, ServiceFailure> made = client_.create_log_stream(options_.log_group, stream);
+  if (!made && made.error().kind == FailureKind::not_found) {
+    if (const auto group = create_group(); !group) {
+      return group;
+    }
+    made = client_.create_log_stream(options_.log_group, stream);
+  }
+  if (retention_due_) {
+    const auto set = client_.put_retention_policy(options_.log_group, options_.retention_days);
+    if (!set) {
+      return tl::unexpected(explained(set.error(), options_, stream, "PutRetentionPolicy"));
+    }
+    retention_due_ = false;
+  }
+  if (!made) {
+    return tl::unexpected(explained(made.error(), options_, stream, "CreateLogStream"));
+  }
+  return {};
+}
+
+}  // namespace invlog::exporters

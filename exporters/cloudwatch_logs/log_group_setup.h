@@ -1,0 +1,41 @@
+// Makes the log group and streams that are missing, in the order that costs least where all is
+// there already: the stream, then the group, then the stream again.
+//
+// Threads: one. Ownership: client and options must outlive it. Errors: results; without `create` a
+// missing group or stream is `not_found` with what to do.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "exporters/aws/service_failure.h"
+#include "exporters/cloudwatch_logs/cloudwatch_logs_options.h"
+#include "exporters/cloudwatch_logs/logs_client.h"
+
+namespace invlog::exporters {
+
+class LogGroupSetup {
+ public:
+  LogGroupSetup(const CloudWatchLogsOptions& options, LogsClient& client)
+      : options_(options), client_(client) {}
+
+  // The stream exists afterwards. A group that this makes gets its retention, and as long as that
+  // fails so does this: the group would otherwise keep everything for ever, unnoticed.
+  tl::expected<void, aws::ServiceFailure> ensure(const std::string& stream);
+
+  // A group that this made still lacks its retention.
+  bool retention_due() const { return retention_due_; }
+
+ private:
+  tl::expected<void, aws::ServiceFailure> create_group();
+
+  const CloudWatchLogsOptions& options_;
+  LogsClient& client_;
+  bool retention_due_ = false;
+};
+
+// The failure with what to do about it: which IAM action is missing, or what to create.
+aws::ServiceFailure explained(aws::ServiceFailure failure, const CloudWatchLogsOptions& options,
+                              const std::string& stream, const char* action);
+
+}  // namespace invlog::exporters

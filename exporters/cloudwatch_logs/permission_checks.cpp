@@ -1,0 +1,92 @@
+// What `invlog doctor` asks CloudWatch Logs: each permission that delivery needs, by using it.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporters/cloudwatch_logs/cloudwatch_logs_destination.h"
+
+namespace invlog::exporters {
+namespace {
+
+using aws::FailureKind;
+
+// As AWS's own service writes into a log group that it is told to log to; not JSON there either.
+constexpr std::string_view kPermissionLine = "Permissions are correctly set for invlog.";
+
+}  // namespace
+
+void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Check>& checks) {
+  Check check{"logs:DescribeLogGroups on " + target_.group, true, ""};
+  const auto proven = prove_region(origin);
+  if (!proven) {
+    check.ok = false;
+    check.detail = proven.error().message;
+  } else if (*proven) {
+    check.detail = "the log group is in " + options_.region;
+  } else {
+    check.detail =
+        "showed no log group: there is none yet, or this is not allowed, which is no "
+        "matter; the Region is that of the endpoint " +
+        service_.options().endpoint +
+        (options_.endpoint.empty() ? "" : ", as region_attested says");
+  }
+  checks.push_back(std::move(check));
+}
+
+void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
+  const std::string on = " on " + target_.group;
+  auto stream = client_.create_log_stream(target_.group, target_.stream);
+  bool group_made = false;
+  if (!stream && stream.error().kind == FailureKind::not_found) {
+    const auto group = client_.create_log_group(target_.group, options_.kms_key_arn);
+    checks.push_back(
+        {"logs:CreateLogGroup" + on, group.has_value(), group ? "created" : group.error().message});
+    if (!group) {
+      return;
+    }
+    group_made = *group;
+    stream = client_.create_log_stream(target_.group, target_.stream);
+  }
+  checks.push_back({"logs:CreateLogStream" + on + " " + target_.stream, stream.has_value(),
+                    !stream   ? stream.error().message
+                    : *stream ? "created"
+                              : "exists already"});
+  if (options_.retention_days == 0) {
+    return;
+  }
+  Check retention{"logs:PutRetentionPolicy" + on, true,
+                  "not tried: the log group was there before, and its retention stays as it is"};
+  if (group_made) {
+    const auto set = client_.put_retention_policy(target_.group, options_.retention_days);
+    retention.ok = set.has_value();
+    retention.detail =
+        set ? std::to_string(options_.retention_days) + " days" : set.error().message;
+  }
+  checks.push_back(std::move(retention));
+}
+
+void CloudWatchLogsDestination::check_put(std::vector<Check>& checks) {
+  const auto sent = send_line(target_.stream, kPermissionLine);
+  checks.push_back(
+      {"logs:PutLogEvents on " + target(), sent.has_value(),
+       sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message});
+}
+
+std::vector<Destination::Check> CloudWatchLogsDestination::check(const Origin& origin) {
+  std::vector<Check> checks;
+  if (const auto allowed = check_configuration(origin); !allowed) {
+    checks.push_back({"CloudWatch Logs " + target(), false, allowed.error().message});
+    return checks;
+  }
+  check_group(origin, checks);
+  if (!checks.back().ok) {
+    return checks;  // not a byte goes where the Region is not proven
+  }
+  if (options_.create) {
+    check_creating(checks);
+  }
+  check_put(checks);
+  return checks;
+}
+
+}  // namespace invlog::exporters

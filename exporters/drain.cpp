@@ -1,0 +1,108 @@
+#include "exporters/drain.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "storage/statement.h"
+#include "storage/store_error.h"
+
+namespace invlog::exporters {
+
+using std::chrono::milliseconds;
+using Kind = TurnResult::Kind;
+
+Drain::Drain(DeliveryTurn& turn, Surroundings surroundings)
+    : turn_(turn), surroundings_(std::move(surroundings)) {}
+
+tl::expected<DrainResult, std::string> Drain::run(milliseconds give_up_after) {
+  try {
+    start();
+  } catch (const storage::StoreError& error) {
+    return tl::unexpected(std::string(error.what()));
+  }
+  std::int64_t success_us = surroundings_.clock();
+  while (true) {
+    const TurnResult result = turn_.take(until_);
+    count(result);
+    if (result.kind == Kind::idle) {
+      return result_;
+    }
+    if (result.kind == Kind::stopped) {
+      return stopped();
+    }
+    if (result.kind == Kind::failed && !result.passes_by_itself) {
+      return tl::unexpected(result.error);
+    }
+    if (result.kind == Kind::delivered) {
+      success_us = surroundings_.clock();
+      say("");
+    }
+    milliseconds pause = surroundings_.pause_after(result);
+    if (pause.count() == 0) {
+      continue;
+    }
+    if (give_up_after.count() > 0) {
+      const milliseconds left =
+          give_up_after - milliseconds((surroundings_.clock() - success_us) / 1000);
+      if (left.count() <= 0) {
+        return tl::unexpected("gave up after " + duration_text(give_up_after) +
+                              " without success: " + result.error);
+      }
+      pause = std::min(pause, left);
+    }
+    say(result.error);
+    if (!surroundings_.wait(pause)) {
+      return stopped();
+    }
+  }
+}
+
+void Drain::start() {
+  until_ = turn_.reader().last_id();
+  progress_.total = left();
+}
+
+void Drain::count(const TurnResult& result) {
+  result_.records += result.records;
+  result_.batches += result.batches;
+  result_.dead_letters += result.dead_letters;
+  result_.bytes += result.bytes;
+  result_.line_bytes += result.line_bytes;
+  progress_.bytes = result_.bytes;
+  progress_.done = std::min(progress_.total, progress_.done + result.done);
+  shared_ = shared_ || result.kind == Kind::locked;
+}
+
+// What is still to deliver, by the store.
+std::int64_t Drain::left() {
+  const storage::DeliveryState state = turn_.state();
+  storage::Statement select(turn_.reader().connection(),
+                            "SELECT count(*) FROM record WHERE id > ?1 AND id <= ?2");
+  const std::int64_t records =
+      select.bind(1, state.cursor).bind(2, until_).step() ? select.integer(0) : 0;
+  const auto retries =
+      turn_.ledger().requested_retries(state.destination, std::numeric_limits<std::int64_t>::max());
+  return records + static_cast<std::int64_t>(retries.size());
+}
+
+void Drain::say(const std::string& waiting_for) {
+  if (shared_) {  // own deliveries are not all of them
+    try {
+      progress_.done = std::clamp(progress_.total - left(), std::int64_t{0}, progress_.total);
+    } catch (const storage::StoreError&) {
+      // The next turn meets the same fault and says so.
+    }
+  }
+  progress_.waiting_for = waiting_for;
+  if (surroundings_.progress) {
+    surroundings_.progress(progress_);
+  }
+}
+
+tl::unexpected<std::string> Drain::stopped() const {
+  return tl::unexpected("stopped with " + std::to_string(progress_.total - progress_.done) +
+                        " records still to deliver; they stay in the store");
+}
+
+}  // namespace invlog::exporters

@@ -1,0 +1,48 @@
+// Takes turns until everything that was in the store at the start is through (`invlog ship
+// --once`), and says how far it is.
+//
+// Threads: one, its Shipper's. Ownership: the turns must outlive it. Errors: results.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "exporters/delivery_turn.h"
+#include "exporters/shipper.h"
+
+namespace invlog::exporters {
+
+class Drain {
+ public:
+  struct Surroundings {
+    std::function<std::int64_t()> clock;                  // now, Unix µs
+    std::function<bool(std::chrono::milliseconds)> wait;  // false: stopped
+    // Between turns; 0: at once.
+    std::function<std::chrono::milliseconds(const TurnResult&)> pause_after;
+    std::function<void(const DrainProgress&)> progress;
+  };
+
+  Drain(DeliveryTurn& turn, Surroundings surroundings);
+
+  // As Shipper::drain().
+  tl::expected<DrainResult, std::string> run(std::chrono::milliseconds give_up_after);
+
+ private:
+  void start();
+  void count(const TurnResult& result);
+  std::int64_t left();
+  void say(const std::string& waiting_for);
+  tl::unexpected<std::string> stopped() const;
+
+  DeliveryTurn& turn_;
+  const Surroundings surroundings_;
+  std::int64_t until_ = 0;
+  bool shared_ = false;  // another process delivers, too
+  DrainProgress progress_;
+  DrainResult result_;
+};
+
+}  // namespace invlog::exporters

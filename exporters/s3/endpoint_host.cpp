@@ -1,0 +1,98 @@
+#include "exporters/s3/endpoint_host.h"
+
+#include <algorithm>
+
+#include "exporters/aws/endpoints.h"
+
+namespace invlog::exporters {
+namespace {
+
+// facts/aws-delivery.md §2, "Endpoints by partition".
+constexpr std::string_view kAwsDomains[] = {"amazonaws.com",
+                                            "amazonaws.com.cn",
+                                            "amazonaws.eu",
+                                            "api.aws",
+                                            "api.amazonwebservices.com.cn",
+                                            "c2s.ic.gov",
+                                            "sc2s.sgov.gov",
+                                            "cloud.adc-e.uk",
+                                            "csp.hci.ic.gov"};
+
+bool only(std::string_view text, std::string_view allowed) {
+  return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string host_of_endpoint(std::string_view endpoint) {
+  const std::size_t scheme_end = endpoint.find("://");
+  if (scheme_end == std::string_view::npos ||
+      (endpoint.substr(0, scheme_end) != "https" && endpoint.substr(0, scheme_end) != "http")) {
+    return "";
+  }
+  std::string_view host = endpoint.substr(scheme_end + 3);
+  std::string_view port;
+  if (host.starts_with('[')) {
+    const std::size_t end = host.find(']');
+    if (end == std::string_view::npos) {
+      return "";
+    }
+    port = host.substr(end + 1);
+    host = host.substr(1, end - 1);
+    if (!only(host, "0123456789abcdefABCDEF:.")) {
+      return "";
+    }
+  } else {
+    const std::size_t colon = std::min(host.find(':'), host.size());
+    port = host.substr(colon);
+    host = host.substr(0, colon);
+    if (!only(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")) {
+      return "";
+    }
+  }
+  if (!port.empty() && (port[0] != ':' || !only(port.substr(1), "0123456789"))) {
+    return "";
+  }
+  std::string lower(host);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char byte) {
+    return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+  });
+  return lower;
+}
+
+bool is_ip_address(std::string_view host) {
+  return host.find(':') != std::string_view::npos || only(host, "0123456789.");
+}
+
+bool is_aws_host(std::string_view host) {
+  if (host.ends_with('.')) {
+    host.remove_suffix(1);
+  }
+  return std::any_of(std::begin(kAwsDomains), std::end(kAwsDomains), [host](std::string_view each) {
+    return host == each || (host.ends_with(each) && host[host.size() - each.size() - 1] == '.');
+  });
+}
+
+std::string region_of_s3_host(std::string_view host) {
+  const bool aws = is_aws_host(host);
+  const std::string_view found = aws::region_in_host("s3", host);
+  if (!found.empty() || !aws) {
+    return std::string(found);
+  }
+  while (!host.empty()) {
+    const std::size_t dot = std::min(host.find('.'), host.size());
+    std::string_view label = host.substr(0, dot);
+    if (label.starts_with("s3-fips-")) {
+      label.remove_prefix(8);
+    } else if (label.starts_with("s3-")) {
+      label.remove_prefix(3);
+    }
+    if (aws::is_region_name(label)) {
+      return std::string(label);
+    }
+    host.remove_prefix(std::min(dot + 1, host.size()));
+  }
+  return "";
+}
+
+}  // namespace invlog::exporters

@@ -1,0 +1,115 @@
+#include "exporters/s3/object_layout.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "exporters/aws/sigv4.h"
+
+namespace invlog::exporters {
+namespace {
+
+constexpr std::int64_t kMicrosecondsInHour = 3'600'000'000;
+// 0000-01-01 and the last moment of 9999: a year of four digits, whatever a store may hold.
+constexpr std::int64_t kEarliest = -62'167'219'200'000'000;
+constexpr std::int64_t kLatest = 253'402'300'799'999'999;
+
+struct Moment {
+  int year;
+  unsigned month, day;
+  int hour, minute, second, millisecond;
+};
+
+Moment moment_of(std::int64_t unix_us) {
+  using namespace std::chrono;
+  const sys_time<microseconds> time{microseconds(std::clamp(unix_us, kEarliest, kLatest))};
+  const sys_days day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss<milliseconds> clock(floor<milliseconds>(time - day));
+  return {static_cast<int>(date.year()),
+          static_cast<unsigned>(date.month()),
+          static_cast<unsigned>(date.day()),
+          static_cast<int>(clock.hours().count()),
+          static_cast<int>(clock.minutes().count()),
+          static_cast<int>(clock.seconds().count()),
+          static_cast<int>(clock.subseconds().count())};
+}
+
+std::string hour_folder(const ObjectLayout& layout, const Moment& moment) {
+  char text[48];
+  std::snprintf(text, sizeof(text), "/%04d/%02u/%02u/%02d/", moment.year, moment.month, moment.day,
+                moment.hour);
+  return log_folder(layout) + layout.region + text;
+}
+
+const char* ending_of(Compression compression) {
+  switch (compression) {
+    case Compression::gzip:
+      return ".json.gz";
+    case Compression::zstd:
+      return ".json.zst";
+    case Compression::none:
+      break;
+  }
+  return ".json";
+}
+
+std::string short_digest(const std::string& text) {
+  return aws::sha256_hex(text).substr(0, 16);
+}
+
+bool is_plain_name(std::string_view request_id) {
+  return !request_id.empty() && request_id.size() <= 64 &&
+         std::all_of(request_id.begin(), request_id.end(), [](char byte) {
+           return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+                  (byte >= '0' && byte <= '9') || byte == '-';
+         });
+}
+
+}  // namespace
+
+std::int64_t utc_hour(std::int64_t unix_us) {
+  const std::int64_t time = std::clamp(unix_us, kEarliest, kLatest);
+  return (time - ((time % kMicrosecondsInHour + kMicrosecondsInHour) % kMicrosecondsInHour)) /
+         kMicrosecondsInHour;
+}
+
+std::string log_folder(const ObjectLayout& layout) {
+  std::string folder = layout.prefix;
+  if (!folder.empty()) {
+    folder.push_back('/');
+  }
+  folder.append("AWSLogs/").append(layout.account.empty() ? "unknown" : layout.account);
+  return folder.append("/BedrockModelInvocationLogs/");
+}
+
+std::string record_key(const ObjectLayout& layout, const RecordSpan& span) {
+  const Moment moment = moment_of(span.first_started_at_us);
+  char time[48];
+  std::snprintf(time, sizeof(time), "%04d%02u%02uT%02d%02d%02d%03dZ_", moment.year, moment.month,
+                moment.day, moment.hour, moment.minute, moment.second, moment.millisecond);
+  const std::string digest =
+      short_digest(layout.instance + "\n" + std::to_string(span.first_id) + "\n" +
+                   std::to_string(span.last_id) + (span.retry ? "\nretry" : ""));
+  return hour_folder(layout, moment) + time + digest + ending_of(layout.compression);
+}
+
+std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& record, BodySide side,
+                     bool by_record_id) {
+  const std::string& request_id = record.record.request_id;
+  const std::string name = by_record_id || !is_plain_name(request_id)
+                               ? short_digest(layout.instance + "\n" + std::to_string(record.id))
+                               : request_id;
+  return hour_folder(layout, moment_of(record.record.started_at_us)) + "data/" + name +
+         (side == BodySide::input ? "_input" : "_output") + ending_of(layout.compression);
+}
+
+std::string permission_check_key(const ObjectLayout& layout) {
+  return log_folder(layout) + "invlog-permission-check";
+}
+
+std::string s3_uri(std::string_view bucket, std::string_view key) {
+  return std::string("s3://").append(bucket).append("/").append(key);
+}
+
+}  // namespace invlog::exporters

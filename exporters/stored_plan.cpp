@@ -1,0 +1,32 @@
+#include "exporters/stored_plan.h"
+
+#include "storage/json_writer.h"
+
+namespace invlog::exporters {
+namespace {
+
+std::string beginning_for(std::string_view target) {
+  std::string text = "{";
+  storage::append_json_member(text, "target", target);
+  storage::append_json_name(text, "batch");
+  return text;
+}
+
+}  // namespace
+
+std::string stored_plan(std::string_view target, std::string_view plan) {
+  return beginning_for(target).append(plan).append("}");
+}
+
+std::optional<std::string> plan_for(std::string_view target, std::string_view stored) {
+  const std::string beginning = beginning_for(target);
+  if (!stored.starts_with(beginning) || stored.size() < beginning.size() + 3 ||
+      !stored.ends_with('}')) {
+    return std::nullopt;
+  }
+  stored.remove_prefix(beginning.size());
+  stored.remove_suffix(1);
+  return std::string(stored);
+}
+
+}  // namespace invlog::exporters

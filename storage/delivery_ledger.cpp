@@ -1,0 +1,530 @@
+#include "storage/delivery_ledger.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include "storage/json_writer.h"
+#include "storage/schema.h"
+#include "storage/statement.h"
+#include "storage/store_error.h"
+#include "storage/store_file.h"
+#include "storage/time_text.h"
+#include "storage/write_transaction.h"
+
+namespace invlog::storage {
+namespace {
+
+// Longer than the writer's: a delivery has time, a record has not.
+constexpr int kBusyMilliseconds = 10'000;
+
+constexpr const char* kStateColumns =
+    "SELECT destination, target, cursor, planned_last, plan, delivered_records, "
+    "delivered_batches, delivered_bytes, retries, last_success, last_error, last_error_at FROM "
+    "delivery ";
+constexpr const char* kLetterColumns =
+    "SELECT id, destination, record, at, reason, retry FROM dead_letter ";
+
+DeliveryState state_of(const Statement& row) {
+  DeliveryState state;
+  state.destination = row.bytes(0);
+  state.target = row.bytes(1);
+  state.cursor = row.integer(2);
+  state.planned_last = row.integer(3);
+  state.plan = row.bytes(4);
+  state.delivered_records = row.integer(5);
+  state.delivered_batches = row.integer(6);
+  state.delivered_bytes = row.integer(7);
+  state.retries = row.integer(8);
+  state.last_success_us = row.integer(9);
+  state.last_error = row.bytes(10);
+  state.last_error_us = row.integer(11);
+  return state;
+}
+
+std::vector<DeadLetter> letters_of(Statement& rows) {
+  std::vector<DeadLetter> letters;
+  while (rows.step()) {
+    DeadLetter letter;
+    letter.id = rows.integer(0);
+    letter.destination = rows.bytes(1);
+    letter.record = rows.integer(2);
+    letter.at_us = rows.integer(3);
+    letter.reason = rows.bytes(4);
+    letter.retry = rows.integer(5) != 0;
+    letters.push_back(std::move(letter));
+  }
+  return letters;
+}
+
+std::string refusal_details(std::string_view destination, const DeadLetter& letter) {
+  std::string details = "{";
+  append_json_member(details, "destination", destination);
+  append_json_number(details, "record", letter.record);
+  append_json_member(details, "reason", letter.reason);
+  return details + "}";
+}
+
+// A store that can be written, or why it cannot.
+tl::expected<Connection, std::string> connect(const std::string& path, const std::string& vfs) {
+  if (std::string missing = missing_file_problem(path); !missing.empty()) {
+    return tl::unexpected(std::move(missing));
+  }
+  sqlite3* opened = nullptr;
+  const int result =
+      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                      vfs.empty() ? nullptr : vfs.c_str());
+  Connection connection(opened);
+  if (result != SQLITE_OK) {
+    return tl::unexpected(std::string("cannot open it: ") + sqlite3_errstr(result));
+  }
+  sqlite3_busy_timeout(opened, kBusyMilliseconds);
+  sqlite3_extended_result_codes(opened, 1);
+  bool cannot_open = false;
+  if (std::string problem = store_problem(opened, cannot_open); !problem.empty()) {
+    return tl::unexpected(std::move(problem));
+  }
+  if (sqlite3_db_readonly(opened, "main") != 0) {
+    return tl::unexpected(std::string(
+        "it cannot be written, and delivery keeps its cursor there; run this as the user that runs "
+        "the agent"));
+  }
+  return connection;
+}
+
+}  // namespace
+
+std::unique_ptr<FileLock> try_delivery_lock(const std::string& store_path,
+                                            std::string_view destination) {
+  if (destination.empty() || destination.find('/') != std::string_view::npos) {
+    throw std::invalid_argument("no destination's name: " + std::string(destination));
+  }
+  return FileLock::try_lock(store_path + "-ship-" + std::string(destination), store_path);
+}
+
+class DeliveryLedger::Implementation {
+ public:
+  Implementation(std::shared_ptr<sqlite3> connection, std::function<std::int64_t()> clock)
+      : connection_(std::move(connection)), clock_(std::move(clock)) {}
+
+  std::string instance() {
+    Statement select(connection_.get(), "SELECT name FROM instance");
+    if (!select.step()) {
+      throw StoreError("the store's `instance` row is missing; open it once with `invlog agent`");
+    }
+    return std::string(select.bytes(0));
+  }
+
+  DeliveryState state(std::string_view destination, std::int64_t start) {
+    if (auto known = find_state(destination)) {
+      return *known;
+    }
+    WriteTransaction transaction(connection_.get());
+    ensure_row(destination, start);
+    DeliveryState made = *find_state(destination);
+    transaction.commit();
+    return made;
+  }
+
+  std::vector<DeliveryState> states() {
+    Statement rows(connection_.get(), kStateColumns + std::string("ORDER BY destination"));
+    std::vector<DeliveryState> states;
+    while (rows.step()) {
+      states.push_back(state_of(rows));
+    }
+    return states;
+  }
+
+  void put_plan(std::string_view destination, std::int64_t last, std::string_view plan) {
+    WriteTransaction transaction(connection_.get());
+    check_last(destination, last);
+    ensure_row(destination, 0);
+    Statement(connection_.get(),
+              "UPDATE delivery SET planned_last = ?2, plan = ?3 WHERE destination = ?1")
+        .bind_text(1, destination)
+        .bind(2, last)
+        .bind_text(3, plan)
+        .run();
+    transaction.commit();
+  }
+
+  void drop_plan(std::string_view destination) {
+    WriteTransaction transaction(connection_.get());
+    Statement(connection_.get(),
+              "UPDATE delivery SET planned_last = 0, plan = '' WHERE destination = ?1")
+        .bind_text(1, destination)
+        .run();
+    transaction.commit();
+  }
+
+  void advance(std::string_view destination, const Delivered& delivered) {
+    WriteTransaction transaction(connection_.get());
+    check_last(destination, delivered.last);
+    ensure_row(destination, 0);
+    const std::int64_t now = clock_();
+    // Never backwards: retention may have moved it on meanwhile.
+    Statement(connection_.get(),
+              "UPDATE delivery SET cursor = max(cursor, ?2), planned_last = 0, plan = '', "
+              "delivered_records = delivered_records + ?3, delivered_batches = delivered_batches + "
+              "1, delivered_bytes = delivered_bytes + ?4, target = ?5, last_success = ?6, "
+              "last_error = '', last_error_at = 0 WHERE destination = ?1")
+        .bind_text(1, destination)
+        .bind(2, delivered.last)
+        .bind(3, delivered.records)
+        .bind(4, delivered.bytes)
+        .bind_text(5, delivered.target)
+        .bind(6, now)
+        .run();
+    for (const DeadLetter& letter : delivered.refused) {
+      insert_letter(destination, letter, now);
+    }
+    transaction.commit();
+  }
+
+  void note_failure(std::string_view destination, std::string_view error, bool is_retry) {
+    WriteTransaction transaction(connection_.get());
+    ensure_row(destination, 0);
+    Statement(connection_.get(),
+              "UPDATE delivery SET retries = retries + ?2, last_error = ?3, last_error_at = ?4 "
+              "WHERE destination = ?1")
+        .bind_text(1, destination)
+        .bind(2, std::int64_t{is_retry ? 1 : 0})
+        .bind_text(3, error)
+        .bind(4, clock_())
+        .run();
+    transaction.commit();
+  }
+
+  void add_event(std::string_view kind, std::string_view details) {
+    WriteTransaction transaction(connection_.get());
+    insert_event(kind, std::nullopt, details);
+    transaction.commit();
+  }
+
+  bool pin_account(const std::string& account_id) {
+    WriteTransaction transaction(connection_.get());
+    Statement select(connection_.get(), "SELECT account_id FROM store");
+    const std::string pinned = select.step() ? std::string(select.bytes(0)) : "";
+    select.reset();
+    if (!pinned.empty() || account_id.empty()) {
+      return pinned == account_id;
+    }
+    Statement(connection_.get(), "UPDATE store SET account_id = ?1").bind_text(1, account_id).run();
+    std::string details = "{";
+    append_json_member(details, "account_id", account_id);
+    insert_event("account-pinned", std::nullopt, details + "}");
+    transaction.commit();
+    return true;
+  }
+
+  std::vector<DeadLetter> dead_letters(std::string_view destination) {
+    Statement rows(connection_.get(), kLetterColumns + std::string("WHERE ?1 = '' OR destination = "
+                                                                   "?1 ORDER BY id"));
+    rows.bind_text(1, destination);
+    return letters_of(rows);
+  }
+
+  std::optional<DeadLetter> dead_letter(std::int64_t id) {
+    Statement row(connection_.get(), kLetterColumns + std::string("WHERE id = ?1"));
+    row.bind(1, id);
+    std::vector<DeadLetter> found = letters_of(row);
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+  }
+
+  std::int64_t count_dead_letters(std::string_view destination) {
+    Statement count(connection_.get(),
+                    "SELECT count(*) FROM dead_letter WHERE ?1 = '' OR destination = ?1");
+    count.bind_text(1, destination).step();
+    return count.integer(0);
+  }
+
+  std::int64_t retry_dead_letters(const std::vector<std::int64_t>& ids) {
+    WriteTransaction transaction(connection_.get());
+    const std::int64_t changed = for_each(ids, "UPDATE dead_letter SET retry = 1 WHERE id = ?1");
+    transaction.commit();
+    return changed;
+  }
+
+  // A record's end is in the chain, whichever it is: refused, delivered after all, or dropped by
+  // somebody's hand.
+  std::int64_t end_letters(const std::vector<std::int64_t>& ids, const char* event_kind) {
+    std::map<std::string, std::string> records;  // by destination, JSON numbers
+    std::int64_t ended = 0;
+    for (const std::int64_t id : ids) {
+      if (const auto letter = dead_letter(id)) {
+        std::string& list = records[letter->destination];
+        list += (list.empty() ? "" : ",") + std::to_string(letter->record);
+        ++ended;
+        Statement(connection_.get(), "DELETE FROM dead_letter WHERE id = ?1").bind(1, id).run();
+      }
+    }
+    for (const auto& [destination, list] : records) {
+      std::string details = "{";
+      append_json_member(details, "destination", destination);
+      append_json_raw(details, "records", "[" + list + "]");
+      insert_event(event_kind, 1 + std::count(list.begin(), list.end(), ','), details + "}");
+    }
+    return ended;
+  }
+
+  std::int64_t drop_dead_letters(const std::vector<std::int64_t>& ids) {
+    WriteTransaction transaction(connection_.get());
+    const std::int64_t dropped = end_letters(ids, "dead-letters-dropped");
+    transaction.commit();
+    return dropped;
+  }
+
+  std::vector<DeadLetter> requested_retries(std::string_view destination, std::int64_t limit) {
+    Statement rows(connection_.get(),
+                   kLetterColumns + std::string("WHERE destination = ?1 AND "
+                                                "retry = 1 ORDER BY id LIMIT ?2"));
+    rows.bind_text(1, destination).bind(2, limit);
+    return letters_of(rows);
+  }
+
+  void settle_retries(const std::vector<std::int64_t>& delivered,
+                      const std::vector<DeadLetter>& refused) {
+    WriteTransaction transaction(connection_.get());
+    end_letters(delivered, "dead-letters-delivered");
+    Statement refuse(connection_.get(),
+                     "UPDATE dead_letter SET retry = 0, reason = ?2, at = ?3 WHERE id = ?1");
+    const std::int64_t now = clock_();
+    for (const DeadLetter& letter : refused) {
+      refuse.bind(1, letter.id)
+          .bind_text(2, letter.reason)
+          .bind(3, letter.at_us != 0 ? letter.at_us : now)
+          .run();
+    }
+    transaction.commit();
+  }
+
+  Backlog backlog(std::string_view destination) {
+    // One snapshot for all that is read here.
+    execute(connection_.get(), "BEGIN");
+    struct EndReading {
+      sqlite3* connection;
+      ~EndReading() { sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr); }
+    } const end{connection_.get()};
+    const auto known = find_state(destination);
+    const std::int64_t first =
+        std::max(1 + (known ? known->cursor : 0),
+                 single_integer(connection_.get(), "SELECT min(first_record) FROM segment"));
+    const std::int64_t last = single_integer(connection_.get(), "SELECT max(id) FROM record");
+    Counted& counted = counted_[std::string(destination)];
+    count(counted, first, last);
+    Backlog backlog{counted.records, counted.bytes, 0};
+    Statement oldest(connection_.get(),
+                     "SELECT started_at FROM record WHERE id >= ?1 ORDER BY id LIMIT 1");
+    if (oldest.bind(1, first).step()) {
+      backlog.oldest_at_us = oldest.integer(0);
+    }
+    return backlog;
+  }
+
+ private:
+  // What was counted last: a backlog of millions of rows is asked for again and again, and only its
+  // two ends change.
+  struct Counted {
+    std::int64_t first = 1, last = 0;  // ids
+    std::int64_t records = 0, bytes = 0;
+  };
+
+  void count(Counted& counted, std::int64_t first, std::int64_t last) {
+    const bool continues =
+        first >= counted.first && first <= counted.last + 1 && last >= counted.last;
+    Counted gone = continues ? sum(counted.first, first - 1) : Counted{};
+    // Rows that retention has taken meanwhile cannot be subtracted.
+    if (!continues || gone.records != first - counted.first) {
+      counted = sum(first, last);
+      return;
+    }
+    const Counted come = sum(counted.last + 1, last);
+    counted = {first, last, counted.records - gone.records + come.records,
+               counted.bytes - gone.bytes + come.bytes};
+  }
+
+  Counted sum(std::int64_t first, std::int64_t last) {
+    Statement select(
+        connection_.get(),
+        "SELECT count(*), coalesce(sum(request_bytes + response_bytes), 0) FROM record "
+        "WHERE id BETWEEN ?1 AND ?2");
+    select.bind(1, first).bind(2, last).step();
+    return {first, last, select.integer(0), select.integer(1)};
+  }
+
+  std::optional<DeliveryState> find_state(std::string_view destination) {
+    Statement row(connection_.get(), kStateColumns + std::string("WHERE destination = ?1"));
+    return row.bind_text(1, destination).step() ? std::optional(state_of(row)) : std::nullopt;
+  }
+
+  void ensure_row(std::string_view destination, std::int64_t start) {
+    Statement(connection_.get(),
+              "INSERT INTO delivery(destination, cursor) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind_text(1, destination)
+        .bind(2, start)
+        .run();
+  }
+
+  // A cursor behind the last record would skip records that are still to come.
+  void check_last(std::string_view destination, std::int64_t last) {
+    const std::int64_t newest =
+        single_integer(connection_.get(),
+                       "SELECT max(coalesce((SELECT max(id) FROM record), 0), coalesce((SELECT "
+                       "max(cursor) FROM delivery), 0))");
+    if (last > newest) {
+      throw StoreError("delivery to " + std::string(destination) + ": record " +
+                       std::to_string(last) + " is not in the store, whose last is " +
+                       std::to_string(newest));
+    }
+  }
+
+  void insert_letter(std::string_view destination, const DeadLetter& letter, std::int64_t now) {
+    Statement(connection_.get(),
+              "INSERT INTO dead_letter(destination, record, at, reason) VALUES (?1, ?2, ?3, ?4) ON "
+              "CONFLICT DO UPDATE SET at = excluded.at, reason = excluded.reason, retry = 0")
+        .bind_text(1, destination)
+        .bind(2, letter.record)
+        .bind(3, letter.at_us != 0 ? letter.at_us : now)
+        .bind_text(4, letter.reason)
+        .run();
+    insert_event("dead-letter", 1, refusal_details(destination, letter));
+  }
+
+  void insert_event(std::string_view kind, std::optional<std::int64_t> count,
+                    std::string_view details) {
+    Statement(connection_.get(),
+              "INSERT INTO event(at, kind, count, details) VALUES (?1, ?2, ?3, ?4)")
+        .bind(1, clock_())
+        .bind_text(2, kind)
+        .bind(3, count)
+        .bind_text_or_null(4, details)
+        .run();
+  }
+
+  std::int64_t for_each(const std::vector<std::int64_t>& ids, const char* sql) {
+    Statement statement(connection_.get(), sql);
+    std::int64_t changed = 0;
+    for (const std::int64_t id : ids) {
+      statement.bind(1, id).run();
+      changed += sqlite3_changes(connection_.get());
+    }
+    return changed;
+  }
+
+  const std::shared_ptr<sqlite3> connection_;  // its own, or lent
+  const std::function<std::int64_t()> clock_;
+  std::map<std::string, Counted> counted_;  // by destination
+};
+
+tl::expected<std::unique_ptr<DeliveryLedger>, std::string> DeliveryLedger::open(
+    const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
+  const std::string where = "store " + store_path + ": ";
+  auto connection = connect(store_path, vfs);
+  if (!connection) {
+    return tl::unexpected(where + connection.error());
+  }
+  try {
+    execute(connection->get(), "PRAGMA journal_mode = WAL");
+    execute(connection->get(), "PRAGMA synchronous = FULL");
+    execute(connection->get(), "PRAGMA cache_size = -256");
+    execute(connection->get(), "PRAGMA temp_store = MEMORY");
+    execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
+    ensure_delivery_tables(connection->get());
+  } catch (const StoreError& error) {
+    return tl::unexpected(std::string(error.what()));
+  }
+  if (!clock) {
+    clock = system_now_us;
+  }
+  return std::unique_ptr<DeliveryLedger>(new DeliveryLedger(
+      std::make_unique<Implementation>(std::move(*connection), std::move(clock))));
+}
+
+std::unique_ptr<DeliveryLedger> DeliveryLedger::look(sqlite3* connection) {
+  if (!has_delivery_tables(connection)) {
+    return nullptr;
+  }
+  const std::shared_ptr<sqlite3> lent(connection, [](sqlite3*) {});
+  return std::unique_ptr<DeliveryLedger>(
+      new DeliveryLedger(std::make_unique<Implementation>(lent, system_now_us)));
+}
+
+DeliveryLedger::DeliveryLedger(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+DeliveryLedger::~DeliveryLedger() = default;
+
+std::string DeliveryLedger::instance() {
+  return implementation_->instance();
+}
+
+DeliveryState DeliveryLedger::state(std::string_view destination, std::int64_t start) {
+  return implementation_->state(destination, start);
+}
+
+std::vector<DeliveryState> DeliveryLedger::states() {
+  return implementation_->states();
+}
+
+void DeliveryLedger::put_plan(std::string_view destination, std::int64_t last,
+                              std::string_view plan) {
+  implementation_->put_plan(destination, last, plan);
+}
+
+void DeliveryLedger::drop_plan(std::string_view destination) {
+  implementation_->drop_plan(destination);
+}
+
+void DeliveryLedger::advance(std::string_view destination, const Delivered& delivered) {
+  implementation_->advance(destination, delivered);
+}
+
+void DeliveryLedger::note_failure(std::string_view destination, std::string_view error,
+                                  bool is_retry) {
+  implementation_->note_failure(destination, error, is_retry);
+}
+
+void DeliveryLedger::add_event(std::string_view kind, std::string_view details) {
+  implementation_->add_event(kind, details);
+}
+
+bool DeliveryLedger::pin_account(const std::string& account_id) {
+  return implementation_->pin_account(account_id);
+}
+
+std::vector<DeadLetter> DeliveryLedger::dead_letters(std::string_view destination) {
+  return implementation_->dead_letters(destination);
+}
+
+std::optional<DeadLetter> DeliveryLedger::dead_letter(std::int64_t id) {
+  return implementation_->dead_letter(id);
+}
+
+std::int64_t DeliveryLedger::count_dead_letters(std::string_view destination) {
+  return implementation_->count_dead_letters(destination);
+}
+
+std::int64_t DeliveryLedger::retry_dead_letters(const std::vector<std::int64_t>& ids) {
+  return implementation_->retry_dead_letters(ids);
+}
+
+std::int64_t DeliveryLedger::drop_dead_letters(const std::vector<std::int64_t>& ids) {
+  return implementation_->drop_dead_letters(ids);
+}
+
+std::vector<DeadLetter> DeliveryLedger::requested_retries(std::string_view destination,
+                                                          std::int64_t limit) {
+  return implementation_->requested_retries(destination, limit);
+}
+
+void DeliveryLedger::settle_retries(const std::vector<std::int64_t>& delivered,
+                                    const std::vector<DeadLetter>& refused) {
+  implementation_->settle_retries(delivered, refused);
+}
+
+Backlog DeliveryLedger::backlog(std::string_view destination) {
+  return implementation_->backlog(destination);
+}
+
+}  // namespace invlog::storage

@@ -1,0 +1,43 @@
+#include "storage/store_file.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "storage/schema.h"
+#include "storage/statement.h"
+#include "storage/store_error.h"
+
+namespace invlog::storage {
+
+std::string missing_file_problem(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) {
+    return "";
+  }
+  return std::string(std::strerror(errno)) + "; name a store with --store FILE or --state-dir DIR";
+}
+
+std::string store_problem(sqlite3* connection, bool& cannot_open) {
+  cannot_open = false;
+  try {
+    if (single_integer(connection, "PRAGMA application_id") != kApplicationId) {
+      return "it is not an invlog store; name the <region>.db that `invlog agent` writes";
+    }
+    const std::int64_t version = single_integer(connection, "PRAGMA user_version");
+    if (version != kFormatVersion) {
+      return "its format is version " + std::to_string(version) + ", this invlog knows " +
+             std::to_string(kFormatVersion) + "; use the invlog that wrote it, or a newer one";
+    }
+    return single_integer(connection, "SELECT count(*) FROM store") == 1
+               ? ""
+               : "its `store` row is missing; restore the file from a backup";
+  } catch (const StoreError& error) {
+    const int code = error.sqlite_code();
+    cannot_open = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+    return std::string("cannot read it: ") + sqlite3_errmsg(connection);
+  }
+}
+
+}  // namespace invlog::storage

@@ -1,0 +1,26 @@
+// What everything that opens a store's file asks of it first, whether to read or to write.
+//
+// Threads: as the connection. Errors: results; a problem is one clear line for a person without the
+// file's name.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "storage/sqlite_api.h"
+
+namespace invlog::storage {
+
+struct CloseConnection {
+  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+};
+using Connection = std::unique_ptr<sqlite3, CloseConnection>;
+
+// "" if there is a file at `path`, else why it cannot be looked at.
+std::string missing_file_problem(const std::string& path);
+
+// "" if the connection is on an invlog store of a format that this invlog knows. `cannot_open`: the
+// file system did not let SQLite have what it needs.
+std::string store_problem(sqlite3* connection, bool& cannot_open);
+
+}  // namespace invlog::storage

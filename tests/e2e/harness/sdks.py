@@ -1,0 +1,26 @@
+"""What the sdk group takes from PyPI, installed once under build/."""
+
+import subprocess
+
+from .processes import PYTHON, REPOSITORY
+
+VENV = REPOSITORY / "build/venv"
+
+
+def install(command: list) -> None:
+    """With this process's whole environment: it may say how to reach a registry."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, f"{' '.join(map(str, command))} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+
+
+def python(**packages: str) -> str:
+    """The virtual environment's interpreter, which has boto3 and these: module=requirement."""
+    interpreter = VENV / "bin/python"
+    if not interpreter.exists():
+        install([PYTHON, "-m", "venv", VENV])
+    wanted = {"boto3": "boto3", **packages}
+    missing = [requirement for module, requirement in wanted.items()
+               if subprocess.run([interpreter, "-c", f"import {module}"], capture_output=True).returncode]
+    if missing:
+        install([interpreter, "-m", "pip", "install", "--quiet", *missing])
+    return str(interpreter)

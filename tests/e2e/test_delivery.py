@@ -1,0 +1,264 @@
+"""Records leave the host: to S3 and CloudWatch Logs, from the agent and from the command line."""
+
+import json
+import subprocess
+import threading
+import time
+
+from harness import store
+from harness.aws import GROUP, MARKER, RECORD_KEY, STREAM, eventually, unpack
+from harness.client import call, converse_body, converse_stream, target
+from harness.delivery import BEARER, Delivery
+from harness.processes import SIGNING
+
+LEAST = """
+[exporters.s3]
+bucket = "records-eu"
+endpoint = "{url}"
+path_style = true
+region_attested = true
+batch_age = "2s"
+[exporters.cloudwatch_logs]
+log_group = "/invlog/records"
+endpoint = "{url}"
+region_attested = true
+batch_age = "2s"
+"""
+
+
+def test_the_least_configuration_delivers_to_both():
+    """As written in the issue and in the README, and nothing more: the account comes from STS."""
+    with Delivery(s3={"batch_age": "2s"}, logs={"batch_age": "2s"}, account_id=None) as stack:
+        written = stack.agent.configuration.read_text()
+        assert written.endswith(LEAST.format(url=stack.aws.url)), written
+        stack.call("Hello", "žilina ☃", 'quotes " and \\ and \n lines')
+        converse_stream(stack.agent.url, "and a stream", BEARER)
+        assert call(stack.agent.url, target("converse"), converse_body("too much"), {**BEARER, "x-fake": "error=throttling"}).status == 429
+        stack.check_arrived(5)
+        assert {record["accountId"] for record in stack.aws.records()} == {"123456789012"}
+        calls = stack.aws.calls()
+        assert {line["headers"]["user-agent"].partition("/")[0] for line in calls} == {"invlog"}
+        assert all(line["status"] in (200, 400) for line in calls), [(line["operation"], line["status"], line["code"]) for line in calls]
+        assert stack.aws.calls("logs", "PutLogEvents")[0]["headers"]["content-encoding"] == "gzip"
+
+
+def test_s3_objects_have_awss_names_and_what_was_asked_for():
+    options = {"prefix": "fleet/one", "encryption": "aws:kms", "kms_key_id": "alias/records", "bucket_key": True, "storage_class": "STANDARD_IA",
+               "expected_bucket_owner": "123456789012", "tags": {"team": "search & rescue", "stage": "prod"}, "checksum": "crc32c",
+               "if_none_match": True}
+    with Delivery(s3=options, logs=None) as stack:
+        stack.call("one", "two", "three")
+        stack.check_arrived(3)
+        objects = stack.aws.objects()
+        for key, versions in objects.items():
+            found = RECORD_KEY.fullmatch(key)
+            assert found and key.startswith("fleet/one/AWSLogs/123456789012/BedrockModelInvocationLogs/eu-central-1/"), key
+            assert found[7].startswith("".join(found.group(3, 4, 5)) + "T" + found[6]), f"{key}: the folder is not the name's hour"
+            assert len(versions) == 1 and versions[0]["tags"] == options["tags"]
+            headers = versions[0]["headers"]
+            assert headers["x-amz-server-side-encryption"] == "aws:kms" and headers["x-amz-server-side-encryption-bucket-key-enabled"] == "true"
+            assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/records" and headers["x-amz-storage-class"] == "STANDARD_IA"
+            assert len(headers["x-amz-checksum-crc32c"]) == 8
+        put = stack.aws.calls("s3", "PutObject")[-1]["headers"]
+        assert put["if-none-match"] == "*" and put["x-amz-expected-bucket-owner"] == "123456789012"
+
+
+def test_each_compression_and_checksum_reads_back():
+    for compression, checksum in (("none", "crc32"), ("gzip", "sha256")):
+        with Delivery(s3={"compression": compression, "checksum": checksum}, logs=None) as stack:
+            stack.call(*[f"call {number} {'word ' * 50}" for number in range(5)])
+            stack.check_arrived(5)
+            assert all(key.endswith(".json" if compression == "none" else ".json.gz") for key in stack.aws.objects())
+    with Delivery(s3={"compression": "zstd"}, logs=None) as stack:
+        stack.call("one")
+        key, versions = eventually(stack.aws.objects).popitem()
+        assert key.endswith(".json.zst") and stack.aws.body(key).startswith(b"\x28\xb5\x2f\xfd")
+        # AWS's other readers tell zstd by the name; a Content-Encoding would make HTTP clients unpack it behind their backs.
+        assert "Content-Encoding" not in versions[0]["headers"]
+
+
+def test_buckets_are_reached_by_host_name_too():
+    with Delivery(logs=None, s3={"path_style": False}) as stack:
+        stack.agent.stop()
+        stack.agent_options["tables"]["exporters.s3"]["endpoint"] = f"http://localhost:{stack.aws.port}"
+        stack.start_agent()
+        stack.call("one")
+        stack.check_arrived(1)
+        assert {line["headers"]["host"] for line in stack.aws.calls("s3", "PutObject")} == {f"records-eu.localhost:{stack.aws.port}"}
+
+
+def test_large_bodies_become_objects_of_their_own():
+    big = "A sentence that fills the body. " * 5_000  # 160 KB
+    with Delivery() as stack:
+        stack.call("small", big, "small again")
+        records, lines = stack.arrived(3)
+        stack.check_arrived(3)
+        paths = [json.loads(line) for key in stack.aws.objects() if "/data/" not in key
+                 for line in unpack(key, stack.aws.body(key)).decode().splitlines()]
+        row = store.rows(stack.agent.store)[1]
+        large = next(record for record in paths if record["requestId"] == row["request_id"])
+        assert "inputBodyJson" not in large["input"]
+        data = [key for key in stack.aws.objects() if "/data/" in key]
+        assert sorted(key.rpartition("/")[2] for key in data) == sorted(
+            f"{row['request_id']}_{part}.json.gz" for part in ("input", "output") if f"{part}BodyS3Path" in large[part])
+        assert large["input"]["inputBodyS3Path"] in {f"s3://records-eu/{key}" for key in data}
+        assert json.loads(unpack("x.gz", stack.aws.body(large["input"]["inputBodyS3Path"][len("s3://records-eu/"):]))) == converse_body(big)
+        event = next(json.loads(event["message"]) for event in stack.aws.events() if row["request_id"] in event["message"])
+        assert event["input"]["inputBodyS3Path"] == large["input"]["inputBodyS3Path"], "CloudWatch Logs points to the same object"
+    with Delivery(s3={"large_bodies": False}, logs=None) as stack:
+        stack.call(big)
+        stack.check_arrived(1)
+        assert not [key for key in stack.aws.objects() if "/data/" in key]
+
+
+def test_an_event_over_the_limit_is_cut_at_a_json_valid_place_and_marked():
+    with Delivery(s3=None) as stack:
+        stack.call("small", "☃ " * 600_000, "small again")  # 2.4 MB as UTF-8
+        eventually(lambda: len(stack.aws.lines()) == 3)
+        small, cut, again = stack.aws.lines()
+        events = stack.aws.events()
+        assert 500_000 < len(events[1]["message"].encode()) <= 1_048_576 - 26
+        expected = stack.exported()
+        assert (small, again) == (expected[0], expected[2])
+        for name in ("requestId", "modelId", "operation", "timestamp", "region"):
+            assert cut[name] == expected[1][name]
+        assert "truncated" in json.dumps({key: value for key, value in cut["invlog"].items()}), cut["invlog"]
+        assert not store.rows(stack.agent.store, "SELECT * FROM event WHERE kind = 'dead-letter'")
+
+
+def test_batches_end_by_size():
+    with Delivery(s3={"batch_size": "20kB", "compression": "none", "batch_age": "1s"}, logs={"batch_size": "30kB", "batch_age": "1s"}) as stack:
+        stack.call(*["word " * 1_000 for _ in range(12)])  # about 10 KB a record
+        stack.check_arrived(12)
+        assert 4 <= len(stack.aws.objects()) <= 12
+        assert 4 <= len(stack.aws.groups()[GROUP]["streams"][STREAM]) <= 12
+
+
+def test_ship_drains_a_store_that_no_agent_has_open():
+    with Delivery(s3=None, logs=None) as stack:
+        stack.call(*[f"call {number}" for number in range(20)])
+        store.wait_for(stack.agent.store, 20)
+        stack.agent.stop()
+        stack.agent_options["tables"] = stack.tables({}, {})
+        stack.write_configuration()
+        stack.ship()
+        assert len(stack.aws.records()) == 20 and len(stack.aws.lines()) == 20
+        stack.check_arrived(20)
+        before = len(stack.aws.calls("s3", "PutObject")), len(stack.aws.calls("logs", "PutLogEvents"))
+        stack.ship()
+        assert before == (len(stack.aws.calls("s3", "PutObject")), len(stack.aws.calls("logs", "PutLogEvents"))), "there was nothing to do"
+        state = stack.destinations()
+        assert state["s3"]["cursor"] == state["cloudwatch_logs"]["cursor"] == 20
+        store.prove(stack.agent.store)
+        stack.start_agent()
+        stack.call("one more")
+        stack.check_arrived(21)
+
+
+def test_ship_says_what_it_cannot_do():
+    with Delivery(s3=None) as stack:
+        stack.call("one")
+        stack.arrived(1)
+        stack.aws.kill()
+        stack.call("two")
+        started = time.monotonic()
+        stack.ship("--timeout", "3s", code=1)
+        assert 3 <= time.monotonic() - started < 20
+        assert f"127.0.0.1:{stack.aws.port}" in stack.said, stack.said
+
+
+def test_ship_and_a_running_agent_take_turns():
+    with Delivery(s3={"batch_age": "50ms"}, logs={"batch_age": "50ms"}) as stack:
+        stop = threading.Event()
+
+        def talk():
+            while not stop.is_set():
+                stack.call("and on it goes")
+        talker = threading.Thread(target=talk)
+        talker.start()
+        try:
+            for _ in range(4):
+                stack.ship()
+        finally:
+            stop.set()
+            talker.join()
+        count = store.rows(stack.agent.store, "SELECT count(*) AS n FROM record")[0]["n"]
+        assert count > 20
+        stack.check_arrived(count)
+        assert all(len(versions) == 1 for versions in stack.aws.objects().values()), "nothing was sent twice"
+        assert len(stack.aws.lines()) == count
+
+
+def test_start_now_leaves_the_past_where_it_is():
+    with Delivery(s3=None, logs=None) as stack:
+        stack.call("before")
+        store.wait_for(stack.agent.store, 1)
+        stack.restart_agent(tables=stack.tables({"start": "now"}, {"start": "beginning"}))
+        eventually(lambda: len(stack.aws.lines()) == 1)
+        eventually(lambda: "s3" in stack.destinations())
+        stack.call("after")
+        eventually(lambda: len(stack.aws.lines()) == 2 and len(stack.aws.records()) == 1)
+        assert stack.aws.records()[0]["requestId"] == store.rows(stack.agent.store)[1]["request_id"]
+
+
+def test_a_group_is_made_as_asked_and_a_stream_per_host():
+    key = "arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+    with Delivery(s3=None, logs={"retention_days": 30, "kms_key_arn": key, "host_suffix": True}) as stack:
+        stack.call("one")
+        host = subprocess.run(["uname", "-n"], capture_output=True, text=True, check=True).stdout.strip()
+        eventually(lambda: len(stack.aws.lines(stream=f"{STREAM}/{host}")) == 1)
+        group = stack.aws.groups()[GROUP]
+        assert (group["retention"], group["kms_key"]) == (30, key)
+    with Delivery(s3=None, logs={"create": False}) as stack:
+        stack.call("one")
+        eventually(lambda: stack.destinations()["cloudwatch_logs"]["last_error"])
+        assert not stack.aws.groups() and not stack.aws.calls("logs", "CreateLogGroup")
+        assert stack.aws.call_logs("CreateLogGroup", {"logGroupName": GROUP}).status == 200
+        assert stack.aws.call_logs("CreateLogStream", {"logGroupName": GROUP, "logStreamName": STREAM}).status == 200
+        eventually(lambda: len(stack.aws.lines()) == 1, 40)
+
+
+def test_status_tells_of_each_destination():
+    with Delivery() as stack:
+        stack.call("one", "two")
+        stack.check_arrived(2)
+        stack.aws.fail("error", operation="PutObject", status=500, code="InternalError", times=-1)
+        stack.call("three", "four", "five")
+        eventually(lambda: stack.destinations()["s3"]["last_error"] and len(stack.aws.lines()) == 5)
+        state = eventually(lambda: (found := stack.destinations()) and found["cloudwatch_logs"]["backlog_records"] == 0 and found)
+        s3, logs = state["s3"], state["cloudwatch_logs"]
+        assert (s3["cursor"], s3["backlog_records"], s3["dead_letters"]) == (2, 3, 0) and s3["backlog_body_bytes"] > 0
+        assert "500" in s3["last_error"] or "InternalError" in s3["last_error"]
+        assert (logs["cursor"], logs["last_error"]) == (5, None)
+        text = stack.invlog("status")
+        for word in ("s3", "records-eu", GROUP, "500"):
+            assert word in text, text
+        stack.aws.work()
+        stack.check_arrived(5, 40)
+        assert eventually(lambda: stack.destinations()["s3"]["backlog_records"] == 0)
+        assert stack.destinations()["s3"]["last_error"] is None and stack.destinations()["s3"]["retries"] >= 1
+
+
+def test_doctor_names_the_link_the_caller_and_each_permission():
+    with Delivery() as stack:
+        text = stack.invlog("doctor")
+        for word in ("environment", "arn:aws:iam::123456789012:user/invlog", "PutObject", "PutLogEvents", "records-eu", GROUP):
+            assert word in text, f"{word} is not in:\n{text}"
+        assert SIGNING["AWS_SECRET_ACCESS_KEY"] not in text + stack.said
+        stack.aws.fail("error", service="s3", operation="PutObject", status=403, code="AccessDenied", message="no s3:PutObject", times=-1)
+        text = stack.invlog("doctor", code=1)
+        assert "AccessDenied" in text or "no s3:PutObject" in text, text
+        stack.aws.work()
+        stack.aws.set(expire="static")
+        text = stack.invlog("doctor", code=1)
+        assert "expired" in text.lower(), text
+
+
+def test_nothing_is_delivered_that_is_not_a_record():
+    """The doctor's markers are AWS's own: no reader takes them for records."""
+    with Delivery() as stack:
+        stack.invlog("doctor")
+        stack.call("one")
+        stack.check_arrived(1)
+        for key in stack.aws._ask("objects")["records-eu"]:
+            assert key.endswith(MARKER) or RECORD_KEY.fullmatch(key), key

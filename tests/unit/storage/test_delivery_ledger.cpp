@@ -1,0 +1,349 @@
+#include "storage/delivery_ledger.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "storage/store_error.h"
+#include "storage/verify.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/temporary_store.h"
+#include "tests/unit/storage/unsynced_vfs.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+void fill(const TemporaryStore& store, int records) {
+  Writer writer(store.options());
+  for (int i = 1; i <= records; ++i) {
+    Record record = record_with("request " + std::to_string(i), "response");
+    record.started_at_us = 1'000'000 * i;
+    REQUIRE(submit_and_wait(writer, record));
+  }
+}
+
+std::unique_ptr<DeliveryLedger> open_ledger(const TemporaryStore& store, std::int64_t now = 77) {
+  auto ledger = DeliveryLedger::open(store.path(), "", [now] { return now; });
+  REQUIRE(ledger.has_value());
+  return std::move(*ledger);
+}
+
+DeliveryLedger::Delivered delivered_to(std::int64_t last, std::int64_t records = 1) {
+  DeliveryLedger::Delivered delivered;
+  delivered.last = last;
+  delivered.records = records;
+  delivered.bytes = 100;
+  delivered.target = "s3://bucket";
+  return delivered;
+}
+
+DeadLetter refusal(std::int64_t record, const std::string& reason) {
+  DeadLetter letter;
+  letter.record = record;
+  letter.reason = reason;
+  return letter;
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 0777;
+}
+
+}  // namespace
+
+TEST_CASE("A ledger keeps cursor, plan and figures over a restart") {
+  TemporaryStore store;
+  fill(store, 10);
+  {
+    auto ledger = open_ledger(store);
+    CHECK(ledger->states().empty());
+    CHECK(ledger->state("s3").cursor == 0);
+    CHECK(ledger->state("cloudwatch_logs", 4).cursor == 4);
+    CHECK(ledger->state("cloudwatch_logs", 9).cursor == 4);  // only the first call makes the row
+    ledger->put_plan("s3", 6, R"({"key":"a"})");
+    ledger->note_failure("s3", "connection refused", false);
+    ledger->note_failure("s3", "connection refused again", true);
+  }
+  {
+    auto ledger = open_ledger(store, 78);
+    const DeliveryState planned = ledger->state("s3");
+    CHECK(planned.cursor == 0);
+    CHECK(planned.planned_last == 6);
+    CHECK(planned.plan == R"({"key":"a"})");
+    CHECK(planned.retries == 1);
+    CHECK(planned.last_error == "connection refused again");
+    CHECK(planned.last_error_us == 77);
+    CHECK(planned.last_success_us == 0);
+    ledger->advance("s3", delivered_to(6, 6));
+    ledger->put_plan("s3", 8, "x");
+    ledger->drop_plan("s3");
+  }
+  auto ledger = open_ledger(store);
+  REQUIRE(ledger->states().size() == 2);
+  const DeliveryState state = ledger->states().back();
+  CHECK(state.destination == "s3");
+  CHECK(state.target == "s3://bucket");
+  CHECK(state.cursor == 6);
+  CHECK(state.planned_last == 0);
+  CHECK(state.plan.empty());
+  CHECK(state.delivered_records == 6);
+  CHECK(state.delivered_batches == 1);
+  CHECK(state.delivered_bytes == 100);
+  CHECK(state.last_success_us == 78);
+  CHECK(state.last_error.empty());
+  CHECK(state.last_error_us == 0);
+}
+
+TEST_CASE("A cursor never goes back, and never past the newest record") {
+  TemporaryStore store;
+  fill(store, 5);
+  auto ledger = open_ledger(store);
+  ledger->advance("s3", delivered_to(4));
+  ledger->advance("s3", delivered_to(2));
+  CHECK(ledger->state("s3").cursor == 4);
+  CHECK_THROWS_AS(ledger->advance("s3", delivered_to(6)), StoreError);
+  CHECK_THROWS_AS(ledger->put_plan("s3", 6, ""), StoreError);
+  CHECK(ledger->state("s3").cursor == 4);
+  CHECK(ledger->state("s3").planned_last == 0);
+}
+
+TEST_CASE("The instance is the store's own and stays") {
+  TemporaryStore a, b;
+  fill(a, 1);
+  fill(b, 1);
+  const std::string instance = open_ledger(a)->instance();
+  CHECK(instance.size() == 32);
+  CHECK(instance.find_first_not_of("0123456789abcdef") == std::string::npos);
+  CHECK(open_ledger(a)->instance() == instance);
+  CHECK(open_ledger(b)->instance() != instance);
+}
+
+TEST_CASE("A store from before delivery gets its tables from whoever opens it first") {
+  TemporaryStore store;
+  fill(store, 3);
+  store.tamper("DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance");
+  SECTION("the ledger") {
+    auto ledger = open_ledger(store);
+    CHECK(ledger->state("s3").cursor == 0);
+    CHECK(ledger->instance().size() == 32);
+  }
+  SECTION("the writer") {
+    fill(store, 1);
+  }
+  CHECK(store.query("SELECT count(*) FROM sqlite_schema WHERE name IN ('instance', 'delivery', "
+                    "'dead_letter')") == "3");
+  CHECK(store.query("PRAGMA user_version") == "1");
+  CHECK(verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("Refused records become dead letters and events with the cursor's move") {
+  TemporaryStore store;
+  fill(store, 10);
+  auto ledger = open_ledger(store);
+  DeliveryLedger::Delivered delivered = delivered_to(10, 7);
+  delivered.refused = {refusal(3, "too large"), refusal(5, "\"odd\""), refusal(7, "too old")};
+  ledger->advance("s3", delivered);
+  delivered.refused = {refusal(3, "no")};
+  ledger->advance("cloudwatch_logs", delivered);
+
+  CHECK(ledger->count_dead_letters("") == 4);
+  CHECK(ledger->count_dead_letters("s3") == 3);
+  const std::vector<DeadLetter> letters = ledger->dead_letters("s3");
+  REQUIRE(letters.size() == 3);
+  CHECK(letters[0].record == 3);
+  CHECK(letters[0].reason == "too large");
+  CHECK(letters[0].at_us == 77);
+  CHECK(!letters[0].retry);
+  CHECK(ledger->dead_letters().size() == 4);
+  CHECK(ledger->dead_letter(letters[1].id)->reason == "\"odd\"");
+  CHECK(!ledger->dead_letter(999).has_value());
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dead-letter'") == "4");
+  CHECK(store.query("SELECT json_extract(details, '$.reason') FROM event WHERE "
+                    "json_extract(details, '$.record') = 5") == "\"odd\"");
+
+  // The same refusal once more (after a crash in between) is the same letter.
+  ledger->advance("s3", [&] {
+    DeliveryLedger::Delivered again = delivered_to(10);
+    again.refused = {refusal(3, "still too large")};
+    return again;
+  }());
+  CHECK(ledger->count_dead_letters("s3") == 3);
+  CHECK(ledger->dead_letter(letters[0].id)->reason == "still too large");
+}
+
+TEST_CASE("Dead letters are tried again on request, and each end is an event") {
+  TemporaryStore store;
+  fill(store, 10);
+  auto ledger = open_ledger(store);
+  DeliveryLedger::Delivered delivered = delivered_to(10, 6);
+  delivered.refused = {refusal(1, "a"), refusal(2, "b"), refusal(3, "c"), refusal(4, "d")};
+  ledger->advance("s3", delivered);
+  const std::vector<DeadLetter> letters = ledger->dead_letters("s3");
+
+  CHECK(ledger->requested_retries("s3", 10).empty());
+  CHECK(ledger->retry_dead_letters({letters[0].id, letters[1].id, letters[2].id, 999}) == 3);
+  CHECK(ledger->requested_retries("s3", 2).size() == 2);
+  CHECK(ledger->requested_retries("cloudwatch_logs", 10).empty());
+  std::vector<DeadLetter> wanted = ledger->requested_retries("s3", 10);
+  REQUIRE(wanted.size() == 3);
+  wanted[2].reason = "still no";
+  wanted[2].at_us = 0;
+  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]});
+  CHECK(ledger->requested_retries("s3", 10).empty());
+  CHECK(ledger->count_dead_letters("s3") == 2);
+  CHECK(ledger->dead_letter(letters[2].id)->reason == "still no");
+  CHECK(ledger->dead_letter(letters[2].id)->at_us == 77);
+  CHECK(store.query("SELECT count || details FROM event WHERE kind = 'dead-letters-delivered'") ==
+        R"(2{"destination":"s3","records":[1,2]})");
+
+  CHECK(ledger->drop_dead_letters({letters[0].id, letters[2].id, letters[3].id}) == 2);
+  CHECK(ledger->drop_dead_letters({}) == 0);
+  CHECK(ledger->count_dead_letters("") == 0);
+  CHECK(store.query("SELECT count || details FROM event WHERE kind = 'dead-letters-dropped'") ==
+        R"(2{"destination":"s3","records":[3,4]})");
+  // A number that somebody wrote down never means another letter.
+  delivered.refused = {refusal(9, "e")};
+  ledger->advance("s3", delivered);
+  CHECK(ledger->dead_letters("s3").front().id > letters.back().id);
+}
+
+TEST_CASE("A backlog counts what is undelivered, while both ends move") {
+  TemporaryStore store;
+  fill(store, 10);
+  auto ledger = open_ledger(store);
+  const auto bytes = [&](int first) {
+    return std::stoll(
+        store.query("SELECT coalesce(sum(request_bytes + response_bytes), 0) FROM "
+                    "record WHERE id >= " +
+                    std::to_string(first)));
+  };
+  const auto check = [&](std::int64_t records, std::int64_t oldest_at_us, int first) {
+    const Backlog backlog = ledger->backlog("s3");
+    CHECK(backlog.records == records);
+    CHECK(backlog.body_bytes == bytes(first));
+    CHECK(backlog.oldest_at_us == oldest_at_us);
+  };
+  check(10, 1'000'000, 1);
+  ledger->advance("s3", delivered_to(4));
+  check(6, 5'000'000, 5);
+  fill(store, 5);
+  check(11, 5'000'000, 5);
+  ledger->advance("s3", delivered_to(15));
+  check(0, 0, 16);
+  fill(store, 2);
+  check(2, 1'000'000, 16);
+  CHECK(ledger->backlog("cloudwatch_logs").records == 17);
+}
+
+TEST_CASE("A ledger's events are in the chain, whether an agent runs or not") {
+  TemporaryStore store;
+  fill(store, 2);
+  open_ledger(store)->add_event("delivery-refused", R"({"why":"elsewhere"})");
+  {
+    Writer writer(store.options());
+    open_ledger(store)->add_event("delivery-refused", "");
+    REQUIRE(submit_and_wait(writer, record_with("a", "b")));
+    open_ledger(store)->add_event("delivery-refused", "");
+  }
+  CHECK(store.query(
+            "SELECT count(*) FROM event WHERE id > (SELECT max(last_event) FROM segment)") == "0");
+  CHECK(verify_store(store.path(), {}).problems.empty());
+  const std::string id = store.query("SELECT min(id) FROM event WHERE kind = 'delivery-refused'");
+  store.tamper("UPDATE event SET details = NULL WHERE id = " + id);
+  CHECK(!verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("An account that a delivery learns is pinned once") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.account_id = "";
+  { Writer writer(options); }
+  auto ledger = open_ledger(store);
+  CHECK(ledger->pin_account("111122223333"));
+  CHECK(ledger->pin_account("111122223333"));
+  CHECK(!ledger->pin_account("999999999999"));
+  CHECK(!ledger->pin_account(""));
+  CHECK(store.query("SELECT account_id FROM store") == "111122223333");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'account-pinned'") == "1");
+  options.account_id = "999999999999";
+  CHECK_THROWS_AS(Writer(options), StoreError);
+}
+
+TEST_CASE("A ledger refuses what is no store, and says why") {
+  TemporaryStore store;
+  const auto refused = [&] {
+    const auto opened = DeliveryLedger::open(store.path());
+    return opened ? std::string() : opened.error();
+  };
+  CHECK(refused().find("No such file") != std::string::npos);
+  SECTION("another database") {
+    store.tamper("CREATE TABLE t(x)");
+    CHECK(refused().find("not an invlog store") != std::string::npos);
+    CHECK(store.query("SELECT count(*) FROM sqlite_schema") == "1");
+  }
+  SECTION("no database") {
+    store.tamper("CREATE TABLE t(x)");
+    std::filesystem::resize_file(store.path(), 100);
+    CHECK(refused().find("cannot read it") != std::string::npos);
+  }
+  SECTION("a newer format") {
+    fill(store, 1);
+    store.tamper("PRAGMA user_version = 2");
+    CHECK(refused().find("version 2") != std::string::npos);
+  }
+}
+
+TEST_CASE("What a ledger and its lock leave behind is the owner's alone") {
+  TemporaryStore store;
+  fill(store, 1);
+  auto ledger = open_ledger(store);
+  ledger->state("s3");
+  const auto lock = try_delivery_lock(store.path(), "s3");
+  CHECK(mode_of(store.path()) == 0600);
+  CHECK(mode_of(store.path() + "-wal") == 0600);
+  CHECK(mode_of(store.path() + "-ship-s3") == 0600);
+}
+
+TEST_CASE("A destination's lock is held once, another's is free") {
+  TemporaryStore store;
+  fill(store, 1);
+  auto held = try_delivery_lock(store.path(), "s3");
+  REQUIRE(held != nullptr);
+  CHECK(try_delivery_lock(store.path(), "s3") == nullptr);
+  CHECK(try_delivery_lock(store.path(), "cloudwatch_logs") != nullptr);
+  held.reset();
+  CHECK(try_delivery_lock(store.path(), "s3") != nullptr);
+  CHECK_THROWS_AS(try_delivery_lock(store.directory() / "missing" / "x.db", "s3"), StoreError);
+}
+
+TEST_CASE("A ledger that cannot write throws, and nothing of the attempt is left") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  TemporaryStore store;
+  fill(store, 10);
+  auto opened = DeliveryLedger::open(store.path(), vfs.name());
+  REQUIRE(opened.has_value());
+  std::unique_ptr<DeliveryLedger> owned = std::move(*opened);
+  DeliveryLedger& ledger = *owned;
+  ledger.advance("s3", delivered_to(2));
+  ledger.put_plan("s3", 5, "plan");
+  const int fault = GENERATE(SQLITE_FULL, SQLITE_IOERR_WRITE);
+  vfs.fail_writes(fault);
+  DeliveryLedger::Delivered more = delivered_to(5);
+  more.refused = {refusal(4, "no")};
+  CHECK_THROWS_AS(ledger.advance("s3", more), StoreError);
+  CHECK_THROWS_AS(ledger.note_failure("s3", "x", true), StoreError);
+  CHECK_THROWS_AS(ledger.add_event("delivery-refused", ""), StoreError);
+  const DeliveryState kept = ledger.state("s3");
+  CHECK(kept.cursor == 2);
+  CHECK(kept.plan == "plan");
+  CHECK(ledger.count_dead_letters("s3") == 0);
+  vfs.fail_writes(0);
+  ledger.advance("s3", more);
+  CHECK(ledger.state("s3").cursor == 5);
+  CHECK(ledger.count_dead_letters("s3") == 1);
+  owned.reset();
+  vfs.clear();
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'dead-letter'") == "1");
+}

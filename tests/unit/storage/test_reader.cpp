@@ -1,0 +1,255 @@
+#include "storage/reader.h"
+
+#include <sqlite3.h>
+
+#include <fstream>
+#include <set>
+
+#include "storage/store_error.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/temporary_store.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+std::string request_number(std::int64_t id) {
+  return noise(3000, static_cast<std::uint64_t>(id));
+}
+
+void append(Writer& writer, std::int64_t first, std::int64_t last) {
+  for (std::int64_t id = first; id <= last; ++id) {
+    REQUIRE(submit_and_wait(writer, record_with(request_number(id), "")));
+  }
+}
+
+void fill(const TemporaryStore& store, std::int64_t records, std::size_t segment_bytes) {
+  WriterOptions options = store.options();
+  options.segment_bytes = segment_bytes;
+  Writer writer(options);
+  append(writer, 1, records);
+}
+
+// For a long drain: one segment, and next to no pages of SQLite, so that what is in the file
+// counts.
+std::unique_ptr<Reader> open_reader(const TemporaryStore& store) {
+  auto reader = Reader::open(store.path(), ReaderOptions{1, 0});
+  REQUIRE(reader.has_value());
+  return std::move(*reader);
+}
+
+// Reads `count` records from `first` on and checks each.
+void read(Reader& reader, std::int64_t first, std::int64_t count) {
+  std::int64_t next = first;
+  reader.each(first, Bodies::both, [&](StoredRecord& stored) {
+    CHECK(stored.id == next);
+    CHECK((stored.record.request.bytes == request_number(stored.id)));
+    return ++next < first + count;
+  });
+  CHECK(next == first + count);
+}
+
+struct Found {
+  std::set<std::int64_t> whole, damaged;
+  std::string why;
+};
+
+Found read_around_damage(Reader& reader) {
+  Found found;
+  reader.each(
+      1, Bodies::both,
+      [&](StoredRecord& stored) {
+        CHECK((stored.record.request.bytes == request_number(stored.id)));
+        CHECK(found.whole.insert(stored.id).second);
+        return true;
+      },
+      [&](std::int64_t id, const std::string& why) {
+        CHECK(found.damaged.insert(id).second);
+        found.why = why;
+        return true;
+      });
+  return found;
+}
+
+// Whether somebody's snapshot keeps the write-ahead log from being emptied.
+bool log_is_held(const TemporaryStore& store) {
+  return store.query("PRAGMA wal_checkpoint(TRUNCATE)") == "1";
+}
+
+}  // namespace
+
+TEST_CASE("Reading on in batches does not decode a segment again") {
+  TemporaryStore store;
+  fill(store, 20, 1 << 20);
+  auto reader = open_reader(store);
+  read(*reader, 1, 5);
+  // Whoever reads from the segment's start again now fails.
+  store.tamper("UPDATE chunk SET bytes = zeroblob(4057) WHERE id & 0xffffff = 0");
+  read(*reader, 6, 5);
+  read(*reader, 11, 10);
+  CHECK_THROWS_AS(open_reader(store)->find(20, Bodies::both), StoreError);
+  reader->release_memory();
+  CHECK_THROWS_AS(reader->find(20, Bodies::both), StoreError);
+}
+
+TEST_CASE("An open segment is read on as it grows, and as it closes") {
+  TemporaryStore store;
+  auto writer = std::make_unique<Writer>(store.options());
+  append(*writer, 1, 5);
+  auto reader = open_reader(store);
+  read(*reader, 1, 5);
+  store.tamper("UPDATE chunk SET bytes = zeroblob(4057) WHERE id & 0xffffff = 0");
+  for (std::int64_t id = 6; id <= 12; ++id) {
+    append(*writer, id, id);
+    read(*reader, id, 1);
+  }
+  append(*writer, 13, 14);
+  writer->stop();
+  read(*reader, 13, 2);
+}
+
+TEST_CASE("A stream that was replaced under a reader is read anew") {
+  TemporaryStore store, other;
+  const auto fill_shifted = [](const TemporaryStore& target, std::int64_t shift) {
+    Writer writer(target.options());
+    for (std::int64_t id = 1; id <= 10; ++id) {
+      REQUIRE(submit_and_wait(writer, record_with(request_number(id + shift), "")));
+    }
+  };
+  fill_shifted(store, 0);
+  fill_shifted(other, 1000);
+  auto reader = open_reader(store);
+  read(*reader, 1, 5);
+  store.tamper(
+      "ATTACH '" + other.path() +
+      "' AS o; BEGIN; DELETE FROM chunk; DELETE FROM segment; DELETE FROM record;"
+      "INSERT INTO chunk SELECT * FROM o.chunk; INSERT INTO segment SELECT * FROM o.segment;"
+      "CREATE TEMP TABLE r AS SELECT id, checksum FROM o.record; COMMIT");
+  CHECK(reader->last_id() == 0);
+  store.tamper(
+      "ATTACH '" + other.path() +
+      "' AS o; INSERT INTO record(id, started_at, flags, request_bytes, response_bytes, "
+      "checksum) SELECT id, started_at, flags, request_bytes, response_bytes, checksum FROM "
+      "o.record");
+  for (std::int64_t id = 6; id <= 10; ++id) {
+    CHECK((reader->find(id, Bodies::both)->record.request.bytes == request_number(id + 1000)));
+  }
+}
+
+TEST_CASE("A damaged body is reported by id, and reading goes on behind it") {
+  TemporaryStore store;
+  fill(store, 40, 24 * 1024);
+  auto reader = open_reader(store);
+  SECTION("one record") {
+    store.tamper("UPDATE record SET checksum = checksum + 1 WHERE id IN (7, 40)");
+    const Found found = read_around_damage(*reader);
+    CHECK(found.damaged == std::set<std::int64_t>{7, 40});
+    CHECK(found.whole.size() == 38);
+    CHECK(found.why.find("record 40") != std::string::npos);
+    CHECK(found.why.find("checksum") != std::string::npos);
+  }
+  SECTION("a segment from its middle on") {
+    const std::int64_t first =
+        std::stoll(store.query("SELECT first_record FROM segment WHERE id = 2"));
+    const std::int64_t last =
+        std::stoll(store.query("SELECT last_record FROM segment WHERE id = 2"));
+    REQUIRE(last - first >= 4);
+    store.tamper("UPDATE chunk SET bytes = zeroblob(4057) WHERE id = (2 << 24) + 3");
+    const Found found = read_around_damage(*reader);
+    CHECK(found.whole.size() + found.damaged.size() == 40);
+    // What lies before the damage is there: three chunks hold three records of 3,000 bytes.
+    CHECK(*found.damaged.begin() >= first + 3);
+    CHECK(*found.damaged.rbegin() == last);
+    CHECK(found.damaged.size() <= static_cast<std::size_t>(last - first - 2));
+    CHECK(found.why.find("segment 2") != std::string::npos);
+  }
+  SECTION("a chunk that is missing") {
+    store.tamper("DELETE FROM chunk WHERE id = (2 << 24)");
+    CHECK(read_around_damage(*reader).damaged.size() > 3);
+  }
+  SECTION("a chunk that is too short") {
+    store.tamper("UPDATE chunk SET bytes = substr(bytes, 1, 4000) WHERE id = (2 << 24) + 1");
+    CHECK(read_around_damage(*reader).damaged.size() > 3);
+  }
+  SECTION("whoever does not ask for damage gets it thrown") {
+    store.tamper("UPDATE record SET checksum = checksum + 1 WHERE id = 7");
+    std::int64_t seen = 0;
+    CHECK_THROWS_AS(reader->each(1, Bodies::both,
+                                 [&](StoredRecord& stored) {
+                                   seen = stored.id;
+                                   return true;
+                                 }),
+                    StoreError);
+    CHECK(seen == 6);
+  }
+  SECTION("it may stop there") {
+    store.tamper("UPDATE record SET checksum = checksum + 1 WHERE id = 7");
+    std::int64_t stopped = 0;
+    reader->each(
+        1, Bodies::both,
+        [&](StoredRecord& stored) {
+          CHECK(stored.id < 7);
+          return true;
+        },
+        [&](std::int64_t id, const std::string&) {
+          stopped = id;
+          return false;
+        });
+    CHECK(stopped == 7);
+  }
+}
+
+TEST_CASE("What a visitor throws is no damage") {
+  TemporaryStore store;
+  fill(store, 3, 1 << 20);
+  auto reader = open_reader(store);
+  CHECK_THROWS_AS(
+      reader->each(
+          1, Bodies::both, [](StoredRecord&) -> bool { throw StoreError("the ledger's, say"); },
+          [](std::int64_t, const std::string&) {
+            FAIL("taken for damage");
+            return true;
+          }),
+      StoreError);
+}
+
+TEST_CASE("Rows on a damaged page are reported, and those behind it are read") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    for (std::int64_t id = 1; id <= 300; ++id) {
+      Record record = record_with(request_number(id), "");
+      record.details = "{\"marker\":\"number-" + std::to_string(id) + "-\"}";
+      submit(writer, std::move(record));
+    }
+  }
+  std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t at = bytes.find("number-150-");
+  REQUIRE(at != std::string::npos);
+  file.seekp(static_cast<std::streamoff>(at / 4096 * 4096));
+  file.write("\x7f\x7f\x7f\x7f", 4);
+  file.close();
+  auto reader = open_reader(store);
+  const Found found = read_around_damage(*reader);
+  CHECK(found.damaged.count(150) == 1);
+  CHECK(found.damaged.size() < 60);
+  CHECK(found.whole.size() + found.damaged.size() == 300);
+}
+
+TEST_CASE("A reader holds the write-ahead log while it visits, and not between") {
+  TemporaryStore store;
+  Writer writer(store.options());
+  append(writer, 1, 10);
+  auto reader = open_reader(store);
+  reader->each(1, Bodies::both, [&](StoredRecord&) {
+    append(writer, 11, 11);
+    CHECK(log_is_held(store));
+    return false;
+  });
+  CHECK(!log_is_held(store));
+  append(writer, 12, 12);
+  reader->find(12, Bodies::both);
+  reader->last_id();
+  CHECK(!log_is_held(store));
+}
