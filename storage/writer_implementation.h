@@ -67,6 +67,10 @@ class Writer::Implementation {
   void run();
   bool group_is_due() const { return Steady::now() >= group_due_; }
   bool has_side_work() const { return !dropped_by_cause_.empty() || !new_events_.empty(); }
+  // While the lock was given up: whoever came then saw no reason to wake this thread.
+  bool nothing_came() const {
+    return queue_.empty() && waiting_for_room_.empty() && !has_side_work() && !stopping_;
+  }
   void wait(Lock& lock);
   void open_group(Steady::time_point first);
   void take_one(Lock& lock);

@@ -62,7 +62,7 @@ void Writer::Implementation::run() {
       open_group(Steady::now());
     } else if (stopping_ && !group_open_) {
       break;
-    } else if (group_open_ || !tidy(lock)) {
+    } else if (group_open_ || (!tidy(lock) && nothing_came())) {
       wait(lock);
     }
   }
