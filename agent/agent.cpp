@@ -11,7 +11,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "agent/capture/agent_loop.h"
 #include "agent/capture/state_directory.h"
@@ -19,6 +21,7 @@
 #include "agent/capture/writer_sink.h"
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
+#include "agent/delivery/destinations.h"
 #include "agent/version.h"
 #include "exporters/aws/credential_chain.h"
 #include "exporters/aws/http_client.h"
@@ -29,6 +32,8 @@ namespace {
 
 // Calls under way may end, and so may attempts to deliver; with the last commit it makes 10 s.
 constexpr std::chrono::seconds kStopLimit{8};
+// A store that takes nothing (its disk or its max_size is full) is not waited for longer.
+constexpr std::chrono::seconds kLastCommit{2};
 
 // Large bodies come and go; what they held goes back to the system instead of staying in the heap.
 void keep_heap_small() {
@@ -69,6 +74,28 @@ void log_to_stderr(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+// Says once when the store begins to take no records, and when it takes them again.
+class StorageLog {
+ public:
+  void look(const storage::WriterStatus& store) {
+    if (store.failing && !failing_) {
+      spdlog::error("the store takes no records: {}", store.last_error);
+    } else if (failing_ && !store.failing) {
+      spdlog::info("the store takes records again");
+    }
+    failing_ = store.failing;
+    if (!store.retention_error.empty() && store.retention_error != retention_error_) {
+      spdlog::warn("old records could not be taken away, it is tried again: {}",
+                   store.retention_error);
+    }
+    retention_error_ = store.retention_error;
+  }
+
+ private:
+  bool failing_ = false;
+  std::string retention_error_;
+};
+
 storage::WriterOptions writer_options(const config::AgentConfig& configuration) {
   storage::WriterOptions options;
   options.path = configuration.store_path();
@@ -77,6 +104,13 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   options.host = delivery::host_name();
   options.agent_version = kVersion;
   options.queue_bytes = configuration.queue_bytes;
+  options.retention.max_size_bytes = configuration.retention.max_size_bytes;
+  options.retention.max_age = configuration.retention.max_age;
+  options.retention.keep_undelivered = configuration.retention.keep_undelivered;
+  for (delivery::DestinationDescription& destination :
+       delivery::describe_destinations(configuration)) {
+    options.retention.destinations.push_back(std::move(destination.name));
+  }
   return options;
 }
 
@@ -109,7 +143,9 @@ int run_agent(const config::AgentConfig& configuration) {
     return capture::status_json(facts, loop.statistics(), writer.status());
   };
   HeapTrimmer heap;
+  StorageLog storage_log;
   loop.on_tick = [&](capture::Statistics& statistics) {
+    storage_log.look(writer.status());
     if (heap.due(statistics.calls))
       boost::asio::post(loop.helper(), HeapTrimmer::trim);
     std::string status = status_now();
@@ -152,7 +188,7 @@ int run_agent(const config::AgentConfig& configuration) {
   if (stopping_delivery.joinable())
     stopping_delivery.join();
 
-  writer.stop();
+  writer.stop(kLastCommit);
   loop.helper().join();
   capture::replace_file(status_path, status_now());
   return 0;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "exporters/destination.h"
+#include "storage/delivery_ledger.h"
 #include "storage/reader.h"
 
 namespace invlog::exporters {
@@ -37,6 +38,11 @@ struct PendingBatch {
   // It is through, but the ledger does not know yet.
   std::optional<Sent> answer;
   bool rejected_alone = false;  // its one record is in `refused` instead
+
+  // The ledger still says what it said when this was begun.
+  bool continues(const storage::DeliveryState& state) const {
+    return cursor == state.cursor && planned_last == state.planned_last && plan == state.plan;
+  }
 };
 
 class BatchFiller {

@@ -21,11 +21,6 @@ constexpr std::int64_t kNoteEveryUs = 5'000'000;
 // Dead letters looked at for one batch.
 constexpr std::int64_t kMostRetries = 1000;
 
-bool continues(const PendingBatch& pending, const storage::DeliveryState& state) {
-  return pending.cursor == state.cursor && pending.planned_last == state.planned_last &&
-         pending.plan == state.plan;
-}
-
 TurnResult only(Kind kind) {
   TurnResult result;
   result.kind = kind;
@@ -182,9 +177,8 @@ std::optional<TurnResult> DeliveryTurn::retry() {
 
 TurnResult DeliveryTurn::deliver(const storage::DeliveryState& known,
                                  std::optional<std::int64_t> until) {
-  if (pending_ && !continues(*pending_, known)) {
-    pending_.reset();
-    poison_.start_over();
+  if (pending_ && !pending_->continues(known)) {
+    overtaken();
   }
   if (pending_ && account_became_known()) {
     pending_.reset();
@@ -255,17 +249,16 @@ TurnResult DeliveryTurn::attempt() {
     return locked();
   }
   PendingBatch& pending = *pending_;
-  if (!continues(pending, ledger().state(name_))) {
-    pending_.reset();
-    poison_.start_over();
-    return only(Kind::again);
+  if (!pending.continues(ledger().state(name_))) {
+    return overtaken();
   }
   if (!pending.answer) {
     pending.complete = true;
     if (pending.batch->records() == 0) {
       pending.answer = Sent{};
+    } else if (!put_plan()) {
+      return overtaken();
     } else {
-      put_plan();
       ++pending.attempts;
       SendResult sent = pending.batch->send();
       if (!sent) {
@@ -278,19 +271,29 @@ TurnResult DeliveryTurn::attempt() {
   return settle();
 }
 
-void DeliveryTurn::put_plan() {
+// Somebody else moved the cursor: another process, or retention, which takes no lock.
+TurnResult DeliveryTurn::overtaken() {
+  pending_.reset();
+  poison_.start_over();
+  return only(Kind::again);
+}
+
+// False: records of the batch went meanwhile. Those that go later take the plan with them.
+bool DeliveryTurn::put_plan() {
   PendingBatch& pending = *pending_;
-  if (pending.planned_last != 0) {
-    return;
-  }
-  const std::string plan = pending.batch->plan();
+  const std::string plan = pending.planned_last != 0 ? "" : pending.batch->plan();
   if (plan.empty()) {
-    return;
+    return true;
   }
   const std::string stored = stored_plan(destination_.target(), plan);
   ledger().put_plan(name_, pending.last, stored);
   pending.plan = stored;
   pending.planned_last = pending.last;
+  if (pending.continues(ledger().state(name_))) {
+    return true;
+  }
+  ledger().drop_plan(name_);
+  return false;
 }
 
 TurnResult DeliveryTurn::settle() {

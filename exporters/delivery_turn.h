@@ -82,7 +82,8 @@ class DeliveryTurn {
   void begin(const storage::DeliveryState& state);
   std::optional<Milliseconds> until_due(bool draining) const;
   TurnResult attempt();
-  void put_plan();
+  bool put_plan();
+  TurnResult overtaken();
   TurnResult settle();
   TurnResult rejected(const aws::ServiceFailure& failure);
   TurnResult bury(const std::string& reason);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/json_writer.h"
+#include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -368,10 +369,12 @@ class DeliveryLedger::Implementation {
 
   // A cursor behind the last record would skip records that are still to come.
   void check_last(std::string_view destination, std::int64_t last) {
-    const std::int64_t newest =
-        single_integer(connection_.get(),
-                       "SELECT max(coalesce((SELECT max(id) FROM record), 0), coalesce((SELECT "
-                       "max(cursor) FROM delivery), 0))");
+    std::int64_t newest =
+        std::max(single_integer(connection_.get(), "SELECT max(id) FROM record"),
+                 single_integer(connection_.get(), "SELECT max(cursor) FROM delivery"));
+    if (last > newest) {
+      newest = std::max(newest, read_retention_base(connection_.get()).record);
+    }
     if (last > newest) {
       throw StoreError("delivery to " + std::string(destination) + ": record " +
                        std::to_string(last) + " is not in the store, whose last is " +

@@ -2,8 +2,11 @@
 
 #include <openssl/evp.h>
 
+#include <charconv>
+#include <cstring>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 #include "storage/schema.h"
 #include "storage/statement.h"
@@ -14,7 +17,9 @@ namespace {
 
 class Hasher {
  public:
-  Hasher() : context_(EVP_MD_CTX_new()) {
+  Hasher() : context_(EVP_MD_CTX_new()) { begin(); }
+
+  void begin() {
     if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) {
       throw StoreError("store: SHA-256 is not available");
     }
@@ -78,10 +83,6 @@ class Hasher {
   std::unique_ptr<EVP_MD_CTX, Free> context_;
 };
 
-std::string_view view(const Sha256& value) {
-  return {reinterpret_cast<const char*>(value.data()), value.size()};
-}
-
 }  // namespace
 
 Sha256 segment_digest(sqlite3* connection, const SegmentSpan& span) {
@@ -109,10 +110,50 @@ Sha256 chain_start(const std::string& region, const std::string& created_at) {
 
 Sha256 chain_next(const Sha256& before, std::int64_t segment, const Sha256& digest) {
   Hasher hasher;
-  hasher.bytes(view(before));
+  hasher.bytes(bytes_of(before));
   hasher.integer(segment);
-  hasher.bytes(view(digest));
+  hasher.bytes(bytes_of(digest));
   return hasher.finish();
+}
+
+Sha256 rows_digest(Statement& select, const Sha256& before) {
+  Hasher hasher;
+  Sha256 digest = before;
+  while (select.step()) {
+    hasher.begin();
+    hasher.bytes(bytes_of(digest));
+    hasher.row(select);
+    digest = hasher.finish();
+  }
+  return digest;
+}
+
+std::string_view bytes_of(const Sha256& value) {
+  return {reinterpret_cast<const char*>(value.data()), value.size()};
+}
+
+std::optional<Sha256> from_bytes(std::string_view bytes) {
+  Sha256 value;
+  if (bytes.size() != value.size()) {
+    return std::nullopt;
+  }
+  std::memcpy(value.data(), bytes.data(), value.size());
+  return value;
+}
+
+std::optional<Sha256> from_hex(std::string_view text) {
+  Sha256 value;
+  if (text.size() != 2 * value.size()) {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char* const first = text.data() + 2 * i;
+    if (const auto parsed = std::from_chars(first, first + 2, value[i], 16);
+        parsed.ec != std::errc() || parsed.ptr != first + 2) {
+      return std::nullopt;
+    }
+  }
+  return value;
 }
 
 std::string hex(const Sha256& value) {

@@ -2,6 +2,7 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/record_codec.h"
@@ -12,6 +13,11 @@
 #include "storage/time_text.h"
 
 namespace invlog::storage {
+namespace {
+
+constexpr std::uint64_t kRowBytes = 300;  // about what a record's row takes
+
+}  // namespace
 
 struct Store::Statements {
   explicit Statements(sqlite3* connection)
@@ -31,6 +37,8 @@ Store::Store(const WriterOptions& options) : options_(options) {
   open_file();
   labels_ = std::make_unique<LabelWriter>(connection_.get());
   statements_ = std::make_unique<Statements>(connection_.get());
+  retention_ = std::make_unique<Retention>(connection_.get(), options_.path, options_.retention,
+                                           options_.clock);
   recover();
 }
 
@@ -95,9 +103,14 @@ bool Store::segment_due() const {
   const bool references_pay =
       encoder_.entries() < kEnoughToTell || encoder_.body_bytes() >= 8 * encoder_.stream_bytes();
   const std::uint64_t limit = references_pay ? options_.segment_bytes : options_.segment_bytes / 2;
-  return encoder_.stream_bytes() >= limit ||
-         encoder_.entries() >= static_cast<std::uint64_t>(kMaximumSegmentRecords) ||
-         utc_day(options_.clock()) != utc_day(segment_.opened_at);
+  const std::uint64_t most_records =
+      std::min<std::uint64_t>(kMaximumSegmentRecords, retention_->segment_records());
+  const std::uint64_t stored =
+      static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes + encoder_.entries() * kRowBytes;
+  const std::int64_t now = options_.clock();
+  return encoder_.stream_bytes() >= limit || stored >= retention_->segment_bytes() ||
+         encoder_.entries() >= most_records || utc_day(now) != utc_day(segment_.opened_at) ||
+         now - segment_.opened_at >= retention_->segment_span_us();
 }
 
 void Store::begin_segment() {
@@ -131,13 +144,39 @@ void Store::commit() {
   if (!rows_.empty()) {
     encoder_.take(stream_);
   }
+  make_room();
   in_transaction(&Store::write_group);
+  clear_group();
+}
+
+void Store::drop_group() {
+  next_record_ -= static_cast<std::int64_t>(rows_.size());
+  clear_group();
+}
+
+void Store::clear_group() {
   rows_.clear();
   finished_intents_.clear();
   intents_.clear();
   events_.clear();
   stream_ = {};
   group_bytes_ = 0;
+}
+
+// About what the group takes, so that the file does not grow past its limit.
+void Store::make_room() {
+  constexpr std::uint64_t kSlack = 32 * 1024;  // pages of trees above the rows, new labels
+  std::uint64_t bytes = kSlack + stream_.size() + stream_.size() / 64;
+  for (const RecordRow& row : rows_) {
+    bytes += kRowBytes + row.record.details.size() + 2 * row.record.request_metadata.size();
+  }
+  for (const IntentRow& intent : intents_) {
+    bytes += intent.bytes.size();
+  }
+  for (const EventRow& event : events_) {
+    bytes += kRowBytes + event.details.size();
+  }
+  retention_->make_room(bytes, rows_.empty() && intents_.empty());
 }
 
 void Store::write_group() {
@@ -152,6 +191,9 @@ void Store::write_group() {
     insert_record(statements_->insert_record, row, *labels_);
   }
   append_chunks(stream_);
+  if (!rows_.empty()) {
+    in_progress_.stream_bytes = static_cast<std::int64_t>(encoder_.stream_bytes());
+  }
   for (const IntentRow& intent : intents_) {
     statements_->insert_intent.bind(1, intent.id).bind_blob(2, intent.bytes).run();
   }
@@ -197,7 +239,7 @@ void Store::finish_open_segment() {
   } else {
     append_chunks(kFrameEnd);
   }
-  finish_segment(in_progress_.id, static_cast<std::int64_t>(encoder_.stream_bytes()));
+  finish_segment(in_progress_.id, in_progress_.stream_bytes);
 }
 
 void Store::close_segment() {
@@ -214,6 +256,7 @@ void Store::close() {
     return;
   }
   const auto release = [this] {
+    retention_.reset();
     statements_.reset();
     labels_.reset();
     connection_.reset();

@@ -21,7 +21,9 @@
 #include "storage/file_lock.h"
 #include "storage/label_table.h"
 #include "storage/record_row.h"
+#include "storage/retention.h"
 #include "storage/segment_encoder.h"
+#include "storage/store_file.h"
 #include "storage/writer.h"
 
 namespace invlog::storage {
@@ -48,8 +50,15 @@ class Store {
   std::uint64_t group_bytes() const { return group_bytes_; }
   std::size_t group_records() const { return rows_.size(); }
 
-  // Writes what is collected, durably.
+  // Writes what is collected, durably. Makes room for it first, where the size is limited.
   void commit();
+  // Most that a group should hold, bytes of bodies.
+  std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
+  // Gives up what is collected, because there is no more time to write it. Only events and close()
+  // may follow: the compressor has seen what no reader will.
+  void drop_group();
+  // One small step of retention. False: nothing is due.
+  bool tidy() { return retention_->step(); }
 
   // The open segment is full, or its day is over: commit(), then close_segment(), then add() again.
   bool segment_due() const;
@@ -72,9 +81,6 @@ class Store {
     std::string details;
   };
   struct Statements;
-  struct CloseConnection {
-    void operator()(sqlite3* connection) const;
-  };
 
   void open_file();
   void create();
@@ -86,6 +92,8 @@ class Store {
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
   void write_group();
+  void clear_group();
+  void make_room();
   void append_chunks(std::string_view bytes);
   void finish_segment(std::int64_t segment, std::int64_t stream_bytes);
   void in_transaction(void (Store::*work)());
@@ -93,9 +101,10 @@ class Store {
 
   const WriterOptions options_;
   std::unique_ptr<FileLock> lock_;
-  std::unique_ptr<sqlite3, CloseConnection> connection_;
+  Connection connection_;
   std::unique_ptr<LabelWriter> labels_;
   std::unique_ptr<Statements> statements_;
+  std::unique_ptr<Retention> retention_;
   SegmentEncoder encoder_;
 
   std::int64_t next_record_ = 1;
@@ -108,8 +117,9 @@ class Store {
     std::int64_t first_record = 0;
     std::int64_t opened_at = 0;
     bool row_written = false;
-    std::int64_t chunks = 0;  // full ones
-    std::string tail;         // bytes of the last, incomplete chunk
+    std::int64_t stream_bytes = 0;  // committed
+    std::int64_t chunks = 0;        // full ones
+    std::string tail;               // bytes of the last, incomplete chunk
   };
   SegmentState segment_;
   SegmentState in_progress_;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -12,6 +13,7 @@
 #include "storage/json_writer.h"
 #include "storage/record_codec.h"
 #include "storage/request_keys.h"
+#include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
@@ -27,10 +29,6 @@ struct FreeStream {
 };
 
 }  // namespace
-
-void Store::CloseConnection::operator()(sqlite3* connection) const {
-  sqlite3_close(connection);
-}
 
 void Store::open_file() {
   if (const std::string problem = region_problem(options_.region); !problem.empty()) {
@@ -69,7 +67,6 @@ void Store::open_file() {
   check_identity();
   execute(connection, "PRAGMA journal_mode = WAL");
   execute(connection, "PRAGMA synchronous = FULL");
-  execute(connection, "PRAGMA journal_size_limit = 16777216");
   ensure_delivery_tables(connection);
 }
 
@@ -149,15 +146,25 @@ void Store::pin_account(const std::string& stored) {
 
 void Store::recover() {
   sqlite3* connection = connection_.get();
-  last_segment_ = single_integer(connection, "SELECT coalesce(max(id), 0) FROM segment");
+  // Numbers of what retention has taken away are never used again.
+  const RetentionBase gone = read_retention_base(connection);
+  last_segment_ = std::max(gone.segment, single_integer(connection, "SELECT max(id) FROM segment"));
   recover_segment();
-  next_record_ = 1 + single_integer(connection,
-                                    "SELECT max(coalesce((SELECT max(id) FROM record), 0), "
-                                    "coalesce((SELECT max(last_record) FROM segment), 0))");
+  next_record_ =
+      1 + std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
+                    single_integer(connection, "SELECT max(last_record) FROM segment")});
   next_intent_ = 1 + static_cast<std::uint64_t>(
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();
-  commit();
+  try {
+    commit();
+  } catch (const StoreError& error) {
+    // A full store must not keep the agent from starting: delivery is what empties it. The group is
+    // kept, and the writer goes on trying.
+    if (error.sqlite_code() != SQLITE_FULL) {
+      throw;
+    }
+  }
 }
 
 void Store::recover_segment() {
@@ -261,14 +268,16 @@ void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
 
   Sha256 before;
   Statement previous(connection, "SELECT last_label, last_event, chain FROM segment WHERE id = ?1");
-  if (previous.bind(1, segment - 1).step() && previous.bytes(2).size() == before.size()) {
+  const bool found = previous.bind(1, segment - 1).step();
+  if (const auto chain = found ? from_bytes(previous.bytes(2)) : std::nullopt) {
     span.after_label = previous.integer(0);
     span.after_event = previous.integer(1);
-    std::memcpy(before.data(), previous.bytes(2).data(), before.size());
+    before = *chain;
   } else {
-    Statement store(connection, "SELECT region, created_at FROM store");
-    store.step();
-    before = chain_start(std::string(store.bytes(0)), std::string(store.bytes(1)));
+    const RetentionBase gone = read_retention_base(connection);
+    span.after_label = gone.label;
+    span.after_event = gone.event;
+    before = gone.chain;
   }
   Statement last(
       connection,
@@ -281,9 +290,6 @@ void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
 
   const Sha256 digest = segment_digest(connection, span);
   const Sha256 chain = chain_next(before, segment, digest);
-  const auto bytes = [](const Sha256& value) {
-    return std::string_view(reinterpret_cast<const char*>(value.data()), value.size());
-  };
   Statement update(connection,
                    "UPDATE segment SET last_record = ?2, last_label = ?3, last_event = ?4, "
                    "stream_bytes = ?5, closed_at = ?6, digest = ?7, chain = ?8, request_keys = ?9 "
@@ -291,7 +297,7 @@ void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
   const std::string keys = request_keys(connection, span.first_record, span.last_record);
   update.bind(1, segment).bind(2, span.last_record).bind(3, span.last_label);
   update.bind(4, span.last_event).bind(5, stream_bytes).bind(6, span.closed_at);
-  update.bind_blob(7, bytes(digest)).bind_blob(8, bytes(chain)).bind_blob(9, keys).run();
+  update.bind_blob(7, bytes_of(digest)).bind_blob(8, bytes_of(chain)).bind_blob(9, keys).run();
 }
 
 }  // namespace invlog::storage

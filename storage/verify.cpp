@@ -1,12 +1,12 @@
 #include "storage/verify.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "storage/integrity.h"
 #include "storage/reader.h"
 #include "storage/request_keys.h"
+#include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -25,6 +25,7 @@ class Verification {
     execute(connection_, "BEGIN");
     guarded("file", [this] { check_file(); });
     guarded("store", [this] { check_rows(); });
+    guarded("retention", [this] { check_base(); });
     guarded("segments", [&] { check_segments(progress); });
     guarded("records", [this] { check_leftovers(); });
     sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -88,18 +89,36 @@ class Verification {
     std::optional<Sha256> digest, chain;
   };
 
-  static std::optional<Sha256> sha256(std::string_view bytes) {
-    Sha256 value;
-    if (bytes.size() != value.size()) {
-      return std::nullopt;
+  // Where the store begins after retention; what stayed of what went must still be as it was.
+  void check_base() {
+    base_ = read_retention_base(connection_);
+    chain_ = base_.chain;
+    last_segment_ = base_.segment;
+    last_record_ = base_.record;
+    last_label_ = base_.label;
+    last_event_ = base_.event;
+    if (!base_.readable) {
+      problem("retention", "the newest `retention` event does not say where the store begins");
     }
-    std::memcpy(value.data(), bytes.data(), value.size());
-    return value;
+    if (base_.segment == 0) {
+      return;
+    }
+    report_.chain_head = hex(base_.chain);
+    if (base_.own_event <= base_.event) {
+      problem("retention", "the newest `retention` event is older than the segments that it took");
+    }
+    const RetentionBase nothing;
+    if (kept_labels_digest(connection_, nothing, base_.label) != base_.labels) {
+      problem("retention", "labels of segments that are gone were changed");
+    }
+    if (kept_events_digest(connection_, nothing, base_.event) != base_.events ||
+        integer("SELECT count(*) FROM event WHERE kind = 'retention' AND id <= " +
+                std::to_string(base_.event)) != 0) {
+      problem("retention", "events of segments that are gone were changed");
+    }
   }
 
   void check_segments(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-    const StoreInformation store = reader_.information();
-    chain_ = chain_start(store.region, store.created_at);
     report_.segments = static_cast<std::uint64_t>(integer("SELECT count(*) FROM segment"));
     Statement select(
         connection_,
@@ -117,8 +136,8 @@ class Verification {
       row.span.stream_bytes = select.integer(6);
       row.span.closed_at = select.integer(7);
       row.closed = !select.is_null(7);
-      row.digest = sha256(select.bytes(8));
-      row.chain = sha256(select.bytes(9));
+      row.digest = from_bytes(select.bytes(8));
+      row.chain = from_bytes(select.bytes(9));
       const std::string where = "segment " + std::to_string(row.span.id);
       if (row.closed && select.bytes(10) != request_keys(connection_, row.span.first_record,
                                                          row.span.last_record)) {
@@ -193,14 +212,15 @@ class Verification {
 
   void check_leftovers() {
     const std::int64_t stray = integer(
-        "SELECT count(*) FROM record WHERE id < (SELECT min(first_record) FROM segment) OR id > " +
-        std::to_string(last_record_));
+        "SELECT count(*) FROM record WHERE id <= " + std::to_string(base_.record) +
+        " OR id < (SELECT min(first_record) FROM segment) OR id > " + std::to_string(last_record_));
     if (stray != 0) {
       problem("records", std::to_string(stray) + " belong to no segment");
     }
+    // Those of segments that retention has taken go in steps behind them.
     const std::int64_t chunks = integer(
-        "SELECT count(*) FROM chunk WHERE NOT EXISTS (SELECT 1 FROM segment WHERE segment.id = "
-        "chunk.id >> 24)");
+        "SELECT count(*) FROM chunk WHERE id >= " + std::to_string(chunk_id(base_.segment + 1, 0)) +
+        " AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.id = chunk.id >> 24)");
     if (chunks != 0) {
       problem("chunks", std::to_string(chunks) + " belong to no segment");
     }
@@ -209,6 +229,7 @@ class Verification {
   Reader& reader_;
   sqlite3* connection_;
   VerifyReport report_;
+  RetentionBase base_;
   Sha256 chain_{};
   std::int64_t last_segment_ = 0, last_record_ = 0, last_label_ = 0, last_event_ = 0;
 };

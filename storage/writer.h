@@ -19,6 +19,7 @@
 #include <string>
 
 #include "storage/record.h"
+#include "storage/retention_options.h"
 
 namespace invlog::storage {
 
@@ -44,6 +45,7 @@ struct WriterOptions {
   std::chrono::milliseconds commit_interval{20};  // a record is durable within this
   std::size_t segment_bytes = 16 << 20;           // a segment closes at this much stream, bytes;
                                                   // at half of it where references save little
+  RetentionOptions retention;
   std::string vfs;  // SQLite VFS by name, "" the default (tests put faults there)
   std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
 };
@@ -56,8 +58,10 @@ enum class Submitted {
 };
 
 struct WriterStatus {
-  bool failing = false;         // the last commit did not succeed
-  std::string last_error;       // "" if none
+  bool failing = false;    // the last commit did not succeed
+  std::string last_error;  // "" if none
+  std::string
+      retention_error;  // why old segments could not be taken away the last time, "" if none
   std::uint64_t committed = 0;  // records, since start
   std::uint64_t dropped = 0;    // records, since start
   std::size_t queued_records = 0;

@@ -4,6 +4,7 @@
 
 #include "agent/cli/display_text.h"
 #include "storage/json_writer.h"
+#include "storage/retention_base.h"
 #include "storage/statement.h"
 #include "storage/time_text.h"
 
@@ -74,6 +75,11 @@ void print_destination(const DestinationStatus& status, std::int64_t now_us, std
   print_field(out, "  dead letters",
               grouped(status.dead_letters) +
                   (status.dead_letters == 0 ? "" : "; see `invlog dead-letters list`"));
+  if (status.lost > 0) {
+    print_field(
+        out, "  never delivered",
+        grouped(status.lost) + " records, which [retention] took (keep_undelivered = false)");
+  }
 }
 
 std::string time_json(std::int64_t at_us) {
@@ -114,6 +120,7 @@ std::string json_of(const DestinationStatus& status, std::int64_t now_us) {
   storage::append_json_raw(json, "last_error", error);
   storage::append_json_raw(json, "last_error_at", time_json(state.last_error_us));
   storage::append_json_number(json, "dead_letters", status.dead_letters);
+  storage::append_json_number(json, "taken_undelivered", status.lost);
   return json + "}";
 }
 
@@ -126,9 +133,12 @@ std::vector<DestinationStatus> delivery_status(
   if (ledger) {
     known = ledger->states();
   }
+  const auto taken = storage::read_retention_base(reader.connection()).undelivered;
   std::vector<DestinationStatus> destinations;
   const auto add = [&](DestinationStatus status, bool from_now) {
     status.backlog = backlog_of(reader, ledger.get(), status, from_now);
+    const auto lost = taken.find(status.state.destination);
+    status.lost = lost == taken.end() ? 0 : lost->second;
     status.dead_letters = ledger ? ledger->count_dead_letters(status.state.destination) : 0;
     destinations.push_back(std::move(status));
   };
@@ -136,7 +146,7 @@ std::vector<DestinationStatus> delivery_status(
     const auto found = std::find_if(known.begin(), known.end(), [&](const auto& state) {
       return state.destination == each.name;
     });
-    DestinationStatus status{each.target, true, found != known.end(), {}, {}, 0};
+    DestinationStatus status{each.target, true, found != known.end(), {}, {}, 0, 0};
     status.state.destination = each.name;
     if (status.begun) {
       status.state = *found;
@@ -145,7 +155,7 @@ std::vector<DestinationStatus> delivery_status(
     add(std::move(status), each.from_now);
   }
   for (const storage::DeliveryState& state : known) {
-    add({state.target, false, true, state, {}, 0}, false);
+    add({state.target, false, true, state, {}, 0, 0}, false);
   }
   return destinations;
 }

@@ -23,6 +23,7 @@ struct DestinationStatus {
   storage::DeliveryState state;
   storage::Backlog backlog;
   std::int64_t dead_letters = 0;
+  std::int64_t lost = 0;  // records that retention took before it had them
 };
 
 // In the order of `configured`, then those that are configured no more.

@@ -31,6 +31,7 @@ struct StoreFacts {
   std::int64_t records = 0;
   std::uint64_t body_bytes = 0;  // as the applications sent and received them
   std::uint64_t file_bytes = 0;  // of the store with its write-ahead log
+  std::uint64_t max_bytes = 0;   // that they may be, 0: no limit, or not known
   std::string first_at, last_at;
 
   double ratio() const {
@@ -93,6 +94,9 @@ void print_json(const StoreFacts& facts, const AgentStatus& agent, storage::Read
   storage::append_json_number(store, "records", facts.records);
   storage::append_json_number(store, "body_bytes", static_cast<long long>(facts.body_bytes));
   storage::append_json_number(store, "file_bytes", static_cast<long long>(facts.file_bytes));
+  if (facts.max_bytes > 0) {
+    storage::append_json_number(store, "max_bytes", static_cast<long long>(facts.max_bytes));
+  }
   storage::append_json_raw(store, "ratio", ratio_text(facts));
   append_known(store, "first_at", facts.first_at);
   append_known(store, "last_at", facts.last_at);
@@ -129,6 +133,7 @@ void print_store(const StoreFacts& facts, std::ostream& out) {
   print_field(
       out, "file",
       readable_size(facts.file_bytes) +
+          (facts.max_bytes > 0 ? " of " + readable_size(facts.max_bytes) + " at most" : "") +
           (facts.ratio() >= 1 ? ", " + ratio_text(facts) + " times smaller than the bodies" : ""));
 }
 
@@ -192,9 +197,12 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   }
   storage::Reader& reader = **opened;
   const AgentStatus agent = read_agent_status(location->state_dir, options.is_invlog);
-  const StoreFacts facts = facts_of(reader, location->store_path);
+  StoreFacts facts = facts_of(reader, location->store_path);
   const auto configuration =
       load_configuration(options.store, options.environment, facts.information.region);
+  if (configuration) {
+    facts.max_bytes = configuration->retention.max_size_bytes;
+  }
   const auto destinations =
       delivery_status(reader, configuration ? delivery::describe_destinations(*configuration)
                                             : std::vector<delivery::DestinationDescription>());

@@ -1,4 +1,5 @@
-// [exporters.*], [aws] and [retention], after defaults and checks. Plain values; part of AgentConfig.
+// [exporters.*], [aws] and [retention], after defaults and checks. Plain values; part of
+// AgentConfig.
 #pragma once
 
 #include <chrono>
@@ -20,9 +21,9 @@ struct AwsConfig {
 
 // What the store may grow to. storage::RetentionOptions is made from it.
 struct RetentionConfig {
-  std::uint64_t max_size_bytes = 0;      // of the store's file, 0: no limit
-  std::chrono::seconds max_age{0};       // of a record, 0: no limit
-  bool keep_undelivered = true;          // a record that a destination has not got yet stays
+  std::uint64_t max_size_bytes = 0;  // of the store's file with its log, 0: no limit
+  std::chrono::seconds max_age{0};   // of a record, 0: no limit
+  bool keep_undelivered = true;      // a record that a destination has not got yet stays
 };
 
 struct ExportersConfig {

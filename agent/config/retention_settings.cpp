@@ -1,13 +1,14 @@
 // [retention].
 #include "agent/config/settings.h"
 #include "agent/config/units.h"
+#include "storage/retention_options.h"
 
 namespace invlog::config {
 namespace {
 
 SettingError set_max_size(AgentConfig& configuration, const SettingValues& values) {
-  return set_size(configuration.retention.max_size_bytes, values.front(), 1ull << 20, 1ull << 50,
-                  "1MiB and 1024TiB");
+  return set_size(configuration.retention.max_size_bytes, values.front(),
+                  storage::RetentionOptions::kSmallestSize, 1ull << 50, "16MiB and 1024TiB");
 }
 
 SettingError set_max_age(AgentConfig& configuration, const SettingValues& values) {

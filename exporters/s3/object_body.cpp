@@ -16,6 +16,11 @@ void ObjectBody::append(std::string_view line) {
   pending_.append(line).push_back('\n');
 }
 
+std::uint64_t ObjectBody::estimated_bytes() const {
+  const bool as_it_is = compressor_.compression() == Compression::none;
+  return bytes_.size() + pending_.size() / (as_it_is ? 1 : 4);
+}
+
 std::size_t ObjectBody::working_bytes() const {
   return pending_.capacity() + (stream_ ? ZstdStream::memory_bytes() : 0);
 }

@@ -25,7 +25,7 @@ class ObjectBody {
   void append(std::string_view line);
 
   // Compressed bytes so far. Lines that still wait to be compressed count as a quarter.
-  std::uint64_t estimated_bytes() const { return bytes_.size() + pending_.size() / 4; }
+  std::uint64_t estimated_bytes() const;
   std::uint64_t line_bytes() const { return line_bytes_; }
   // Memory besides the compressed bytes.
   std::size_t working_bytes() const;

@@ -8,7 +8,9 @@
 namespace invlog::exporters {
 namespace {
 
-constexpr int kGzipLevel = 6;
+// Half the time of level 6 for 6 % more bytes: on agents' conversations 111 MB/s a core against 53,
+// and a backlog is to be drained at 50 MB/s with everything else that takes.
+constexpr int kGzipLevel = 4;
 
 }  // namespace
 

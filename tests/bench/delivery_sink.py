@@ -2,6 +2,7 @@
 delivery costs is then what invlog costs. (What the services enforce is in tests/fakes/aws.)"""
 
 import http.server
+import json
 import threading
 
 REGION = "eu-central-1"
@@ -24,8 +25,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         left = int(self.headers.get("Content-Length") or 0)
         self.server.requests += 1
         self.server.bytes += left
-        while left:
-            left -= len(self.rfile.read(min(left, 1 << 20)))
+        while left and (part := self.rfile.read(min(left, 1 << 20))):
+            left -= len(part)
 
     def do_HEAD(self) -> None:
         self.answer()
@@ -35,8 +36,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer()
 
     def do_POST(self) -> None:
-        self.take()
-        self.answer(b"{}")
+        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        if operation == "PutLogEvents":
+            self.take()
+            self.answer(b"{}")
+            return
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(json.dumps(self.described(operation, request)).encode())
+
+    @staticmethod
+    def described(operation: str, request: dict) -> dict:
+        """The group and the stream that are asked for are always there."""
+        if operation == "DescribeLogGroups":
+            name = request.get("logGroupNamePrefix", "")
+            return {"logGroups": [{"logGroupName": name, "arn": f"arn:aws:logs:{REGION}:111122223333:log-group:{name}:*"}]}
+        if operation == "DescribeLogStreams":
+            return {"logStreams": [{"logStreamName": request.get("logStreamNamePrefix", "")}]}
+        return {}
 
     def log_message(self, *_) -> None:
         pass

@@ -62,7 +62,7 @@ def ship(bench, folder, store, configuration):
     config = os.path.join(folder, "invlog.toml")
     with open(config, "w", encoding="utf-8") as file:
         file.write(f'[agent]\nregion = "eu-central-1"\nstate_dir = "{state}"\naccount_id = "111122223333"\n{configuration}')
-    run, seconds, cpu = timed([os.path.join(bench.build, "invlog"), "ship", "--once", "--json", "--config", config],
+    run, seconds, cpu = timed([os.path.join(bench.build, "invlog"), "ship", "--once", "--timeout", "1m", "--json", "--config", config],
                               env=environment(folder))
     destination = json.loads(run.stdout)["destinations"][0]
     return destination, seconds, cpu

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import time
 
@@ -17,6 +16,7 @@ from harness.client import call, converse_body, target
 from harness.delivery import BEARER, Delivery, record_id, same, to_logs, to_s3
 from harness.processes import BUILD, configuration
 
+SIDE_BY_SIDE = True
 SEEDS = int(os.environ.get("INVLOG_DELIVERY_SEEDS", "20"))
 
 
@@ -77,23 +77,15 @@ def test_sigterm_loses_nothing_under_load():
 
 
 def test_capture_does_not_notice_that_every_destination_is_down():
-    def latency(stack: Delivery) -> float:
-        times = []
-        for number in range(150):
-            started = time.monotonic()
-            stack.call(f"call {number}")
-            times.append(time.monotonic() - started)
-        return statistics.median(times)
-    with Delivery(s3=None, logs=None) as stack:
-        alone = latency(stack)
-        stack.restart_agent(tables=stack.tables({}, {}))
+    with Delivery() as stack:
+        stack.agent.stop()
         stack.aws.fail("hang", service="s3", times=-1)
         stack.aws.fail("reset", service="logs", times=-1)
+        stack.start_agent()
         started = time.monotonic()
-        down = latency(stack)
-        # A mistake of kind (a call that waits for a destination) shows as seconds, not as a factor.
-        assert down < 5 * alone + 0.02, f"{down * 1000:.1f} ms a call, {alone * 1000:.1f} ms without destinations"
-        assert time.monotonic() - started < 30
+        stack.call(*[f"call {number}" for number in range(300)])
+        # A call that waits for a destination would wait for seconds; how fast calls are is `make bench`'s matter.
+        assert time.monotonic() - started < 20
         store.wait_for(stack.agent.store, 300)
         attempts = len(stack.aws.calls("logs"))
         time.sleep(2)
@@ -121,8 +113,8 @@ def test_throttling_slows_down_and_retry_after_is_honoured():
 
 def test_each_fault_passes_and_nothing_is_lost():
     faults = [("error", {"status": 500}), ("error", {"status": 503}), ("error", {"status": 500, "commit": True}), ("html", {"status": 502}),
-              ("reset", {}), ("reset", {"commit": True}), ("close", {}), ("half_close", {"commit": True}), ("cut", {}), ("garbage", {}),
-              ("garbage", {"commit": True}), ("slow", {"seconds": 1})]
+              ("throttle", {}), ("reset", {}), ("reset", {"commit": True}), ("close", {}), ("close", {"commit": True}), ("half_close", {}),
+              ("half_close", {"commit": True}), ("cut", {}), ("garbage", {}), ("garbage", {"commit": True}), ("slow", {"seconds": 1})]
     with Delivery() as stack:
         for number, (kind, how) in enumerate(faults, 1):
             stack.aws.fail(kind, operation="PutObject", **how)
@@ -134,39 +126,52 @@ def test_each_fault_passes_and_nothing_is_lost():
 
 
 def test_poison_becomes_a_dead_letter_and_the_rest_goes_on():
-    with Delivery() as stack:
-        for operation, code in (("PutObject", "InvalidRequest"), ("PutLogEvents", "InvalidParameterException")):
-            stack.aws.fail("error", operation=operation, status=400, code=code, message="not this one", body="arsenic", times=-1)
-        stack.agent.stop()
-        stack.agent_options["tables"]["exporters.s3"]["batch_age"] = stack.agent_options["tables"]["exporters.cloudwatch_logs"]["batch_age"] = "1s"
-        stack.start_agent()
-        stack.call("one", "two", "three arsenic", "four", "five")
-        records, lines = stack.arrived(4)
-        poisoned = store.rows(stack.agent.store)[2]["request_id"]
-        assert poisoned not in {record_id(record) for record in records + lines}
-        eventually(lambda: all(one["dead_letters"] == 1 and one["cursor"] == 5 for one in stack.destinations().values()))
+    with Delivery(logs={"batch_age": "1s"}) as stack:
+        stack.aws.fail("error", operation="PutLogEvents", status=400, code="InvalidParameterException", message="not this one", body="arsenic", times=-1)
+        stack.call("one", "two", "three arsenic", "four", "five", "six arsenic")
+        eventually(lambda: len(stack.aws.lines()) == 4 and stack.destinations()["cloudwatch_logs"]["dead_letters"] == 2)
+        poisoned = {row["id"]: row["request_id"] for row in store.rows(stack.agent.store) if row["id"] in (3, 6)}
+        assert not set(poisoned.values()) & set(map(record_id, stack.aws.lines()))
+        state = eventually(lambda: (found := stack.destinations()) and found["s3"]["cursor"] == 6 and found)
+        assert state["cloudwatch_logs"]["cursor"] == 6 and state["s3"]["dead_letters"] == 0
         letters = dead_letters(stack)
-        assert {(letter["destination"], letter["record"]) for letter in letters} == {("s3", 3), ("cloudwatch_logs", 3)}
+        assert {(letter["destination"], letter["record"]) for letter in letters} == {("cloudwatch_logs", 3), ("cloudwatch_logs", 6)}
         assert all("not this one" in letter["reason"] for letter in letters), letters
         assert len(stack.event_rows("dead-letter")) == 2
         listed = stack.invlog("dead-letters", "list")
-        assert "not this one" in listed and "s3" in listed, listed
-        shown = stack.invlog("dead-letters", "show", letters[0]["id"])
-        assert poisoned in shown and "not this one" in shown, shown
-        # Another attempt at one of them, still refused, then the cause is gone; the other is dropped.
-        by_name = {letter["destination"]: letter["id"] for letter in letters}
-        stack.invlog("dead-letters", "retry", by_name["s3"])
+        assert "not this one" in listed and "cloudwatch_logs" in listed, listed
+        first, second = (next(letter["id"] for letter in letters if letter["record"] == number) for number in (3, 6))
+        shown = stack.invlog("dead-letters", "show", first)
+        assert poisoned[3] in shown and "not this one" in shown, shown
+        # Another attempt, still refused; then the cause is gone; the other is dropped.
+        stack.invlog("dead-letters", "retry", first)
         stack.ship()
-        assert stack.destinations()["s3"]["dead_letters"] == 1
+        assert stack.destinations()["cloudwatch_logs"]["dead_letters"] == 2
         stack.aws.work()
-        stack.invlog("dead-letters", "retry", by_name["s3"])
-        eventually(lambda: len(stack.aws.records()) == 5)
-        eventually(lambda: stack.destinations()["s3"]["dead_letters"] == 0)
-        stack.invlog("dead-letters", "drop", by_name["cloudwatch_logs"])
+        first = next(letter["id"] for letter in dead_letters(stack) if letter["record"] == 3)
+        stack.invlog("dead-letters", "retry", first)
+        eventually(lambda: poisoned[3] in map(record_id, stack.aws.lines()))
+        eventually(lambda: stack.destinations()["cloudwatch_logs"]["dead_letters"] == 1)
+        stack.invlog("dead-letters", "drop", second)
         assert stack.destinations()["cloudwatch_logs"]["dead_letters"] == 0
         assert stack.invlog("dead-letters", "show", "99999", code=1) == "" and "99999" in stack.said
         same(stack.aws.records(), stack.exported())
         store.prove(stack.agent.store)
+
+
+def test_a_bucket_that_takes_nothing_keeps_the_records_waiting():
+    """S3 does not look into objects: what it refuses is how they come, so no record is given up for that."""
+    with Delivery(logs=None) as stack:
+        stack.aws.fail("error", operation="PutObject", status=400, code="InvalidStorageClass", message="not here", times=-1)
+        stack.call("one", "two")
+        error = eventually(lambda: stack.destinations()["s3"]["last_error"])
+        assert "InvalidStorageClass" in error and "configuration" in error, error
+        stack.ship(code=1)
+        assert "InvalidStorageClass" in stack.said, stack.said
+        assert stack.destinations()["s3"]["backlog_records"] == 2 and not dead_letters(stack)
+        stack.aws.work()
+        stack.ship()
+        stack.check_arrived(2)
 
 
 def test_rejected_events_become_dead_letters_with_the_reason():
@@ -176,7 +181,7 @@ def test_rejected_events_become_dead_letters_with_the_reason():
         eventually(lambda: len(stack.aws.lines()) == 2)
         letters = eventually(lambda: (found := dead_letters(stack)) and len(found) == 3 and found)
         reasons = {letter["record"]: letter["reason"] for letter in letters}
-        assert set(reasons) == {1, 4, 5} and "old" in reasons[1] and ("new" in reasons[4] or "future" in reasons[4]), reasons
+        assert set(reasons) == {1, 4, 5} and "old" in reasons[1] and "ahead" in reasons[4], reasons
         stack.call("and on it goes")
         eventually(lambda: len(stack.aws.lines()) == 3)
         stack.invlog("dead-letters", "retry", "--all")

@@ -14,7 +14,7 @@ from .signing import sign
 
 BUCKET, GROUP, STREAM = "records-eu", "/invlog/records", "aws/bedrock/modelinvocations"
 ACCOUNT = "123456789012"
-MARKER = "amazon-bedrock-logs-permission-check"
+MARKER = "invlog-permission-check"
 RECORD_KEY = re.compile(r"(?:.+/)?AWSLogs/(\d{12})/BedrockModelInvocationLogs/([a-z0-9-]+)/(\d{4})/(\d\d)/(\d\d)/(\d\d)/"
                         r"(\d{8}T\d{6,10}Z_[0-9a-f]+)\.json(\.gz|\.zst)?")
 

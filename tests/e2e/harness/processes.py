@@ -153,8 +153,10 @@ class Stack:
         self.agent = Agent(self.folder, self.bedrock.url, **self.agent_options)
 
     def restart_agent(self, **changes) -> None:
+        """With these options changed; None: that one is gone."""
         self.agent.stop()
         self.agent_options.update(changes)
+        self.agent_options = {name: value for name, value in self.agent_options.items() if value is not None}
         self.start_agent()
 
     def __enter__(self) -> "Stack":

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
+from .aws import eventually
 from .processes import ACCESS_KEY, REGION, SECRET_KEY, Process
 from .sdks import python
 
@@ -80,7 +81,7 @@ class Versitygw(Process):
             needed.mkdir(parents=True)
         super().__init__("versitygw", [versitygw_program(), "--port", "127.0.0.1:0", "--region", REGION, "posix", "--sidecar", sidecar, self.root],
                          folder, {"PATH": os.environ["PATH"], "ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}, r"http://127\.0\.0\.1:(\d+)")
-        self.port = listening_port(self.child.pid)
+        self.port = eventually(lambda: listening_port(self.child.pid))  # it says so before it does
         self.url = f"http://127.0.0.1:{self.port}"
 
 

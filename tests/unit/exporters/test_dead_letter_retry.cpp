@@ -109,9 +109,9 @@ TEST_CASE("A retry of a damaged or removed record says why it is of no use") {
       "UPDATE record SET checksum = checksum + 1 WHERE id = 2; DELETE FROM record WHERE id = 3");
   REQUIRE(fixture.drain());
   CHECK(fixture.dead_records() == std::vector<std::int64_t>{2, 3});
-  CHECK_THAT(fixture.ledger().dead_letters()[0].reason, Catch::Matchers::Contains("checksum"));
+  CHECK_THAT(fixture.ledger().dead_letters()[0].reason, contains_text("checksum"));
   CHECK_THAT(fixture.ledger().dead_letters()[1].reason,
-             Catch::Matchers::Contains("does not have this record any more"));
+             contains_text("does not have this record any more"));
   CHECK(fixture.service.copies(4) == 1);
 }
 

@@ -98,8 +98,8 @@ TEST_CASE("Draining waits out what passes, says so, and gives up when told to") 
     failures = 1'000'000;
     const auto result = fixture.drain(minutes(10));
     REQUIRE_FALSE(result);
-    CHECK_THAT(result.error(), Catch::Matchers::Contains("gave up after 10 min") &&
-                                   Catch::Matchers::Contains("reset by peer"));
+    CHECK_THAT(result.error(), contains_text("gave up after 10 min") &&
+                                   contains_text("reset by peer"));
     CHECK(fixture.waited_ms() == 600'000);
   }
 }
@@ -120,7 +120,7 @@ TEST_CASE("Draining next to another process waits its turn and counts what that 
   const auto result = fixture.drain();
   REQUIRE(result);
   CHECK(result->records == 5);
-  CHECK_THAT(fixture.progress[0].waiting_for, Catch::Matchers::Contains("another invlog process"));
+  CHECK_THAT(fixture.progress[0].waiting_for, contains_text("another invlog process"));
   CHECK(fixture.progress.back().done == 25);
   CHECK(fixture.progress.back().total == 25);
 }
@@ -136,7 +136,7 @@ TEST_CASE("stop() ends draining with what is left") {
   };
   const auto result = fixture.drain();
   REQUIRE_FALSE(result);
-  CHECK_THAT(result.error(), Catch::Matchers::Contains("15 records still to deliver"));
+  CHECK_THAT(result.error(), contains_text("15 records still to deliver"));
   CHECK(fixture.state().cursor == 10);
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("Draining a store that is not there says so at once") {
   ShippingFixture fixture;
   const auto result = fixture.drain();
   REQUIRE_FALSE(result);
-  CHECK_THAT(result.error(), Catch::Matchers::Contains("No such file"));
+  CHECK_THAT(result.error(), contains_text("No such file"));
   CHECK(fixture.waits.empty());
 }
 

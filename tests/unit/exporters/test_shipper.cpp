@@ -133,7 +133,7 @@ TEST_CASE("A damaged record becomes a dead letter and the rest goes on") {
   CHECK(fixture.service.events == std::vector<std::int64_t>{2, 3, 4, 6, 7, 8, 9, 10, 11});
   CHECK(fixture.dead_records() == std::vector<std::int64_t>{1, 5, 12});
   CHECK_THAT(fixture.ledger().dead_letters()[1].reason,
-             Catch::Matchers::Contains("record 5") && Catch::Matchers::Contains("checksum"));
+             contains_text("record 5") && contains_text("checksum"));
   CHECK(fixture.state().delivered_records == 9);
 }
 
@@ -294,6 +294,53 @@ TEST_CASE("A batch whose cursor somebody else moved is not sent") {
   };
   fixture.run(20);
   CHECK(fixture.service.events == numbers(4, 4));
+}
+
+TEST_CASE("A batch of which retention takes records is begun anew, with its plan") {
+  FakeOptions options;
+  options.name = "s3";
+  options.plans = true;
+  ShippingFixture fixture(options);
+  fixture.write(10);
+  const Call when = GENERATE(Call::plan, Call::send);
+  fixture.service.fault = [&](Call call, bool done) -> std::optional<aws::ServiceFailure> {
+    if (call != when || done || fixture.state().cursor != 0) {
+      return std::nullopt;
+    }
+    // As storage::Retention does.
+    fixture.store.tamper(
+        "DELETE FROM record WHERE id <= 4; UPDATE delivery SET cursor = 4, planned_last = 0, plan "
+        "= ''");
+    return call == Call::send ? std::optional(failure_with(aws::FailureKind::transient))
+                              : std::nullopt;
+  };
+  fixture.run(2);
+  CHECK(fixture.state().cursor == 10);
+  CHECK(fixture.state().planned_last == 0);
+  CHECK(fixture.service.objects.size() == 1);
+  CHECK(fixture.service.objects.begin()->second == numbers(5, 10));
+  CHECK_FALSE(fixture.service.overwritten_differently);
+}
+
+TEST_CASE(
+    "A batch that arrives although retention took it meanwhile does not set the cursor back") {
+  FakeOptions options;
+  options.name = "s3";
+  options.plans = true;
+  ShippingFixture fixture(options);
+  fixture.write(15);
+  fixture.service.fault = [&](Call call, bool done) -> std::optional<aws::ServiceFailure> {
+    if (call == Call::send && !done && fixture.state().cursor == 0) {
+      fixture.store.tamper(
+          "DELETE FROM record WHERE id <= 12; UPDATE delivery SET cursor = 12, planned_last = 0, "
+          "plan = ''");
+    }
+    return std::nullopt;
+  };
+  fixture.run(1);
+  CHECK(fixture.state().cursor == 15);
+  CHECK(fixture.service.objects.at("batch-1") == numbers(1, 10));
+  CHECK(fixture.service.objects.at("batch-2") == numbers(13, 15));
 }
 
 TEST_CASE("While another process has the lock nothing is sent, and then it is our turn") {

@@ -210,7 +210,7 @@ TEST_CASE("Three records refused in a row: the configuration is suspected and de
   CHECK(fixture.dead_records() == std::vector<std::int64_t>{1, 2});
   CHECK(fixture.state().cursor == 2);
   CHECK_THAT(fixture.state().last_error,
-             Catch::Matchers::Contains("poisoned") && Catch::Matchers::Contains("configuration"));
+             contains_text("poisoned") && contains_text("configuration"));
   CHECK(fixture.waits == std::vector<milliseconds>(50, seconds(60)));
 
   SECTION("it goes on when the fault is mended") {
@@ -244,7 +244,7 @@ TEST_CASE("A planned batch that is refused is never split") {
   CHECK(fixture.service.batch_sizes == std::vector<std::size_t>(5, 10));
   CHECK(fixture.waits == std::vector<milliseconds>(5, seconds(60)));
   CHECK(fixture.dead_records().empty());
-  CHECK_THAT(fixture.state().last_error, Catch::Matchers::Contains("configuration"));
+  CHECK_THAT(fixture.state().last_error, contains_text("configuration"));
   fixture.service.poison.clear();
   fixture.run(2);
   CHECK(fixture.service.objects.size() == 1);
@@ -261,7 +261,7 @@ TEST_CASE("A fault of our own is waited out, too") {
     return std::nullopt;
   };
   fixture.run(1);
-  CHECK_THAT(fixture.state().last_error, Catch::Matchers::Contains("compressor failed"));
+  CHECK_THAT(fixture.state().last_error, contains_text("compressor failed"));
   fixture.run(10);
   CHECK(fixture.service.events == numbers(1, 3));
 }
@@ -311,15 +311,15 @@ TEST_CASE("The log tells start, first failure, recovery and dead letters, and no
   CapturedLog log;
   fixture.run(13);
   CHECK_THAT(log.text(),
-             Catch::Matchers::Contains("info delivery to cloudwatch_logs (/invlog/records): "
+             contains_text("info delivery to cloudwatch_logs (/invlog/records): "
                                        "everything up to record 0 is there, 12 records wait"));
   CHECK(log.count("reset by peer") >= 1);
   CHECK(log.count("reset by peer") <= 1 + fixture.waited_ms() / 60000);
-  CHECK_THAT(log.text(), Catch::Matchers::Contains("delivered again after") &&
-                             Catch::Matchers::Contains("12 retries"));
-  CHECK_THAT(log.text(), Catch::Matchers::Contains("warning record 5 did not get to") &&
-                             Catch::Matchers::Contains("too old"));
-  CHECK_THAT(log.text(), !Catch::Matchers::Contains("prompt"));
+  CHECK_THAT(log.text(), contains_text("delivered again after") &&
+                             contains_text("12 retries"));
+  CHECK_THAT(log.text(), contains_text("warning record 5 did not get to") &&
+                             contains_text("too old"));
+  CHECK_THAT(log.text(), !contains_text("prompt"));
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ keep_undelivered = false
   CHECK(
       contains(error("[aws]\nsts_endpoint = \"https://sts.amazonaws.com\"\n"), "names no Region"));
   CHECK(contains(error("[aws]\nca_bundle = \"/nonexistent.pem\"\n"), "cannot read"));
-  CHECK(contains(error("[retention]\nmax_size = 1000\n"), "not within 1MiB"));
+  CHECK(contains(error("[retention]\nmax_size = 1000\n"), "not within 16MiB"));
   CHECK(contains(error("[retention]\nmax_age = \"7\"\n"), "has no unit"));
   CHECK(contains(error("[retention]\nmax_age = \"10ms\"\n"), "not within 1s and 36500d"));
 }

@@ -57,6 +57,15 @@ TEST_CASE("A reader gets back every line, whatever the compression") {
   }
 }
 
+TEST_CASE("Lines that are not compressed count whole before they are written") {
+  PieceCompressor none(Compression::none), gzip(Compression::gzip);
+  ObjectBody whole(none), estimated(gzip);
+  whole.append(std::string(999, 'x'));
+  estimated.append(std::string(999, 'x'));
+  CHECK(whole.estimated_bytes() == 1000);
+  CHECK(estimated.estimated_bytes() == 250);
+}
+
 TEST_CASE("The same lines give the same bytes") {
   const std::vector<std::string> lines = test_lines();
   for (const auto& [compression, name] : kAll) {

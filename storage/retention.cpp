@@ -1,0 +1,402 @@
+#include "storage/retention.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/json_writer.h"
+#include "storage/schema.h"
+#include "storage/store_error.h"
+#include "storage/write_transaction.h"
+
+namespace invlog::storage {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kMebibyte = 1 << 20;
+constexpr int kBusyMilliseconds = 5000;   // Store's
+constexpr std::int64_t kIncremental = 2;  // PRAGMA auto_vacuum
+
+// Most that one step does, each some milliseconds' work. Less where the write-ahead log is to be
+// small: what a step changes goes through it.
+constexpr std::int64_t kStepChunks = 512;
+constexpr std::int64_t kStepRecords = 4096;
+constexpr std::int64_t kStepSegments = 64;
+constexpr std::int64_t kStepPages = 128;
+
+constexpr std::uint64_t kStepLogs = 2;  // what a step writes at most, in logs of their usual size
+
+constexpr std::uint64_t kRowBytes = 256;  // about what a record's row takes
+
+std::uint64_t bytes_of_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::string mebibytes(std::uint64_t bytes) {
+  return std::to_string(bytes / kMebibyte) + " MiB";
+}
+
+std::uint64_t log_limit(std::uint64_t max_size) {
+  return max_size == 0 ? 4 * kMebibyte
+                       : std::clamp<std::uint64_t>(max_size / 128, kMebibyte / 8, 4 * kMebibyte);
+}
+
+}  // namespace
+
+// What there is on the disk, bytes.
+struct Retention::File {
+  std::uint64_t length = 0;  // once the write-ahead log is copied into it
+  std::uint64_t free = 0;    // pages of it that hold nothing
+  std::uint64_t now = 0;     // as it stands
+  std::uint64_t log = 0;
+};
+
+// Segments that are to go together.
+struct Retention::Batch {
+  std::int64_t first_segment = 0, last_segment = 0;  // 0: none
+  std::int64_t first_record = 0, last_record = 0;
+  std::int64_t last_label = 0, last_event = 0;
+  Sha256 chain{};
+  std::map<std::string, std::int64_t> undelivered;  // records, by destination
+
+  std::int64_t records() const { return last_record - first_record + 1; }
+};
+
+Retention::Retention(sqlite3* connection, std::string path, const RetentionOptions& options,
+                     std::function<std::int64_t()> clock)
+    : connection_(connection),
+      path_(std::move(path)),
+      options_(options),
+      clock_(std::move(clock)),
+      log_bytes_(log_limit(options.max_size_bytes)),
+      log_pages_(static_cast<std::int64_t>(log_bytes_ / kPageBytes)),
+      can_shrink_(single_integer(connection, "PRAGMA auto_vacuum") == kIncremental),
+      base_(read_retention_base(connection)),
+      pages_(connection, "PRAGMA page_count"),
+      free_pages_(connection, "PRAGMA freelist_count"),
+      first_chunk_(connection, "SELECT min(id) FROM chunk"),
+      oldest_closed_(connection, "SELECT closed_at FROM segment ORDER BY id LIMIT 1") {
+  if (capped() && options_.max_size_bytes < RetentionOptions::kSmallestSize) {
+    throw StoreError("store " + path_ + ": max_size must be at least " +
+                     mebibytes(RetentionOptions::kSmallestSize) + ", so that a segment fits");
+  }
+  execute(connection_, "PRAGMA wal_autocheckpoint = " + std::to_string(log_pages_));
+  execute(connection_,
+          "PRAGMA journal_size_limit = " + std::to_string(capped() ? log_bytes_ : 16 * kMebibyte));
+}
+
+std::uint64_t Retention::segment_bytes() const {
+  return capped() ? options_.max_size_bytes / 32 : std::numeric_limits<std::uint64_t>::max();
+}
+
+std::uint64_t Retention::segment_records() const {
+  // Rows of a segment go in one transaction.
+  return capped() || options_.max_age.count() != 0 ? 2 * static_cast<std::uint64_t>(kStepRecords)
+                                                   : std::numeric_limits<std::uint64_t>::max();
+}
+
+std::int64_t Retention::segment_span_us() const {
+  constexpr std::int64_t kShortest = 60'000'000;
+  return options_.max_age.count() != 0
+             ? std::max<std::int64_t>(kShortest, options_.max_age.count() * 100'000)
+             : std::numeric_limits<std::int64_t>::max();
+}
+
+std::uint64_t Retention::group_bytes() const {
+  return capped() ? options_.max_size_bytes / 64 : std::numeric_limits<std::uint64_t>::max();
+}
+
+Retention::File Retention::file() {
+  const auto integer = [](Statement& statement) {
+    const std::int64_t value = statement.step() ? statement.integer(0) : 0;
+    statement.reset();
+    return static_cast<std::uint64_t>(value);
+  };
+  File file;
+  file.length = integer(pages_) * kPageBytes;
+  file.free = integer(free_pages_) * kPageBytes;
+  file.now = std::max(file.length, bytes_of_file(path_));
+  file.log = bytes_of_file(path_ + "-wal");
+  return file;
+}
+
+// What file and log come to when `bytes` more have been written, and the log is not held.
+std::uint64_t Retention::size_with(const File& file, std::uint64_t bytes) const {
+  return file.length + (bytes > file.free ? bytes - file.free : 0) + log_bytes_ + bytes;
+}
+
+void Retention::make_room(std::uint64_t bytes, bool small) {
+  if (!capped()) {
+    return;
+  }
+  const std::uint64_t limit = options_.max_size_bytes + (small ? options_.max_size_bytes / 32 : 0);
+  while (true) {
+    const File now = file();
+    if (bytes <= now.free || size_with(now, bytes) <= limit) {
+      break;
+    }
+    require_log(kStepLogs * log_bytes_);
+    if (step_chunks() || remove("size", std::numeric_limits<std::int64_t>::max(), bytes)) {
+      continue;
+    }
+    // A record that is too large for any such store passes: it is the next to go.
+    const bool something_is_kept = oldest_closed_.step() && !oldest_closed_.is_null(0);
+    oldest_closed_.reset();
+    if (something_is_kept || bytes <= options_.max_size_bytes / 4) {
+      step_log();
+      throw_full();
+    }
+    break;
+  }
+  require_log(bytes);
+}
+
+// The log cannot be emptied while somebody reads in one long transaction. That may cost a thirtieth
+// of the limit.
+bool Retention::log_takes(std::uint64_t bytes) {
+  const File now = file();
+  return now.now + now.log + bytes <= options_.max_size_bytes + options_.max_size_bytes / 32 ||
+         empty_log();
+}
+
+void Retention::require_log(std::uint64_t bytes) {
+  if (!log_takes(bytes)) {
+    throw StoreError("store " + path_ + ": it has reached max_size (" +
+                         mebibytes(options_.max_size_bytes) + "), and " +
+                         mebibytes(bytes_of_file(path_ + "-wal")) +
+                         " of it are a write-ahead log that a program which reads the store in "
+                         "one long transaction keeps from being emptied; end that program",
+                     SQLITE_BUSY);
+  }
+}
+
+bool Retention::empty_log() {
+  // Without waiting for anybody.
+  sqlite3_busy_timeout(connection_, 0);
+  const int result =
+      sqlite3_wal_checkpoint_v2(connection_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(connection_, kBusyMilliseconds);
+  return result == SQLITE_OK;
+}
+
+void Retention::throw_full() {
+  std::string lacking;
+  const std::int64_t newest = single_integer(connection_, "SELECT max(id) FROM record");
+  for (const auto& [destination, cursor] : cursors()) {
+    if (options_.keep_undelivered && cursor < newest) {
+      lacking += (lacking.empty() ? "" : ", ") + destination + " lacks " +
+                 std::to_string(newest - std::max(cursor, base_.record));
+    }
+  }
+  const std::string start = "store " + path_ + ": it has reached max_size (" +
+                            mebibytes(options_.max_size_bytes) + "), and ";
+  if (lacking.empty()) {
+    throw StoreError(start + "nothing is left that could go; raise [retention] max_size",
+                     SQLITE_FULL);
+  }
+  throw StoreError(
+      start + "the records that could go are not delivered yet (" + lacking +
+          "); it goes on by itself when they are, see `invlog status` for why they are "
+          "not, or raise [retention] max_size, or set keep_undelivered = false",
+      SQLITE_FULL);
+}
+
+bool Retention::step() {
+  if (capped() && !log_takes(kStepLogs * log_bytes_)) {
+    return false;
+  }
+  return step_chunks() || step_age() || step_size() || step_vacuum() || step_log();
+}
+
+// Others' commits (a ledger's) fill the log, too, also when the writer has nothing to commit.
+bool Retention::step_log() {
+  return capped() && bytes_of_file(path_ + "-wal") > 2 * log_bytes_ && empty_log();
+}
+
+bool Retention::step_chunks() {
+  if (!chunks_left_) {
+    return false;
+  }
+  const std::int64_t end = chunk_id(base_.segment + 1, 0);
+  first_chunk_.step();
+  const std::int64_t first = first_chunk_.optional_integer(0).value_or(end);
+  first_chunk_.reset();
+  if (first >= end) {
+    chunks_left_ = false;
+    return false;
+  }
+  Statement(connection_, "DELETE FROM chunk WHERE id >= ?1 AND id < ?2")
+      .bind(1, first)
+      .bind(2, std::min(end, first + std::min(kStepChunks, log_pages_)))
+      .run();
+  return true;
+}
+
+bool Retention::step_age() {
+  if (options_.max_age.count() == 0) {
+    return false;
+  }
+  const std::int64_t limit = clock_() - options_.max_age.count() * 1'000'000;
+  const bool due =
+      oldest_closed_.step() && !oldest_closed_.is_null(0) && oldest_closed_.integer(0) < limit;
+  oldest_closed_.reset();
+  return due && remove("age", limit, std::numeric_limits<std::uint64_t>::max());
+}
+
+// Keeps so much free that a commit need not wait for room.
+bool Retention::step_size() {
+  if (!capped()) {
+    return false;
+  }
+  const std::uint64_t wanted = std::min<std::uint64_t>(group_bytes(), 16 * kMebibyte);
+  const File now = file();
+  return wanted > now.free && size_with(now, wanted) > options_.max_size_bytes &&
+         remove("size", std::numeric_limits<std::int64_t>::max(), wanted);
+}
+
+bool Retention::step_vacuum() {
+  if (!can_shrink_) {
+    return false;
+  }
+  const File now = file();
+  if (capped() && now.free > 0 && now.length + log_bytes_ > options_.max_size_bytes) {
+    vacuum();
+    return true;
+  }
+  // Some free pages are soon used again; what is more than that goes back to the file system.
+  const std::uint64_t most = std::max(4 * kMebibyte, now.length / 10);
+  if (now.free > most) {
+    vacuuming_ = true;
+  } else if (now.free <= most / 2) {
+    vacuuming_ = false;
+  }
+  if (vacuuming_) {
+    vacuum();
+  }
+  return vacuuming_;
+}
+
+void Retention::vacuum() {
+  // Each page that moves changes others, too.
+  const std::int64_t pages = std::clamp<std::int64_t>(log_pages_ / 4, 8, kStepPages);
+  Statement(connection_, "PRAGMA incremental_vacuum(" + std::to_string(pages) + ")").run();
+}
+
+std::map<std::string, std::int64_t> Retention::cursors() {
+  std::map<std::string, std::int64_t> cursors;
+  Statement select(connection_, "SELECT cursor FROM delivery WHERE destination = ?1");
+  for (const std::string& destination : options_.destinations) {
+    cursors[destination] = select.bind_text(1, destination).step() ? select.integer(0) : 0;
+    select.reset();
+  }
+  return cursors;
+}
+
+// The oldest segments that may go, as many as make `bytes` free, within one step's bounds.
+Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t bytes) {
+  const auto delivered = cursors();
+  Batch batch;
+  Statement select(connection_,
+                   "SELECT id, first_record, last_record, last_label, last_event, chain, "
+                   "coalesce((SELECT max(id) FROM chunk WHERE chunk.id >= segment.id << 24 AND "
+                   "chunk.id < (segment.id + 1) << 24) & 0xffffff, 0) FROM segment WHERE closed_at "
+                   "< ?1 ORDER BY id LIMIT ?2");
+  select.bind(1, closed_before).bind(2, kStepSegments);
+  const std::int64_t most_records =
+      std::min(kStepRecords, static_cast<std::int64_t>(log_bytes_ / kRowBytes));
+  std::uint64_t freed = 0;
+  while (freed < bytes && select.step()) {
+    const std::int64_t first = select.integer(1), last = select.integer(2);
+    std::map<std::string, std::int64_t> undelivered = batch.undelivered;
+    for (const auto& [destination, cursor] : delivered) {
+      if (cursor < last) {
+        undelivered[destination] += last - std::max(cursor, first - 1);
+      }
+    }
+    const bool too_many = batch.last_segment != 0 && last - batch.first_record >= most_records;
+    const auto chain = from_bytes(select.bytes(5));
+    if (too_many || !chain || (options_.keep_undelivered && !undelivered.empty())) {
+      break;
+    }
+    if (batch.last_segment == 0) {
+      batch.first_segment = select.integer(0);
+      batch.first_record = first;
+    }
+    batch.last_segment = select.integer(0);
+    batch.last_record = last;
+    batch.last_label = select.integer(3);
+    batch.last_event = select.integer(4);
+    batch.chain = *chain;
+    batch.undelivered = std::move(undelivered);
+    freed += static_cast<std::uint64_t>(select.integer(6)) * kPageBytes +
+             static_cast<std::uint64_t>(last - first + 1) * kRowBytes;
+  }
+  return batch;
+}
+
+// Rows, segments and their place in the chain go in one transaction, so that a store is whole at
+// each moment. Only chunks, which nothing but their segment leads to, go in steps behind it.
+bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_t bytes) {
+  WriteTransaction transaction(connection_);
+  const Batch batch = choose(closed_before, bytes);
+  if (batch.last_segment == 0) {
+    return false;
+  }
+  RetentionBase base = base_;
+  base.labels = kept_labels_digest(connection_, base_, batch.last_label);
+  base.events = kept_events_digest(connection_, base_, batch.last_event);
+  base.segment = batch.last_segment;
+  base.record = batch.last_record;
+  base.label = batch.last_label;
+  base.event = batch.last_event;
+  base.chain = batch.chain;
+  for (const auto& [destination, records] : batch.undelivered) {
+    base.undelivered[destination] += records;
+    Statement(connection_,
+              "UPDATE delivery SET cursor = ?2, planned_last = 0, plan = '' WHERE destination = ?1 "
+              "AND cursor < ?2")
+        .bind_text(1, destination)
+        .bind(2, batch.last_record)
+        .run();
+  }
+  Statement(connection_, "DELETE FROM record WHERE id <= ?1").bind(1, batch.last_record).run();
+  Statement(connection_, "DELETE FROM segment WHERE id <= ?1").bind(1, batch.last_segment).run();
+  // The newest stands for all before it.
+  Statement(connection_, "DELETE FROM event WHERE id > ?1 AND id <= ?2 AND kind = 'retention'")
+      .bind(1, base_.event)
+      .bind(2, batch.last_event)
+      .run();
+  write_event(why, batch, base);
+  transaction.commit();
+  base_ = std::move(base);
+  chunks_left_ = true;
+  return true;
+}
+
+void Retention::write_event(const char* why, const Batch& batch, const RetentionBase& base) {
+  const auto range = [](std::int64_t first, std::int64_t last) {
+    return "[" + std::to_string(first) + "," + std::to_string(last) + "]";
+  };
+  std::string details = "{";
+  append_json_member(details, "why", why);
+  append_json_raw(details, "segments", range(batch.first_segment, batch.last_segment));
+  append_json_raw(details, "records", range(batch.first_record, batch.last_record));
+  if (!batch.undelivered.empty()) {
+    std::string undelivered = "{";
+    for (const auto& [destination, records] : batch.undelivered) {
+      append_json_number(undelivered, destination, records);
+    }
+    append_json_raw(details, "undelivered", undelivered + "}");
+  }
+  append_json_raw(details, "base", retention_base_json(base));
+  Statement(connection_,
+            "INSERT INTO event(at, kind, count, details) VALUES (?1, 'retention', ?2, ?3)")
+      .bind(1, clock_())
+      .bind(2, batch.records())
+      .bind_text(3, details + "}")
+      .run();
+}
+
+}  // namespace invlog::storage

@@ -1,0 +1,81 @@
+// Holds a store to its size and age: takes away whole segments, oldest first, and gives pages back
+// to the file system, in steps of a few milliseconds between the writer's groups. FORMAT.md,
+// "Retention", has the rules and what the event says.
+//
+// Why before a commit and not after: the limit is for what is on the disk, so room is made first.
+// At the limit the file keeps its length, and pages of segments that went are used again; it is cut
+// only where it is longer than it need be.
+//
+// Threads: the writer's. Ownership: the connection is Store's and must outlive it. Errors:
+// StoreError; make_room() also throws it if the limit is reached and nothing may go.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+
+#include "storage/retention_base.h"
+#include "storage/retention_options.h"
+#include "storage/statement.h"
+
+namespace invlog::storage {
+
+class Retention {
+ public:
+  // `clock`: now, Unix µs. Throws StoreError if the options cannot be held.
+  Retention(sqlite3* connection, std::string path, const RetentionOptions& options,
+            std::function<std::int64_t()> clock);
+
+  // Where an open segment is to end, so that what goes goes in small pieces. Bytes on the disk,
+  // records, µs since it was opened.
+  std::uint64_t segment_bytes() const;
+  std::uint64_t segment_records() const;
+  std::int64_t segment_span_us() const;
+  // Most that one commit should hold, bytes of bodies.
+  std::uint64_t group_bytes() const;
+
+  // Before a commit that adds about so many bytes to the file. `small`: events only, which are to
+  // be written even when nothing else may be.
+  void make_room(std::uint64_t bytes, bool small);
+  // One small step of what is due. False: nothing is.
+  bool step();
+
+ private:
+  struct Batch;
+  struct File;
+
+  bool capped() const { return options_.max_size_bytes != 0; }
+  File file();
+  std::uint64_t size_with(const File& file, std::uint64_t bytes) const;
+  bool log_takes(std::uint64_t bytes);
+  void require_log(std::uint64_t bytes);
+  bool empty_log();
+  bool step_chunks();
+  bool step_age();
+  bool step_size();
+  bool step_vacuum();
+  bool step_log();
+  void vacuum();
+  bool remove(const char* why, std::int64_t closed_before, std::uint64_t bytes);
+  Batch choose(std::int64_t closed_before, std::uint64_t bytes);
+  void write_event(const char* why, const Batch& batch, const RetentionBase& base);
+  std::map<std::string, std::int64_t> cursors();
+  [[noreturn]] void throw_full();
+
+  sqlite3* connection_;
+  const std::string path_;
+  const RetentionOptions options_;
+  const std::function<std::int64_t()> clock_;
+  const std::uint64_t log_bytes_;  // at which the write-ahead log is copied into the file
+  const std::int64_t log_pages_;
+  const bool can_shrink_;  // false for a store that is older than incremental vacuum
+  RetentionBase base_;
+  Statement pages_, free_pages_, first_chunk_, oldest_closed_;
+  bool chunks_left_ = true;  // of segments that went
+  bool vacuuming_ = false;
+};
+
+}  // namespace invlog::storage

@@ -1,0 +1,117 @@
+// What a Writer is made of: the queue, which any thread may fill, and the thread that empties it
+// into the store. writer.cpp has the former, writer_loop.cpp the latter.
+//
+// Threads: `mutex_` guards what stands behind it; the last part belongs to the writer's thread
+// alone. A function that takes a Lock is called with it held, and may let it go meanwhile. Errors:
+// as Writer's.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "storage/store.h"
+#include "storage/writer.h"
+
+namespace invlog::storage {
+
+// A group is committed when it holds this much, however little time has passed: it bounds what is
+// kept for a retry.
+inline constexpr std::uint64_t kGroupBytes = 4 << 20;
+inline constexpr std::size_t kGroupRecords = 1024;
+
+class Writer::Implementation {
+ public:
+  explicit Implementation(WriterOptions options);
+
+  Submitted submit(std::unique_ptr<PendingRecord>& pending, Committed committed, IntentId intent);
+  Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentCommitted committed);
+  void when_room(std::function<void()> room);
+  void count_dropped(const char* why, std::uint64_t records);
+  void record_event(std::string kind, std::string details);
+  WriterStatus status() const;
+  void stop(std::chrono::milliseconds limit);
+
+ private:
+  using Steady = std::chrono::steady_clock;
+  struct Item {
+    std::unique_ptr<PendingRecord> pending;
+    bool is_intent = false;
+    Committed committed;
+    IntentCommitted intent_committed;
+    IntentId intent = 0;
+    std::size_t bytes = 0;
+    Steady::time_point submitted_at;
+  };
+  // What is left of a record that was taken into the group.
+  struct Used {
+    std::unique_ptr<PendingRecord> pending;
+    Store::BodyBytes bodies;
+  };
+  using Lock = std::unique_lock<std::mutex>;
+  enum class Waiting { for_nothing, for_work, for_due };
+
+  Submitted enqueue(std::unique_ptr<PendingRecord>& pending, Item item);
+  bool enough_collected() const;
+  bool past_stop(const Lock&) const { return stopping_ && Steady::now() >= stop_at_; }
+
+  void run();
+  bool group_is_due() const { return Steady::now() >= group_due_; }
+  bool has_side_work() const { return !dropped_by_cause_.empty() || !new_events_.empty(); }
+  void wait(Lock& lock);
+  void open_group(Steady::time_point first);
+  void take_one(Lock& lock);
+  void process(Item& item);
+  void collect_side_work();
+  void commit(Lock& lock);
+  bool tidy(Lock& lock);
+  void close_segment_if_due(Lock& lock);
+  void answer(Lock& lock, bool ok);
+  bool attempt(Lock& lock, const std::function<void()>& work);
+  void give_room(Lock& lock);
+  void finish(Lock& lock);
+  void abandon(Lock& lock);
+
+  const WriterOptions options_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Item> queue_;
+  std::map<std::string, std::uint64_t> dropped_by_cause_;
+  std::vector<std::pair<std::string, std::string>> new_events_;
+  std::vector<std::function<void()>> waiting_for_room_;
+  std::vector<Used> returned_;
+  WriterStatus status_;
+  Waiting waiting_ = Waiting::for_nothing;
+  bool hurry_ = false;  // somebody waits for the commit of what is queued
+  bool stopping_ = false;
+  bool finished_ = false;
+  Steady::time_point stop_at_;
+
+  // The writer's thread only.
+  Store store_;
+  bool group_open_ = false;
+  bool draining_ = false;  // the queue is being emptied into the group
+  bool urgent_ = false;
+  bool abandoned_ = false;
+  Steady::time_point group_due_;
+  Steady::time_point last_taken_;
+  Steady::time_point next_tidy_;
+  std::uint64_t group_records_ = 0;
+  Used used_;
+  std::vector<std::function<void(bool)>> callbacks_;
+
+  std::mutex join_mutex_;
+  std::thread thread_;  // last: everything above is there when it starts
+};
+
+}  // namespace invlog::storage

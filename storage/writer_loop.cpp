@@ -1,0 +1,326 @@
+// The writer's own thread: takes records from the queue into groups, commits them with patience,
+// and lets retention work in between.
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/json_writer.h"
+#include "storage/store_error.h"
+#include "storage/writer_implementation.h"
+
+namespace invlog::storage {
+namespace {
+
+// What a small record was made of is freed by the thread that made it: two threads that free each
+// other's memory wait for each other in malloc, thousands of times a second.
+constexpr std::size_t kReturnedBytes = 16 * 1024;
+
+constexpr std::chrono::milliseconds kFirstBackOff{100};
+constexpr std::chrono::milliseconds kLongestBackOff{5000};
+// Somebody else's transaction (a delivery that reads, a query) is no failure of the disk, unless it
+// does not end.
+constexpr std::chrono::seconds kLongestBusy{5};
+constexpr std::chrono::milliseconds kBusyWait{10};
+// How long retention is left alone after it has failed.
+constexpr std::chrono::seconds kTidyBackOff{5};
+// How often an idle writer looks whether the day is over.
+constexpr std::chrono::seconds kIdleWait{30};
+constexpr int kNiceness = 5;
+// For so long after a record the writer looks for the next by itself.
+constexpr std::chrono::milliseconds kActiveTime{500};
+
+std::string error_details(const std::string& error) {
+  std::string details = "{\"error\":";
+  append_json_string(details, error);
+  return details + "}";
+}
+
+}  // namespace
+
+void Writer::Implementation::run() {
+  ::pthread_setname_np(::pthread_self(), "invlog-writer");
+  // This thread's niceness (setpriority(2): on Linux a thread's own). Where processors are short,
+  // whoever answers a call goes before whoever writes it down.
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
+  Lock lock(mutex_);
+  if (!store_.group_empty()) {
+    // What recovery found no room for.
+    open_group(Steady::now());
+  }
+  while (!abandoned_) {
+    give_room(lock);
+    if (!queue_.empty() && !group_open_) {
+      open_group(queue_.front().submitted_at);
+    } else if (!queue_.empty() && (draining_ || enough_collected() || group_is_due())) {
+      draining_ = true;
+      take_one(lock);
+    } else if (group_open_ && (urgent_ || stopping_ || group_is_due())) {
+      commit(lock);
+    } else if (has_side_work() && !group_open_) {
+      open_group(Steady::now());
+    } else if (stopping_ && !group_open_) {
+      break;
+    } else if (group_open_ || !tidy(lock)) {
+      wait(lock);
+    }
+  }
+  finish(lock);
+}
+
+void Writer::Implementation::wait(Lock& lock) {
+  if (group_open_) {
+    waiting_ = Waiting::for_due;
+    wake_.wait_until(lock, group_due_);
+  } else if (Steady::now() - last_taken_ < kActiveTime && options_.commit_interval.count() > 0) {
+    // More is to be expected: looking costs less than being woken by each call.
+    waiting_ = Waiting::for_due;
+    wake_.wait_for(lock, options_.commit_interval / 2);
+  } else {
+    returned_.clear();
+    waiting_ = Waiting::for_work;
+    wake_.wait_for(lock, kIdleWait);
+    close_segment_if_due(lock);
+  }
+  waiting_ = Waiting::for_nothing;
+}
+
+// Half of the interval is for collecting, half for the disk. When records have waited for the
+// disk already, the group still gets a quarter to collect: else a slow disk would be asked for a
+// commit per record.
+void Writer::Implementation::open_group(Steady::time_point first) {
+  group_open_ = true;
+  group_due_ =
+      std::max(first + options_.commit_interval / 2, Steady::now() + options_.commit_interval / 4);
+}
+
+void Writer::Implementation::take_one(Lock& lock) {
+  last_taken_ = Steady::now();
+  Item item = std::move(queue_.front());
+  queue_.pop_front();
+  status_.queued_bytes -= item.bytes;
+  --status_.queued_records;
+  if (queue_.empty()) {
+    hurry_ = draining_ = false;
+  }
+  lock.unlock();
+  process(item);
+  const bool group_full =
+      store_.group_bytes() >= std::min(kGroupBytes, store_.most_group_bytes()) ||
+      store_.group_records() >= kGroupRecords;
+  const bool segment_due = store_.segment_due();
+  if (item.bytes > kReturnedBytes) {
+    used_ = {};
+  }
+  lock.lock();
+  if (used_.pending) {
+    returned_.push_back(std::move(used_));
+  }
+  // What came while the group collected belongs to it; with an end, since more may always come.
+  const bool overdue = Steady::now() >= group_due_ + options_.commit_interval / 4;
+  if (group_full || segment_due || overdue) {
+    commit(lock);
+    close_segment_if_due(lock);
+  }
+}
+
+// Without the lock.
+void Writer::Implementation::process(Item& item) {
+  try {
+    Record record = item.pending->build();
+    if (item.is_intent) {
+      const IntentId id = store_.add_intent(record);
+      urgent_ = true;
+      callbacks_.push_back([id, done = std::move(item.intent_committed)](bool ok) {
+        if (done) {
+          done(id, ok);
+        }
+      });
+    } else {
+      used_.bodies = store_.add(std::move(record), item.intent);
+      ++group_records_;
+      // The client of a strict call is waiting for this commit.
+      urgent_ = urgent_ || item.intent != 0;
+      if (item.committed) {
+        callbacks_.push_back(std::move(item.committed));
+      }
+    }
+    used_.pending = std::move(item.pending);
+  } catch (const std::exception& error) {
+    // The request's intent row stays, and becomes a record at the next start.
+    count_dropped("build-failed", 1);
+    record_event("build-failed", error_details(error.what()));
+    if (item.intent_committed) {
+      item.intent_committed(0, false);
+    }
+    if (item.committed) {
+      item.committed(false);
+    }
+  }
+}
+
+void Writer::Implementation::collect_side_work() {
+  for (const auto& [why, records] : dropped_by_cause_) {
+    std::string details = "{\"why\":";
+    append_json_string(details, why);
+    store_.add_event("dropped", static_cast<std::int64_t>(records), details + "}");
+  }
+  dropped_by_cause_.clear();
+  for (auto& [kind, details] : new_events_) {
+    store_.add_event(std::move(kind), std::nullopt, std::move(details));
+  }
+  new_events_.clear();
+}
+
+void Writer::Implementation::commit(Lock& lock) {
+  collect_side_work();
+  if (!attempt(lock, [this] { store_.commit(); })) {
+    return;
+  }
+  status_.committed += group_records_;
+  answer(lock, true);
+  tidy(lock);
+}
+
+// One step, so that the next group waits for no more. True: there is more to do.
+bool Writer::Implementation::tidy(Lock& lock) {
+  if (abandoned_ || Steady::now() < next_tidy_) {
+    return false;
+  }
+  std::string error;
+  bool more = false;
+  lock.unlock();
+  try {
+    more = store_.tidy();
+  } catch (const StoreError& failure) {
+    error = failure.what();
+    next_tidy_ = Steady::now() + kTidyBackOff;
+  }
+  lock.lock();
+  status_.retention_error = std::move(error);
+  return more;
+}
+
+void Writer::Implementation::close_segment_if_due(Lock& lock) {
+  if (!abandoned_ && !group_open_ && store_.segment_due()) {
+    attempt(lock, [this] { store_.close_segment(); });
+  }
+}
+
+void Writer::Implementation::answer(Lock& lock, bool ok) {
+  group_open_ = false;
+  urgent_ = false;
+  group_records_ = 0;
+  std::vector<std::function<void(bool)>> callbacks;
+  callbacks.swap(callbacks_);
+  lock.unlock();
+  for (const auto& callback : callbacks) {
+    callback(ok);
+  }
+  lock.lock();
+}
+
+bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& work) {
+  auto back_off = kFirstBackOff;
+  const auto started = Steady::now();
+  while (true) {
+    std::string error;
+    bool busy = false;
+    lock.unlock();
+    try {
+      work();
+    } catch (const StoreError& failure) {
+      error = failure.what();
+      busy = failure.sqlite_code() == SQLITE_BUSY && Steady::now() - started < kLongestBusy;
+    }
+    lock.lock();
+    if (error.empty()) {
+      if (status_.failing) {
+        status_.failing = false;
+        new_events_.emplace_back("storage-recovered", error_details(status_.last_error));
+      }
+      return true;
+    }
+    if (past_stop(lock)) {
+      status_.failing = true;
+      status_.last_error = error;
+      abandoned_ = true;
+      return false;
+    }
+    auto pause = kBusyWait;
+    if (!busy) {
+      status_.failing = true;
+      status_.last_error = error;
+      pause = std::exchange(back_off, std::min(back_off * 2, kLongestBackOff));
+    }
+    const auto until = Steady::now() + pause;
+    wake_.wait_until(lock, stopping_ ? std::min(until, stop_at_) : until,
+                     [this] { return stopping_ && Steady::now() >= stop_at_; });
+  }
+}
+
+void Writer::Implementation::give_room(Lock& lock) {
+  if (waiting_for_room_.empty() || status_.queued_bytes > options_.queue_bytes / 2) {
+    return;
+  }
+  std::vector<std::function<void()>> rooms;
+  rooms.swap(waiting_for_room_);
+  lock.unlock();
+  for (const auto& room : rooms) {
+    room();
+  }
+  lock.lock();
+}
+
+// The time is over: what is left is counted and answered.
+void Writer::Implementation::abandon(Lock& lock) {
+  const std::uint64_t lost = group_records_ + queue_.size();
+  status_.dropped += lost;
+  if (lost > 0) {
+    dropped_by_cause_["storage-failed"] += lost;
+  }
+  store_.drop_group();
+  collect_side_work();
+  answer(lock, false);
+  std::deque<Item> left;
+  left.swap(queue_);
+  status_.queued_bytes = status_.queued_records = 0;
+  lock.unlock();
+  for (Item& item : left) {
+    if (item.committed) {
+      item.committed(false);
+    }
+    if (item.intent_committed) {
+      item.intent_committed(0, false);
+    }
+  }
+  lock.lock();
+}
+
+void Writer::Implementation::finish(Lock& lock) {
+  if (abandoned_) {
+    abandon(lock);
+  }
+  lock.unlock();
+  try {
+    // What was abandoned is told where there is room for a row: the store may be full, or the disk
+    // answer again.
+    store_.commit();
+    store_.close();
+  } catch (const StoreError& error) {
+    const std::lock_guard relock(mutex_);
+    status_.failing = true;
+    status_.last_error = error.what();
+  }
+  lock.lock();
+  finished_ = true;
+  std::vector<std::function<void()>> rooms;
+  rooms.swap(waiting_for_room_);
+  lock.unlock();
+  for (const auto& room : rooms) {
+    room();
+  }
+}
+
+}  // namespace invlog::storage

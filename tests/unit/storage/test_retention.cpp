@@ -1,0 +1,449 @@
+#include "storage/retention.h"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "storage/reader.h"
+#include "storage/retention_base.h"
+#include "storage/store.h"
+#include "storage/store_error.h"
+#include "storage/verify.h"
+#include "tests/catch.h"
+#include "tests/unit/storage/retention_fixture.h"
+
+using namespace invlog::storage;
+
+namespace {
+
+constexpr std::uint64_t kMost = kCap + kCap / 20;
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Until nothing is due any more.
+void tidy(Store& store) {
+  for (int step = 0; store.tidy(); ++step) {
+    REQUIRE(step < 100'000);
+  }
+}
+
+void write(Store& store, std::int64_t first, std::int64_t last, std::size_t bytes) {
+  for (std::int64_t number = first; number <= last; ++number) {
+    if (store.segment_due()) {
+      store.close_segment();
+    }
+    store.add(noisy_record(number, bytes));
+    store.commit();
+  }
+}
+
+// Submits records until the store is full; returns how many there are, committed or queued.
+std::int64_t fill(Writer& writer, const std::function<void(bool)>& committed,
+                  const std::function<void()>& look) {
+  std::int64_t sent = 0;
+  while (!writer.status().failing) {
+    REQUIRE(sent < 2000);
+    std::unique_ptr<PendingRecord> pending =
+        std::make_unique<ReadyRecord>(noisy_record(sent + 1, 25'000));
+    if (writer.submit(pending, committed) == Submitted::queued) {
+      ++sent;
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    look();
+  }
+  return sent;
+}
+
+// Reads all there is, again and again, while records come and go.
+class BusyReader {
+ public:
+  explicit BusyReader(const std::string& path) : thread_([this, path] { run(path); }) {}
+  ~BusyReader() { stop(); }
+  void stop() {
+    stopping_ = true;
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+  std::atomic<std::int64_t> passes{0}, wrong{0};
+
+ private:
+  void run(const std::string& path) {
+    auto reader = Reader::open(path);
+    while (!stopping_) {
+      try {
+        std::int64_t last = 0;
+        (*reader)->each(1, Bodies::response, [&](StoredRecord& record) {
+          const bool follows = last == 0 || record.id == last + 1;
+          last = record.id;
+          wrong += follows && record.record.response.bytes == std::to_string(record.id) ? 0 : 1;
+          return !stopping_;
+        });
+        const auto gone = (*reader)->find(1, Bodies::both);
+        ++passes;
+      } catch (const StoreError& error) {
+        UNSCOPED_INFO(error.what());
+        ++wrong;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("A week with every destination down stays within max_size, oldest segments first") {
+  RetentionFixture week;
+  WriterOptions options = week.options();
+  options.retention.keep_undelivered = false;
+  constexpr std::int64_t kRecords = 7 * 24 * 12;
+  std::uint64_t peak = 0;
+  {
+    Writer writer(options);
+    auto ledger = week.ledger();
+    BusyReader reader(week.store.path());
+    for (std::int64_t number = 1; number <= kRecords; ++number) {
+      *week.now += kHourUs / 12;
+      REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
+      peak = std::max(peak, week.size());
+      ledger->note_failure("s3", "connection refused", true);
+      peak = std::max(peak, week.size());
+    }
+    reader.stop();
+    CHECK(reader.passes > 0);
+    CHECK(reader.wrong == 0);
+    CHECK(!writer.status().failing);
+    CHECK(writer.status().retention_error.empty());
+    CHECK(writer.status().committed == kRecords);
+  }
+  INFO("peak " << peak);
+  CHECK(peak <= kMost);
+  CHECK(peak > kCap / 10 * 9);  // and it is used
+  CHECK(week.size() <= kMost);
+  CHECK(week.last_record() == kRecords);
+  const std::int64_t first = week.first_record();
+  CHECK(first > kRecords / 2);
+  CHECK(week.number("SELECT count(*) FROM record") == kRecords - first + 1);
+  week.check_whole();
+  // What the destination has not got is counted.
+  CHECK(week.ledger()->state("s3").cursor == first - 1);
+  CHECK(week.ledger()->backlog("s3").records == kRecords - first + 1);
+  CHECK(week.number("SELECT details ->> '$.base.undelivered.s3' FROM event WHERE kind = "
+                    "'retention' ORDER BY id DESC LIMIT 1") == first - 1);
+  // Events of what is gone do not pile up.
+  CHECK(week.number("SELECT count(*) FROM event WHERE kind = 'retention'") < 100);
+  // Ids go on where they were.
+  Writer writer(options);
+  REQUIRE(submit_and_wait(writer, noisy_record(kRecords + 1, 10)));
+  CHECK(week.last_record() == kRecords + 1);
+}
+
+TEST_CASE("At max_size with nothing delivered a commit fails as on a full disk, until delivery") {
+  RetentionFixture full;
+  std::atomic<std::int64_t> committed{0};
+  std::int64_t sent = 0;
+  std::uint64_t peak = 0;
+  {
+    Writer writer(full.options());
+    auto ledger = full.ledger();
+    sent = fill(
+        writer, [&](bool ok) { committed += ok ? 1 : 0; },
+        [&] { peak = std::max(peak, full.size()); });
+    const std::int64_t kept = committed;
+    CHECK(kept > 500);
+    const std::string error = writer.status().last_error;
+    INFO(error);
+    CHECK(contains(error, full.store.path()));
+    CHECK(contains(error, "has reached max_size (16 MiB)"));
+    CHECK(contains(error, "s3 lacks " + std::to_string(full.last_record())));
+    CHECK(full.first_record() == 1);
+    // The ledger goes on being written.
+    for (int i = 0; i < 1000; ++i) {
+      ledger->note_failure("s3", "connection refused", true);
+    }
+    CHECK(comes_true([&] { return full.size() <= kMost; }));
+
+    DeliveryLedger::Delivered delivered;
+    delivered.last = kept / 2;
+    delivered.records = kept / 2;
+    ledger->advance("s3", delivered);
+    CHECK(comes_true([&] { return committed == sent && !writer.status().failing; }));
+    for (int i = 0; i < 50; ++i) {
+      REQUIRE(submit_and_wait(writer, noisy_record(++sent, 25'000)));
+      peak = std::max(peak, full.size());
+    }
+    CHECK(writer.status().dropped == 0);
+    CHECK(full.first_record() > 1);
+    CHECK(full.first_record() <= kept / 2 + 1);
+  }
+  CHECK(peak <= kMost);
+  CHECK(full.last_record() == sent);
+  CHECK(full.number("SELECT count(*) FROM event WHERE kind = 'storage-recovered' AND details LIKE "
+                    "'%max_size%'") >= 1);
+  CHECK(full.number("SELECT count(*) FROM event WHERE kind = 'retention' AND details LIKE "
+                    "'%\"undelivered\":{}}}'") >= 1);
+  full.check_whole();
+}
+
+TEST_CASE("A full store says at its end what was dropped, and opens again") {
+  RetentionFixture full;
+  std::atomic<std::int64_t> dropped{0};
+  std::int64_t sent = 0;
+  {
+    Writer writer(full.options());
+    sent = fill(
+        writer, [&](bool ok) { dropped += ok ? 0 : 1; }, [] {});
+    writer.stop(std::chrono::milliseconds(50));
+    CHECK(dropped > 0);
+    CHECK(writer.status().dropped == static_cast<std::uint64_t>(dropped));
+  }
+  CHECK(full.number("SELECT count FROM event WHERE kind = 'dropped'") == dropped);
+  CHECK(full.last_record() == sent - dropped);
+  CHECK(full.size() <= kMost);
+  full.check_whole();
+  Writer writer(full.options());
+  submit(writer, noisy_record(1, 25'000));
+  CHECK(comes_true([&] { return writer.status().failing; }));
+  writer.stop(std::chrono::milliseconds(1));
+}
+
+TEST_CASE("A full store with requests on record opens, and turns them into records when it can") {
+  RetentionFixture full;
+  std::int64_t kept = 0;
+  {
+    WriterOptions options = full.options();
+    options.retention.max_size_bytes = 0;
+    Writer writer(options);
+    for (; kept < 180; ++kept) {
+      REQUIRE(submit_and_wait(writer, noisy_record(kept + 1, 100'000)));
+    }
+    REQUIRE(submit_intent_and_wait(writer, noisy_record(0, 50'000)) != 0);
+  }
+  {
+    Writer writer(full.options());
+    CHECK(comes_true([&] { return writer.status().failing; }));
+    CHECK(full.last_record() == kept);
+    auto ledger = full.ledger();
+    DeliveryLedger::Delivered delivered;
+    delivered.last = kept;
+    ledger->advance("s3", delivered);
+    CHECK(comes_true([&] { return full.last_record() == kept + 1; }));
+  }
+  CHECK(full.number("SELECT count(*) FROM intent") == 0);
+  full.check_whole();
+}
+
+TEST_CASE("Records older than max_age go with their segments, whole") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(10);
+  options.retention.keep_undelivered = GENERATE(false, true);
+  Store store(options);
+  constexpr std::int64_t kRecords = 48 * 6;
+  for (std::int64_t number = 1; number <= kRecords; ++number) {
+    *aged.now += kHourUs / 6;
+    write(store, number, number, 300);
+    tidy(store);
+  }
+  const std::int64_t first = aged.first_record();
+  if (options.retention.keep_undelivered) {
+    CHECK(first == 1);
+    DeliveryLedger::Delivered delivered;
+    delivered.last = 100;
+    aged.ledger()->advance("s3", delivered);
+    tidy(store);
+    CHECK(aged.first_record() > 90);
+    CHECK(aged.first_record() <= 101);
+  } else {
+    // Ten hours, and a tenth more at most.
+    CHECK(kRecords - first + 1 >= 10 * 6);
+    CHECK(kRecords - first + 1 <= 12 * 6);
+  }
+  store.close();
+  aged.check_whole();
+}
+
+TEST_CASE("What is taken away goes back to the file system in small steps") {
+  RetentionFixture large;
+  WriterOptions options = large.options();
+  options.retention.max_size_bytes = 0;
+  {
+    Store store(options);
+    write(store, 1, 1600, 25'000);
+    store.close();
+  }
+  REQUIRE(large.size() > 2 * kCap);
+  options.retention.max_size_bytes = kCap;
+  options.retention.keep_undelivered = false;
+  {
+    Store store(options);
+    std::uint64_t size = large.size();
+    int shrinking = 0;
+    while (store.tidy()) {
+      const std::uint64_t after = large.size();
+      CHECK(after < size + (4 << 20));
+      shrinking += after < size ? 1 : 0;
+      size = after;
+    }
+    CHECK(shrinking > 10);
+    CHECK(large.size() <= kMost);
+    CHECK(large.first_record() > 1);
+    write(store, 1601, 1700, 25'000);
+    CHECK(large.size() <= kMost);
+    store.close();
+  }
+  CHECK(large.last_record() == 1700);
+  large.check_whole();
+}
+
+TEST_CASE("A store older than incremental vacuum keeps its length and uses its pages again") {
+  RetentionFixture old;
+  WriterOptions options = old.options();
+  options.retention.keep_undelivered = false;
+  {
+    Store store(options);
+    write(store, 1, 300, 25'000);
+    store.close();
+  }
+  old.store.tamper("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM");
+  REQUIRE(old.number("PRAGMA auto_vacuum") == 0);
+  {
+    Store store(options);
+    for (std::int64_t number = 301; number <= 2000; ++number) {
+      write(store, number, number, 25'000);
+      tidy(store);
+      REQUIRE(old.size() <= kMost);
+    }
+    store.close();
+  }
+  CHECK(old.last_record() == 2000);
+  CHECK(old.first_record() > 1000);
+  old.check_whole();
+}
+
+TEST_CASE("Without destinations everything may go, and one record larger than the rest passes") {
+  RetentionFixture alone;
+  WriterOptions options = alone.options();
+  options.retention.destinations.clear();
+  Writer writer(options);
+  for (std::int64_t number = 1; number <= 40; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 3'000'000)));
+    REQUIRE(alone.size() <= kMost);
+  }
+  CHECK(alone.first_record() > 30);
+  CHECK(!writer.status().failing);
+}
+
+TEST_CASE("A max_size that holds no segment is refused") {
+  RetentionFixture tiny;
+  WriterOptions options = tiny.options();
+  options.retention.max_size_bytes = 1 << 20;
+  try {
+    Writer writer(options);
+    FAIL("accepted");
+  } catch (const StoreError& error) {
+    CHECK(contains(error.what(), "max_size must be at least 16 MiB"));
+  }
+}
+
+TEST_CASE("verify accepts a store that begins at a later segment only as its event says") {
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.retention.keep_undelivered = false;
+  {
+    Writer writer(options);
+    writer.record_event("started", "");
+    for (std::int64_t number = 1; number <= 900; ++number) {
+      REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
+    }
+  }
+  const std::int64_t first = fixture.number("SELECT min(id) FROM segment");
+  REQUIRE(first > 1);
+  fixture.check_whole();
+  const std::string original = fixture.store.directory() / "original";
+  std::filesystem::copy_file(fixture.store.path(), original);
+  const std::string newest = "(SELECT max(id) FROM event WHERE kind = 'retention')";
+  const std::string changes[] = {
+      // One more segment is cut off.
+      "DELETE FROM record WHERE id <= (SELECT min(last_record) FROM segment); DELETE FROM chunk "
+      "WHERE id >> 24 <= (SELECT min(id) FROM segment); DELETE FROM segment WHERE id = (SELECT "
+      "min(id) FROM segment)",
+      // The event is gone, says another chain value, or nothing.
+      "DELETE FROM event WHERE kind = 'retention'",
+      "UPDATE event SET details = json_set(details, '$.base.chain', "
+      "replace(details ->> '$.base.chain', substr(details ->> '$.base.chain', 1, 1), 'x')) WHERE "
+      "id = " +
+          newest,
+      "UPDATE event SET details = json_set(details, '$.base.chain', '" + std::string(64, '0') +
+          "') WHERE id = " + newest,
+      "UPDATE event SET details = 'x' WHERE id = " + newest,
+      "UPDATE event SET details = NULL WHERE id = " + newest,
+      // What stayed of the segments that went.
+      "UPDATE label SET text = 'x' WHERE id = 1",
+      "UPDATE event SET kind = 'x' WHERE kind = 'started'",
+      "DELETE FROM event WHERE kind = 'started'",
+      "INSERT INTO event(id, at, kind) VALUES (-1, 1, 'retention')",
+      // A record of what went.
+      "INSERT INTO record(id, started_at, flags, request_bytes, response_bytes, checksum) VALUES "
+      "(1, 1, 0, 0, 0, 0)"};
+  for (const std::string& change : changes) {
+    INFO(change);
+    std::filesystem::copy_file(original, fixture.store.path(),
+                               std::filesystem::copy_options::overwrite_existing);
+    fixture.store.tamper(change);
+    CHECK(!verify_store(fixture.store.path(), {}).problems.empty());
+  }
+}
+
+TEST_CASE("A store whose first segment was cut off without an event does not verify") {
+  TemporaryStore store;
+  {
+    WriterOptions options = store.options();
+    options.segment_bytes = 8 * 1024;
+    Writer writer(options);
+    for (std::int64_t number = 1; number <= 20; ++number) {
+      REQUIRE(submit_and_wait(writer, noisy_record(number, 4000)));
+    }
+  }
+  store.tamper(
+      "DELETE FROM record WHERE id <= (SELECT min(last_record) FROM segment); DELETE FROM chunk "
+      "WHERE id >> 24 <= (SELECT min(id) FROM segment); DELETE FROM segment WHERE id = (SELECT "
+      "min(id) FROM segment)");
+  CHECK(!verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("A plan that covers what is taken away is dropped, and the rest goes on behind it") {
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.retention.keep_undelivered = false;
+  Writer writer(options);
+  for (std::int64_t number = 1; number <= 100; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
+  }
+  auto ledger = fixture.ledger();
+  ledger->put_plan("s3", 90, "{}");
+  CHECK(ledger->backlog("s3").records == 100);
+  std::int64_t number = 100;
+  while (fixture.first_record() < 40) {
+    REQUIRE(number < 1500);
+    REQUIRE(submit_and_wait(writer, noisy_record(++number, 25'000)));
+  }
+  const DeliveryState state = ledger->state("s3");
+  CHECK(state.planned_last == 0);
+  CHECK(state.plan.empty());
+  CHECK(state.cursor == fixture.first_record() - 1);
+  CHECK(ledger->backlog("s3").records == number - state.cursor);
+  // A batch that was under way does not take the cursor back.
+  DeliveryLedger::Delivered late;
+  late.last = 20;
+  ledger->advance("s3", late);
+  CHECK(ledger->state("s3").cursor >= state.cursor);
+}
