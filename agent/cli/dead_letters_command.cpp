@@ -112,7 +112,7 @@ std::unique_ptr<storage::DeliveryLedger> open_ledger(const StoreOptions& options
   }
   auto ledger = storage::DeliveryLedger::open(location->store_path);
   if (!ledger) {
-    err << "invlog: " << ledger.error() << '\n';
+    err << "invlog: " << with_advice(ledger.error(), location->store_path) << '\n';
     exit_code = kFailure;
     return nullptr;
   }

@@ -21,7 +21,7 @@ std::optional<DeliveryAccess> open_delivery(const StoreOptions& options,
   access.store_path = location->store_path;
   auto reader = storage::Reader::open(location->store_path);
   if (!reader) {
-    err << "invlog: " << reader.error() << '\n';
+    err << "invlog: " << with_advice(reader.error(), location->store_path) << '\n';
     exit_code = kFailure;
     return std::nullopt;
   }

@@ -134,7 +134,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
   }
   const auto reader = storage::Reader::open(path);
   if (!reader) {
-    diagnosis.failed("store", reader.error(), "");
+    diagnosis.failed("store", with_advice(reader.error(), path), "");
     return found;
   }
   found.information = (*reader)->information();

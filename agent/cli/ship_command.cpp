@@ -17,6 +17,7 @@
 #include "agent/cli/waiting_notice.h"
 #include "agent/delivery/own_identity.h"
 #include "exporters/shipper.h"
+#include "storage/delivery_ledger.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -250,6 +251,11 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
                 : "destination " + options.destination + " is not configured, only " + names)
         << '\n';
     return kUsageError;
+  }
+  // Better said once and at once than by each destination: whoever delivers keeps cursors.
+  if (const auto ledger = storage::DeliveryLedger::open(access->store_path); !ledger) {
+    err << "invlog: " << with_advice(ledger.error(), access->store_path) << '\n';
+    return kFailure;
   }
   ship.run(err);
   options.json ? print_json(ship, out) : print_table(ship, out);

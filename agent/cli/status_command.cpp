@@ -192,7 +192,7 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   }
   auto opened = storage::Reader::open(location->store_path);
   if (!opened) {
-    err << "invlog: " << opened.error() << '\n';
+    err << "invlog: " << with_advice(opened.error(), location->store_path) << '\n';
     return kFailure;
   }
   storage::Reader& reader = **opened;
@@ -218,7 +218,9 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   out << '\n';
   print_field(out, "configuration",
               configuration ? "" : "CANNOT BE USED: " + printable(configuration.error()));
-  print_delivery(destinations, now, out);
+  if (configuration || !destinations.empty()) {
+    print_delivery(destinations, now, out);
+  }
   print_rows(reader, "LAST FAILED CALLS", kLastErrors, out);
   print_rows(reader, "LAST EVENTS", kLastEvents, out);
   return kSuccess;

@@ -1,5 +1,10 @@
 #include "agent/cli/store_access.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
 namespace invlog::cli {
 
 namespace {
@@ -36,11 +41,21 @@ std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::os
   }
   auto reader = storage::Reader::open(location->store_path);
   if (!reader) {
-    err << "invlog: " << reader.error() << '\n';
+    err << "invlog: " << with_advice(reader.error(), location->store_path) << '\n';
     exit_code = kFailure;
     return nullptr;
   }
   return std::move(*reader);
+}
+
+std::string with_advice(const std::string& error, const std::string& store_path) {
+  const std::filesystem::path path(store_path);
+  const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
+  const bool denied = (::access(store_path.c_str(), R_OK | W_OK) != 0 && errno == EACCES) ||
+                      (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0 && errno == EACCES);
+  return denied
+             ? error + "; this user may not use it: run the command as the user that runs the agent"
+             : error;
 }
 
 tl::expected<config::AgentConfig, std::string> load_configuration(

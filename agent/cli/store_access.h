@@ -31,6 +31,9 @@ std::optional<config::StoreLocation> find_store(const StoreOptions& options, std
 std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::ostream& err,
                                             int& exit_code);
 
+// `error`, which opening the store gave, with what to do if this user may not read or write it.
+std::string with_advice(const std::string& error, const std::string& store_path);
+
 // The configuration that goes with a store of `region` ("" no store at hand), for the commands that
 // do what the agent does. Errors: as load_agent_config().
 tl::expected<config::AgentConfig, std::string> load_configuration(

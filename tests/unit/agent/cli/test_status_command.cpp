@@ -46,7 +46,8 @@ TEST_CASE("status shows the store, and that no agent has run") {
   CHECK(contains(text, "client-closed"));
   const std::string json = status(store, true);
   CHECK(contains(json, "\"records\":6,\"body_bytes\":"));
-  CHECK(contains(json, ",\"agent_running\":false,\"agent\":null,\"destinations\":"));
+  CHECK(contains(json, ",\"agent_running\":false,\"agent\":null,"));
+  CHECK(contains(json, "\"destinations\":"));
 }
 
 TEST_CASE("status shows what the agent says of itself") {
