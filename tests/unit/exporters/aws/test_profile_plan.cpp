@@ -106,6 +106,13 @@ TEST_CASE("a circle of source profiles is told with all its members") {
                  "/config:9: profile c closes a circle of source_profile: a -> b -> c -> b"));
   CHECK(contains(steps_of(plan_of(config, "", "self")),
                  "/config:12: profile self closes a circle of source_profile: self -> self"));
+  const std::string first(120, 'x');
+  std::string long_names;
+  for (int number = 0; number < 9; ++number) {
+    long_names += "[profile " + first + std::to_string(number) + "]\n" + role("a") +
+                  "source_profile = " + first + std::to_string((number + 1) % 9) + "\n";
+  }
+  CHECK(steps_of(plan_of(long_names, "", first + "0")).size() < 1000);
 }
 
 TEST_CASE("a profile may name itself for its own keys, which end the chain") {
@@ -118,15 +125,22 @@ TEST_CASE("a profile may name itself for its own keys, which end the chain") {
                        role("base") + "source_profile = none\n" + kKeys)) == "keys base, role dev");
 }
 
-TEST_CASE("a long chain of roles is followed to its end") {
-  std::string config;
-  for (int number = 0; number < 300; ++number) {
-    config += "[profile p" + std::to_string(number) + "]\n" + role("p") + "source_profile = p" +
-              std::to_string(number + 1) + "\n";
-  }
-  const auto plan = plan_of(config, "[p300]\n" + kKeys, "p0");
+TEST_CASE("a chain of 32 profiles is followed, and a longer one is refused") {
+  const auto chain = [](int profiles) {
+    std::string config;
+    for (int number = 1; number < profiles; ++number) {
+      config += "[profile p" + std::to_string(number) + "]\n" + role("p") + "source_profile = p" +
+                std::to_string(number + 1) + "\n";
+    }
+    return plan_of(config, "[p" + std::to_string(profiles) + "]\n" + kKeys, "p1");
+  };
+  const auto plan = chain(32);
   REQUIRE(plan);
-  CHECK(plan->size() == 301);
+  CHECK(plan->size() == 32);
+  for (const int profiles : {33, 20000}) {
+    CHECK(contains(steps_of(chain(profiles)),
+                   "/config:96: profile p32 is the last of 32 profiles in a row"));
+  }
 }
 
 TEST_CASE("a source profile that is missing, or that has nothing, is an error with its place") {
