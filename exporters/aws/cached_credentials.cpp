@@ -1,6 +1,7 @@
 #include "exporters/aws/cached_credentials.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "exporters/aws/iso_time.h"
@@ -9,6 +10,7 @@ namespace invlog::aws {
 namespace {
 
 using std::chrono::duration_cast;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -25,15 +27,22 @@ constexpr double kExtensionJitterSeconds = 480;
 constexpr const char* kExtended =
     " (expired; used on, since the metadata service gives no newer ones)";
 
+milliseconds part_of(milliseconds whole, double fraction) {
+  return milliseconds(static_cast<std::int64_t>(static_cast<double>(whole.count()) * fraction));
+}
+
 bool same_keys(const Credentials& one, const Credentials& other) {
   return one.access_key_id == other.access_key_id &&
          one.secret_access_key == other.secret_access_key &&
          one.session_token == other.session_token && one.expiration == other.expiration;
 }
 
-seconds retry_after(int failures) {
+// Up to half of the wait is left out by chance: a fleet that failed together must not ask together.
+milliseconds retry_after(int failures, double random) {
   constexpr int kDoublings = 5;  // to the longest
-  return std::min(kShortestRetry * (1 << std::min(failures - 1, kDoublings)), kLongestRetry);
+  const milliseconds longest =
+      std::min(kShortestRetry * (1 << std::min(failures - 1, kDoublings)), kLongestRetry);
+  return part_of(longest, 1 - random / 2);
 }
 
 }  // namespace
@@ -167,7 +176,7 @@ void CachedCredentials::take_credentials(Credentials fresh, SystemTime now, Stea
 void CachedCredentials::take_failure(std::string error, SteadyTime steady_now) {
   error_ = std::move(error);
   ++failures_;
-  not_before_ = steady_now + retry_after(failures_);
+  not_before_ = steady_now + retry_after(failures_, options_.random());
 }
 
 ProvideResult CachedCredentials::current(SystemTime now) {
@@ -191,8 +200,9 @@ ProvideResult CachedCredentials::current(SystemTime now) {
 void CachedCredentials::set_windows(SystemTime now) {
   if (held_->expiration) {
     const auto lifetime = duration_cast<seconds>(*held_->expiration - now);
-    advisory_window_ = std::min(kAdvisoryWindow, lifetime / 2);
+    const seconds advisory = std::min(kAdvisoryWindow, lifetime / 2);
     mandatory_window_ = std::min(kMandatoryWindow, lifetime / 3);
+    advisory_window_ = advisory - part_of(advisory - mandatory_window_, options_.random() / 2);
   }
 }
 

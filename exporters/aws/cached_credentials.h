@@ -3,11 +3,12 @@
 //
 // The rules, with botocore's times (facts/aws-delivery.md §6.2). With more than 15 minutes left the
 // credentials are given as they are. From 15 minutes on (or half of what they lived for, if that is
-// less) one caller fetches new ones while the others keep the old. From 10 minutes on (or a third)
-// callers wait for it. Where that fails, the old ones are given until they expire, and never after,
-// but for IMDS: in an outage it gives keys that have expired by its own account and that the
-// services still take; those are extended. A link that failed is asked again after 1 s, then 2, 4,
-// ... 30 s; one that had nothing, after `absent_for`.
+// less), a chance part later so that hosts that started together do not ask together, one caller
+// fetches new ones while the others keep the old. From 10 minutes on (or a third) callers wait for
+// it. Where that fails, the old ones are given until they expire, and never after, but for IMDS: in
+// an outage it gives keys that have expired by its own account and that the services still take;
+// those are extended. A link that failed is asked again after 1 s, then 2, 4, ... 30 s, each less
+// up to a half by chance; one that had nothing, after `absent_for`.
 //
 // Threads: all functions from any thread; the source is asked by one thread at a time, so that it
 // may use an HttpClient of its own. A caller only waits for a fetch that it needs. Ownership: owns
@@ -71,7 +72,8 @@ class CachedCredentials final : public CredentialsProvider {
   bool forgotten_ = false;
   bool gone_ = false;  // the source had credentials, and says that it has none
   std::optional<Credentials> held_;
-  std::chrono::seconds advisory_window_{0}, mandatory_window_{0};  // before held_ expires
+  // Before held_ expires.
+  std::chrono::milliseconds advisory_window_{0}, mandatory_window_{0};
   std::optional<std::string> error_;  // of the last fetch, if it failed
   std::string why_nothing_ = "not asked yet";
   int failures_ = 0;                      // in a row

@@ -1,5 +1,7 @@
 #include "exporters/aws/message_text.h"
 
+#include <algorithm>
+
 namespace invlog::aws {
 
 std::string one_line(std::string_view text, std::size_t longest) {
@@ -34,9 +36,12 @@ void hide_secret(std::string& text, std::string_view secret) {
   if (secret.size() < kShortest) {
     return;
   }
-  for (std::size_t at = text.find(secret); at != std::string::npos;
-       at = text.find(secret, at + kHidden.size())) {
-    text.replace(at, secret.size(), kHidden);
+  const std::string_view beginning = secret.substr(0, kShortest);
+  for (std::size_t at = text.find(beginning); at != std::string::npos;
+       at = text.find(beginning, at + kHidden.size())) {
+    const std::string_view rest = std::string_view(text).substr(at);
+    const auto same = std::mismatch(rest.begin(), rest.end(), secret.begin(), secret.end()).first;
+    text.replace(at, static_cast<std::size_t>(same - rest.begin()), kHidden);
   }
 }
 

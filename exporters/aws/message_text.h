@@ -12,7 +12,8 @@ namespace invlog::aws {
 // characters become one space, other bytes '?', and what is cut ends in "...".
 std::string one_line(std::string_view text, std::size_t longest);
 
-// Replaces each occurrence of `secret` in `text`. A service may repeat what it was sent.
+// Replaces each occurrence of `secret` in `text`, and of its beginning where the text was cut. A
+// service may repeat what it was sent.
 void hide_secret(std::string& text, std::string_view secret);
 
 }  // namespace invlog::aws

@@ -110,8 +110,10 @@ void ProfileCredentials::look_at_files() {
   if (versions_ == versions) {
     return;
   }
-  versions_ = versions;
   const auto files = ProfileFiles::read(paths_);
+  // What could not be read may be readable a second later, though no file changed: the process was
+  // out of descriptors, or somebody put a directory's permissions right.
+  versions_ = files ? std::optional(versions) : std::nullopt;
   auto plan = files ? plan_profile(*files, plan_options_)
                     : tl::expected<ProfilePlan, std::string>(tl::unexpected(files.error()));
   error_ = plan ? "" : plan.error();

@@ -18,6 +18,9 @@ using Error = tl::unexpected<std::string>;
 // What needs a person in front of a browser.
 constexpr std::array kInteractive = {"sso_session", "sso_start_url", "sso_account_id",
                                      "sso_role_name"};
+// Profiles that one plan goes through, and how many characters of their names a message has room
+// for.
+constexpr std::size_t kLongestChain = 32, kLongestCircle = 400;
 constexpr std::array kSources = {"Environment", "EcsContainer", "Ec2InstanceMetadata"};
 
 class Planner {
@@ -171,7 +174,13 @@ class Planner {
         circle += one_line(visited, 128) + " -> ";
       }
       return wrong(source, profile,
-                   "closes a circle of source_profile: " + circle + one_line(source.value, 128));
+                   "closes a circle of source_profile: " +
+                       one_line(circle + one_line(source.value, 128), kLongestCircle));
+    }
+    if (visited_.size() == kLongestChain) {
+      return wrong(source, profile,
+                   "is the last of " + std::to_string(kLongestChain) +
+                       " profiles in a row that assume a role by the next: that many are followed");
     }
     return add(source.value, true);
   }

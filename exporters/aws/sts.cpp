@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "exporters/aws/canonical_request.h"
+#include "exporters/aws/iso_time.h"
 #include "exporters/aws/message_text.h"
+#include "exporters/aws/role_settings.h"
 
 namespace invlog::aws {
 namespace {
@@ -63,62 +65,13 @@ bool is_credential_text(std::string_view text) {
                      [](char byte) { return byte > ' ' && byte < '\x7f'; });
 }
 
-std::optional<int> number(std::string_view digits) {
-  if (digits.empty() || !all_digits(digits)) {
-    return std::nullopt;
-  }
-  int value = 0;
-  for (const char digit : digits) {
-    value = value * 10 + (digit - '0');
-  }
-  return value;
-}
-
-// 2019-11-09T13:34:41Z, or with a fraction of a second, which is cut off.
-std::optional<std::chrono::system_clock::time_point> iso_time(std::string_view text) {
-  using namespace std::chrono;
-  constexpr std::string_view kForm = "0000-00-00T00:00:00";
-  if (text.size() <= kForm.size() || text.back() != 'Z') {
-    return std::nullopt;
-  }
-  for (std::size_t at = 0; at < kForm.size(); ++at) {
-    const bool digit = text[at] >= '0' && text[at] <= '9';
-    if (kForm[at] == '0' ? !digit : text[at] != kForm[at]) {
-      return std::nullopt;
-    }
-  }
-  const std::string_view fraction = text.substr(kForm.size(), text.size() - kForm.size() - 1);
-  if (!fraction.empty() &&
-      (fraction.front() != '.' || fraction.size() == 1 || !all_digits(fraction.substr(1)))) {
-    return std::nullopt;
-  }
-  const year_month_day date(year(*number(text.substr(0, 4))),
-                            month(static_cast<unsigned>(*number(text.substr(5, 2)))),
-                            day(static_cast<unsigned>(*number(text.substr(8, 2)))));
-  const int hour = *number(text.substr(11, 2)), minute = *number(text.substr(14, 2)),
-            second = *number(text.substr(17, 2));
-  // The clock's nanoseconds end in the year 2262.
-  if (!date.ok() || date.year() < year(1970) || date.year() > year(2200) || hour > 23 ||
-      minute > 59 || second > 60) {
-    return std::nullopt;
-  }
-  return sys_days(date) + hours(hour) + minutes(minute) + seconds(second);
-}
-
-bool is_session_name(std::string_view text) {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=,.@-";
-  return text.size() >= 2 && text.size() <= 64 &&
-         text.find_first_not_of(kAllowed) == std::string_view::npos;
-}
-
 // Why the service would refuse, so that the message names the cause; "" if it would not.
 std::string fault_of(const AssumeRoleRequest& request) {
-  if (!request.role_arn.starts_with("arn:")) {
-    return "the role is not an ARN (arn:aws:iam::123456789012:role/name)";
+  if (const auto problem = problem_of_role_arn(request.role_arn)) {
+    return "the role " + *problem;
   }
-  if (!is_session_name(request.session_name)) {
-    return "the session name is not 2 to 64 of A-Z a-z 0-9 _ + = , . @ -";
+  if (const auto problem = problem_of_session_name(request.session_name)) {
+    return "the session name " + *problem;
   }
   return "";
 }
@@ -136,7 +89,7 @@ tl::expected<Credentials, ServiceFailure> credentials_in(const HttpResponse& res
   credentials.access_key_id = found.child_value("AccessKeyId");
   credentials.secret_access_key = found.child_value("SecretAccessKey");
   credentials.session_token = found.child_value("SessionToken");
-  credentials.expiration = iso_time(found.child_value("Expiration"));
+  credentials.expiration = parse_iso_time(found.child_value("Expiration"));
   if (!is_credential_text(credentials.access_key_id) ||
       !is_credential_text(credentials.secret_access_key) ||
       !is_credential_text(credentials.session_token)) {

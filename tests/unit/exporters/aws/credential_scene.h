@@ -104,7 +104,7 @@ struct CredentialScene {
   std::chrono::system_clock::time_point now{kNow};
   std::chrono::steady_clock::time_point steady_now{std::chrono::hours(1)};
   std::vector<std::chrono::milliseconds> slept;
-  double random = 0.5;
+  double random = 0;  // no jitter
 
   aws::ChainOptions options(Variables variables = {}) {
     aws::ChainOptions options;

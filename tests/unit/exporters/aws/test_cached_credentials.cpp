@@ -115,6 +115,38 @@ TEST_CASE("a failed refresh keeps the old credentials, and is tried again after 
   CHECK(cache.asked == expected + 2);
 }
 
+TEST_CASE("hosts that started together refresh and retry apart, within bounds") {
+  Cache cache;
+  cache.scene.random = 0.999;
+  cache.give(keys("A", kNow + 1h));
+  CHECK(cache.get() == "A");
+  cache.scene.pass(45min + 2min);
+  CHECK(cache.get() == "A");
+  CHECK(cache.asked == 1);  // at random 0 it would have been asked by now
+  cache.fail("STS is down");
+  cache.scene.pass(30s);  // 12 minutes and a half before the end
+  for (const auto half : {500ms, 1000ms, 2000ms, 4000ms, 8000ms, 15000ms, 15000ms}) {
+    const int before = cache.asked;
+    CHECK(cache.get() == "A");
+    CHECK(cache.asked == before + 1);
+    cache.scene.pass(half - 1ms);
+    CHECK(cache.get() == "A");
+    CHECK(cache.asked == before + 1);
+    cache.scene.pass(half / 100 + 1ms);
+  }
+  // Credentials of short life, too, are refreshed before callers have to wait for it.
+  Cache brief;
+  brief.scene.random = 0.999;
+  brief.give(keys("A", kNow + 1min));
+  CHECK(brief.get() == "A");
+  brief.scene.pass(30s);
+  CHECK(brief.get() == "A");
+  CHECK(brief.asked == 1);
+  brief.scene.pass(5s);
+  CHECK(brief.get() == "A");
+  CHECK(brief.asked == 2);
+}
+
 TEST_CASE("after they expired, credentials are never given again") {
   Cache cache;
   cache.give(keys("A", kNow + 1h));

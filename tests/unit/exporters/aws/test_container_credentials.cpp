@@ -33,14 +33,15 @@ struct Container {
 }  // namespace
 
 TEST_CASE("a container without the variables has nothing, and asks nobody") {
-  Container container({{kToken, "x"}});
+  Container container(Variables{{kToken, "x"}});
   CHECK(error_of(container.provider.provide()) == "nothing");
   CHECK(contains(container.provider.why_nothing(), kFull));
   CHECK(container.scene.http.asked.empty());
 }
 
 TEST_CASE("an ECS task's role comes from the agent, directly and without a token") {
-  Container container({{kRelative, "/v2/credentials/id"}, {kFull, "http://127.0.0.1/other"}});
+  Container container(
+      Variables{{kRelative, "/v2/credentials/id"}, {kFull, "http://127.0.0.1/other"}});
   const auto result = container.provider.provide();
   REQUIRE(key_of(result) == "AKID");
   CHECK((*result)->session_token == "T");
@@ -57,9 +58,9 @@ TEST_CASE("an ECS task's role comes from the agent, directly and without a token
 TEST_CASE("a pod's identity goes with the token of a file, which is read at each use") {
   TemporaryDirectory home;
   const std::string file = home.write("token", "first\n");
-  Container container({{kFull, "http://169.254.170.23/v1/credentials"},
-                       {kTokenFile, file},
-                       {kToken, "not this one"}});
+  Container container(Variables{{kFull, "http://169.254.170.23/v1/credentials"},
+                                {kTokenFile, file},
+                                {kToken, "not this one"}});
   CHECK(key_of(container.provider.provide()) == "AKID");
   home.write("token", "second\r\n");
   CHECK(key_of(container.provider.provide()) == "AKID");
@@ -71,16 +72,17 @@ TEST_CASE("a pod's identity goes with the token of a file, which is read at each
 TEST_CASE("a token that would break the header is refused before anything is sent") {
   TemporaryDirectory home;
   for (const std::string token : {"hush\nhush", "hush\r\nX-Header: hush", "hush\r", "hush\x01"}) {
-    Container by_value({{kFull, "http://127.0.0.1/"}, {kToken, token}});
+    Container by_value(Variables{{kFull, "http://127.0.0.1/"}, {kToken, token}});
     const std::string error = error_of(by_value.provider.provide());
     CHECK(contains(error, std::string("container: ") + kToken + " must be one line"));
     CHECK(!contains(error, "hush"));
     CHECK(by_value.scene.http.asked.empty());
   }
-  Container by_file({{kFull, "http://127.0.0.1/"}, {kTokenFile, home.write("t", "hush\nhush")}});
+  Container by_file(
+      Variables{{kFull, "http://127.0.0.1/"}, {kTokenFile, home.write("t", "hush\nhush")}});
   CHECK(contains(error_of(by_file.provider.provide()), home.path() + "/t: "));
   CHECK(!contains(error_of(by_file.provider.provide()), "hush"));
-  Container missing({{kFull, "http://127.0.0.1/"}, {kTokenFile, home.path() + "/none"}});
+  Container missing(Variables{{kFull, "http://127.0.0.1/"}, {kTokenFile, home.path() + "/none"}});
   CHECK(contains(error_of(missing.provider.provide()), "No such file"));
   CHECK(missing.scene.http.asked.empty());
 }
@@ -119,7 +121,7 @@ TEST_CASE("credentials go in clear to this host and to ECS's and EKS's agents al
                                 "http://127.0.0.1/\r\nX: y"}) {
     INFO(url);
     CHECK(problem_of_container_url(url) != "");
-    Container container({{kFull, url}, {kToken, "hush"}});
+    Container container(Variables{{kFull, url}, {kToken, "hush"}});
     if (!url.empty()) {
       const std::string error = error_of(container.provider.provide());
       CHECK(contains(error, std::string("container: ") + kFull + " cannot be used: "));
@@ -131,11 +133,11 @@ TEST_CASE("credentials go in clear to this host and to ECS's and EKS's agents al
 
 TEST_CASE("a relative URI cannot lead elsewhere") {
   for (const std::string uri : {"@evil.example.com/", "/x", "x", "//evil.example.com/"}) {
-    Container container({{kRelative, uri}});
+    Container container(Variables{{kRelative, uri}});
     CHECK(key_of(container.provider.provide()) == "AKID");
     CHECK(container.asked().url.starts_with("http://169.254.170.2/"));
   }
-  Container broken({{kRelative, "/x\r\nHost: evil"}});
+  Container broken(Variables{{kRelative, "/x\r\nHost: evil"}});
   CHECK(contains(error_of(broken.provider.provide()), "control characters"));
 }
 
@@ -169,7 +171,7 @@ TEST_CASE("the agent is asked three times, a second apart, where it may come bac
       {"cancelled", [] { return http_failure(HttpFailure::Kind::cancelled); }, 1, "no answer"}};
   for (const Case& each : cases) {
     INFO(each.what);
-    Container container({{kFull, "http://127.0.0.1/"}, {kToken, "t-o-k-e-n"}});
+    Container container(Variables{{kFull, "http://127.0.0.1/"}, {kToken, "t-o-k-e-n"}});
     container.scene.http.answer = [&](const auto&) { return each.answer(); };
     const std::string error = error_of(container.provider.provide());
     CHECK(contains(error, "container: AWS_CONTAINER_CREDENTIALS_FULL_URI: "));
@@ -182,7 +184,7 @@ TEST_CASE("the agent is asked three times, a second apart, where it may come bac
 }
 
 TEST_CASE("an agent that comes back at the third try gives its credentials") {
-  Container container({{kFull, "http://127.0.0.1/"}});
+  Container container(Variables{{kFull, "http://127.0.0.1/"}});
   int tries = 0;
   container.scene.http.answer = [&](const auto&) -> HttpResult {
     return ++tries < 3 ? http_response(503, "") : http_response(200, kAnswer);

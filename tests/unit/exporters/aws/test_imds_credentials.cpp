@@ -15,6 +15,7 @@ using Kind = HttpFailure::Kind;
 namespace {
 
 constexpr const char* kRoles = "/latest/meta-data/iam/security-credentials/";
+const std::string kToken = "AQAEAJjHhushTOKENhushCz0sPhush==";
 constexpr const char* kAnswer =
     R"({"Code":"Success","AccessKeyId":"AKID","SecretAccessKey":"hushhush","Token":"T",)"
     R"("Expiration":"2026-01-01T06:00:00Z"})";
@@ -24,7 +25,7 @@ struct Instance {
   CredentialScene scene;
   ImdsCredentials provider;
   using Answer = std::function<HttpResult(const ScriptedHttp::Asked&)>;
-  Answer token = [](const auto&) { return http_response(200, "TOKEN-1\n"); };
+  Answer token = [](const auto&) { return http_response(200, kToken + "\n"); };
   Answer list = [](const auto&) { return http_response(200, "web\n"); };
   Answer keys = [](const auto&) { return http_response(200, kAnswer); };
 
@@ -77,8 +78,8 @@ TEST_CASE("an instance's role is fetched with a token, directly, within a second
   }
   CHECK(header_of(instance.scene.http.asked[0].headers, "x-aws-ec2-metadata-token-ttl-seconds") ==
         "21600");
-  CHECK(instance.token_of(1) == "TOKEN-1");
-  CHECK(instance.token_of(2) == "TOKEN-1");
+  CHECK(instance.token_of(1) == kToken);
+  CHECK(instance.token_of(2) == kToken);
 }
 
 TEST_CASE("a token is used for 5 seconds less than it lives") {
@@ -127,7 +128,7 @@ TEST_CASE("where version 2 is not there, version 1 is asked, unless that is forb
     CHECK(instance.token_of(1) == "");
     CHECK(instance.scene.http.asked.size() == 4);  // the token is asked for again, before the keys
 
-    Instance forbidden({{"AWS_EC2_METADATA_V1_DISABLED", "True"}});
+    Instance forbidden(Variables{{"AWS_EC2_METADATA_V1_DISABLED", "True"}});
     forbidden.token = status(code);
     const std::string error = error_of(forbidden.provider.provide());
     CHECK(contains(error,
@@ -138,7 +139,7 @@ TEST_CASE("where version 2 is not there, version 1 is asked, unless that is forb
   Instance slow;
   slow.token = failure(Kind::timeout);
   CHECK(key_of(slow.provider.provide()) == "AKID");
-  Instance slow_and_forbidden({{"AWS_EC2_METADATA_V1_DISABLED", "true"}});
+  Instance slow_and_forbidden(Variables{{"AWS_EC2_METADATA_V1_DISABLED", "true"}});
   slow_and_forbidden.token = failure(Kind::timeout);
   CHECK(error_of(slow_and_forbidden.provider.provide()) == "nothing");
   CHECK(slow_and_forbidden.scene.http.asked.size() == 1);
@@ -207,8 +208,9 @@ TEST_CASE("answers that give no credentials are errors without secrets") {
       {status(200, "<html>hushhush</html>"), nullptr, "did not answer with a role's name"},
       {status(200, "../../user-data"), nullptr, "did not answer with a role's name"},
       {good, status(404), "status 404 for role web"},
-      {good, status(500, "TOKEN-1"), "status 500 for role web"},
-      {good, status(429, R"({"message":"token TOKEN-1"})"), "status 429 for role web: token "},
+      {good, status(500, kToken), "status 500 for role web"},
+      {good, status(429, R"({"message":"token )" + kToken + "\"}"),
+       "status 429 for role web: token [hidden]"},
       {good, failure(Kind::broken), "no answer from the host"},
       {good, status(200, "{"), "the answer for role web: not a JSON object"},
       {good, status(200, R"({"Code":"AssumeRoleUnauthorizedAccess","Message":"no trust"})"),
@@ -226,29 +228,29 @@ TEST_CASE("answers that give no credentials are errors without secrets") {
     CHECK(error.starts_with("IMDS: "));
     CHECK(contains(error, each.expected));
     CHECK(!contains(error, "hushhush"));
-    CHECK(!contains(error, "TOKEN-1"));
+    CHECK(!contains(error, kToken));
   }
 }
 
 TEST_CASE("the environment turns IMDS off, moves it, and sets its patience") {
-  Instance off({{"AWS_EC2_METADATA_DISABLED", "TRUE"}});
+  Instance off(Variables{{"AWS_EC2_METADATA_DISABLED", "TRUE"}});
   CHECK(error_of(off.provider.provide()) == "nothing");
   CHECK(off.provider.why_nothing() == "AWS_EC2_METADATA_DISABLED is true");
   CHECK(off.scene.http.asked.empty());
-  Instance not_off({{"AWS_EC2_METADATA_DISABLED", "false"}});
+  Instance not_off(Variables{{"AWS_EC2_METADATA_DISABLED", "false"}});
   CHECK(key_of(not_off.provider.provide()) == "AKID");
 
-  Instance ipv6({{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"}});
+  Instance ipv6(Variables{{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"}});
   CHECK(key_of(ipv6.provider.provide()) == "AKID");
   CHECK(ipv6.requests()[0] == "PUT http://[fd00:ec2::254]/latest/api/token");
 
-  Instance moved({{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6"},
-                  {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1338/"}});
+  Instance moved(Variables{{"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6"},
+                           {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1338/"}});
   CHECK(key_of(moved.provider.provide()) == "AKID");
   CHECK(moved.requests()[0] == "PUT http://127.0.0.1:1338/latest/api/token");
 
   Instance patient(
-      {{"AWS_METADATA_SERVICE_TIMEOUT", "3"}, {"AWS_METADATA_SERVICE_NUM_ATTEMPTS", "4"}});
+      Variables{{"AWS_METADATA_SERVICE_TIMEOUT", "3"}, {"AWS_METADATA_SERVICE_NUM_ATTEMPTS", "4"}});
   patient.token = failure(Kind::connect);
   CHECK(error_of(patient.provider.provide()) == "nothing");
   CHECK(patient.scene.http.asked.size() == 4);
@@ -268,7 +270,7 @@ TEST_CASE("a wrong setting of IMDS is named, and nothing is asked") {
       {"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://host\r\nX: y"}};
   for (const auto& [name, value] : wrong) {
     INFO(name + "=" + value);
-    Instance instance({{name, value}});
+    Instance instance(Variables{{name, value}});
     const std::string error = error_of(instance.provider.provide());
     CHECK(error.starts_with("IMDS: " + name + " must "));
     CHECK(!contains(error, "hushhush"));

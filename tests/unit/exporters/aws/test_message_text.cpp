@@ -1,5 +1,7 @@
 #include "exporters/aws/message_text.h"
 
+#include <string>
+
 #include "tests/catch.h"
 
 using namespace invlog::aws;
@@ -26,4 +28,14 @@ TEST_CASE("every occurrence of a secret is hidden, and what is too short to be o
   hide_secret(text, "");
   hide_secret(text, "token");
   CHECK(text == "token=[hidden] [hidden]");
+}
+
+TEST_CASE("a secret that was cut off is hidden as far as it goes") {
+  const std::string secret = "IQoJb3JpZ2luX2VjE" + std::string(1000, 'x') + "end";
+  std::string text = one_line("the token " + secret + " is bad", 300);
+  hide_secret(text, secret);
+  CHECK(text == "the token [hidden]...");
+  text = secret.substr(0, 12) + " " + secret.substr(0, 7) + " " + secret;
+  hide_secret(text, secret);
+  CHECK(text == "[hidden] IQoJb3J [hidden]");
 }

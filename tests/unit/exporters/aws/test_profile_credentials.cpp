@@ -1,5 +1,7 @@
 #include "exporters/aws/profile_credentials.h"
 
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <string>
 
@@ -138,4 +140,20 @@ TEST_CASE("a changed file is read again, and looked at once a second at most") {
   home.write(".aws/config", "[default]\naws_access_key_id=A3\naws_secret_access_key=S\n");
   profiles.scene.steady_now += std::chrono::seconds(1);
   CHECK(current() == "A3");
+}
+
+TEST_CASE("a file that could not be read is read again a second later, though it did not change") {
+  TemporaryDirectory home;
+  home.write(".aws/credentials", "[default]\naws_access_key_id=A1\naws_secret_access_key=S\n");
+  Profiles profiles({{"HOME", home.path()}});
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const std::string without_descriptors = key_of(profiles.provider.provide());
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(contains(without_descriptors, "/.aws/credentials: Too many open files"));
+  CHECK(key_of(profiles.provider.provide()) == without_descriptors);
+  profiles.scene.steady_now += std::chrono::seconds(1);
+  CHECK(key_of(profiles.provider.provide()) == "A1");
 }

@@ -65,7 +65,7 @@ std::string assumed(const std::string& action, const std::string& key, const std
 
 AssumeRoleRequest role() {
   AssumeRoleRequest request;
-  request.role_arn = "arn:aws:iam::123456789012:role/ship er";
+  request.role_arn = "arn:aws:iam::123456789012:role/ship+er";
   request.session_name = "invlog-host@x";
   return request;
 }
@@ -127,7 +127,7 @@ TEST_CASE("AssumeRole is signed, encoded, and gives credentials with their end")
   CHECK(result->source.empty());
   CHECK(fixture.http.seen.at(0).body ==
         "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2F"
-        "ship%20er&RoleSessionName=invlog-host%40x&ExternalId=a%26b%3Dc%2Fd&DurationSeconds=3600");
+        "ship%2Ber&RoleSessionName=invlog-host%40x&ExternalId=a%26b%3Dc%2Fd&DurationSeconds=3600");
   CHECK(!fixture.http.seen.at(0).header("authorization").empty());
 }
 
