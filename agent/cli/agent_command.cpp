@@ -1,5 +1,6 @@
 #include "agent/cli/agent_command.h"
 
+#include "agent/cli/refused_configuration.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/config_loader.h"
 
@@ -13,6 +14,9 @@ int run_agent_command(const AgentOptions& options, std::ostream& err) {
   const auto configuration = config::load_agent_config(sources);
   if (!configuration) {
     err << "invlog agent: " << configuration.error() << '\n';
+    if (const auto location = config::locate_store(sources, std::nullopt)) {
+      note_refused_configuration(location->store_path, configuration.error());
+    }
     return kUsageError;
   }
   try {

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "agent/cli/refused_configuration.h"
 #include "agent/cli/terminal.h"
 
 namespace invlog::cli {
@@ -30,6 +31,7 @@ std::optional<DeliveryAccess> open_delivery(const StoreOptions& options,
       load_configuration(options, environment, access.reader->information().region);
   if (!configuration) {
     err << "invlog: " << configuration.error() << '\n';
+    note_refused_configuration(location->store_path, configuration.error());
     exit_code = kUsageError;
     return std::nullopt;
   }

@@ -79,7 +79,7 @@ def test_a_log_group_of_another_region_is_refused():
 
 
 def refused_configuration(s3: dict | None, logs: dict | None, *words: str) -> None:
-    """Code 2 and a message that names the key, before anything is sent."""
+    """Code 2, a message that names the key and an event row that says the same, before anything is sent."""
     with Delivery(s3=None, logs=None) as stack:
         stack.agent.stop()
         before = stack.aws.calls()
@@ -90,7 +90,10 @@ def refused_configuration(s3: dict | None, logs: dict | None, *words: str) -> No
         assert done.returncode == 2, f"code {done.returncode}: {done.stdout}{done.stderr}"
         for word in (str(stack.agent.configuration), *words):
             assert word in done.stderr, f"{word}: {done.stderr}"
+        shipped = stack.invlog("ship", "--once", code=2)
         assert stack.aws.calls() == before
+        events = store.rows(stack.agent.store, "SELECT details FROM event WHERE kind = 'configuration-refused' ORDER BY id")
+        assert [json.loads(event["details"])["reason"] in said for event, said in zip(events, (done.stderr, shipped), strict=True)] == [True, True]
         stack.agent_options["tables"] = {}
         stack.start_agent()
 
