@@ -90,10 +90,12 @@ def refused_configuration(s3: dict | None, logs: dict | None, *words: str) -> No
         assert done.returncode == 2, f"code {done.returncode}: {done.stdout}{done.stderr}"
         for word in (str(stack.agent.configuration), *words):
             assert word in done.stderr, f"{word}: {done.stderr}"
-        shipped = stack.invlog("ship", "--once", code=2)
+        stack.ship(code=2)
         assert stack.aws.calls() == before
-        events = store.rows(stack.agent.store, "SELECT details FROM event WHERE kind = 'configuration-refused' ORDER BY id")
-        assert [json.loads(event["details"])["reason"] in said for event, said in zip(events, (done.stderr, shipped), strict=True)] == [True, True]
+        events = stack.event_rows("configuration-refused")
+        assert len(events) == 2, events
+        for event, said in zip(events, (done.stderr, stack.said)):
+            assert event["details"]["reason"] in said, f"{event}: {said}"
         stack.agent_options["tables"] = {}
         stack.start_agent()
 

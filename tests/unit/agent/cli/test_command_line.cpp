@@ -34,8 +34,8 @@ Answer invlog_command(std::vector<const char*> arguments,
 TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"--version"}).out == "invlog 0.1.0\n");
   CHECK(invlog_command({"--help"}).exit_code == 0);
-  for (const char* command :
-       {"agent", "query", "show", "tail", "search", "usage", "status", "verify", "export"}) {
+  for (const char* command : {"agent", "query", "show", "tail", "search", "usage", "status",
+                              "verify", "export", "ship", "doctor"}) {
     INFO(command);
     CHECK(contains(invlog_command({"--help"}).out, command));
     const Answer help = invlog_command({command, "--help"});
@@ -56,6 +56,14 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"search", "x", "--in", "nowhere"}).exit_code == 2);
   CHECK(invlog_command({"usage", "--by", "weather"}).exit_code == 2);
   CHECK(invlog_command({"tail", "-n", "-1"}).exit_code == 2);
+  CHECK(contains(invlog_command({"ship"}).err, "--once is required"));
+  CHECK(invlog_command({"ship", "--once", "--destination", "kafka"}).exit_code == 2);
+  CHECK(invlog_command({"dead-letters"}).exit_code == 2);
+  CHECK(invlog_command({"dead-letters", "show", "x"}).exit_code == 2);
+  for (const char* command : {"list", "show", "retry", "drop"}) {
+    const Answer help = invlog_command({"dead-letters", command, "--help"});
+    CHECK(contains(help.out, std::string("Examples:\n  invlog dead-letters ") + command));
+  }
 }
 
 TEST_CASE("each command reaches its store") {
@@ -80,6 +88,12 @@ TEST_CASE("each command reaches its store") {
   const Answer wrong_time = invlog_command({"export", "--since", "Tuesday", "--store", file});
   CHECK(wrong_time.exit_code == 2);
   CHECK(contains(wrong_time.err, "\"Tuesday\" is no time"));
+  CHECK(contains(invlog_command({"dead-letters", "list", "--store", file}).err, "there is none"));
+  CHECK(invlog_command({"dead-letters", "show", "7", "--store", file}).exit_code == 1);
+  CHECK(invlog_command({"dead-letters", "drop", "--all", "--store", file}).exit_code == 2);
+  const Answer wrong_duration = invlog_command({"ship", "--once", "--timeout", "soon"});
+  CHECK(wrong_duration.exit_code == 2);
+  CHECK(contains(wrong_duration.err, "--timeout: \"soon\" does not begin with a whole number"));
   CHECK(invlog_command({"verify", "--store", "/nonexistent.db"}).exit_code == 1);
   CHECK(invlog_command({"export", "--output", "/nonexistent/x", "--store", file}).exit_code == 1);
 }

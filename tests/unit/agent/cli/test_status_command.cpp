@@ -46,8 +46,9 @@ TEST_CASE("status shows the store, and that no agent has run") {
   CHECK(contains(text, "client-closed"));
   const std::string json = status(store, true);
   CHECK(contains(json, "\"records\":6,\"body_bytes\":"));
-  CHECK(contains(json, ",\"agent_running\":false,\"agent\":null,"));
-  CHECK(contains(json, "\"destinations\":"));
+  CHECK(contains(json,
+                 ",\"agent_running\":false,\"agent\":null,\"configuration_error\":null,"
+                 "\"destinations\":[]}\n"));
 }
 
 TEST_CASE("status shows what the agent says of itself") {
