@@ -95,7 +95,7 @@ def refused_configuration(s3: dict | None, logs: dict | None, *words: str) -> No
         events = stack.event_rows("configuration-refused")
         assert len(events) == 2, events
         for event, said in zip(events, (done.stderr, stack.said)):
-            assert event["details"]["reason"] in said, f"{event}: {said}"
+            assert json.loads(event["details"])["reason"] in said, f"{event}: {said}"
         stack.agent_options["tables"] = {}
         stack.start_agent()
 
