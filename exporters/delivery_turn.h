@@ -84,6 +84,7 @@ class DeliveryTurn {
   TurnResult attempt();
   void put_plan();
   TurnResult settle();
+  Milliseconds pause_after(const Sent& sent);
   TurnResult rejected(const aws::ServiceFailure& failure);
   TurnResult bury(const std::string& reason);
   bool takes_other_records();
