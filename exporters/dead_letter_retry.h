@@ -1,6 +1,7 @@
 // Sends again what somebody asked for out of the dead letters: records that stand alone, not a
 // continuation. A destination whose batches have a plan (S3) gets them one at a time, so that a
-// record's object has the same key however often it is tried and whatever else is asked for.
+// record's object has the same key however often it is tried and whatever else is asked for, as
+// long as the configuration stays what it is.
 //
 // Threads: one, its Shipper's, which holds the destination's lock. Ownership: destination and
 // filler must outlive it. Errors: StoreError of the ledger or the store.

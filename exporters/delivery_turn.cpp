@@ -172,6 +172,7 @@ std::optional<TurnResult> DeliveryTurn::retry() {
     policy_.succeeded();
     log_.delivered(where(), outcome.delivered, outcome.sent);
   }
+  result.pause = pause_after(outcome.sent);
   return result;
 }
 
@@ -335,9 +336,14 @@ TurnResult DeliveryTurn::settle() {
     log_.delivered(where(), arrived, *pending.answer);
   }
   policy_.succeeded();
+  result.pause = pause_after(*pending.answer);
   noted_.clear();
   pending_.reset();
   return result;
+}
+
+milliseconds DeliveryTurn::pause_after(const Sent& sent) {
+  return sent.throttled ? policy_.after(*sent.throttled, false).pause : milliseconds(0);
 }
 
 TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {

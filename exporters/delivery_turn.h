@@ -85,6 +85,7 @@ class DeliveryTurn {
   bool put_plan();
   TurnResult overtaken();
   TurnResult settle();
+  Milliseconds pause_after(const Sent& sent);
   TurnResult rejected(const aws::ServiceFailure& failure);
   TurnResult bury(const std::string& reason);
   bool takes_other_records();

@@ -43,6 +43,9 @@ struct Sent {
   std::uint64_t bytes = 0;          // over the wire, as compressed
   std::uint64_t line_bytes = 0;     // record lines before compression
   std::vector<std::string> places;  // object keys, for logs and --json
+  // Set: all of this arrived, but what the destination said afterwards beside it was throttled, so
+  // a pause is due before the next batch.
+  std::optional<aws::ServiceFailure> throttled;
 };
 
 using SendResult = tl::expected<Sent, aws::ServiceFailure>;

@@ -92,7 +92,7 @@ class Shipper::Implementation {
     agains_ = result.kind == Kind::again ? agains_ + 1 : 0;
     switch (result.kind) {
       case Kind::delivered:
-        return milliseconds(0);
+        return result.pause;
       case Kind::again:
         return agains_ > kMostAgain ? options_.poll : milliseconds(0);
       case Kind::collecting:

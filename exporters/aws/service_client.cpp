@@ -141,13 +141,14 @@ void ServiceClient::sign(HttpRequest& http, const ServiceRequest& request,
 }
 
 // A wrong signature is the clock's fault if the service's Date says so, and only then is its Date
-// believed.
+// believed. A refusal without a reason, as HEAD gets it, may be about the signature.
 void ServiceClient::learn_clock(const HttpResponse& response, ServiceFailure& failure) {
   const bool signature =
       failure.kind == FailureKind::credentials &&
       (failure.code == "SignatureDoesNotMatch" || failure.code == "InvalidSignatureException" ||
        failure.code == "AuthFailure" || failure.code == "RequestExpired");
-  if (failure.kind != FailureKind::clock && !signature) {
+  const bool unexplained = failure.code.empty() && (failure.status == 400 || failure.status == 403);
+  if (failure.kind != FailureKind::clock && !signature && !unexplained) {
     return;
   }
   const auto date = parse_http_date(response.header("date"));
@@ -156,7 +157,7 @@ void ServiceClient::learn_clock(const HttpResponse& response, ServiceFailure& fa
   }
   const seconds offset = std::chrono::floor<seconds>(*date - options_.clock());
   const seconds change = offset - clock_offset_;
-  if (signature && std::chrono::abs(change) <= kClockTolerance) {
+  if (failure.kind != FailureKind::clock && std::chrono::abs(change) <= kClockTolerance) {
     return;
   }
   failure.kind = FailureKind::clock;

@@ -122,7 +122,7 @@ SendResult CloudWatchLogsBatch::send() {
   sent.bytes = request_.size();
   sent.line_bytes = events_.message_bytes();
   sent.places = {destination_.target()};
-  destination_.send_chain_head(origin_);
+  sent.throttled = destination_.send_chain_head(origin_);
   return sent;
 }
 

@@ -134,9 +134,9 @@ tl::expected<void, ServiceFailure> CloudWatchLogsDestination::send_line(const st
   return {};
 }
 
-void CloudWatchLogsDestination::send_chain_head(const Origin& origin) {
+std::optional<ServiceFailure> CloudWatchLogsDestination::send_chain_head(const Origin& origin) {
   if (origin.chain_head.empty() || origin.chain_segment <= last_chain_segment_) {
-    return;
+    return std::nullopt;
   }
   std::string line = "{";
   storage::append_json_member(line, "schemaType", "InvlogChain");
@@ -151,11 +151,15 @@ void CloudWatchLogsDestination::send_chain_head(const Origin& origin) {
   const auto sent = send_line(target_.integrity_stream, line);
   if (sent) {
     last_chain_segment_ = origin.chain_segment;
-  } else if (warned_chain_segment_ != origin.chain_segment) {
+    return std::nullopt;
+  }
+  if (warned_chain_segment_ != origin.chain_segment) {
     warned_chain_segment_ = origin.chain_segment;
     spdlog::warn("the chain's head of segment {} was not delivered: {}", origin.chain_segment,
                  sent.error().message);
   }
+  const bool slower = sent.error().kind == FailureKind::throttled || sent.error().retry_after;
+  return slower ? std::optional(sent.error()) : std::nullopt;
 }
 
 std::int64_t CloudWatchLogsDestination::now_ms() const {

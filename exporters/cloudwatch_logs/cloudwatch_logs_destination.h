@@ -55,9 +55,9 @@ class CloudWatchLogsDestination : public Destination {
   // One attempt; makes group and stream if they are gone, and then makes one more.
   tl::expected<RejectedEvents, aws::ServiceFailure> put(std::string_view body, bool gzip,
                                                         const std::string& stream);
-  // Sends the chain's head if it is newer than the last one sent. Never fails; what went wrong is
-  // logged and tried again with the next batch.
-  void send_chain_head(const Origin& origin);
+  // Sends the chain's head if it is newer than the last one sent. What went wrong is logged and
+  // tried again with the next batch, and the value if the service asks for a slower pace.
+  std::optional<aws::ServiceFailure> send_chain_head(const Origin& origin);
   tl::expected<void, aws::ServiceFailure> send_line(const std::string& stream,
                                                     std::string_view line);
   // The service's time as far as it is known, Unix ms.

@@ -40,7 +40,9 @@ tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stre
     }
     made = client_.create_log_stream(options_.log_group, stream);
   }
-  if (retention_due_) {
+  const bool slower =
+      !made && (made.error().kind == FailureKind::throttled || made.error().retry_after);
+  if (retention_due_ && !slower) {
     const auto set = client_.put_retention_policy(options_.log_group, options_.retention_days);
     if (!set) {
       return tl::unexpected(explained(set.error(), options_, stream, "PutRetentionPolicy"));

@@ -26,7 +26,12 @@ std::string header(const aws::HttpHeaders& headers, std::string_view name) {
 }
 
 std::optional<std::string> unpack(std::string_view bytes) {
-  std::string out(64 << 20, '\0');
+  // The length is in the last four bytes.
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < std::min<std::size_t>(4, bytes.size()); ++i) {
+    length = length << 8 | static_cast<unsigned char>(bytes[bytes.size() - 1 - i]);
+  }
+  std::string out(std::min<std::size_t>(length, 64 << 20), '\0');
   libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
   std::size_t size = 0;
   const auto result = libdeflate_gzip_decompress(decompressor, bytes.data(), bytes.size(),
@@ -177,6 +182,9 @@ HttpResponse FakeLogsService::put_log_events(const Call& call) {
     if (events.back().message.empty()) {
       return error("InvalidParameterException", "empty message");
     }
+    if (unwelcome && unwelcome(events.back())) {
+      return error("InvalidParameterException", "unwelcome");
+    }
   }
   const auto by_time = [](const Event& one, const Event& other) {
     return one.timestamp_ms < other.timestamp_ms;
@@ -191,19 +199,27 @@ HttpResponse FakeLogsService::put_log_events(const Call& call) {
   const auto old = std::find_if(events.begin(), events.end(), [&](const Event& event) {
     return event.timestamp_ms >= now_ms - 14 * 24 * kHourMs;
   });
-  const auto early = std::find_if(old, events.end(), [&](const Event& event) {
+  const auto days = retention.find(group);
+  const auto kept = std::find_if(old, events.end(), [&](const Event& event) {
+    return days == retention.end() || event.timestamp_ms >= now_ms - days->second * 24 * kHourMs;
+  });
+  const auto early = std::find_if(kept, events.end(), [&](const Event& event) {
     return event.timestamp_ms > now_ms + 2 * kHourMs;
   });
   std::string rejected;
   if (old != events.begin()) {
     rejected += "\"tooOldLogEventEndIndex\":" + std::to_string(old - events.begin());
   }
+  if (kept != old) {
+    rejected += rejected.empty() ? "" : ",";
+    rejected += "\"expiredLogEventEndIndex\":" + std::to_string(kept - events.begin());
+  }
   if (early != events.end()) {
     rejected += rejected.empty() ? "" : ",";
     rejected += "\"tooNewLogEventStartIndex\":" + std::to_string(early - events.begin());
   }
   std::vector<Event>& taken = groups_[group][stream];
-  taken.insert(taken.end(), old, early);
+  taken.insert(taken.end(), kept, early);
   return ok(rejected.empty()
                 ? R"({"nextSequenceToken":"49"})"
                 : R"({"nextSequenceToken":"49","rejectedLogEventsInfo":{)" + rejected + "}}");

@@ -52,7 +52,9 @@ class FakeLogsService : public aws::HttpClient {
   std::int64_t now_ms = 1'790'000'000'000;
   std::string region = "eu-central-1", account = "111122223333";
   bool takes_gzip = true;
-  std::map<std::string, int> retention;     // by group
+  // Events for which a whole batch is refused.
+  std::function<bool(const Event&)> unwelcome;
+  std::map<std::string, int> retention;     // by group, days
   std::map<std::string, std::string> keys;  // by group
   std::vector<Call> calls;
 

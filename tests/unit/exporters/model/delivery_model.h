@@ -1,14 +1,17 @@
 // One seed's life of a store that two destinations are fed from: faults at every call, kills, locks
 // held by others, late records, retention, retries of dead letters. What must hold is looked at
-// after every step; at the end, with no more faults, everything must have got where it belongs.
+// before every call and every wait and after every end of the process; at the end, with no more
+// faults, everything must have got where it belongs.
 //
-// Threads: one. Errors: ModelBroken says which promise does not hold.
+// With real kills each process is a forked child, which ends by kill -9 or of itself; the store's
+// file and the services' journal are all that is left of it.
+//
+// Threads: one, and no other in the process, since it forks. Errors: ModelBroken says which promise
+// does not hold; std::runtime_error if the model itself cannot go on.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,19 +20,29 @@
 #include "tests/unit/exporters/model/fault_source.h"
 #include "tests/unit/exporters/model/model_service.h"
 #include "tests/unit/exporters/model/model_store.h"
+#include "tests/unit/exporters/model/model_time.h"
 
 namespace invlog::exporters {
 
-class ModelBroken : public std::runtime_error {
-  using std::runtime_error::runtime_error;
+// No std::exception: a Shipper would take that for a fault of its own and go on.
+struct ModelBroken {
+  std::string why;
 };
 
 class DeliveryModel {
  public:
-  explicit DeliveryModel(std::uint64_t seed);
+  enum class Kills { thrown, real };
+
+  DeliveryModel(std::uint64_t seed, Kills kills);
 
   void run();
-  const FaultSource& faults() const { return faults_; }
+
+  struct Counts {
+    std::uint64_t faults = 0, kills = 0;  // without those in children's lives
+    std::uint64_t looks = 0;
+    std::uint64_t dead_letters = 0, copies = 0;  // at the end
+  };
+  Counts counts() const;
 
  private:
   struct Side {
@@ -41,22 +54,37 @@ class DeliveryModel {
   };
 
   void add(std::unique_ptr<ModelService> service);
-  void turn(Side& side);
+  Side& any_side() {
+    return sides_[static_cast<std::size_t>(faults_.below(static_cast<int>(sides_.size())))];
+  }
+  void process(Side& side);
+  void process_in_child(Side& side);
+  [[noreturn]] void live_as_child(Side& side, std::uint64_t seed, const std::string& journal,
+                                  int report);
+  void live(Side& side);
   void start(Side& side);
   void kill(Side& side);
   void disturb();
+  void retain();
   void finish(Side& side);
+  void drain(Side& side);
+  void judge(Side& side);
+  void mend();
+
+  void called(Side& side);
   bool wait(Side& side, std::chrono::milliseconds duration);
   void look(Side& side);
-  std::set<std::int64_t> dead_letters(const Side& side);
+  DeadReasons dead_letters(const Side& side);
 
+  const Kills kills_;
   FaultSource faults_;
   const StoreTemplate& origin_;
   ModelStore store_;
+  ModelTime time_;
   std::vector<Side> sides_;
   std::unique_ptr<storage::FileLock> lock_;  // somebody else's
-  std::int64_t now_us_ = kModelNow;
   int waits_left_ = 0;
+  Counts counts_;
 };
 
 }  // namespace invlog::exporters

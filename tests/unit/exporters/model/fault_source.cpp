@@ -1,6 +1,9 @@
 #include "tests/unit/exporters/model/fault_source.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
+
+#include <csignal>
 
 namespace invlog::exporters {
 namespace {
@@ -14,6 +17,10 @@ int after_commit(void*, sqlite3* connection, const char*, int) {
   return SQLITE_IOERR;
 }
 
+int kill_after_commit(void*, sqlite3*, const char*, int) {
+  FaultSource::kill_process();
+}
+
 int before_commit(void* connection) {
   if (FaultSource::current == nullptr) {
     return 0;
@@ -24,6 +31,9 @@ int before_commit(void* connection) {
     case FaultSource::CommitFault::succeeds_but_says_not:
       sqlite3_wal_hook(static_cast<sqlite3*>(connection), after_commit, nullptr);
       return 0;
+    case FaultSource::CommitFault::kills_after:
+      sqlite3_wal_hook(static_cast<sqlite3*>(connection), kill_after_commit, nullptr);
+      return 0;
     case FaultSource::CommitFault::none:
       break;
   }
@@ -31,7 +41,7 @@ int before_commit(void* connection) {
 }
 
 int while_running(void*) {
-  return FaultSource::current != nullptr && FaultSource::current->strikes(kInterrupted) ? 1 : 0;
+  return FaultSource::current != nullptr && FaultSource::current->interrupts() ? 1 : 0;
 }
 
 int on_open(sqlite3* connection, char**, const void*) {
@@ -71,9 +81,25 @@ int FaultSource::below(int n) {
 
 void FaultSource::may_kill(double weight) {
   if (dying_ || strikes(weight)) {
+    if (real_kills_) {
+      kill_process();
+    }
     dying_ = false;
     ++kills;
     throw Kill();
+  }
+}
+
+void FaultSource::become_child(std::uint64_t seed) {
+  random_.seed(seed);
+  real_kills_ = true;
+  dying_ = false;
+}
+
+void FaultSource::kill_process() {
+  ::kill(::getpid(), SIGKILL);
+  while (true) {
+    ::pause();
   }
 }
 
@@ -81,8 +107,25 @@ FaultSource::CommitFault FaultSource::at_commit() {
   if (!strikes(0.5)) {
     return CommitFault::none;
   }
-  dying_ = below(3) == 0;
-  return below(2) == 0 ? CommitFault::fails : CommitFault::succeeds_but_says_not;
+  const bool last = below(3) == 0, fails = below(2) == 0;
+  if (last && real_kills_) {
+    if (fails) {
+      kill_process();
+    }
+    return CommitFault::kills_after;
+  }
+  dying_ = last;
+  return fails ? CommitFault::fails : CommitFault::succeeds_but_says_not;
+}
+
+bool FaultSource::interrupts() {
+  if (!strikes(kInterrupted)) {
+    return false;
+  }
+  if (real_kills_ && below(2) == 0) {
+    kill_process();
+  }
+  return true;
 }
 
 }  // namespace invlog::exporters

@@ -47,6 +47,8 @@ std::string header_of(const FakeS3::Call& call, const std::string& name) {
   return found > 1 ? "twice" : value;
 }
 
+FakeS3::FakeS3() : signing_time(test_time()) {}
+
 std::vector<std::string> FakeS3::keys() const {
   std::vector<std::string> keys;
   for (const auto& [key, object] : objects) {
@@ -120,7 +122,7 @@ std::string FakeS3::why_refused(const Call& call, const std::string& path,
   signing.payload_sha256_hex = hash;
   signing.encode_path_again = false;
   const auto expected =
-      aws::Signer("eu-central-1", "s3").sign(signing, test_credentials(), test_time());
+      aws::Signer("eu-central-1", "s3").sign(signing, test_credentials(), signing_time);
   return header_of(call, "authorization") == expected.authorization ? "" : "signature";
 }
 

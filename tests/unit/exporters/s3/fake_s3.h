@@ -34,6 +34,7 @@ class FakeS3 : public aws::HttpClient {
   std::string bucket = "records-eu";
   std::string host = "records-eu.s3.eu-central-1.amazonaws.com";  // as expected in the URL
   bool path_style = false;
+  std::chrono::system_clock::time_point signing_time;  // as expected in the signature
   std::string region = "eu-central-1";
   std::string owner;  // "" not checked
   int head_bucket_status = 200;
@@ -42,6 +43,7 @@ class FakeS3 : public aws::HttpClient {
   std::map<std::string, Object> objects;
   std::vector<Call> calls;
 
+  FakeS3();
   aws::HttpResult send(const aws::HttpRequest& request) override;
 
   std::vector<std::string> keys() const;
