@@ -89,10 +89,22 @@ tl::expected<void, ServiceFailure> CloudWatchLogsDestination::prove(const Origin
   if (auto allowed = check_configuration(origin); !allowed) {
     return allowed;
   }
-  if (const auto proven = prove_region(origin); !proven) {
-    return tl::unexpected(proven.error());
+  const auto shown = prove_region(origin);
+  if (!shown) {
+    return tl::unexpected(shown.error());
   }
-  return options_.create ? setup_.ensure(target_.stream) : tl::expected<void, ServiceFailure>();
+  if (!options_.create) {
+    return {};
+  }
+  if (auto made = setup_.ensure(target_.stream); !made) {
+    return made;
+  }
+  if (*shown) {
+    return {};
+  }
+  // A group that was made just now has an ARN, too.
+  const auto proven = prove_region(origin);
+  return proven ? tl::expected<void, ServiceFailure>() : tl::unexpected(proven.error());
 }
 
 std::unique_ptr<Batch> CloudWatchLogsDestination::begin(const Origin& origin, const std::string&,

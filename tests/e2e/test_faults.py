@@ -100,6 +100,7 @@ def test_a_pooled_connection_that_was_closed_is_replaced_silently():
     with Stack() as stack:
         for number in range(6):
             assert converse(stack.agent.url, f"x {number}", {"x-fake": "hang_up=1"}).status == 200
+            time.sleep(0.05)  # the end of the connection is there before the next call
         store.wait_for(stack.agent.store, 6)
         assert len(stack.bedrock.journal_path.read_text().splitlines()) == 6, "a call was sent twice"
 

@@ -110,8 +110,10 @@ class Agent(Process):
         self.state.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "invlog.toml"
         self.configuration.write_text(configuration({"agent": self.settings, **(tables or {})}))
-        # A `credentials` with a HOME of its own is a whole environment.
-        self.environment = environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(SIGNING if credentials is None else credentials)}
+        # A `credentials` with a HOME of its own is a whole environment. Only an instance's metadata service of ours is asked.
+        credentials = SIGNING if credentials is None else credentials
+        no_instance = {} if "AWS_EC2_METADATA_SERVICE_ENDPOINT" in credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
+        self.environment = environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **no_instance, **credentials}
         super().__init__("agent", [*on_host(host), BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
                          r"127\.0\.0\.1:(\d+)")
         self.url = f"http://127.0.0.1:{self.port}"
