@@ -11,6 +11,7 @@
 // exceptions are faults of our own.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -94,6 +95,8 @@ class Destination {
     std::string what;  // "s3:PutObject on records-eu/AWSLogs/..."
     bool ok = false;
     std::string detail;  // the answer
+    // As the service asked; then this is the last check, and nothing more was asked of it.
+    std::optional<std::chrono::milliseconds> retry_after{};
   };
   virtual std::vector<Check> check(const Origin& origin) = 0;
 };
