@@ -21,6 +21,11 @@ constexpr std::int64_t kNoteEveryUs = 5'000'000;
 // Dead letters looked at for one batch.
 constexpr std::int64_t kMostRetries = 1000;
 
+bool all_passed(const std::vector<Destination::Check>& checks) {
+  return !checks.empty() && std::all_of(checks.begin(), checks.end(),
+                                        [](const Destination::Check& check) { return check.ok; });
+}
+
 TurnResult only(Kind kind) {
   TurnResult result;
   result.kind = kind;
@@ -169,10 +174,9 @@ std::optional<TurnResult> DeliveryTurn::retry() {
   result.line_bytes = outcome.sent.line_bytes;
   log_.dead_letters(where(), outcome.refused);
   if (outcome.delivered > 0) {
-    policy_.succeeded();
+    result.pause = policy_.succeeded(outcome.sent.throttled);
     log_.delivered(where(), outcome.delivered, outcome.sent);
   }
-  result.pause = pause_after(outcome.sent);
   return result;
 }
 
@@ -335,15 +339,10 @@ TurnResult DeliveryTurn::settle() {
     suspected_ = false;
     log_.delivered(where(), arrived, *pending.answer);
   }
-  policy_.succeeded();
-  result.pause = pause_after(*pending.answer);
+  result.pause = policy_.succeeded(pending.answer->throttled);
   noted_.clear();
   pending_.reset();
   return result;
-}
-
-milliseconds DeliveryTurn::pause_after(const Sent& sent) {
-  return sent.throttled ? policy_.after(*sent.throttled, false).pause : milliseconds(0);
 }
 
 TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {
@@ -354,7 +353,7 @@ TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {
     return failed(failure.message +
                       "; it refuses the batch as a whole, so the configuration is "
                       "suspected, not the records",
-                  policy_.after_refusal(), true);
+                  policy_.after_refusal(failure.retry_after), true);
   }
   switch (poison_.rejected(records)) {
     case PoisonSearch::Verdict::smaller:
@@ -366,15 +365,21 @@ TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {
     case PoisonSearch::Verdict::configuration:
       break;
   }
-  if (suspected_ && takes_other_records()) {
-    poison_.acquit_configuration();
-    suspected_ = false;
-    return bury(failure.message);
+  std::optional<milliseconds> retry_after = failure.retry_after;
+  if (suspected_) {
+    // The marker that `invlog doctor` sends arrives: then it is not the configuration.
+    const auto checks = destination_.check(pending.origin);
+    if (all_passed(checks)) {
+      poison_.acquit_configuration();
+      suspected_ = false;
+      return bury(failure.message);
+    }
+    retry_after = checks.empty() ? retry_after : checks.back().retry_after;
   }
   suspected_ = true;
   return failed(failure.message + "; it refused " + std::to_string(PoisonSearch::kSuspicious) +
                     " records in a row, so the configuration is suspected, not the records",
-                policy_.after_refusal(), true);
+                policy_.after_refusal(retry_after), true);
 }
 
 // The one record of the batch becomes a dead letter.
@@ -385,13 +390,6 @@ TurnResult DeliveryTurn::bury(const std::string& reason) {
   pending.rejected_alone = true;
   pending.answer = Sent{};
   return settle();
-}
-
-// The marker that `invlog doctor` sends arrives: then it is not the configuration.
-bool DeliveryTurn::takes_other_records() {
-  const auto checks = destination_.check(pending_->origin);
-  return !checks.empty() && std::all_of(checks.begin(), checks.end(),
-                                        [](const Destination::Check& check) { return check.ok; });
 }
 
 TurnResult DeliveryTurn::failed(const aws::ServiceFailure& failure, bool proving) {

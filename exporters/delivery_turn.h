@@ -85,10 +85,8 @@ class DeliveryTurn {
   bool put_plan();
   TurnResult overtaken();
   TurnResult settle();
-  Milliseconds pause_after(const Sent& sent);
   TurnResult rejected(const aws::ServiceFailure& failure);
   TurnResult bury(const std::string& reason);
-  bool takes_other_records();
 
   TurnResult failed(const aws::ServiceFailure& failure, bool proving);
   TurnResult failed(const std::string& message, const FailurePolicy::Decision& decision,

@@ -11,6 +11,7 @@
 // exceptions are faults of our own.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -96,6 +97,8 @@ class Destination {
     std::string detail;  // the answer
     // Why it is not ok; none: it could not be told, since another check failed.
     std::optional<aws::FailureKind> failure{};
+    // As the service asked; then this is the last check, and nothing more was asked of it.
+    std::optional<std::chrono::milliseconds> retry_after{};
   };
   virtual std::vector<Check> check(const Origin& origin) = 0;
 };

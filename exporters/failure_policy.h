@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 
 #include "exporters/aws/service_failure.h"
 #include "exporters/backoff.h"
@@ -29,13 +30,15 @@ class FailurePolicy {
   // `proving`: the failure is prove()'s, not a batch's.
   Decision after(const aws::ServiceFailure& failure, bool proving);
   // The configuration is at fault, or so it seems: a person's time, not a network's.
-  Decision after_refusal() const;
+  // `retry_after`: as the service asked.
+  Decision after_refusal(std::optional<std::chrono::milliseconds> retry_after) const;
   // A fault of our own.
   Decision after_fault();
-  void succeeded() { backoff_.reset(); }
+  // The pause before the next batch. `throttled`: as Sent has it.
+  std::chrono::milliseconds succeeded(const std::optional<aws::ServiceFailure>& throttled);
 
  private:
-  const std::chrono::milliseconds longest_;
+  const std::chrono::milliseconds longest_, longest_retry_after_;
   Backoff backoff_;
 };
 

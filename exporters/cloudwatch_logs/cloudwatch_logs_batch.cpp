@@ -57,8 +57,11 @@ std::vector<Refused> refused_events(const std::vector<LogEventBatch::Event>& sen
 }
 
 CloudWatchLogsBatch::CloudWatchLogsBatch(CloudWatchLogsDestination& destination,
-                                         const Origin& origin)
-    : destination_(destination), origin_(origin), events_(destination.options_.batch_bytes) {}
+                                         const Origin& origin, bool retry)
+    : destination_(destination),
+      origin_(origin),
+      retry_(retry),
+      events_(destination.options_.batch_bytes) {}
 
 Batch::Added CloudWatchLogsBatch::add(const storage::StoredRecord& record) {
   if (full()) {
@@ -122,7 +125,9 @@ SendResult CloudWatchLogsBatch::send() {
   sent.bytes = request_.size();
   sent.line_bytes = events_.message_bytes();
   sent.places = {destination_.target()};
-  sent.throttled = destination_.send_chain_head(origin_);
+  if (!retry_) {
+    sent.throttled = destination_.send_chain_head(origin_);
+  }
   return sent;
 }
 

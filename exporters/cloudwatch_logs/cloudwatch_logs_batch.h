@@ -22,7 +22,8 @@ class CloudWatchLogsDestination;
 
 class CloudWatchLogsBatch : public Batch {
  public:
-  CloudWatchLogsBatch(CloudWatchLogsDestination& destination, const Origin& origin);
+  // `retry`: as Destination::begin() has it; the chain's head does not go with these.
+  CloudWatchLogsBatch(CloudWatchLogsDestination& destination, const Origin& origin, bool retry);
 
   Added add(const storage::StoredRecord& record) override;
   bool full() const override { return refused_one_ || events_.full(); }
@@ -36,6 +37,7 @@ class CloudWatchLogsBatch : public Batch {
 
   CloudWatchLogsDestination& destination_;
   const Origin& origin_;
+  const bool retry_;
   LogEventBatch events_;
   std::vector<Refused> unfit_;  // too large whatever is cut
   std::size_t records_ = 0;

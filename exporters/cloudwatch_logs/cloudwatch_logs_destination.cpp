@@ -108,8 +108,8 @@ tl::expected<void, ServiceFailure> CloudWatchLogsDestination::prove(const Origin
 }
 
 std::unique_ptr<Batch> CloudWatchLogsDestination::begin(const Origin& origin, const std::string&,
-                                                        bool) {
-  return std::make_unique<CloudWatchLogsBatch>(*this, origin);
+                                                        bool retry) {
+  return std::make_unique<CloudWatchLogsBatch>(*this, origin, retry);
 }
 
 tl::expected<RejectedEvents, ServiceFailure> CloudWatchLogsDestination::put(

@@ -1,6 +1,8 @@
 // What `invlog doctor` asks CloudWatch Logs: each permission that delivery needs, by using it.
+#include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,11 @@ std::optional<FailureKind> failure_in(const tl::expected<Value, aws::ServiceFail
 // As AWS's own service writes into a log group that it is told to log to; not JSON there either.
 constexpr std::string_view kPermissionLine = "Permissions are correctly set for invlog.";
 
+template <typename Result>
+std::optional<std::chrono::milliseconds> pause_asked_for(const Result& result) {
+  return result ? std::nullopt : result.error().retry_after;
+}
+
 }  // namespace
 
 void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Check>& checks) {
@@ -28,6 +35,7 @@ void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Ch
     check.ok = false;
     check.detail = proven.error().message;
     check.failure = proven.error().kind;
+    check.retry_after = proven.error().retry_after;
   } else if (*proven) {
     check.detail = "the log group is in " + options_.region;
   } else {
@@ -47,7 +55,8 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   if (!stream && stream.error().kind == FailureKind::not_found) {
     const auto group = client_.create_log_group(target_.group, options_.kms_key_arn);
     checks.push_back({"logs:CreateLogGroup" + on, group.has_value(),
-                      group ? "created" : group.error().message, failure_in(group)});
+                      group ? "created" : group.error().message, failure_in(group),
+                      pause_asked_for(group)});
     if (!group) {
       return;
     }
@@ -58,8 +67,8 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
                     !stream   ? stream.error().message
                     : *stream ? "created"
                               : "exists already",
-                    failure_in(stream)});
-  if (options_.retention_days == 0) {
+                    failure_in(stream), pause_asked_for(stream)});
+  if (options_.retention_days == 0 || checks.back().retry_after) {
     return;
   }
   Check retention{"logs:PutRetentionPolicy" + on, true,
@@ -67,6 +76,7 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   if (group_made) {
     const auto set = client_.put_retention_policy(target_.group, options_.retention_days);
     retention.ok = set.has_value();
+    retention.retry_after = pause_asked_for(set);
     retention.detail =
         set ? std::to_string(options_.retention_days) + " days" : set.error().message;
     retention.failure = failure_in(set);
@@ -78,7 +88,7 @@ void CloudWatchLogsDestination::check_put(std::vector<Check>& checks) {
   const auto sent = send_line(target_.stream, kPermissionLine);
   checks.push_back({"logs:PutLogEvents on " + target(), sent.has_value(),
                     sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message,
-                    failure_in(sent)});
+                    failure_in(sent), pause_asked_for(sent)});
 }
 
 std::vector<Destination::Check> CloudWatchLogsDestination::check(const Origin& origin) {
@@ -95,7 +105,9 @@ std::vector<Destination::Check> CloudWatchLogsDestination::check(const Origin& o
   if (options_.create) {
     check_creating(checks);
   }
-  check_put(checks);
+  if (!checks.back().retry_after) {
+    check_put(checks);
+  }
   return checks;
 }
 

@@ -16,7 +16,7 @@ TEST_CASE("proving makes the group and the stream, with retention and key") {
   CHECK(fixture.destination().prove(fixture.origin));
   CHECK(fixture.service.operations() == Names{"DescribeLogGroups", "CreateLogStream",
                                               "CreateLogGroup", "CreateLogStream",
-                                              "PutRetentionPolicy"});
+                                              "PutRetentionPolicy", "DescribeLogGroups"});
   CHECK(fixture.service.has_stream(kGroup, kStream));
   CHECK(fixture.service.retention[kGroup] == 90);
   CHECK(fixture.service.keys[kGroup] == fixture.options.kms_key_arn);

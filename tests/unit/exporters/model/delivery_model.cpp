@@ -1,5 +1,6 @@
 #include "tests/unit/exporters/model/delivery_model.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,10 +192,10 @@ bool DeliveryModel::wait(Side& side, milliseconds duration) {
   if (duration.count() <= 0 || duration > longest) {
     throw ModelBroken{side.name + " waits " + std::to_string(duration.count()) + " ms"};
   }
+  spdlog::info("[{}] {} waits {} ms", time_.service_us / 1'000'000, side.name, duration.count());
   look(side);
   faults_.may_kill(0.1);
   service.failures = 0;
-  service.retry_after = milliseconds(0);
   time_.service_us += duration.count() * 1000;
   if (faults_.strikes(0.2)) {
     time_.host_ahead_us = (faults_.below(3) - 1) * kHourUs;  // the host's clock is set

@@ -1,5 +1,7 @@
 #include "tests/unit/exporters/model/model_service.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
@@ -85,7 +87,11 @@ aws::HttpResult ModelService::receive(const aws::HttpRequest& request) {
               std::to_string((quiet_until_us - time_.service_us) / kSecondUs) +
               " s before the service's Retry-After is over";
   }
+  retry_after = std::chrono::milliseconds(0);
   aws::HttpResult result = answer(request);
+  spdlog::info("[{}] {}: {}", time_.service_us / kSecondUs, name_of(request),
+               result ? std::to_string(result->status) + " " + result->body.substr(0, 100)
+                      : result.error().message);
   faults_.may_kill(0.3);
   if (result && request.method == "HEAD") {
     result->body.clear();

@@ -200,15 +200,29 @@ std::int64_t ModelStore::number(const std::string& sql) {
 
 void ModelStore::each(const std::string& sql,
                       const std::function<void(std::int64_t, const std::string&)>& take) {
-  sqlite3_stmt* select = nullptr;
-  if (sqlite3_prepare_v2(connection(), sql.c_str(), -1, &select, nullptr) != SQLITE_OK) {
-    throw std::runtime_error(sql + ": " + sqlite3_errmsg(connection()));
-  }
+  sqlite3_stmt* select = prepared(sql);
   while (sqlite3_step(select) == SQLITE_ROW) {
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(select, 1));
     take(sqlite3_column_int64(select, 0), text != nullptr ? text : "");
   }
-  sqlite3_finalize(select);
+  sqlite3_reset(select);
+}
+
+sqlite3_stmt* ModelStore::prepared(const std::string& sql) {
+  auto& statement = statements_[sql];
+  if (!statement) {
+    sqlite3_stmt* made = nullptr;
+    if (sqlite3_prepare_v2(connection(), sql.c_str(), -1, &made, nullptr) != SQLITE_OK) {
+      throw std::runtime_error(sql + ": " + sqlite3_errmsg(connection()));
+    }
+    statement.reset(made);
+  }
+  return statement.get();
+}
+
+void ModelStore::disconnect() {
+  statements_.clear();
+  connection_.reset();
 }
 
 void ModelStore::execute(const std::string& sql) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -63,14 +64,16 @@ class ModelStore {
   void each(const std::string& sql,
             const std::function<void(std::int64_t, const std::string&)>& take);
   void execute(const std::string& sql);
-  void disconnect() { connection_.reset(); }
+  void disconnect();
 
  private:
   struct Close {
     void operator()(sqlite3* connection) const { sqlite3_close(connection); }
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
 
   sqlite3* connection();
+  sqlite3_stmt* prepared(const std::string& sql);
 
   const StoreTemplate& origin_;
   storage::TemporaryStore place_;
@@ -81,6 +84,7 @@ class ModelStore {
   bool has_ledger_ = false;
   std::string columns_;
   std::unique_ptr<sqlite3, Close> connection_;
+  std::map<std::string, std::unique_ptr<sqlite3_stmt, Close>> statements_;  // of the connection
 };
 
 }  // namespace invlog::exporters
