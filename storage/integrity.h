@@ -33,8 +33,8 @@ Sha256 segment_digest(sqlite3* connection, const SegmentSpan& span);
 // The chain's value before the first segment: binds it to the store's Region and birth.
 Sha256 chain_start(const std::string& region, const std::string& created_at);
 Sha256 chain_next(const Sha256& before, std::int64_t segment, const Sha256& digest);
-// A digest over rows that grows with them, whatever the portions: SHA-256 of `before` and the row, for
-// each row that `select` gives from where it stands. Begins with zeros.
+// A digest over rows that grows with them, whatever the portions: SHA-256 of `before` and the row,
+// for each row that `select` gives from where it stands. Begins with zeros.
 Sha256 rows_digest(Statement& select, const Sha256& before);
 
 std::string hex(const Sha256& value);

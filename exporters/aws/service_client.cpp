@@ -113,7 +113,7 @@ ServiceResult ServiceClient::call_once(const ServiceRequest& request) {
   ServiceFailure failure = failure_of(*result, request.what);
   hide_secret(failure.message, credentials.secret_access_key);
   hide_secret(failure.message, credentials.session_token);
-  learn_clock(*result, failure);
+  learn_clock(request, *result, failure);
   return tl::unexpected(std::move(failure));
 }
 
@@ -142,12 +142,14 @@ void ServiceClient::sign(HttpRequest& http, const ServiceRequest& request,
 
 // A wrong signature is the clock's fault if the service's Date says so, and only then is its Date
 // believed. A refusal without a reason, as HEAD gets it, may be about the signature.
-void ServiceClient::learn_clock(const HttpResponse& response, ServiceFailure& failure) {
+void ServiceClient::learn_clock(const ServiceRequest& request, const HttpResponse& response,
+                                ServiceFailure& failure) {
   const bool signature =
       failure.kind == FailureKind::credentials &&
       (failure.code == "SignatureDoesNotMatch" || failure.code == "InvalidSignatureException" ||
        failure.code == "AuthFailure" || failure.code == "RequestExpired");
-  const bool unexplained = failure.code.empty() && (failure.status == 400 || failure.status == 403);
+  const bool unexplained = request.method == "HEAD" && failure.code.empty() &&
+                           (failure.status == 400 || failure.status == 403);
   if (failure.kind != FailureKind::clock && !signature && !unexplained) {
     return;
   }

@@ -61,7 +61,8 @@ class ServiceClient {
  private:
   ServiceResult call_once(const ServiceRequest& request);
   void sign(HttpRequest& http, const ServiceRequest& request, const Credentials& credentials);
-  void learn_clock(const HttpResponse& response, ServiceFailure& failure);
+  void learn_clock(const ServiceRequest& request, const HttpResponse& response,
+                   ServiceFailure& failure);
 
   const ServiceClientOptions options_;
   HttpClient& http_;

@@ -624,7 +624,9 @@ int run(const std::string& name) {
   } else if (name == "usage") {
     bench_usage();
   } else {
-    std::fprintf(stderr, "usage: bench_store tau|coding8|coding32|small|read|usage|write-tau|write-coding8 ...\n");
+    std::fprintf(
+        stderr,
+        "usage: bench_store tau|coding8|coding32|small|read|usage|write-tau|write-coding8 ...\n");
     return 2;
   }
   std::fflush(stdout);

@@ -98,8 +98,8 @@ TEST_CASE("Draining waits out what passes, says so, and gives up when told to") 
     failures = 1'000'000;
     const auto result = fixture.drain(minutes(10));
     REQUIRE_FALSE(result);
-    CHECK_THAT(result.error(), contains_text("gave up after 10 min") &&
-                                   contains_text("reset by peer"));
+    CHECK_THAT(result.error(),
+               contains_text("gave up after 10 min") && contains_text("reset by peer"));
     CHECK(fixture.waited_ms() == 600'000);
   }
 }

@@ -310,15 +310,13 @@ TEST_CASE("The log tells start, first failure, recovery and dead letters, and no
   fixture.service.fault = sends_fail(12, failure_with(FailureKind::transient, "reset by peer"));
   CapturedLog log;
   fixture.run(13);
-  CHECK_THAT(log.text(),
-             contains_text("info delivery to cloudwatch_logs (/invlog/records): "
+  CHECK_THAT(log.text(), contains_text("info delivery to cloudwatch_logs (/invlog/records): "
                                        "everything up to record 0 is there, 12 records wait"));
   CHECK(log.count("reset by peer") >= 1);
   CHECK(log.count("reset by peer") <= 1 + fixture.waited_ms() / 60000);
-  CHECK_THAT(log.text(), contains_text("delivered again after") &&
-                             contains_text("12 retries"));
-  CHECK_THAT(log.text(), contains_text("warning record 5 did not get to") &&
-                             contains_text("too old"));
+  CHECK_THAT(log.text(), contains_text("delivered again after") && contains_text("12 retries"));
+  CHECK_THAT(log.text(),
+             contains_text("warning record 5 did not get to") && contains_text("too old"));
   CHECK_THAT(log.text(), !contains_text("prompt"));
 }
 

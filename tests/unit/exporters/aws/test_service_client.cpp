@@ -309,6 +309,27 @@ TEST_CASE("no other failure's Date changes the clock") {
   CHECK(fixture.http.seen.size() == 6);
 }
 
+TEST_CASE("a HEAD that is refused without a reason is the clock's fault if the Date is far off") {
+  for (const int status : {400, 403}) {
+    Fixture fixture;
+    ServiceRequest request = put_log_events();
+    request.method = "HEAD";
+    fixture.http.answer(status, "", {kHourLater});
+    fixture.http.answer(200);
+    REQUIRE(fixture.client.call(request));
+    CHECK(fixture.client.clock_offset() == hours(1));
+  }
+  for (const int status : {403, 404}) {
+    Fixture fixture;
+    ServiceRequest request = put_log_events();
+    request.method = "HEAD";
+    fixture.http.answer(status, "", {status == 403 ? kDate : kHourLater});
+    REQUIRE(!fixture.client.call(request));
+    CHECK(fixture.client.clock_offset() == seconds(0));
+    CHECK(fixture.http.seen.size() == 1);
+  }
+}
+
 TEST_CASE("a clock failure without a usable Date is not tried again") {
   for (const HttpHeaders& headers : {HttpHeaders{}, HttpHeaders{{"date", "yesterday"}}}) {
     Fixture fixture;

@@ -65,7 +65,7 @@ DeliveryModel::Counts DeliveryModel::counts() const {
 }
 
 void DeliveryModel::run() {
-  for (int round = 8 + faults_.below(16); round > 0; --round) {
+  for (int round = 5 + faults_.below(9); round > 0; --round) {
     process(any_side());
     disturb();
   }
@@ -284,7 +284,7 @@ void DeliveryModel::mend() {
   store_.mend();
   store_.execute("UPDATE dead_letter SET retry = 1");
   faults_.go_on();
-  for (int round = 2 + faults_.below(6); round > 0; --round) {
+  for (int round = 2 + faults_.below(3); round > 0; --round) {
     process(any_side());
   }
   faults_.quiet();
