@@ -1,15 +1,16 @@
 """Records leave the host: to S3 and CloudWatch Logs, from the agent and from the command line."""
 
 import json
+import re
 import subprocess
 import threading
 import time
 
 from harness import store
-from harness.aws import GROUP, MARKER, RECORD_KEY, STREAM, eventually, unpack
+from harness.aws import BUCKET, GROUP, MARKER, RECORD_KEY, STREAM, eventually, unpack
 from harness.client import call, converse_body, converse_stream, target
-from harness.delivery import BEARER, Delivery
-from harness.processes import SIGNING
+from harness.delivery import BEARER, Delivery, record_id, same
+from harness.processes import REPOSITORY, SIGNING
 
 SIDE_BY_SIDE = True
 LEAST = """
@@ -128,6 +129,28 @@ def test_an_event_over_the_limit_is_cut_at_a_json_valid_place_and_marked():
         text = cut["input"]["inputBodyJson"]["messages"][0]["content"][0]["text"]
         assert len(text) > 100_000 and ("☃ " * 600_000).startswith(text), "a beginning of it"
         assert not store.rows(stack.agent.store, "SELECT * FROM event WHERE kind = 'dead-letter'")
+
+
+def test_an_event_over_the_limit_points_to_its_body_in_s3():
+    with Delivery() as stack:
+        stack.call("small", "☃ " * 600_000)
+        stack.arrived(2)
+        expected = stack.exported()
+        line = {record_id(one): one for one in stack.aws.lines()}[record_id(expected[1])]
+        assert "inputBodyJson" not in line["input"] and line["input"]["inputBodyS3Path"].startswith(f"s3://{BUCKET}/"), line["input"]
+        assert line["input"]["inputBodyS3Path"].rpartition("/")[2] == f"{expected[1]['requestId']}_input.json.gz"
+        same([stack.aws.whole(line)], [expected[1]])
+
+
+def test_athenas_partitions_are_where_the_objects_are():
+    """The place that athena.sql has its engine compute for an hour is the place that objects go to."""
+    template = re.search(r"'storage.location.template' = 's3://records-eu/(.*)'", (REPOSITORY / "exporters/athena.sql").read_text())[1]
+    place = re.escape(template).replace(r"\$\{account\}", r"\d{12}").replace(r"\$\{source_region\}", "eu-central-1").replace(
+        r"\$\{date_hour\}", r"\d{4}/\d\d/\d\d/\d\d")
+    with Delivery(logs=None) as stack:
+        stack.call("one")
+        stack.arrived(1)
+        assert [key for key in stack.aws.objects() if not re.fullmatch(place + r"[^/]+\.json\.gz", key)] == []
 
 
 def test_batches_end_by_size():

@@ -28,6 +28,12 @@ def readme_examples() -> list[str]:
     return [command for command in commands if command.startswith("sqlite3")]
 
 
+def test_readme_fleet_query_is_the_one_that_duckdb_runs():
+    """sdk_test_delivery runs exporters/duckdb.sql over the objects of three hosts."""
+    query, = re.findall(r"^```sql\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.S | re.M)
+    assert "FROM invocation\n" in query and (REPOSITORY / "exporters/duckdb.sql").read_text().endswith(query)
+
+
 def test_readme_sqlite3_examples_run_as_written():
     commands = readme_examples()
     assert len(commands) >= 3 and any(".load" in command for command in commands) and any(".load" not in command for command in commands)
