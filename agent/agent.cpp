@@ -23,8 +23,7 @@
 #include "agent/delivery/delivery_service.h"
 #include "agent/delivery/destinations.h"
 #include "agent/version.h"
-#include "exporters/aws/credential_chain.h"
-#include "exporters/aws/http_client.h"
+#include "exporters/aws/credentials.h"
 #include "storage/time_text.h"
 
 namespace invlog {
