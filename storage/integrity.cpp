@@ -15,6 +15,9 @@
 namespace invlog::storage {
 namespace {
 
+constexpr std::string_view kAddedColumn = "destinations";
+constexpr char kAddedTag = 6;
+
 class Hasher {
  public:
   Hasher() : context_(EVP_MD_CTX_new()) { begin(); }
@@ -47,7 +50,13 @@ class Hasher {
     const int columns = select.columns();
     for (int column = 0; column < columns; ++column) {
       const int type = sqlite3_column_type(select.raw(), column);
-      const char tag = static_cast<char>(type);
+      // A column that older stores were given later: without a value it is no part of the row, as
+      // before, and with one it has a type of its own, so that it never passes for the next row.
+      const bool added = sqlite3_column_name(select.raw(), column) == kAddedColumn;
+      if (added && type == SQLITE_NULL) {
+        continue;
+      }
+      const char tag = added ? kAddedTag : static_cast<char>(type);
       bytes({&tag, 1});
       if (type == SQLITE_INTEGER) {
         integer(select.integer(column));

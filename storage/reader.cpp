@@ -50,7 +50,8 @@ class Reader::Implementation {
 
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies) {
     forget_open_place();
-    Statement select(connection_, select_record_sql() + "WHERE id = ?1 AND id >= " + kFirstVisible);
+    Statement select(connection_,
+                     select_record_sql(connection_) + "WHERE id = ?1 AND id >= " + kFirstVisible);
     if (!select.bind(1, id).step()) {
       return std::nullopt;
     }
@@ -86,8 +87,8 @@ class Reader::Implementation {
     forget_open_place();
     next = std::max(next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
     // The open statement holds the snapshot for everything else that is read on this connection.
-    Statement select(connection_, select_record_sql() + "WHERE id >= max(?1, " + kFirstVisible +
-                                      ") ORDER BY id");
+    Statement select(connection_, select_record_sql(connection_) + "WHERE id >= max(?1, " +
+                                      kFirstVisible + ") ORDER BY id");
     select.bind(1, next);
     while (true) {
       std::optional<StoredRecord> record;

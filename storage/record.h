@@ -26,12 +26,14 @@ struct Record {
   std::int64_t started_at_us = 0;  // Unix time in µs at which the request's head had arrived
   std::optional<std::int64_t> duration_us;  // from there to the last byte sent to the client, µs
   std::optional<std::int64_t>
-      first_byte_us;              // from there to the upstream's first response byte, µs
-  std::string operation;          // Converse, ConverseStream, InvokeModel, ...
-  std::string model_id;           // as the caller sent it, percent-decoded
-  std::string profile;            // inference profile, once the catalogue knows it
-  std::string scope;              // in-region, geographic, global, application
-  std::string decision;           // allow, deny, flag
+      first_byte_us;         // from there to the upstream's first response byte, µs
+  std::string operation;     // Converse, ConverseStream, InvokeModel, ...
+  std::string model_id;      // as the caller sent it, percent-decoded
+  std::string profile;       // inference profile, once the catalogue knows it
+  std::string scope;         // in-region, geographic, global; "" unknown
+  std::string decision;      // allow, deny, flag
+  std::string destinations;  // Regions where it may have been processed, as was known when it was
+                             // made: "eu-central-1,eu-west-1"; "*" any commercial Region
   std::string inference_region;   // where it was processed, once known
   std::string request_id;         // response header x-amzn-RequestId
   std::string sdk_invocation_id;  // request header amz-sdk-invocation-id: joins an SDK's attempts

@@ -10,7 +10,7 @@ namespace invlog::storage {
 namespace {
 
 constexpr int kLevel = 1;  // kept for seconds only
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
 
 class Encoder {
  public:
@@ -71,7 +71,7 @@ class Decoder {
 
 // One list of the fields for both directions.
 template <typename Codec, typename RecordType>
-void visit(Codec& codec, RecordType& record) {
+void visit(Codec& codec, RecordType& record, char version) {
   codec.field(record.started_at_us);
   codec.field(record.duration_us);
   codec.field(record.first_byte_us);
@@ -98,6 +98,9 @@ void visit(Codec& codec, RecordType& record) {
   codec.field(record.caller_pid);
   codec.field(record.request_metadata);
   codec.field(record.details);
+  if (version >= 2) {
+    codec.field(record.destinations);
+  }
   for (auto* body : {&record.request, &record.response}) {
     codec.field(body->bytes);
     codec.field(body->content_type);
@@ -111,7 +114,7 @@ void visit(Codec& codec, RecordType& record) {
 std::string encode_record(const Record& record) {
   Encoder encoder;
   encoder.out.push_back(kVersion);
-  visit(encoder, record);
+  visit(encoder, record, kVersion);
   std::string compressed(ZSTD_compressBound(encoder.out.size()), '\0');
   const std::size_t size = ZSTD_compress(compressed.data(), compressed.size(), encoder.out.data(),
                                          encoder.out.size(), kLevel);
@@ -130,12 +133,12 @@ Record decode_record(std::string_view bytes) {
   }
   std::string content(size, '\0');
   if (ZSTD_decompress(content.data(), content.size(), bytes.data(), bytes.size()) != size ||
-      content.front() != kVersion) {
+      content.front() < 1 || content.front() > kVersion) {
     throw StoreError("an intent row is damaged");
   }
   Decoder decoder(std::string_view(content).substr(1));
   Record record;
-  visit(decoder, record);
+  visit(decoder, record, content.front());
   return record;
 }
 

@@ -41,6 +41,20 @@ class Object {
       out_ += text;
     }
   }
+  // `list` is "a,b": an array of them.
+  void texts(std::string_view name, std::string_view list) {
+    if (list.empty()) {
+      return;
+    }
+    key(name);
+    for (char before = '['; !list.empty(); before = ',') {
+      out_.push_back(before);
+      const std::size_t end = std::min(list.find(','), list.size());
+      append_json_string(out_, list.substr(0, end));
+      list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    out_.push_back(']');
+  }
   void yes(std::string_view name, bool value) {
     if (value) {
       key(name);
@@ -118,6 +132,7 @@ void append_own_fields(Object& line, const StoreInformation& store, const Stored
   own.text("stopReason", record.stop_reason);
   own.text("profile", record.profile);
   own.text("scope", record.scope);
+  own.texts("destinations", record.destinations);
   own.text("decision", record.decision);
   own.text("sdkInvocationId", record.sdk_invocation_id);
   if (!record.caller.empty() || !record.caller_executable.empty() || record.caller_pid) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "storage/schema.h"
 #include "storage/uuid.h"
 
 namespace invlog::storage {
@@ -17,7 +18,8 @@ constexpr const char* kColumns =
     "stop_reason, identity, caller_executable, caller_pid, request_metadata, request_type, "
     "response_type, flags, duration, first_byte, request_bytes, response_bytes, checksum, "
     "request_id, sdk_invocation_id, details";
-constexpr int kColumnCount = 32;
+constexpr int kColumnCount = 33;  // with `destinations`, which older stores get when they are
+                                  // opened for writing
 
 constexpr std::int64_t kStream = 1;
 constexpr std::int64_t kRequestJson = 2;
@@ -55,7 +57,7 @@ std::uint64_t body_checksum(std::int64_t id, std::string_view request, std::stri
 }
 
 std::string insert_record_sql() {
-  std::string sql = "INSERT INTO record(" + std::string(kColumns) + ") VALUES (?1";
+  std::string sql = "INSERT INTO record(" + std::string(kColumns) + ", destinations) VALUES (?1";
   for (int parameter = 2; parameter <= kColumnCount; ++parameter) {
     sql += ", ?" + std::to_string(parameter);
   }
@@ -100,11 +102,16 @@ void insert_record(Statement& insert, const RecordRow& row, LabelWriter& labels)
   bind_identifier(request_id, record.request_id);
   bind_identifier(sdk_id, record.sdk_invocation_id);
   insert.bind_text_or_null(next++, record.details);
+  bind_label(record.destinations);
   insert.run();
 }
 
-std::string select_record_sql() {
-  return "SELECT " + std::string(kColumns) + " FROM record ";
+std::string select_record_sql(sqlite3* connection) {
+  return "SELECT " + std::string(kColumns) +
+         (has_destinations(connection) ? ", destinations" : ", NULL") +
+         (has_trail(connection) ? ", (SELECT region FROM trail WHERE trail.record = record.id)"
+                                : ", NULL") +
+         " FROM record ";
 }
 
 RecordRow read_record(Statement& select, LabelReader& labels) {
@@ -144,6 +151,10 @@ RecordRow read_record(Statement& select, LabelReader& labels) {
   record.request_id = identifier(select, next++);
   record.sdk_invocation_id = identifier(select, next++);
   record.details = std::string(select.bytes(next++));
+  record.destinations = label();
+  if (record.inference_region.empty()) {
+    record.inference_region = select.bytes(next);
+  }
   return row;
 }
 

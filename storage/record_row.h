@@ -30,8 +30,8 @@ std::uint64_t body_checksum(std::int64_t id, std::string_view request, std::stri
 std::string insert_record_sql();
 void insert_record(Statement& insert, const RecordRow& row, LabelWriter& labels);
 
-// "SELECT <columns> FROM record "; add WHERE.
-std::string select_record_sql();
+// "SELECT <columns> FROM record "; add WHERE. What CloudTrail said of a record is in it.
+std::string select_record_sql(sqlite3* connection);
 // The row that `select` stands on.
 RecordRow read_record(Statement& select, LabelReader& labels);
 

@@ -59,7 +59,8 @@ CREATE TABLE record(
   request_id         ANY,                  -- 16 bytes of a UUID, or text
   sdk_invocation_id  ANY,                  -- 16 bytes of a UUID, or text
   details            TEXT,                 -- JSON
-  source_region      TEXT NOT NULL GENERATED ALWAYS AS ('@REGION@') VIRTUAL
+  source_region      TEXT NOT NULL GENERATED ALWAYS AS ('@REGION@') VIRTUAL,
+  destinations       INTEGER               -- label, Regions with commas between
 ) STRICT;
 
 -- A segment holds the bodies of the records from first_record to last_record. Closed: closed_at and what follows is set.
@@ -99,7 +100,9 @@ CREATE TABLE intent(
   bytes BLOB NOT NULL
 ) STRICT;
 
-CREATE VIEW invocations AS SELECT
+)sql";
+
+constexpr const char* kView = R"sql(CREATE VIEW invocations AS SELECT
   id,
   strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch') AS started_at,
   strftime('%Y-%m-%d', started_at / 1000000, 'unixepoch') AS day,
@@ -107,6 +110,7 @@ CREATE VIEW invocations AS SELECT
   (SELECT text FROM label WHERE label.id = model) AS model,
   (SELECT text FROM label WHERE label.id = profile) AS profile,
   (SELECT text FROM label WHERE label.id = scope) AS scope,
+  (SELECT text FROM label WHERE label.id = destinations) AS destinations,
   (SELECT text FROM label WHERE label.id = decision) AS decision,
   status,
   (SELECT text FROM label WHERE label.id = outcome) AS outcome,
@@ -129,10 +133,62 @@ CREATE VIEW invocations AS SELECT
   request_bytes,
   response_bytes,
   (flags & 24) <> 0 AS truncated,
-  (SELECT text FROM label WHERE label.id = inference_region) AS inference_region,
+  coalesce((SELECT text FROM label WHERE label.id = inference_region),
+           (SELECT region FROM trail WHERE trail.record = record.id)) AS inference_region,
   source_region,
   details
-FROM record;
+FROM record)sql";
+
+constexpr const char* kResidencySchema = R"sql(
+-- What is known of inference profiles, as the service said last.
+CREATE TABLE IF NOT EXISTS inference_profile(
+  id           TEXT PRIMARY KEY,        -- eu.amazon.nova-2-lite-v1:0, or an application profile's
+  arn          TEXT NOT NULL,
+  kind         TEXT NOT NULL,           -- system, application
+  scope        TEXT NOT NULL,           -- in-region, geographic, global
+  geography    TEXT NOT NULL,           -- eu, us, apac, ...; '': none
+  models       TEXT NOT NULL,           -- ids, with commas between
+  destinations TEXT NOT NULL,           -- Regions, with commas between; '*': any commercial Region
+  wraps        TEXT NOT NULL,           -- of an application profile: the system profile's id, or ''
+  name         TEXT NOT NULL,
+  learned_at   INTEGER NOT NULL         -- Unix time, microseconds
+) STRICT, WITHOUT ROWID;
+
+-- What CloudTrail says of a record.
+CREATE TABLE IF NOT EXISTS trail(
+  record   INTEGER PRIMARY KEY,
+  region   TEXT NOT NULL,               -- where it was processed
+  at       INTEGER NOT NULL,            -- the event's time, Unix time, microseconds
+  event_id ANY NOT NULL,                -- 16 bytes of a UUID, or text
+  outside  INTEGER NOT NULL             -- 1: processed where it was not allowed to be
+) STRICT;
+
+-- Calls that CloudTrail knows and the agent never saw.
+CREATE TABLE IF NOT EXISTS unseen_call(
+  event_id         TEXT PRIMARY KEY,
+  at               INTEGER NOT NULL,    -- the event's time, Unix time, microseconds
+  request_id       TEXT NOT NULL,
+  operation        TEXT NOT NULL,
+  model            TEXT NOT NULL,
+  principal        TEXT NOT NULL,       -- ARN
+  source_address   TEXT NOT NULL,
+  inference_region TEXT NOT NULL,
+  error            TEXT NOT NULL        -- error code, '' none
+) STRICT, WITHOUT ROWID;
+
+-- Which of CloudTrail's events were looked at.
+CREATE TABLE IF NOT EXISTS reconciliation(
+  id      INTEGER PRIMARY KEY,
+  at      INTEGER NOT NULL,             -- when it ended; this, since and until: Unix time, microseconds
+  source  TEXT NOT NULL,                -- file, folder, s3://..., or "lookup"
+  since   INTEGER NOT NULL,             -- the span that the events cover
+  until   INTEGER NOT NULL,
+  events  INTEGER NOT NULL,             -- invocations of this account and Region
+  matched INTEGER NOT NULL,             -- of them: with a record
+  unseen  INTEGER NOT NULL,             -- of them: without one
+  missing INTEGER NOT NULL,             -- records of the span without an event
+  outside INTEGER NOT NULL              -- matched, and processed outside the allowed destinations
+) STRICT;
 )sql";
 
 constexpr const char* kDeliverySchema = R"sql(
@@ -187,6 +243,14 @@ void replace(std::string& text, const std::string& what, const std::string& with
   }
 }
 
+// Of the view `invocations`, as it stands in sqlite_schema.
+std::string view_sql() {
+  std::string sql = kView;
+  replace(sql, "@REQUEST_ID@", uuid_or_text("request_id"));
+  replace(sql, "@SDK_ID@", uuid_or_text("sdk_invocation_id"));
+  return sql;
+}
+
 }  // namespace
 
 std::string region_problem(const std::string& region) {
@@ -201,9 +265,41 @@ std::string region_problem(const std::string& region) {
 std::string schema_sql(const std::string& region) {
   std::string sql = kSchema;
   replace(sql, "@REGION@", region);
-  replace(sql, "@REQUEST_ID@", uuid_or_text("request_id"));
-  replace(sql, "@SDK_ID@", uuid_or_text("sdk_invocation_id"));
-  return sql;
+  return sql + view_sql() + ";";
+}
+
+std::string residency_schema_sql() {
+  return kResidencySchema;
+}
+
+void ensure_residency_tables(sqlite3* connection) {
+  Statement view(connection, "SELECT sql FROM sqlite_schema WHERE name = 'invocations'");
+  const bool current = has_destinations(connection) && has_trail(connection) && view.step() &&
+                       view.bytes(0) == view_sql();
+  view.reset();
+  if (current) {
+    return;
+  }
+  WriteTransaction transaction(connection);
+  execute(connection, residency_schema_sql());
+  if (!has_destinations(connection)) {
+    execute(connection, "ALTER TABLE record ADD COLUMN destinations INTEGER");
+  }
+  execute(connection, "DROP VIEW IF EXISTS invocations");
+  execute(connection, view_sql());
+  transaction.commit();
+}
+
+bool has_destinations(sqlite3* connection) {
+  return single_integer(connection,
+                        "SELECT count(*) FROM pragma_table_xinfo('record') WHERE name = "
+                        "'destinations'") == 1;
+}
+
+bool has_trail(sqlite3* connection) {
+  return single_integer(connection,
+                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = "
+                        "'trail'") == 1;
 }
 
 std::string delivery_schema_sql() {

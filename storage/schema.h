@@ -32,6 +32,15 @@ std::string region_problem(const std::string& region);
 // The statements that create the tables, the index and the view of a store pinned to `region`.
 std::string schema_sql(const std::string& region);
 
+// The tables of residency (catalogue, CloudTrail), the column `destinations` and the view that
+// shows them: added to a store that is older than they are. Opens a transaction of its own if there
+// is work. Throws StoreError.
+void ensure_residency_tables(sqlite3* connection);
+// The statements for the tables; harmless where they are there.
+std::string residency_schema_sql();
+bool has_destinations(sqlite3* connection);  // the column
+bool has_trail(sqlite3* connection);         // the tables
+
 // Whether a store has the tables of delivery: one older than they are has not. Throws StoreError.
 bool has_delivery_tables(sqlite3* connection);
 // Creates them where they are missing. Opens a transaction of its own if there is work. Throws

@@ -68,6 +68,7 @@ void Store::open_file() {
   execute(connection, "PRAGMA journal_mode = WAL");
   execute(connection, "PRAGMA synchronous = FULL");
   ensure_delivery_tables(connection);
+  ensure_residency_tables(connection);
 }
 
 void Store::create() {
@@ -79,6 +80,7 @@ void Store::create() {
   execute(connection, "BEGIN IMMEDIATE");
   execute(connection, schema_sql(options_.region));
   execute(connection, delivery_schema_sql());
+  execute(connection, residency_schema_sql());
   execute(connection, "PRAGMA application_id = " + std::to_string(kApplicationId));
   execute(connection, "PRAGMA user_version = " + std::to_string(kFormatVersion));
   const std::string created_at = iso_seconds(options_.clock());

@@ -50,6 +50,15 @@ struct Caller {
   std::string executable;
 };
 
+// What policy said of a call before it was forwarded. All "" if nobody was asked.
+struct Residency {
+  std::string scope;         // in-region, geographic, global; "" unknown
+  std::string profile;       // inference profile's id, "" none
+  std::string destinations;  // "eu-central-1,eu-west-1"; "*" any commercial Region; "" unknown
+  std::string decision;      // allow, deny, flag
+  std::string rule;          // that decided, for a denied or flagged call: `deny = "global"`
+};
+
 struct Invocation {
   std::int64_t started_at_us = 0;  // Unix time, µs
   std::int64_t duration_us = 0;
@@ -66,6 +75,7 @@ struct Invocation {
   std::string error;         // what went wrong, in words; "" if nothing did
   std::string identity_arn;  // from configuration, "" unknown
   Caller caller;
+  Residency residency;
 
   std::size_t memory_bytes() const;
 };

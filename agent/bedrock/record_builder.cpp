@@ -139,6 +139,13 @@ void RecordBuilder::take_plain_fields() {
   if (!invocation_.error.empty()) {
     append_json_member(details_, "error", invocation_.error);
   }
+  record_.scope = std::move(invocation_.residency.scope);
+  record_.profile = std::move(invocation_.residency.profile);
+  record_.destinations = std::move(invocation_.residency.destinations);
+  record_.decision = std::move(invocation_.residency.decision);
+  if (!invocation_.residency.rule.empty()) {
+    append_json_member(details_, "rule", invocation_.residency.rule);
+  }
 }
 
 // Moves a body into the record without its content coding; false if that could not be removed, and

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "agent/config/exporters_config.h"
+#include "agent/config/policy_config.h"
+#include "agent/config/privacy_config.h"
 
 namespace invlog::config {
 
@@ -37,6 +39,8 @@ struct AgentConfig {
   ExportersConfig exporters;
   AwsConfig aws;
   RetentionConfig retention;
+  PolicyConfig policy;
+  PrivacyConfig privacy;
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }
 };
