@@ -6,18 +6,18 @@ V        ?=
 say      = $(if $(V),,@echo "  $(1)  $@";)
 CXX      ?= g++
 comma    := ,
-VARIANT  := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
+VARIANT  := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE))$(if $(OPTIMIZED),-optimized),release)
 # The release build's products are build/invlog and build/invlog_sqlite.so; a sanitized build has a folder of its own.
 OUT      := $(if $(SANITIZE),build/$(VARIANT),build)
 OBJ      := build/obj/$(VARIANT)
 
 # clang compiles what the address and undefined sanitizers check in half of g++'s time, and what it makes serves the fuzzers, too.
 CLANG    ?= clang++-16
-FUZZED   := $(filter address,$(subst $(comma), ,$(SANITIZE)))
-ifneq ($(FUZZED),)
+BY_CLANG := $(filter address,$(subst $(comma), ,$(SANITIZE)))
+ifneq ($(BY_CLANG),)
 CXX      := $(CLANG)
 endif
-OPTIMIZE := $(if $(SANITIZE),$(if $(FUZZED),-O0,-O1) -fno-omit-frame-pointer,-O2)
+OPTIMIZE := $(if $(SANITIZE),$(if $(BY_CLANG),$(if $(OPTIMIZED),-O1,-O0),-O1) -fno-omit-frame-pointer,-O2)
 # Enough for a sanitizer's stack traces; the rest costs a tenth of the build.
 DEBUG    := $(if $(SANITIZE),-g1,-g)
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -27,7 +27,7 @@ CPPFLAGS += -I. -MMD -MP -DBOOST_ASIO_NO_DEPRECATED -DSPDLOG_COMPILED_LIB -DSPDL
 # GCC takes instrumented code for using uninitialized values, and has no fences under the thread sanitizer (Asio's are for
 # handlers that run elsewhere; what invlog's threads share is behind mutexes).
 CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERROR)$(CI),-Werror) $(HARDEN) -pthread \
-            $(if $(SANITIZE),-fsanitize=$(SANITIZE)$(if $(FUZZED),$(comma)fuzzer-no-link,  -Wno-maybe-uninitialized -Wno-tsan) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE)$(if $(BY_CLANG),$(comma)fuzzer-no-link, -Wno-maybe-uninitialized -Wno-tsan) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
@@ -124,26 +124,18 @@ build/bench/%: $(OBJ)/tests/bench/%.o $(BENCH_SHARED) $(OUT)/libagent.a $(OUT)/l
 .SECONDARY:
 
 # --- fuzzing (clang's libFuzzer) --------------------------------------------------------------------------------
+# Linked from what the address and undefined sanitizers' build compiled; `make fuzz` has a faster one of its own.
 FUZZ_SECONDS ?= 600
-FUZZ_CXX     ?= clang++-16
-FUZZERS := $(patsubst tests/fuzz/%.cpp,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.cpp))
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.cpp))
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600)
 	@tests/install-dependencies check
-	@$(MAKE) --no-print-directory -j$$(nproc) fuzzers
-	@tests/fuzz/run $(FUZZ_SECONDS)
+	@$(MAKE) --no-print-directory -j$$(nproc) SANITIZE=address,undefined OPTIMIZED=1 fuzzers
+	@tests/fuzz/run build/address-undefined-optimized/fuzz $(FUZZ_SECONDS)
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
-FUZZED := $(filter-out agent/cli/% agent/main.cpp agent/agent.cpp,$(STORAGE_SOURCES) $(EXPORTERS_SOURCES) $(AGENT_SOURCES))
-build/obj/fuzz/%.o: %.cpp
+$(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 	@mkdir -p $(@D)
-	$(call say,compile)$(FUZZ_CXX) $(CPPFLAGS) -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -pthread -c -o $@ $<
-build/fuzz/lib.a: $(patsubst %.cpp,build/obj/fuzz/%.o,$(FUZZED))
-	@mkdir -p $(@D)
-	@rm -f $@
-	$(call say,archive)ar rcs $@ $^
-build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o build/fuzz/lib.a
-	@mkdir -p $(@D)
-	$(call say,link   )$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
+	$(call say,link   )$(CXX) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 
 # --- style ------------------------------------------------------------------------------------------------------
 CODE := $(shell find agent storage exporters tests -name '*.cpp' -o -name '*.h')

@@ -142,7 +142,7 @@ std::vector<std::int64_t> chosen(storage::DeliveryLedger& ledger, const DeadLett
 }
 
 // Exit code 2 with a line on `err` if it is neither numbers nor all.
-int check_choice(const char* command, const DeadLetterChoice& choice, std::ostream& err) {
+int check_choice(std::string_view command, const DeadLetterChoice& choice, std::ostream& err) {
   const char* problem = nullptr;
   if (choice.ids.empty() && !choice.all) {
     problem = "name dead letters by their numbers, or --all";
@@ -155,6 +155,30 @@ int check_choice(const char* command, const DeadLetterChoice& choice, std::ostre
     err << "invlog dead-letters " << command << ": " << problem << '\n';
     return kUsageError;
   }
+  return kSuccess;
+}
+
+// What `retry` and `drop` have in common: which letters, what is done to them, and what that means.
+int change(std::string_view name, const DeadLettersChangeOptions& options,
+           std::int64_t (storage::DeliveryLedger::*action)(const std::vector<std::int64_t>&),
+           std::string_view meaning, std::ostream& out, std::ostream& err) {
+  if (const int wrong = check_choice(name, options.choice, err); wrong != kSuccess) {
+    return wrong;
+  }
+  int exit_code = kSuccess;
+  const auto ledger = open_ledger(options.store, err, exit_code);
+  if (!ledger) {
+    return exit_code;
+  }
+  const std::vector<std::int64_t> ids = chosen(*ledger, options.choice, err, exit_code);
+  if (exit_code != kSuccess) {
+    return exit_code;
+  }
+  const std::int64_t changed = ((*ledger).*action)(ids);
+  if (changed == 0) {
+    return there_is_none(options.choice.destination, err);
+  }
+  out << counted(changed, "dead letter") << meaning;
   return kSuccess;
 }
 
@@ -205,55 +229,23 @@ int run_dead_letters_show(const DeadLettersShowOptions& options, std::ostream& o
 
 int run_dead_letters_retry(const DeadLettersChangeOptions& options, std::ostream& out,
                            std::ostream& err) {
-  if (const int wrong = check_choice("retry", options.choice, err); wrong != kSuccess) {
-    return wrong;
-  }
-  int exit_code = kSuccess;
-  const auto ledger = open_ledger(options.store, err, exit_code);
-  if (!ledger) {
-    return exit_code;
-  }
-  const std::vector<std::int64_t> ids = chosen(*ledger, options.choice, err, exit_code);
-  if (exit_code != kSuccess) {
-    return exit_code;
-  }
-  const std::int64_t marked = ledger->retry_dead_letters(ids);
-  if (marked == 0) {
-    return there_is_none(options.choice.destination, err);
-  }
-  out << counted(marked, "dead letter")
-      << " marked for another attempt, which a running agent makes by itself, and `invlog ship "
-         "--once` otherwise\n";
-  return kSuccess;
+  return change("retry", options, &storage::DeliveryLedger::retry_dead_letters,
+                " marked for another attempt, which a running agent makes by itself, and `invlog "
+                "ship --once` otherwise\n",
+                out, err);
 }
 
 int run_dead_letters_drop(const DeadLettersChangeOptions& options, std::ostream& out,
                           std::ostream& err) {
-  if (const int wrong = check_choice("drop", options.choice, err); wrong != kSuccess) {
-    return wrong;
-  }
   if (options.choice.all && !options.yes) {
     err << "invlog dead-letters drop: --all gives up every one of them: say --yes if you mean "
            "it\n";
     return kUsageError;
   }
-  int exit_code = kSuccess;
-  const auto ledger = open_ledger(options.store, err, exit_code);
-  if (!ledger) {
-    return exit_code;
-  }
-  const std::vector<std::int64_t> ids = chosen(*ledger, options.choice, err, exit_code);
-  if (exit_code != kSuccess) {
-    return exit_code;
-  }
-  const std::int64_t dropped = ledger->drop_dead_letters(ids);
-  if (dropped == 0) {
-    return there_is_none(options.choice.destination, err);
-  }
-  out << counted(dropped, "dead letter")
-      << " dropped, which will not be delivered. What was recorded stays in the store, and an "
-         "event there says so\n";
-  return kSuccess;
+  return change("drop", options, &storage::DeliveryLedger::drop_dead_letters,
+                " dropped, which will not be delivered. What was recorded stays in the store, and "
+                "an event there says so\n",
+                out, err);
 }
 
 }  // namespace invlog::cli

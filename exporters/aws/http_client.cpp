@@ -112,6 +112,7 @@ Target target_of(const std::string& text) {
 struct Exchange {
   ResponseReceiver receiver;
   bool out_of_memory = false;
+  bool tls_begun = false;  // so there is a connection
 };
 
 template <bool (ResponseReceiver::*take)(std::string_view)>
@@ -123,6 +124,12 @@ std::size_t receive(char* data, std::size_t size, std::size_t count, void* point
     exchange.out_of_memory = true;
     return 0;
   }
+}
+
+// libcurl sets TLS up when the connection below it stands.
+CURLcode note_tls(CURL*, void*, void* pointer) {
+  static_cast<Exchange*>(pointer)->tls_begun = true;
+  return CURLE_OK;
 }
 
 // A program that invlog runs (credential_process) must not inherit connections.
@@ -190,7 +197,7 @@ class CurlHttpClient final : public HttpClient {
   CURLcode perform();
   bool cancelled() const { return options_.cancelled != nullptr && *options_.cancelled; }
   HttpFailure failure(CURLcode code, const Exchange& exchange, const std::string& host_and_port);
-  Kind timeout_kind();
+  Kind timeout_kind(const Exchange& exchange);
   std::string cause(CURLcode code) const;
 
   const HttpClientOptions options_;
@@ -339,6 +346,8 @@ HttpResult CurlHttpClient::send(const HttpRequest& request) {
   set(CURLOPT_HEADERDATA, &exchange);
   set(CURLOPT_WRITEFUNCTION, receive<&ResponseReceiver::body>);
   set(CURLOPT_WRITEDATA, &exchange);
+  set(CURLOPT_SSL_CTX_FUNCTION, note_tls);
+  set(CURLOPT_SSL_CTX_DATA, &exchange);
 
   const CURLcode code = perform();
   if (code == CURLE_OUT_OF_MEMORY || exchange.out_of_memory) {
@@ -387,16 +396,16 @@ Kind kind_of(CURLcode code) {
   }
 }
 
-// libcurl has one code for every limit of time. A connection has a port here even while its TLS
-// handshake is not over, when its connect time is still 0.
-Kind CurlHttpClient::timeout_kind() {
+// libcurl has one code for every limit of time. While a TLS handshake is not over its connect time
+// is still 0, and newer ones do not tell the port either.
+Kind CurlHttpClient::timeout_kind(const Exchange& exchange) {
   long request_bytes = 0, port = 0;
   curl_off_t connected = 0, resolved = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &request_bytes);
   curl_easy_getinfo(easy_.get(), CURLINFO_LOCAL_PORT, &port);
   curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
   curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-  if (request_bytes > 0 || port > 0 || connected > 0) {
+  if (exchange.tls_begun || request_bytes > 0 || port > 0 || connected > 0) {
     return Kind::timeout;
   }
   return resolved > 0 ? Kind::connect : Kind::resolve;
@@ -447,7 +456,7 @@ HttpFailure CurlHttpClient::failure(CURLcode code, const Exchange& exchange,
   if (code != CURLE_OPERATION_TIMEDOUT) {
     return {kind_of(code), start + cause(code)};
   }
-  const Kind kind = timeout_kind();
+  const Kind kind = timeout_kind(exchange);
   if (kind == Kind::timeout) {
     return {kind, start + "connected, but no whole answer in time: " + cause(code)};
   }
