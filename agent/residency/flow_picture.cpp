@@ -114,7 +114,7 @@ std::string node_markup(const FlowGraph& graph, const FlowNode& node, std::size_
       scope + calls_text(node.calls) + " (" + percentage(node.calls, graph.calls) + ")";
   return "<g><title>" + escaped_markup(node.name + ": " + figures) + "</title>" +
          text_at(left, box.top - 18, "name",
-                 cli::cut_to_width(cli::printable(node.name), kCharacters[column])) +
+                 cli::cut_to_width(visible_line(node.name), kCharacters[column])) +
          text_at(left, box.top - 5, "figure", figures) + "<rect class=\"node\" data-column=\"" +
          std::to_string(column) + "\" data-calls=\"" + std::to_string(node.calls) + "\" x=\"" +
          coordinate(left) + "\" y=\"" + coordinate(box.top) + "\" width=\"" +

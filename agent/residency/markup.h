@@ -9,8 +9,11 @@
 
 namespace invlog::residency {
 
-// One line of valid UTF-8 without control characters, & < > " ' escaped: for text and for
-// attributes in either kind of quotes.
+// One line of valid UTF-8 in which nothing acts on a terminal or turns the direction of writing:
+// control characters as \xNN, bidirectional controls as \u202e.
+std::string visible_line(std::string_view text);
+
+// A visible_line(), & < > " ' escaped: for text and for attributes in either kind of quotes.
 std::string escaped_markup(std::string_view text);
 
 }  // namespace invlog::residency

@@ -14,7 +14,8 @@
 namespace invlog::residency {
 
 struct Cell {
-  enum class Kind { text, name, number };  // name: an id or another foreign text, shown as code
+  // name: an id or another foreign text, shown as code; time: is not broken into lines
+  enum class Kind { text, name, number, time };
   std::string text;
   Kind kind = Kind::text;
 };

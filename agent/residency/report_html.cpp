@@ -21,7 +21,7 @@ nav a { color: #1f4f8f; margin-right: 14px; white-space: nowrap; }
 h2 { font-size: 18px; margin: 36px 0 10px; padding-bottom: 4px; border-bottom: 1px solid #cfd6de; color: #1f3a5f; }
 p { margin: 8px 0; max-width: 86ch; }
 p.alarm { border-left: 4px solid #b3303c; background: #fbeeee; padding: 8px 12px; font-weight: 600; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 24px; margin: 12px 0 18px; }
+dl { display: grid; grid-template-columns: minmax(13em, max-content) 1fr; gap: 4px 24px; margin: 12px 0 18px; }
 dt { color: #46515e; }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 16px 0; }
@@ -32,6 +32,7 @@ td { vertical-align: top; border-bottom: 1px solid #e3e8ed; padding: 4px 8px; ov
 th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 td.name, td.text { min-width: 7em; }
+td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .number { text-align: right; white-space: nowrap; overflow-wrap: normal; font-variant-numeric: tabular-nums; }
 tfoot td { border-top: 2px solid #9aa6b2; border-bottom: 0; font-weight: 600; }
 code { font: 12px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; unicode-bidi: isolate; }
@@ -73,6 +74,7 @@ std::string inner(const Cell& cell) {
 const char* class_of(const Cell& cell, const Column& column) {
   return column.number || cell.kind == Cell::Kind::number ? "number"
          : cell.kind == Cell::Kind::name                  ? "name"
+         : cell.kind == Cell::Kind::time                  ? "time"
                                                           : "text";
 }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "agent/cli/display_text.h"
+#include "agent/residency/markup.h"
 #include "agent/residency/report_document.h"
 
 namespace invlog::residency {
@@ -96,7 +97,7 @@ struct MarkdownBlocks {
 
 std::string escaped_markdown(std::string_view text) {
   constexpr std::string_view kSpecial = "\\`*[]|~$!#";
-  const std::string line = cli::printable(text);
+  const std::string line = visible_line(text);
   std::string escaped;
   for (std::size_t at = 0; at < line.size(); ++at) {
     const char character = line[at];

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kMostRows = 60;
 
 Cell time_cell(std::int64_t at_us) {
-  return {time_or_nothing(at_us), Cell::Kind::text};
+  return {time_or_nothing(at_us), Cell::Kind::time};
 }
 
 Cell text_cell(std::string text) {
