@@ -10,6 +10,7 @@
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
 #include "agent/cli/query_command.h"
+#include "agent/cli/report_command.h"
 #include "agent/cli/search_command.h"
 #include "agent/cli/ship_command.h"
 #include "agent/cli/show_command.h"
@@ -51,6 +52,7 @@ class CommandLine {
     add_status();
     add_verify();
     add_export();
+    add_report();
     add_ship();
     add_dead_letters();
     add_doctor();
@@ -342,6 +344,60 @@ class CommandLine {
     });
   }
 
+  void add_report() {
+    CLI::App* command = add_command(
+        "report",
+        "Write the record of processing activities: volume, source and destination Regions, "
+        "decisions, coverage against CloudTrail, integrity, events, deliveries.",
+        "  invlog report --format html --output report.html\n"
+        "  invlog report --from 2026-10-01 --to 2026-11-01 --verify\n"
+        "  invlog report --from 90d --format csv --table destinations > destinations.csv");
+    add_store_options(command, report_.store);
+    command
+        ->add_option("--from", report_times_.since,
+                     "calls from then on: 2026-10-05, 2026-10-05T14:00Z, 7d (default: 30d, or the "
+                     "store's birth)")
+        ->type_name("TIME");
+    command
+        ->add_option("--to", report_times_.until,
+                     "calls before then: 2026-11-01 for all of October (default: now)")
+        ->type_name("TIME");
+    static const std::map<std::string, ReportFormat> kFormats = {{"md", ReportFormat::markdown},
+                                                                 {"html", ReportFormat::html},
+                                                                 {"json", ReportFormat::json},
+                                                                 {"csv", ReportFormat::csv}};
+    command->add_option("--format", report_.format, "md, html, json or csv (default: md)")
+        ->transform(CLI::CheckedTransformer(kFormats))
+        ->type_name("FORMAT");
+    using residency::CsvTable;
+    static const std::map<std::string, CsvTable> kTables = {
+        {"usage", CsvTable::usage},         {"models", CsvTable::models},
+        {"callers", CsvTable::callers},     {"daily", CsvTable::daily},
+        {"decisions", CsvTable::decisions}, {"destinations", CsvTable::destinations},
+        {"events", CsvTable::events},       {"unseen", CsvTable::unseen}};
+    command
+        ->add_option("--table", report_.table,
+                     "of csv: usage, models, callers, daily, destinations, decisions, unseen or "
+                     "events (default: usage)")
+        ->transform(CLI::CheckedTransformer(kTables))
+        ->type_name("TABLE");
+    command->add_flag("--verify", report_.verify,
+                      "verify the whole store first; exit code 1 if it is not whole");
+    command
+        ->add_option("--output", report_.output,
+                     "a file, which appears when it is whole (default: the output)")
+        ->type_name("FILE");
+    command->callback([this] {
+      report_.progress_width = report_.output ? context_.err_width : progress_width();
+      run_ = [this] {
+        report_.now_us = storage::system_now_us();
+        report_.from_us = moment("--from", report_times_.since);
+        report_.until_us = moment("--to", report_times_.until);
+        return run_report(report_, context_.out, context_.err);
+      };
+    });
+  }
+
   static void add_destination(CLI::App* command, std::string& destination,
                               const char* description) {
     command->add_option("--destination", destination, description)
@@ -471,6 +527,7 @@ class CommandLine {
   StatusOptions status_;
   VerifyOptions verify_;
   ExportOptions export_;
+  ReportOptions report_;
   ShipOptions ship_;
   bool ship_once_ = false;
   std::string ship_timeout_;
@@ -478,7 +535,7 @@ class CommandLine {
   DeadLettersShowOptions letters_show_;
   DeadLettersChangeOptions letters_retry_, letters_drop_;
   DoctorOptions doctor_;
-  TimeRangeOptions search_times_, usage_times_, export_times_;
+  TimeRangeOptions search_times_, usage_times_, export_times_, report_times_;
 };
 
 }  // namespace

@@ -35,7 +35,7 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"--version"}).out == "invlog 0.1.0\n");
   CHECK(invlog_command({"--help"}).exit_code == 0);
   for (const char* command : {"agent", "query", "show", "tail", "search", "usage", "status",
-                              "verify", "export", "ship", "doctor"}) {
+                              "verify", "export", "report", "ship", "doctor"}) {
     INFO(command);
     CHECK(contains(invlog_command({"--help"}).out, command));
     const Answer help = invlog_command({command, "--help"});

@@ -1,0 +1,40 @@
+// The report as one JSON object on one line: everything that was gathered.
+//
+//   version            1; it changes if a member goes or means something else
+//   made_at, made_by   times are ISO 8601, UTC
+//   store              path, source_region, account_id, host, created_at
+//   period             from, until (excluded)
+//   records            in_period, in_store
+//   total              a volume: calls, errors, input_tokens, output_tokens, cache_read_tokens,
+//                      cache_write_tokens
+//   usage              [model, profile, scope, caller, and a volume]
+//   flows              [profile, scope, destinations (Regions, or "*"), processed_in, denied,
+//                      outside, and a volume]
+//   days               [day, a volume, calls_by_scope, flagged]; each day of the period
+//   decisions          [decision, rule, caller, model, calls, first, last]
+//   cloudtrail         compared, covered and gaps [from, until], records_with_event,
+//                      records_without_event, records_not_compared, outside, unseen_calls,
+//                      unseen [principal, source_address, model, calls, first, last],
+//                      comparisons [at, source, from, until, events, matched, unseen, missing,
+//                      outside]
+//   integrity          segments, closed_segments, last_segment, last_closed_at, chain_head,
+//                      records_without_digest, removed_up_to_record, events,
+//                      verified (null, or whole, records, segments, body_bytes, problems [where,
+//                      what])
+//   alarms, removals   [at, kind, records, details]
+//   events             [kind, events, records, first, last]
+//   deliveries         [destination, target, cursor, waiting, delivered_records, dead_letters,
+//                      last_success_at, last_error, last_error_at]
+//
+// What is unknown is null. Pure function; any thread; never throws but for lack of memory.
+#pragma once
+
+#include <string>
+
+#include "agent/residency/report_data.h"
+
+namespace invlog::residency {
+
+std::string report_json(const Report& report);
+
+}  // namespace invlog::residency

@@ -1,0 +1,380 @@
+#include "agent/cli/report_command.h"
+
+#include <simdjson.h>
+#include <sqlite3.h>
+#include <pugixml.hpp>
+
+#include <fstream>
+#include <sstream>
+
+#include "agent/residency/flow_picture.h"
+#include "agent/residency/report_html.h"
+#include "agent/residency/report_markdown.h"
+#include "tests/catch.h"
+#include "tests/unit/agent/cli/example_store.h"
+
+using namespace invlog::cli;
+using namespace invlog::residency;
+using invlog::tests::contains;
+using invlog::tests::ExampleStore;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000, kDay = 86'400 * kSecond;
+constexpr std::int64_t kFifth = 1'791'158'400 * kSecond;  // 2026-10-05T00:00:00Z
+
+void change(const ExampleStore& store, const std::string& sql) {
+  sqlite3* connection = nullptr;
+  REQUIRE(sqlite3_open(store.path().c_str(), &connection) == SQLITE_OK);
+  INFO(sql);
+  const int result = sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr);
+  const std::string message = sqlite3_errmsg(connection);
+  sqlite3_close(connection);
+  INFO(message);
+  REQUIRE(result == SQLITE_OK);
+}
+
+constexpr const char* kHostile = "<script>alert('x')</script>|`*&";
+
+// Profiles, scopes and decisions for the six calls; 4 stays unknown.
+void add_residency(const ExampleStore& store) {
+  std::string sql =
+      "INSERT OR IGNORE INTO label(text) VALUES ('eu.nova'), ('global.claude'), "
+      "('geographic'), ('global'), ('in-region'), ('allow'), ('deny'), ('flag'), "
+      "('eu-central-1,eu-west-1'), ('*'), ('eu-central-1'), ('=cmd()'), ('";
+  for (const char* at = kHostile; *at != '\0'; ++at) {
+    sql += *at == '\'' ? std::string("''") : std::string(1, *at);
+  }
+  sql += "');";
+  const auto set = [&sql](const char* ids, const char* column, const std::string& text) {
+    sql += std::string("UPDATE record SET ") + column + " = (SELECT id FROM label WHERE text = '" +
+           text + "') WHERE id IN (" + ids + ");";
+  };
+  set("1,2,6", "profile", "eu.nova");
+  set("1,2,6", "scope", "geographic");
+  set("1,2,6", "destinations", "eu-central-1,eu-west-1");
+  set("3", "profile", "global.claude");
+  set("3", "scope", "global");
+  set("3", "destinations", "*");
+  set("3", "decision", "deny");
+  set("5", "scope", "in-region");
+  set("5", "destinations", "eu-central-1");
+  set("6", "decision", "flag");
+  set("6", "caller", "=cmd()");
+  sql +=
+      "UPDATE record SET details = '{\"rule\":\"deny = \\\"global\\\"\"}' WHERE id = 3;"
+      "UPDATE record SET details = 'no JSON' WHERE id = 6;"
+      "UPDATE record SET model = (SELECT max(id) FROM label) WHERE id = 4;";
+  change(store, sql);
+}
+
+void add_trail(const ExampleStore& store) {
+  const auto at = [](std::int64_t day) { return std::to_string(kFifth + day * kDay); };
+  change(store,
+         "INSERT INTO trail VALUES (1, 'eu-west-1', 1, 'e1', 0), (2, 'us-east-1', 1, 'e2', 1);"
+         "INSERT INTO reconciliation VALUES (1, " +
+             at(3) + ", 'lookup', " + at(-5) + ", " + at(1) + ", 9, 8, 1, 0, 1), (2, " + at(3) +
+             ", 'trail.json', " + at(1) + ", " + at(2) +
+             ", 2, 0, 2, 2, 0);"
+             "UPDATE record SET request_id = 'r4' WHERE id IN (3, 4);"
+             "INSERT INTO unseen_call VALUES ('u1', " +
+             at(1) + ", 'x', 'Converse', 'nova', 'arn:role', '10.0.0.1', '', ''), ('u2', " + at(9) +
+             ", 'x', 'Converse', 'nova', 'arn:role', '10.0.0.1', '', '');"
+             "INSERT INTO event(at, kind, count, details) VALUES (" +
+             at(1) + ", 'erased', 3, '{\"reason\":\"ticket 7\"}'), (" + at(1) +
+             ", 'calls-unseen', 1, '{}'), (" + at(9) + ", 'erased', 5, '{}');");
+}
+
+// 2026-10-05 to 2026-10-08: all six calls.
+ReportOptions options_of(const ExampleStore& store, ReportFormat format) {
+  ReportOptions options;
+  options.store = store.options();
+  options.format = format;
+  options.from_us = kFifth;
+  options.until_us = kFifth + 3 * kDay;
+  options.now_us = kFifth + 10 * kDay;
+  return options;
+}
+
+std::string report_text(const ReportOptions& options, int exit_code = 0) {
+  std::ostringstream out, err;
+  CHECK(run_report(options, out, err) == exit_code);
+  return out.str();
+}
+
+Report gathered(const ExampleStore& store) {
+  auto reader = invlog::storage::Reader::open(store.path());
+  REQUIRE(reader);
+  Report report = gather_report(**reader, {kFifth, kFifth + 3 * kDay}, {});
+  report.version = "test";
+  report.made_at_us = kFifth + 10 * kDay;
+  return report;
+}
+
+pugi::xml_document parsed(const std::string& markup) {
+  pugi::xml_document document;
+  const auto result =
+      document.load_string(markup.c_str(), pugi::parse_default | pugi::parse_doctype);
+  INFO(result.description() << " at " << result.offset << ": "
+                            << markup.substr(static_cast<std::size_t>(result.offset), 80));
+  CHECK(result.status == pugi::status_ok);
+  return document;
+}
+
+std::int64_t calls_of(const pugi::xml_document& document, const std::string& path) {
+  std::int64_t calls = 0;
+  for (const auto& found : document.select_nodes(path.c_str())) {
+    calls += found.node().attribute("data-calls").as_llong();
+  }
+  return calls;
+}
+
+}  // namespace
+
+TEST_CASE("report: records are added up by all that they are grouped by") {
+  const ExampleStore store;
+  add_residency(store);
+  add_trail(store);
+  const Report report = gathered(store);
+  CHECK(report.records_in_store == 6);
+  CHECK(report.total == Volume{6, 2, 5000, 50, 500, 50});
+  Volume usage, flows, days;
+  for (const UsageRow& row : report.usage) {
+    usage.add(row.volume);
+  }
+  for (const FlowRow& row : report.flows) {
+    flows.add(row.volume);
+  }
+  std::vector<std::int64_t> calls;
+  for (const DayRow& row : report.days) {
+    days.add(row.volume);
+    calls.push_back(row.volume.calls);
+    std::int64_t by_scope = 0;
+    for (const std::int64_t number : row.calls_by_scope) {
+      by_scope += number;
+    }
+    CHECK(by_scope == row.volume.calls);
+  }
+  CHECK(usage == report.total);
+  CHECK(flows == report.total);
+  CHECK(days == report.total);
+  CHECK(calls == std::vector<std::int64_t>{2, 2, 2});
+  CHECK(report.usage.front().model == "nova");
+  CHECK(report.usage.front().caller == "alice");
+  CHECK(report.usage.front().volume == Volume{2, 0, 2000, 20, 500, 50});
+
+  REQUIRE(report.decisions.size() == 2);
+  CHECK(report.decisions[0].decision == "deny");
+  CHECK(report.decisions[0].rule == "deny = \"global\"");
+  CHECK(report.decisions[0].caller == "bob");
+  CHECK(report.decisions[0].first_us == report.decisions[0].last_us);
+  CHECK(report.decisions[1].decision == "flag");
+  CHECK(report.decisions[1].rule.empty());
+  CHECK(report.calls_with_decision("deny") == 1);
+}
+
+TEST_CASE("report: coverage is what was compared, and says what was not") {
+  const ExampleStore store;
+  add_residency(store);
+  add_trail(store);
+  const Report report = gathered(store);
+  const Coverage& coverage = report.coverage;
+  CHECK(coverage.covered == std::vector<Period>{{kFifth, kFifth + 2 * kDay}});
+  CHECK(coverage.gaps == std::vector<Period>{{kFifth + 2 * kDay, kFifth + 3 * kDay}});
+  CHECK(coverage.with_event == 2);
+  CHECK(coverage.outside == 1);
+  CHECK(coverage.without_event == 1);  // 4; 3 was denied and never left
+  CHECK(coverage.not_compared == 2);
+  CHECK(coverage.unseen_calls == 1);  // the other is later
+  REQUIRE(report.alarms.size() == 1);
+  CHECK(report.alarms[0].kind == "calls-unseen");
+  REQUIRE(report.removals.size() == 1);
+  CHECK(report.removals[0].records == 3);
+  CHECK(report.removals[0].details == "ticket 7");
+
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "1 call went past the agent"));
+  CHECK(contains(text, "us-east-1 (not allowed)"));
+  CHECK_FALSE(contains(text, "Not compared: the records"));
+  const ExampleStore alone;
+  const std::string nothing = report_text(options_of(alone, ReportFormat::markdown));
+  CHECK(contains(nothing, "- CloudTrail: **not compared**"));
+  CHECK(contains(nothing, "Not compared: the records of this period were not compared"));
+}
+
+TEST_CASE("report: spans meet, overlap and leave gaps") {
+  const Period period{10, 100};
+  const auto merged = merged_spans({{60, 70}, {0, 20}, {20, 30}, {65, 80}, {200, 300}}, period);
+  CHECK(merged == std::vector<Period>{{10, 30}, {60, 80}});
+  CHECK(gaps_between(merged, period) == std::vector<Period>{{30, 60}, {80, 100}});
+  CHECK(gaps_between({}, period) == std::vector<Period>{period});
+  CHECK(gaps_between({period}, period).empty());
+}
+
+TEST_CASE("report: the HTML is well-formed, needs nothing else, and its pictures add up") {
+  const ExampleStore store;
+  add_residency(store);
+  add_trail(store);
+  const std::string html = report_text(options_of(store, ReportFormat::html));
+  const pugi::xml_document document = parsed(html);
+  CHECK(document
+            .select_nodes("//script | //link | //img | //iframe | //*[@href and not("
+                          "starts-with(@href, '#'))] | //@*[starts-with(name(), 'on')]")
+            .empty());
+  CHECK_FALSE(contains(html, "<script"));
+  CHECK_FALSE(contains(html, "url("));
+  CHECK(contains(html, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;|`*&amp;"));
+  CHECK(document.select_node("/html/head/title").node().text().as_string() ==
+        std::string("Record of processing activities: Amazon Bedrock, Source Region eu-central-1, "
+                    "2026-10-05T00:00:00Z to 2026-10-08T00:00:00Z"));
+  CHECK(document.select_nodes("//table").size() == document.select_nodes("//caption").size());
+  CHECK(document.select_nodes("//svg[title and desc]").size() == 2);
+  for (const char* column : {"0", "1", "2", "3"}) {
+    CHECK(calls_of(document,
+                   std::string("//rect[@class='node' and @data-column='") + column + "']") == 6);
+  }
+  for (const char* column : {"0", "1", "2"}) {
+    CHECK(calls_of(document, std::string("//path[@data-column='") + column + "']") == 6);
+  }
+  CHECK(calls_of(document, "//g[@class='bar']/rect") == 6);
+}
+
+TEST_CASE("report: what flows into a node flows out of it, with any number of profiles") {
+  Report report;
+  report.store.region = "eu-central-1";
+  for (int profile = 0; profile < 40; ++profile) {
+    FlowRow row;
+    row.profile = "profile " + std::to_string(profile);
+    row.scope = profile % 3 == 0 ? "global" : "geographic";
+    row.destinations = profile % 3 == 0 ? "*" : "eu-west-" + std::to_string(profile % 14);
+    row.denied = profile % 5 == 0;
+    row.processed_in = row.denied ? "" : "region-" + std::to_string(profile % 12);
+    row.volume.calls = 1 + profile * profile;
+    report.total.add(row.volume);
+    report.flows.push_back(row);
+  }
+  const FlowGraph graph = flow_graph(report);
+  CHECK(graph.calls == report.total.calls);
+  for (std::size_t column = 0; column < FlowGraph::kColumns; ++column) {
+    CHECK(graph.columns[column].size() <= 9);
+    for (std::size_t node = 0; node < graph.columns[column].size(); ++node) {
+      std::int64_t in = 0, out = 0;
+      for (const FlowLink& link : graph.links) {
+        out += link.column == column && link.from == node ? link.calls : 0;
+        in += link.column + 1 == column && link.to == node ? link.calls : 0;
+      }
+      INFO(column << " " << graph.columns[column][node].name);
+      CHECK((column == 0 || in == graph.columns[column][node].calls));
+      CHECK((column + 1 == FlowGraph::kColumns || out == graph.columns[column][node].calls));
+    }
+  }
+  CHECK(contains(flow_picture(report), "32 others"));
+}
+
+TEST_CASE("report: Markdown and CSV disarm what callers sent") {
+  const ExampleStore store;
+  add_residency(store);
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "&lt;script&gt;alert('x')&lt;/script&gt;\\|\\`\\*&amp;"));
+  CHECK_FALSE(contains(text, "<script"));
+  CHECK(escaped_markdown("a_b _c_ [x](y)\n\u202e#") == "a_b \\_c\\_ \\[x\\](y)\\\\n\\\\u202e\\#");
+  ReportOptions options = options_of(store, ReportFormat::csv);
+  CHECK(report_text(options) ==
+        "model,profile,scope,caller,calls,errors,input_tokens,output_tokens,cache_read_tokens,"
+        "cache_write_tokens\r\n"
+        "nova,eu.nova,geographic,alice,2,0,2000,20,500,50\r\n" +
+            std::string(kHostile) +
+            ",,,bob,1,1,1000,10,0,0\r\n"
+            "claude,global.claude,global,bob,1,1,0,0,0,0\r\n"
+            "image,,in-region,,1,0,1000,10,0,0\r\n"
+            "nova,eu.nova,geographic,'=cmd(),1,0,1000,10,0,0\r\n");
+  options.table = CsvTable::destinations;
+  CHECK(contains(report_text(options),
+                 "eu-central-1,eu.nova,geographic,\"eu-central-1,eu-west-1\","
+                 ",false,0,3,0,3000,30,500,50\r\n"));
+  options.table = CsvTable::daily;
+  CHECK(contains(report_text(options), "\r\n2026-10-06,2,2,1000,10,0,0,0,0,0,1,1,0\r\n"));
+  for (const CsvTable table : {CsvTable::models, CsvTable::callers, CsvTable::decisions,
+                               CsvTable::unseen, CsvTable::events}) {
+    options.table = table;
+    const std::string csv = report_text(options);
+    CHECK(contains(csv, "\r\n"));
+  }
+  options.format = ReportFormat::html;
+  report_text(options, 2);
+}
+
+TEST_CASE("report: the JSON has everything, and is the same each time") {
+  const ExampleStore store;
+  add_residency(store);
+  add_trail(store);
+  const std::string json = report_text(options_of(store, ReportFormat::json));
+  CHECK(json == report_text(options_of(store, ReportFormat::json)));
+  simdjson::dom::parser parser;
+  const simdjson::dom::element root = parser.parse(json);
+  CHECK(std::string_view(root["made_at"]) == "2026-10-15T00:00:00Z");
+  CHECK(std::string_view(root["store"]["source_region"]) == "eu-central-1");
+  CHECK(std::string_view(root["store"]["host"]) == "test-host");
+  CHECK(std::int64_t(root["records"]["in_period"]) == 6);
+  CHECK(std::int64_t(root["total"]["input_tokens"]) == 5000);
+  CHECK(bool(root["cloudtrail"]["compared"]));
+  CHECK(root["integrity"]["verified"].is_null());
+  CHECK(std::string_view(root["cloudtrail"]["unseen"].at(0)["principal"]) == "arn:role");
+  CHECK(
+      contains(json, R"("destinations":["eu-central-1","eu-west-1"],"processed_in":"us-east-1")"));
+  CHECK(root["days"].get_array().size() == 3);
+}
+
+TEST_CASE("report: nothing is called verified that was not") {
+  const ExampleStore store;
+  ReportOptions options = options_of(store, ReportFormat::markdown);
+  const std::string unverified = report_text(options);
+  CHECK(contains(unverified, "The store was not verified for this report."));
+  CHECK_FALSE(contains(unverified, "is whole"));
+  options.verify = true;
+  CHECK(contains(report_text(options), "was verified for this report and is whole: 6 records"));
+  change(store, "UPDATE record SET checksum = checksum + 1 WHERE id = 3");
+  const std::string damaged = report_text(options, 1);
+  CHECK(contains(damaged, "is NOT whole"));
+  CHECK(contains(damaged, "| record 3 "));
+}
+
+TEST_CASE("report: periods, empty ones, and the file") {
+  const ExampleStore store;
+  ReportOptions options = options_of(store, ReportFormat::html);
+  options.from_us = kFifth - 400 * kDay;
+  const pugi::xml_document long_one = parsed(report_text(options));
+  CHECK(calls_of(long_one, "//g[@class='bar']/rect") == 6);
+  CHECK(long_one.select_node("//th[text()='ISO week']"));
+  CHECK(long_one.select_node("//td[text()='2026-W41']"));
+  options.until_us = kFifth;
+  const std::string empty = report_text(options);
+  parsed(empty);
+  CHECK(contains(empty, "There are no calls in this period."));
+  options.from_us = kFifth;
+  report_text(options, 2);
+
+  options = options_of(store, ReportFormat::markdown);
+  options.from_us = {};
+  options.until_us = {};
+  options.output = store.directory().path() + "/report.md";
+  std::ostringstream out, err;
+  CHECK(run_report(options, out, err) == 0);
+  CHECK(out.str().empty());
+  CHECK(err.str() == "invlog report: 6 records in " + *options.output + "\n");
+  std::ifstream file(*options.output);
+  std::string first_line;
+  std::getline(file, first_line);
+  CHECK(first_line == "# Record of processing activities: Amazon Bedrock");
+}
+
+TEST_CASE("report: a store older than delivery and residency has a report") {
+  const ExampleStore store;
+  change(store,
+         "DROP VIEW invocations; DROP TABLE trail; DROP TABLE unseen_call; DROP TABLE "
+         "reconciliation; DROP TABLE inference_profile; ALTER TABLE record DROP COLUMN "
+         "destinations; DROP TABLE IF EXISTS delivery; DROP TABLE IF EXISTS dead_letter;");
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "6 of 6 in the store"));
+  CHECK(contains(text, "Nothing was delivered from this store"));
+}
