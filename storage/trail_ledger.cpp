@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kReadPortion = 10'000;
 constexpr std::size_t kWritePortion = 4'000;
+constexpr std::size_t kMostLabels = 10'000;  // kept in memory
 
 constexpr const char* kSelectRecords =
     "SELECT record.id, started_at, request_id, status, operation, model, outcome, scope, "
@@ -90,6 +91,9 @@ class TrailLedger::Implementation {
     const std::size_t total =
         changes.trail.size() + changes.unseen.size() + changes.seen_after_all.size();
     std::size_t done = 0;
+    if (total == 0 && changes.events.empty()) {
+      return;
+    }
     do {
       WriteTransaction transaction(connection_.get());
       if (done == 0) {
@@ -139,6 +143,9 @@ class TrailLedger::Implementation {
   }
 
   ComparedRecord compared(const Statement& select) {
+    if (labels_.size() > kMostLabels) {
+      labels_.clear();
+    }
     ComparedRecord record;
     record.id = select.integer(0);
     record.started_at_us = select.integer(1);
