@@ -38,7 +38,10 @@ class TrailLedger::Implementation {
         is_unseen_(connection_.get(), "SELECT 1 FROM unseen_call WHERE event_id = ?1") {}
 
   std::int64_t known_from_us() {
-    constexpr const char* kBirth = "SELECT unixepoch(created_at) FROM store";
+    // A record that is older than the store's birth tells that a clock was set.
+    constexpr const char* kBirth =
+        "SELECT min(unixepoch(created_at), coalesce((SELECT started_at / 1000000 FROM record ORDER "
+        "BY id LIMIT 1), unixepoch(created_at))) FROM store";
     constexpr const char* kOldestSegment = "SELECT min(opened_at) / 1000000 FROM segment";
     const RetentionBase gone = read_retention_base(connection_.get());
     if (gone.segment == 0) {

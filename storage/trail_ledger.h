@@ -1,5 +1,5 @@
-// What CloudTrail says of this store's records, and of calls that are not in it: the tables `trail`,
-// `unseen_call` and `reconciliation`, and the records as far as they are compared with it.
+// What CloudTrail says of this store's records, and of calls that are not in it: the tables
+// `trail`, `unseen_call` and `reconciliation`, and the records as far as they are compared with it.
 // FORMAT.md, "Reconciliation".
 //
 // Why a connection of its own: `invlog reconcile` works beside a running agent. Its transactions
@@ -37,9 +37,9 @@ struct ComparedRecord {
 // Of `trail`.
 struct TrailRow {
   std::int64_t record = 0;
-  std::string region;     // where it was processed
+  std::string region;      // where it was processed
   std::int64_t at_us = 0;  // the event's time, Unix time in µs
-  std::string event_id;   // as text
+  std::string event_id;    // as text
   bool outside = false;
 };
 
@@ -87,14 +87,14 @@ class TrailLedger {
   void each_record(std::int64_t since_us, std::int64_t until_us,
                    const std::function<bool(const ComparedRecord&)>& visit);
   // Calls that are written down as unseen: event id, request id.
-  void each_unseen(const std::function<void(std::string_view event_id, std::string_view request_id)>&
-                       visit);
+  void each_unseen(
+      const std::function<void(std::string_view event_id, std::string_view request_id)>& visit);
   bool is_unseen(std::string_view event_id);
 
   struct Changes {
     std::vector<LedgerEvent> events;
-    std::vector<TrailRow> trail;            // new, or in the place of the record's earlier one
-    std::vector<UnseenCall> unseen;         // new, in the order of event ids
+    std::vector<TrailRow> trail;              // new, or in the place of the record's earlier one
+    std::vector<UnseenCall> unseen;           // new, in the order of event ids
     std::vector<std::string> seen_after_all;  // event ids that `unseen_call` has
   };
   // In portions. The events are written with the first: what is cut off by a crash is found, and

@@ -24,7 +24,7 @@ struct ReconcileOptions {
   int terminal_width = 0;       // of `out`
   int progress_width = 0;       // of `err`
   DeliveryWorld world;
-  std::function<std::int64_t()> now_us;  // Unix µs; empty: the system's
+  std::function<std::int64_t()> now_us;                  // Unix µs; empty: the system's
   std::function<void(std::chrono::milliseconds)> sleep;  // empty: really
 };
 

@@ -30,8 +30,7 @@ std::string fresh(long long count) {
   return count == 0 ? "" : grouped(count) + " of them new";
 }
 
-void print_totals(const ReconcileHeading& heading, const Reconciliation& found,
-                  std::ostream& out) {
+void print_totals(const ReconcileHeading& heading, const Reconciliation& found, std::ostream& out) {
   out << printable(heading.source) << '\n';
   if (found.until_us == 0) {
     out << "no event of " << heading.region << " among " << counted(found.read, "event") << '\n';
@@ -149,14 +148,14 @@ std::string totals_json(const ReconcileHeading& heading, const Reconciliation& f
     append_json_member(json, "until", iso_seconds(found.until_us));
   }
   const std::pair<const char*, std::int64_t> counts[] = {
-      {"events_read", found.read},       {"events_left_out", found.left_out},
-      {"duplicates", found.duplicates},  {"events", found.events},
-      {"matched", found.matched},        {"new_matched", found.new_matched},
-      {"unseen", found.unseen},          {"new_unseen", found.new_unseen},
-      {"before_store", found.before},    {"records", found.records},
-      {"missing", found.missing},        {"not_yet", found.not_yet},
-      {"outside", found.outside},        {"new_outside", found.new_outside},
-      {"unknown", found.unknown},        {"problem_count", found.problem_count}};
+      {"events_read", found.read},      {"events_left_out", found.left_out},
+      {"duplicates", found.duplicates}, {"events", found.events},
+      {"matched", found.matched},       {"new_matched", found.new_matched},
+      {"unseen", found.unseen},         {"new_unseen", found.new_unseen},
+      {"before_store", found.before},   {"records", found.records},
+      {"missing", found.missing},       {"not_yet", found.not_yet},
+      {"outside", found.outside},       {"new_outside", found.new_outside},
+      {"unknown", found.unknown},       {"problem_count", found.problem_count}};
   for (const auto& [name, count] : counts) {
     append_json_number(json, name, count);
   }

@@ -9,9 +9,9 @@
 namespace invlog::residency {
 namespace {
 
-constexpr std::string_view kOperations[] = {"", "InvokeModel", "InvokeModelWithResponseStream",
-                                            "Converse", "ConverseStream",
-                                            "InvokeModelWithBidirectionalStream"};
+constexpr std::string_view kOperations[] = {
+    "",         "InvokeModel",    "InvokeModelWithResponseStream",
+    "Converse", "ConverseStream", "InvokeModelWithBidirectionalStream"};
 
 CompactId text_id(std::uint32_t number) {
   CompactId id;

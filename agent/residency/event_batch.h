@@ -23,8 +23,8 @@ class TextPool {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
 
-  std::uint32_t number(std::string_view text);       // a new one if need be
-  std::uint32_t find(std::string_view text) const;   // kNone if there is none
+  std::uint32_t number(std::string_view text);      // a new one if need be
+  std::uint32_t find(std::string_view text) const;  // kNone if there is none
   std::string_view text(std::uint32_t number) const { return texts_[number]; }
 
  private:

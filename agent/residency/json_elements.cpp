@@ -239,7 +239,8 @@ const char* JsonElements::lost(const char* at, const char* end) {
     line_begins_ = *at == '\n';
     ++at;
     if (!line_begins_) {
-      const void* const next = at == end ? nullptr : std::memchr(at, '\n', static_cast<std::size_t>(end - at));
+      const void* const next =
+          at == end ? nullptr : std::memchr(at, '\n', static_cast<std::size_t>(end - at));
       at = next == nullptr ? end : static_cast<const char*>(next);
     }
   }

@@ -58,8 +58,8 @@ class JsonElements {
   const OnProblem on_problem_;
   const std::size_t maximum_element_;
 
-  std::uint64_t before_ = 0;      // bytes of earlier portions
-  const char* portion_ = nullptr;  // the portion at hand
+  std::uint64_t before_ = 0;        // bytes of earlier portions
+  const char* portion_ = nullptr;   // the portion at hand
   const char* recorded_ = nullptr;  // up to where it is in element_
 
   std::string stack_;           // open brackets

@@ -132,10 +132,9 @@ void Reconciler::join_batch() {
 }
 
 std::vector<Reconciler::Match> Reconciler::match_records() {
-  const auto [first, last] =
-      std::minmax_element(batch_.begin(), batch_.end(), [](const auto& left, const auto& right) {
-        return left.at_us < right.at_us;
-      });
+  const auto [first, last] = std::minmax_element(
+      batch_.begin(), batch_.end(),
+      [](const auto& left, const auto& right) { return left.at_us < right.at_us; });
   std::vector<Match> changed;
   ledger_.each_record(first->at_us, last->at_us, [&](const storage::ComparedRecord& record) {
     match_record(record, changed);
@@ -175,8 +174,7 @@ void Reconciler::match_record(const storage::ComparedRecord& record, std::vector
   }
   if (!record.in_trail || worse) {
     result_.new_matched += record.in_trail ? 0 : 1;
-    changed.push_back(
-        {record.id, static_cast<std::uint32_t>(chosen - batch_.begin()), is_outside});
+    changed.push_back({record.id, static_cast<std::uint32_t>(chosen - batch_.begin()), is_outside});
   }
 }
 

@@ -23,10 +23,10 @@
 namespace invlog::residency {
 
 struct ReconcilerOptions {
-  std::string region;                         // source Region of the store
-  std::string account;                        // "" unknown: events of any account count
+  std::string region;                              // source Region of the store
+  std::string account;                             // "" unknown: events of any account count
   std::optional<std::int64_t> since_us, until_us;  // Unix time in µs; until is exclusive
-  std::size_t listed = 20;                    // how many of each list are kept, the first ones
+  std::size_t listed = 20;                         // how many of each list are kept, the first ones
   std::size_t batch_events = 1 << 20;
 };
 
@@ -61,9 +61,9 @@ struct Reconciliation {
   std::int64_t problem_count = 0;
   std::map<std::string, std::int64_t> regions;  // where the matched ones were processed
   // The first ones of each, as many as were asked for.
-  std::vector<storage::UnseenCall> unseen_calls;    // by time
-  std::vector<MissingRecord> missing_records;       // by id
-  std::vector<OutsideRecord> outside_records;       // by id
+  std::vector<storage::UnseenCall> unseen_calls;  // by time
+  std::vector<MissingRecord> missing_records;     // by id
+  std::vector<OutsideRecord> outside_records;     // by id
   std::vector<TrailProblem> problems;
 };
 

@@ -122,11 +122,12 @@ std::optional<RawEvent> read_raw(JsonText& json) {
 tl::expected<TrailEvent, std::string> checked(const RawEvent& raw) {
   TrailEvent event = raw.event;
   if (raw.source.empty() || event.operation.empty()) {
-    return tl::unexpected(std::string("it is no event of CloudTrail: eventSource or eventName is missing"));
+    return tl::unexpected(
+        std::string("it is no event of CloudTrail: eventSource or eventName is missing"));
   }
-  event.invocation = (raw.source == "bedrock.amazonaws.com" ||
-                      raw.source == "bedrock-runtime.amazonaws.com") &&
-                     is_invocation(event.operation);
+  event.invocation =
+      (raw.source == "bedrock.amazonaws.com" || raw.source == "bedrock-runtime.amazonaws.com") &&
+      is_invocation(event.operation);
   const auto time = aws::parse_iso_time(raw.time);
   if (time) {
     event.at_us =

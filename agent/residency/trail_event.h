@@ -15,10 +15,10 @@
 namespace invlog::residency {
 
 struct TrailEvent {
-  bool invocation = false;       // a call of a model; of others only the first two are set
-  std::int64_t at_us = 0;        // eventTime, Unix time in µs; whole seconds
-  std::string_view region;       // awsRegion: the source Region
-  std::string_view account;      // recipientAccountId, "" unknown
+  bool invocation = false;          // a call of a model; of others only the first two are set
+  std::int64_t at_us = 0;           // eventTime, Unix time in µs; whole seconds
+  std::string_view region;          // awsRegion: the source Region
+  std::string_view account;         // recipientAccountId, "" unknown
   std::string_view caller_account;  // userIdentity.accountId, "" unknown
   std::string_view event_id;
   std::string_view request_id;

@@ -116,9 +116,9 @@ tl::expected<void, std::string> TrailFiles::read(TrailSink& sink) {
 
 void TrailFiles::show(TrailSink& sink, std::size_t files_done) const {
   sink.progress({done_, total_,
-                 files_ > 1 ? "file " + std::to_string(files_done + 1) + " of " +
-                                  std::to_string(files_)
-                            : ""});
+                 files_ > 1
+                     ? "file " + std::to_string(files_done + 1) + " of " + std::to_string(files_)
+                     : ""});
 }
 
 // False: stopped.

@@ -1,7 +1,7 @@
 // CloudTrail's events from a file, or from all files of a folder and the folders in it, in the
 // order of their names: .json, .jsonl and .ndjson, each also with .gz. As a trail writes them to
-// its bucket, so a synchronized bucket can be read. Files of another Region, and digests, which have
-// no events, are passed over by their names.
+// its bucket, so a synchronized bucket can be read. Files of another Region, and digests, which
+// have no events, are passed over by their names.
 //
 // Threads: one. Errors: as TrailSource; a file that cannot be opened in a folder is a problem.
 #pragma once

@@ -158,9 +158,9 @@ void TrailText::finish() {
   if (!inflater_) {
     elements_.finish();
   } else if (!inflater_->failed()) {
-    inflater_->whole() ? elements_.finish()
-                       : problem(elements_.bytes(),
-                                 "the gzip data ends in the middle; what stands before counts");
+    inflater_->whole()
+        ? elements_.finish()
+        : problem(elements_.bytes(), "the gzip data ends in the middle; what stands before counts");
   }
 }
 
