@@ -2,9 +2,11 @@
 // says what is not as it should be.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -13,6 +15,11 @@
 #include "agent/cli/store_access.h"
 
 namespace invlog::cli {
+
+// For objects that are larger than other answers.
+std::unique_ptr<aws::HttpClient> make_trail_http_client(const config::AwsConfig& configuration,
+                                                        const aws::Environment& environment,
+                                                        const std::atomic<bool>* cancelled);
 
 struct ReconcileOptions {
   StoreOptions store;
@@ -23,7 +30,10 @@ struct ReconcileOptions {
   bool fail_on_unseen = false;  // exit code 1 for a call that the agent never saw, too
   int terminal_width = 0;       // of `out`
   int progress_width = 0;       // of `err`
-  DeliveryWorld world;
+  DeliveryWorld world;          // whose credentials are used
+  std::function<std::unique_ptr<aws::HttpClient>(const config::AwsConfig&, const aws::Environment&,
+                                                 const std::atomic<bool>* cancelled)>
+      make_http_client = make_trail_http_client;
   std::function<std::int64_t()> now_us;                  // Unix µs; empty: the system's
   std::function<void(std::chrono::milliseconds)> sleep;  // empty: really
 };

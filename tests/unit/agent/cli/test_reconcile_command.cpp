@@ -128,8 +128,9 @@ class Scene {
            rows(
                "SELECT source, since, until, events, matched, unseen, missing, outside FROM "
                "reconciliation ORDER BY id") +
-           rows("SELECT kind, count, details FROM event WHERE kind IN ('processed-outside', "
-                "'calls-unseen') ORDER BY id");
+           rows(
+               "SELECT kind, count, details FROM event WHERE kind IN ('processed-outside', "
+               "'calls-unseen') ORDER BY id");
   }
 
   std::ostringstream out, err;
@@ -181,10 +182,15 @@ TEST_CASE("reconcile joins events and records, and a second run changes nothing"
   CHECK(scene.rows("SELECT kind, count, details FROM event WHERE kind = 'calls-unseen'") ==
         "calls-unseen|1|{\"source\":\"" + scene.trail() + "\"}\n");
   // Without an event: the call of minute 7; that of 17:00 is too recent, the denied one never left.
-  CHECK(contains(scene.out.str(), "2026-10-05T11:00:00Z to 2026-10-05T17:30:00Z, eu-central-1, account 123456789012\n"));
-  CHECK(contains(scene.out.str(), "calls that CloudTrail knows                   7   of 12 events\n"));
-  CHECK(contains(scene.out.str(), "  with a record                               5   5 of them new\n"));
-  CHECK(contains(scene.out.str(), "  never seen by the agent                     1   1 of them new\n"));
+  CHECK(contains(
+      scene.out.str(),
+      "2026-10-05T11:00:00Z to 2026-10-05T17:30:00Z, eu-central-1, account 123456789012\n"));
+  CHECK(contains(scene.out.str(),
+                 "calls that CloudTrail knows                   7   of 12 events\n"));
+  CHECK(contains(scene.out.str(),
+                 "  with a record                               5   5 of them new\n"));
+  CHECK(contains(scene.out.str(),
+                 "  never seen by the agent                     1   1 of them new\n"));
   CHECK(contains(scene.out.str(), "  older than what the store has               1\n"));
   CHECK(contains(scene.out.str(), "records of calls in that time                 7\n"));
   CHECK(contains(scene.out.str(), "  without an event                            1\n"));
@@ -255,9 +261,14 @@ TEST_CASE("--json has whole lists, and problems with their places") {
   options.fail_on_unseen = true;
   CHECK(scene.run(options) == 1);
   const std::string json = scene.out.str();
-  CHECK(contains(json, "\"events\":37,\"matched\":5,\"new_matched\":0,\"unseen\":31,\"new_unseen\":0,"));
-  CHECK(contains(json, "\"missing\":1,\"not_yet\":1,\"outside\":0,\"new_outside\":0,\"unknown\":1,\"problem_count\":1"));
-  CHECK(contains(json, "\"processed_in\":{\"eu-central-1\":2,\"eu-north-1\":1,\"eu-west-1\":1,\"us-east-1\":1}"));
+  CHECK(contains(json,
+                 "\"events\":37,\"matched\":5,\"new_matched\":0,\"unseen\":31,\"new_unseen\":0,"));
+  CHECK(contains(json,
+                 "\"missing\":1,\"not_yet\":1,\"outside\":0,\"new_outside\":0,\"unknown\":1,"
+                 "\"problem_count\":1"));
+  CHECK(contains(
+      json,
+      "\"processed_in\":{\"eu-central-1\":2,\"eu-north-1\":1,\"eu-west-1\":1,\"us-east-1\":1}"));
   CHECK(contains(json, "\"request_id\":\"lost-29\""));
   CHECK(contains(json, "\"offset\":12,\"what\":\"Converse has no eventTime"));
   CHECK(contains(json, "\"missing_records\":[{\"id\":8,\"time\":\"2026-10-05T12:07:00Z\""));
@@ -271,9 +282,10 @@ TEST_CASE("--since and --until bound events and records, and are a comparison of
   options.since_us = kNoon + 60 * kSecond;
   options.until_us = kNoon + 3 * 60 * kSecond;
   CHECK(scene.run(options) == 0);
-  CHECK(scene.rows("SELECT since, until, events, matched, unseen, missing FROM reconciliation ORDER "
-                   "BY id") ==
-        "1791198000000000|1791221400000000|7|5|1|1\n1791201660000000|1791201780000000|2|2|0|0\n");
+  CHECK(
+      scene.rows("SELECT since, until, events, matched, unseen, missing FROM reconciliation ORDER "
+                 "BY id") ==
+      "1791198000000000|1791221400000000|7|5|1|1\n1791201660000000|1791201780000000|2|2|0|0\n");
   CHECK(contains(scene.out.str(), "records of calls in that time                 2\n"));
   std::swap(options.since_us, options.until_us);
   CHECK(scene.run(options) == 2);
