@@ -362,6 +362,7 @@ bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_
         .run();
   }
   Statement(connection_, "DELETE FROM record WHERE id <= ?1").bind(1, batch.last_record).run();
+  Statement(connection_, "DELETE FROM trail WHERE record <= ?1").bind(1, batch.last_record).run();
   Statement(connection_, "DELETE FROM segment WHERE id <= ?1").bind(1, batch.last_segment).run();
   // The newest stands for all before it.
   Statement(connection_, "DELETE FROM event WHERE id > ?1 AND id <= ?2 AND kind = 'retention'")

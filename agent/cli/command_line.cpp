@@ -10,6 +10,7 @@
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
 #include "agent/cli/query_command.h"
+#include "agent/cli/reconcile_command.h"
 #include "agent/cli/report_command.h"
 #include "agent/cli/search_command.h"
 #include "agent/cli/ship_command.h"
@@ -56,6 +57,7 @@ class CommandLine {
     add_ship();
     add_dead_letters();
     add_doctor();
+    add_reconcile();
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -510,6 +512,40 @@ class CommandLine {
     });
   }
 
+  void add_reconcile() {
+    CLI::App* command = add_command(
+        "reconcile",
+        "Compare the store with CloudTrail: which calls the agent never saw, which records have no "
+        "event, what was processed outside the Regions that its record names. Fills in where each "
+        "call was processed. Exit code 1 if a call was processed outside.",
+        "  invlog reconcile --cloudtrail lookup --since 7d\n"
+        "  invlog reconcile --cloudtrail "
+        "s3://my-trail/AWSLogs/123456789012/CloudTrail/eu-central-1/2026/10/\n"
+        "  invlog reconcile --cloudtrail downloads/ --json > october.json");
+    add_store_options(command, reconcile_.store);
+    command
+        ->add_option("--cloudtrail", reconcile_.cloudtrail,
+                     "a trail's file, a folder of them, s3://bucket/prefix, or `lookup`: ask "
+                     "CloudTrail, which keeps 90 days")
+        ->type_name("SOURCE")
+        ->required();
+    add_time_options(command, reconcile_times_);
+    command->add_flag("--all", reconcile_.all, "show whole lists, not the first 20 of each");
+    command->add_flag("--json", reconcile_.json, "one JSON object, with whole lists");
+    command->add_flag("--fail-on-unseen", reconcile_.fail_on_unseen,
+                      "exit code 1 also for a call that the agent never saw");
+    command->callback([this] {
+      reconcile_.terminal_width = context_.out_width;
+      reconcile_.progress_width = context_.err_width;
+      run_ = [this] {
+        reconcile_.since_us = moment("--since", reconcile_times_.since);
+        reconcile_.until_us = moment("--until", reconcile_times_.until);
+        log_to_stderr("error");
+        return run_reconcile(reconcile_, context_.out, context_.err);
+      };
+    });
+  }
+
   // Progress and output on the same terminal would run into each other.
   int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
 
@@ -535,7 +571,8 @@ class CommandLine {
   DeadLettersShowOptions letters_show_;
   DeadLettersChangeOptions letters_retry_, letters_drop_;
   DoctorOptions doctor_;
-  TimeRangeOptions search_times_, usage_times_, export_times_, report_times_;
+  ReconcileOptions reconcile_;
+  TimeRangeOptions search_times_, usage_times_, export_times_, report_times_, reconcile_times_;
 };
 
 }  // namespace

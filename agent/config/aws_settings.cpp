@@ -13,16 +13,24 @@ SettingError set_sts_endpoint(AgentConfig& configuration, const SettingValues& v
   return set_url(configuration.aws.sts_endpoint, values.front());
 }
 
+SettingError set_cloudtrail_endpoint(AgentConfig& configuration, const SettingValues& values) {
+  return set_url(configuration.aws.cloudtrail_endpoint, values.front());
+}
+
 SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& values) {
   return set_readable_file(configuration.aws.ca_bundle, values.front());
 }
 
-// STS gets no records: a custom endpoint needs nobody to vouch for it, but another Region's is
-// surely a mistake.
+// STS and CloudTrail get no records: a custom endpoint needs nobody to vouch for it, but another
+// Region's is surely a mistake.
 std::optional<Mismatch> finish(AgentConfig& configuration) {
   if (const auto problem =
           endpoint_problem(configuration.aws.sts_endpoint, configuration.region, true)) {
     return Mismatch{"sts_endpoint", *problem};
+  }
+  if (const auto problem =
+          endpoint_problem(configuration.aws.cloudtrail_endpoint, configuration.region, true)) {
+    return Mismatch{"cloudtrail_endpoint", *problem};
   }
   return std::nullopt;
 }
@@ -30,14 +38,16 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
 }  // namespace
 
 const SettingsTable& aws_table() {
-  static const SettingsTable table{"aws",
-                                   {
-                                       {"profile", ValueForm::text, set_profile},
-                                       {"sts_endpoint", ValueForm::text, set_sts_endpoint},
-                                       {"ca_bundle", ValueForm::text, set_ca_bundle},
-                                   },
-                                   [](AgentConfig&) {},
-                                   finish};
+  static const SettingsTable table{
+      "aws",
+      {
+          {"profile", ValueForm::text, set_profile},
+          {"sts_endpoint", ValueForm::text, set_sts_endpoint},
+          {"cloudtrail_endpoint", ValueForm::text, set_cloudtrail_endpoint},
+          {"ca_bundle", ValueForm::text, set_ca_bundle},
+      },
+      [](AgentConfig&) {},
+      finish};
   return table;
 }
 

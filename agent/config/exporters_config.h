@@ -16,6 +16,8 @@ namespace invlog::config {
 struct AwsConfig {
   std::string profile;       // "" AWS_PROFILE, or the default chain
   std::string sts_endpoint;  // scheme://host[:port], "" AWS_ENDPOINT_URL_STS, or the Region's own
+  // scheme://host[:port], "" AWS_ENDPOINT_URL_CLOUDTRAIL, or the Region's own
+  std::string cloudtrail_endpoint;
   std::string ca_bundle;     // PEM file for AWS's endpoints, "" AWS_CA_BUNDLE, or the system's
 };
 

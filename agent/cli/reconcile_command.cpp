@@ -1,0 +1,223 @@
+#include "agent/cli/reconcile_command.h"
+
+#include <algorithm>
+#include <atomic>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/reconcile_report.h"
+#include "agent/cli/stop_signals.h"
+#include "agent/cli/terminal.h"
+#include "agent/residency/reconciler.h"
+#include "agent/residency/trail_bucket.h"
+#include "agent/residency/trail_files.h"
+#include "agent/residency/trail_lookup.h"
+#include "agent/version.h"
+#include "exporters/aws/endpoints.h"
+#include "storage/time_text.h"
+#include "storage/trail_ledger.h"
+
+namespace invlog::cli {
+namespace {
+
+constexpr std::size_t kListed = 20;
+constexpr const char* kLookup = "lookup";
+constexpr std::chrono::milliseconds kLongestNap{100};
+
+// The store, without more than is known of it.
+struct Target {
+  std::string path;
+  storage::StoreInformation information;
+};
+
+int compare(const ReconcileOptions& options, const Target& target, residency::TrailSource& source,
+            std::atomic<bool>& cancelled, std::ostream& out, std::ostream& err) {
+  const auto ledger = storage::TrailLedger::open(target.path, "", options.now_us);
+  if (!ledger) {
+    err << "invlog: " << with_advice(ledger.error(), target.path) << '\n';
+    return kFailure;
+  }
+  residency::ReconcilerOptions comparing;
+  comparing.region = target.information.region;
+  comparing.account = target.information.account_id;
+  comparing.since_us = options.since_us;
+  comparing.until_us = options.until_us;
+  comparing.listed =
+      options.all || options.json ? std::numeric_limits<std::size_t>::max() : kListed;
+  residency::Reconciler reconciler(**ledger, source, std::move(comparing));
+  {
+    const StopSignals signals([&cancelled](int) { cancelled = true; });
+    Progress bar(err, "reconciling", options.progress_width);
+    reconciler.on_stopped = [&cancelled] { return cancelled.load(); };
+    reconciler.on_progress = [&bar](const residency::TrailProgress& progress) {
+      bar.show(progress.done, progress.total, progress.note);
+    };
+    const auto read = source.read(reconciler);
+    if (cancelled || !read) {
+      err << "invlog reconcile: "
+          << (cancelled ? "stopped; run it again to compare everything" : printable(read.error()))
+          << '\n';
+      return kFailure;
+    }
+  }
+  const residency::Reconciliation found = reconciler.finish();
+  const ReconcileHeading heading{source.name(), target.path, target.information.region,
+                                 target.information.account_id};
+  options.json ? print_reconciliation_json(heading, found, out)
+               : print_reconciliation(heading, found, options.terminal_width, out);
+  print_trail_problems(found, err);
+  const bool nothing_read = found.read == 0 && found.problem_count > 0;
+  const bool unseen = options.fail_on_unseen && found.unseen > 0;
+  return nothing_read || unseen || found.outside > 0 ? kFailure : kSuccess;
+}
+
+std::string first_of(const std::string& configured, const aws::Environment& environment,
+                     std::initializer_list<const char*> names) {
+  std::string value = configured;
+  for (const char* const name : names) {
+    value = value.empty() ? environment(name).value_or("") : value;
+  }
+  return value;
+}
+
+residency::CallTimes call_times(const ReconcileOptions& options,
+                                const std::atomic<bool>& cancelled) {
+  residency::CallTimes times;
+  times.now = std::chrono::steady_clock::now;
+  times.stopped = [&cancelled] { return cancelled.load(); };
+  times.sleep = [&options, &cancelled](std::chrono::milliseconds pause) {
+    if (options.sleep) {
+      options.sleep(pause);
+      return;
+    }
+    const auto end = std::chrono::steady_clock::now() + pause;
+    while (!cancelled && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::min(pause, kLongestNap));
+    }
+  };
+  times.random = [engine = std::make_shared<std::minstd_rand>(std::random_device{}())] {
+    return std::uniform_real_distribution<double>()(*engine);
+  };
+  return times;
+}
+
+// What asks AWS is made by the agent's configuration.
+struct AwsCalls {
+  std::unique_ptr<aws::CredentialsProvider> credentials;
+  std::unique_ptr<aws::HttpClient> http;
+};
+
+int reconcile_lookup(ReconcileOptions options, const DeliveryAccess& access, const Target& target,
+                     const AwsCalls& calls, std::atomic<bool>& cancelled, std::ostream& out,
+                     std::ostream& err) {
+  const std::int64_t now = options.now_us ? options.now_us() : storage::system_now_us();
+  const std::int64_t reach = now - residency::TrailLookup::kReachUs;
+  if (options.since_us && *options.since_us < reach) {
+    err << "invlog reconcile: CloudTrail tells of the last 90 days only; what is older is in a "
+           "trail's bucket\n";
+  }
+  options.since_us = std::max(options.since_us.value_or(reach), reach);
+  options.until_us = std::min(options.until_us.value_or(now), now);
+  if (*options.since_us >= *options.until_us) {
+    err << "invlog: there is nothing between --since and --until that CloudTrail could tell of\n";
+    return kUsageError;
+  }
+  const std::string& region = target.information.region;
+  aws::ServiceClientOptions service;
+  service.service = "cloudtrail";
+  service.region = region;
+  service.endpoint = first_of(access.configuration.aws.cloudtrail_endpoint,
+                              options.world.environment, {"AWS_ENDPOINT_URL_CLOUDTRAIL"});
+  if (service.endpoint.empty()) {
+    service.endpoint = "https://" + aws::service_host("cloudtrail", region);
+  }
+  aws::ServiceClient client(std::move(service), *calls.http, *calls.credentials);
+  residency::TrailLookup source(client, *options.since_us, *options.until_us,
+                                call_times(options, cancelled));
+  return compare(options, target, source, cancelled, out, err);
+}
+
+int reconcile_bucket(const ReconcileOptions& options, const Target& target, const AwsCalls& calls,
+                     std::atomic<bool>& cancelled, std::ostream& out, std::ostream& err) {
+  const auto place = residency::parse_bucket_place(options.cloudtrail);
+  if (!place) {
+    err << "invlog: \"" << printable(options.cloudtrail)
+        << "\" is no bucket: write it like s3://my-trail/AWSLogs/\n";
+    return kUsageError;
+  }
+  exporters::S3Options bucket;
+  bucket.region = target.information.region;
+  bucket.bucket = place->bucket;
+  bucket.endpoint =
+      first_of("", options.world.environment, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
+  bucket.path_style = !bucket.endpoint.empty();
+  exporters::S3ObjectReader reader(bucket, *calls.http, *calls.credentials,
+                                   std::chrono::system_clock::now);
+  residency::TrailBucket source(reader, *place, target.information.region,
+                                call_times(options, cancelled));
+  return compare(options, target, source, cancelled, out, err);
+}
+
+int reconcile_aws(const ReconcileOptions& options, std::ostream& out, std::ostream& err) {
+  int exit_code = kSuccess;
+  const auto access = open_delivery(options.store, options.world.environment, err, exit_code);
+  if (!access) {
+    return exit_code;
+  }
+  std::atomic<bool> cancelled{false};
+  const Target target{access->store_path, access->reader->information()};
+  const AwsCalls calls{
+      options.world.make_credentials(access->configuration, options.world.environment, &cancelled),
+      options.make_http_client(access->configuration.aws, options.world.environment, &cancelled)};
+  return options.cloudtrail == kLookup
+             ? reconcile_lookup(options, *access, target, calls, cancelled, out, err)
+             : reconcile_bucket(options, target, calls, cancelled, out, err);
+}
+
+int reconcile_files(const ReconcileOptions& options, std::ostream& out, std::ostream& err) {
+  int exit_code = kSuccess;
+  const auto location = find_store(options.store, err, exit_code);
+  if (!location) {
+    return exit_code;
+  }
+  const auto reader = storage::Reader::open(location->store_path);
+  if (!reader) {
+    err << "invlog: " << with_advice(reader.error(), location->store_path) << '\n';
+    return kFailure;
+  }
+  const Target target{location->store_path, (*reader)->information()};
+  residency::TrailFiles source(options.cloudtrail, target.information.region);
+  std::atomic<bool> cancelled{false};
+  return compare(options, target, source, cancelled, out, err);
+}
+
+}  // namespace
+
+std::unique_ptr<aws::HttpClient> make_trail_http_client(const config::AwsConfig& configuration,
+                                                        const aws::Environment& environment,
+                                                        const std::atomic<bool>* cancelled) {
+  aws::HttpClientOptions options;
+  options.user_agent = std::string("invlog/") + kVersion;
+  options.ca_bundle = configuration.ca_bundle.empty() ? environment("AWS_CA_BUNDLE").value_or("")
+                                                      : configuration.ca_bundle;
+  options.cancelled = cancelled;
+  options.max_response_bytes = residency::kMostObjectBytes;
+  return aws::curl_http_client(std::move(options));
+}
+
+int run_reconcile(const ReconcileOptions& options, std::ostream& out, std::ostream& err) {
+  if (options.since_us && options.until_us && *options.since_us >= *options.until_us) {
+    err << "invlog: --since must be before --until\n";
+    return kUsageError;
+  }
+  return options.cloudtrail == kLookup || options.cloudtrail.starts_with("s3://")
+             ? reconcile_aws(options, out, err)
+             : reconcile_files(options, out, err);
+}
+
+}  // namespace invlog::cli

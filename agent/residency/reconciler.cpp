@@ -1,0 +1,350 @@
+#include "agent/residency/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "exporters/aws/endpoints.h"
+#include "storage/json_writer.h"
+#include "storage/uuid.h"
+
+namespace invlog::residency {
+namespace {
+
+constexpr std::int64_t kSecondUs = 1'000'000;
+// Rows that are made ready to be written at a time.
+constexpr std::size_t kPortion = 10'000;
+
+struct ByRequest {
+  bool operator()(const CompactEvent& event, const CompactId& id) const {
+    return event.request < id;
+  }
+  bool operator()(const CompactId& id, const CompactEvent& event) const {
+    return id < event.request;
+  }
+};
+
+bool earlier(const CompactEvent& left, const CompactEvent& right) {
+  return left.at_us != right.at_us ? left.at_us < right.at_us : left.event < right.event;
+}
+
+bool lists(std::string_view list, std::string_view wanted) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (list.substr(0, comma) == wanted) {
+      return true;
+    }
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+std::string request_id_text(const storage::ComparedRecord& record) {
+  return record.request_id_is_uuid ? storage::uuid_text(record.request_id)
+                                   : std::string(record.request_id);
+}
+
+// A call that reached the service, which CloudTrail therefore knows.
+bool should_have_event(const storage::ComparedRecord& record) {
+  return !record.request_id.empty() && record.status != 0 && record.outcome != "denied" &&
+         is_always_logged(record.operation);
+}
+
+}  // namespace
+
+std::optional<bool> processed_outside(std::string_view processed, std::string_view source_region,
+                                      std::string_view destinations, std::string_view scope) {
+  if (processed == source_region) {
+    return false;  // it has not left
+  }
+  if (destinations == "*" || (destinations.empty() && scope == "global")) {
+    return aws::partition_of(processed) != aws::partition_of(source_region);
+  }
+  if (!destinations.empty()) {
+    return !lists(destinations, processed);
+  }
+  return scope == "in-region" ? std::optional(true) : std::nullopt;
+}
+
+Reconciler::Reconciler(storage::TrailLedger& ledger, const TrailSource& source,
+                       ReconcilerOptions options)
+    : ledger_(ledger),
+      source_(source),
+      options_(std::move(options)),
+      known_from_us_(ledger.known_from_us()) {}
+
+bool Reconciler::counts(const TrailEvent& event) const {
+  const bool other_account =
+      !options_.account.empty() && (!event.account.empty() || !event.caller_account.empty()) &&
+      event.account != options_.account && event.caller_account != options_.account;
+  return event.invocation && event.region == options_.region && !other_account &&
+         event.at_us >= options_.since_us.value_or(event.at_us) &&
+         event.at_us < options_.until_us.value_or(event.at_us + 1);
+}
+
+void Reconciler::event(const TrailEvent& event) {
+  ++result_.read;
+  if (event.region == options_.region && event.at_us != 0) {
+    oldest_us_ = std::min(oldest_us_.value_or(event.at_us), event.at_us);
+    newest_us_ = std::max(newest_us_.value_or(event.at_us), event.at_us);
+  }
+  if (!counts(event)) {
+    ++result_.left_out;
+    return;
+  }
+  if (batch_.capacity() == 0) {
+    batch_.reserve(options_.batch_events);  // growing would take half as much again
+  }
+  batch_.push_back(compact_event(
+      event, event.inference_region.empty() ? event.region : event.inference_region, pool_));
+  if (batch_.size() >= options_.batch_events) {
+    join_batch();
+  }
+}
+
+void Reconciler::problem(TrailProblem problem) {
+  ++result_.problem_count;
+  if (result_.problems.size() < kMostProblems) {
+    result_.problems.push_back(std::move(problem));
+  }
+}
+
+void Reconciler::progress(const TrailProgress& progress) {
+  if (on_progress) {
+    on_progress(progress);
+  }
+}
+
+bool Reconciler::stopped() const {
+  return on_stopped && on_stopped();
+}
+
+void Reconciler::join_batch() {
+  if (batch_.empty()) {
+    return;
+  }
+  result_.duplicates += sort_events(batch_);
+  result_.events += static_cast<std::int64_t>(batch_.size());
+  std::vector<Match> changed = match_records();
+  write_matches(changed);
+  forget_seen();
+  write_unseen();
+  batch_.clear();
+}
+
+std::vector<Reconciler::Match> Reconciler::match_records() {
+  const auto [first, last] = std::minmax_element(
+      batch_.begin(), batch_.end(),
+      [](const auto& left, const auto& right) { return left.at_us < right.at_us; });
+  std::vector<Match> changed;
+  ledger_.each_record(first->at_us, last->at_us, [&](const storage::ComparedRecord& record) {
+    match_record(record, changed);
+    return true;
+  });
+  return changed;
+}
+
+void Reconciler::match_record(const storage::ComparedRecord& record, std::vector<Match>& changed) {
+  CompactId id;
+  if (record.request_id.empty() ||
+      !find_compact_id(record.request_id, record.request_id_is_uuid, pool_, id)) {
+    return;
+  }
+  const auto [begin, end] = std::equal_range(batch_.begin(), batch_.end(), id, ByRequest());
+  if (begin == end) {
+    return;
+  }
+  // Two events of one call: what is worse counts.
+  auto chosen = begin;
+  std::optional<bool> outside;
+  for (auto event = begin; event != end; ++event) {
+    event->matched = true;
+    const auto verdict = processed_outside(pool_.text(event->region), options_.region,
+                                           record.destinations, record.scope);
+    if (event == begin || verdict.value_or(false)) {
+      chosen = event;
+      outside = verdict;
+    }
+  }
+  ++regions_[chosen->region];
+  result_.unknown += outside ? 0 : 1;
+  const bool is_outside = outside.value_or(false);
+  const bool worse = is_outside && !record.trail_outside;
+  if (is_outside) {
+    note_outside(record, *chosen, worse);
+  }
+  if (!record.in_trail || worse) {
+    result_.new_matched += record.in_trail ? 0 : 1;
+    changed.push_back({record.id, static_cast<std::uint32_t>(chosen - batch_.begin()), is_outside});
+  }
+}
+
+void Reconciler::note_outside(const storage::ComparedRecord& record, const CompactEvent& event,
+                              bool is_new) {
+  ++result_.outside;
+  result_.new_outside += is_new ? 1 : 0;
+  if (result_.outside_records.size() < options_.listed) {
+    result_.outside_records.push_back(
+        {record.id, event.at_us, request_id_text(record), std::string(record.model),
+         std::string(pool_.text(event.region)),
+         std::string(record.destinations.empty() ? options_.region : record.destinations), is_new});
+  }
+}
+
+// What was outside goes first, with its alarm.
+void Reconciler::write_matches(std::vector<Match>& matches) {
+  const auto inside = std::stable_partition(matches.begin(), matches.end(),
+                                            [](const Match& match) { return match.outside; });
+  const auto outside = static_cast<std::size_t>(inside - matches.begin());
+  storage::TrailLedger::Changes changes;
+  if (outside > 0) {
+    std::string ids = "[";
+    std::map<std::string_view, std::int64_t> counts;
+    for (std::size_t at = 0; at < outside; ++at) {
+      if (at < kMostIds) {
+        ids.append(at == 0 ? "" : ",").append(std::to_string(matches[at].record));
+      }
+      ++counts[pool_.text(batch_[matches[at].event].region)];
+    }
+    std::string regions = "{";
+    for (const auto& [region, count] : counts) {
+      // A name from outside: append_json_number() would not escape it.
+      regions.append(regions.size() > 1 ? "," : "");
+      storage::append_json_string(regions, region);
+      regions.append(":").append(std::to_string(count));
+    }
+    std::string details = "{";
+    storage::append_json_member(details, "source", source_.name());
+    storage::append_json_raw(details, "regions", regions + "}");
+    storage::append_json_raw(details, "records", ids + "]");
+    changes.events.push_back(
+        {"processed-outside", static_cast<std::int64_t>(outside), details + "}"});
+  }
+  for (std::size_t at = 0; at < matches.size(); ++at) {
+    const CompactEvent& event = batch_[matches[at].event];
+    changes.trail.push_back({matches[at].record, std::string(pool_.text(event.region)), event.at_us,
+                             id_text(event.event, pool_), matches[at].outside});
+    if (changes.trail.size() == kPortion || at + 1 == matches.size()) {
+      ledger_.apply(changes);
+      changes = {};
+    }
+  }
+}
+
+// What an earlier run took for unseen, because its record was not written yet.
+void Reconciler::forget_seen() {
+  storage::TrailLedger::Changes changes;
+  ledger_.each_unseen([&](std::string_view event_id, std::string_view request_id) {
+    const CompactId id = compact_id(request_id, pool_);
+    const auto event = std::lower_bound(batch_.begin(), batch_.end(), id, ByRequest());
+    if (event != batch_.end() && event->request == id && event->matched) {
+      changes.seen_after_all.emplace_back(event_id);
+    }
+  });
+  ledger_.apply(changes);
+}
+
+void Reconciler::write_unseen() {
+  std::vector<const CompactEvent*> fresh;
+  for (const CompactEvent& event : batch_) {
+    if (event.matched) {
+      ++result_.matched;
+    } else if (event.at_us < known_from_us_) {
+      ++result_.before;
+    } else {
+      ++result_.unseen;
+      unseen_.push_back(event);
+      if (!ledger_.is_unseen(id_text(event.event, pool_))) {
+        fresh.push_back(&event);
+      }
+    }
+  }
+  keep_earliest_unseen(false);
+  std::sort(fresh.begin(), fresh.end(), [](const CompactEvent* left, const CompactEvent* right) {
+    return left->event < right->event;
+  });
+  result_.new_unseen += static_cast<std::int64_t>(fresh.size());
+  storage::TrailLedger::Changes changes;
+  if (!fresh.empty()) {
+    std::string details = "{";
+    storage::append_json_member(details, "source", source_.name());
+    changes.events.push_back(
+        {"calls-unseen", static_cast<std::int64_t>(fresh.size()), details + "}"});
+  }
+  for (std::size_t at = 0; at < fresh.size(); ++at) {
+    changes.unseen.push_back(unseen_call(*fresh[at], pool_));
+    if (changes.unseen.size() == kPortion || at + 1 == fresh.size()) {
+      ledger_.apply(changes);
+      changes = {};
+    }
+  }
+}
+
+void Reconciler::keep_earliest_unseen(bool last) {
+  if (unseen_.size() > options_.listed) {
+    const auto end = unseen_.begin() + static_cast<std::ptrdiff_t>(options_.listed);
+    std::nth_element(unseen_.begin(), end, unseen_.end(), earlier);
+    unseen_.erase(end, unseen_.end());
+    unseen_.shrink_to_fit();
+  }
+  if (last) {
+    std::sort(unseen_.begin(), unseen_.end(), earlier);
+    for (const CompactEvent& event : unseen_) {
+      result_.unseen_calls.push_back(unseen_call(event, pool_));
+    }
+  }
+}
+
+void Reconciler::find_span() {
+  const auto since = options_.since_us ? options_.since_us : oldest_us_;
+  const auto until = options_.until_us ? options_.until_us : newest_us_;
+  if (since && until && *since <= *until) {
+    result_.since_us = *since;
+    result_.until_us = *until;
+  }
+}
+
+void Reconciler::find_missing() {
+  // Events have whole seconds.
+  const std::int64_t end = options_.until_us.value_or(result_.until_us + kSecondUs);
+  const std::int64_t complete_until =
+      source_.complete_until_us().value_or(newest_us_.value_or(result_.until_us));
+  ledger_.each_record(result_.since_us, end, [&](const storage::ComparedRecord& record) {
+    if (record.started_at_us < result_.since_us || record.started_at_us >= end ||
+        !should_have_event(record)) {
+      return true;
+    }
+    ++result_.records;
+    if (record.in_trail) {
+      return true;
+    }
+    if (record.started_at_us > complete_until - kDelayUs) {
+      ++result_.not_yet;
+      return true;
+    }
+    ++result_.missing;
+    if (result_.missing_records.size() < options_.listed) {
+      result_.missing_records.push_back({record.id, record.started_at_us, request_id_text(record),
+                                         std::string(record.operation), std::string(record.model),
+                                         record.status});
+    }
+    return true;
+  });
+}
+
+Reconciliation Reconciler::finish() {
+  join_batch();
+  batch_.shrink_to_fit();
+  find_span();
+  if (result_.until_us != 0) {
+    find_missing();
+    ledger_.put_reconciliation({source_.name(), result_.since_us, result_.until_us, result_.events,
+                                result_.matched, result_.unseen, result_.missing, result_.outside});
+  }
+  keep_earliest_unseen(true);
+  for (const auto& [region, count] : regions_) {
+    result_.regions[std::string(pool_.text(region))] += count;
+  }
+  return std::move(result_);
+}
+
+}  // namespace invlog::residency

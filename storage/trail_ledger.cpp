@@ -1,0 +1,272 @@
+#include "storage/trail_ledger.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "storage/retention_base.h"
+#include "storage/schema.h"
+#include "storage/statement.h"
+#include "storage/store_error.h"
+#include "storage/store_file.h"
+#include "storage/time_text.h"
+#include "storage/uuid.h"
+#include "storage/write_transaction.h"
+
+namespace invlog::storage {
+namespace {
+
+constexpr std::int64_t kReadPortion = 10'000;
+constexpr std::size_t kWritePortion = 4'000;
+constexpr std::size_t kMostLabels = 10'000;  // kept in memory
+
+constexpr const char* kSelectRecords =
+    "SELECT record.id, started_at, request_id, status, operation, model, outcome, scope, "
+    "destinations, trail.region, trail.outside FROM record LEFT JOIN trail ON trail.record = "
+    "record.id WHERE record.id >= ?1 AND record.id < ?2 ORDER BY record.id";
+
+}  // namespace
+
+class TrailLedger::Implementation {
+ public:
+  Implementation(Connection connection, std::function<std::int64_t()> clock)
+      : connection_(std::move(connection)),
+        clock_(std::move(clock)),
+        label_(connection_.get(), "SELECT text FROM label WHERE id = ?1"),
+        started_at_(connection_.get(),
+                    "SELECT started_at FROM record WHERE id >= ?1 ORDER BY id LIMIT 1"),
+        is_unseen_(connection_.get(), "SELECT 1 FROM unseen_call WHERE event_id = ?1") {}
+
+  std::int64_t known_from_us() {
+    // A record that is older than the store's birth tells that a clock was set.
+    constexpr const char* kBirth =
+        "SELECT min(unixepoch(created_at), coalesce((SELECT started_at / 1000000 FROM record ORDER "
+        "BY id LIMIT 1), unixepoch(created_at))) FROM store";
+    constexpr const char* kOldestSegment = "SELECT min(opened_at) / 1000000 FROM segment";
+    const RetentionBase gone = read_retention_base(connection_.get());
+    if (gone.segment == 0) {
+      return single_integer(connection_.get(), kBirth) * 1'000'000;
+    }
+    // What began before the first remaining segment may have been in one that went.
+    Statement oldest(connection_.get(), kOldestSegment);
+    const bool any = oldest.step() && !oldest.is_null(0);
+    return any ? oldest.integer(0) * 1'000'000 : clock_();
+  }
+
+  void each_record(std::int64_t since, std::int64_t until,
+                   const std::function<bool(const ComparedRecord&)>& visit) {
+    const std::int64_t end = 1 + single_integer(connection_.get(), "SELECT max(id) FROM record");
+    std::int64_t first = first_record(since - kSlackUs, end);
+    Statement select(connection_.get(), kSelectRecords);
+    for (bool more = true; more && first < end; first += kReadPortion) {
+      select.bind(1, first).bind(2, std::min(end, first + kReadPortion));
+      while (more && select.step()) {
+        const ComparedRecord record = compared(select);
+        more = record.started_at_us <= until + kSlackUs && visit(record);
+      }
+      select.reset();
+    }
+  }
+
+  void each_unseen(const std::function<void(std::string_view, std::string_view)>& visit) {
+    Statement select(connection_.get(), "SELECT event_id, request_id FROM unseen_call");
+    while (select.step()) {
+      visit(select.bytes(0), select.bytes(1));
+    }
+  }
+
+  bool is_unseen(std::string_view event_id) {
+    const bool found = is_unseen_.bind_text(1, event_id).step();
+    is_unseen_.reset();
+    return found;
+  }
+
+  void apply(const Changes& changes) {
+    Statement trail(connection_.get(),
+                    "INSERT INTO trail(record, region, at, event_id, outside) SELECT ?1, ?2, ?3, "
+                    "?4, ?5 WHERE EXISTS (SELECT 1 FROM record WHERE id = ?1) ON CONFLICT(record) "
+                    "DO UPDATE SET region = ?2, at = ?3, event_id = ?4, outside = ?5");
+    Statement unseen(connection_.get(),
+                     "INSERT OR IGNORE INTO unseen_call(event_id, at, request_id, operation, "
+                     "model, principal, source_address, inference_region, error) VALUES (?1, ?2, "
+                     "?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    Statement seen(connection_.get(), "DELETE FROM unseen_call WHERE event_id = ?1");
+    const std::size_t total =
+        changes.trail.size() + changes.unseen.size() + changes.seen_after_all.size();
+    std::size_t done = 0;
+    if (total == 0 && changes.events.empty()) {
+      return;
+    }
+    do {
+      WriteTransaction transaction(connection_.get());
+      if (done == 0) {
+        add_events(changes.events);
+      }
+      for (const std::size_t end = std::min(total, done + kWritePortion); done < end; ++done) {
+        apply_one(changes, done, trail, unseen, seen);
+      }
+      transaction.commit();
+    } while (done < total);
+  }
+
+  void put_reconciliation(const ReconciliationRow& row) {
+    WriteTransaction transaction(connection_.get());
+    Statement find(connection_.get(),
+                   "SELECT id FROM reconciliation WHERE source = ?1 AND since = ?2 AND until = ?3");
+    find.bind_text(1, row.source).bind(2, row.since_us).bind(3, row.until_us);
+    const std::optional<std::int64_t> known =
+        find.step() ? std::optional(find.integer(0)) : std::nullopt;
+    find.reset();
+    Statement put(connection_.get(),
+                  "INSERT OR REPLACE INTO reconciliation(id, at, source, since, until, events, "
+                  "matched, unseen, missing, outside) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+                  "?10)");
+    put.bind(1, known).bind(2, clock_()).bind_text(3, row.source);
+    put.bind(4, row.since_us).bind(5, row.until_us).bind(6, row.events).bind(7, row.matched);
+    put.bind(8, row.unseen).bind(9, row.missing).bind(10, row.outside).run();
+    transaction.commit();
+  }
+
+ private:
+  // The first id from which on nothing is missing that was started at `time` or later: records
+  // before it were started before, though not strictly in order, which kSlackUs is for.
+  std::int64_t first_record(std::int64_t time, std::int64_t end) {
+    std::int64_t low = single_integer(connection_.get(), "SELECT min(id) FROM record"), high = end;
+    while (low < high) {
+      const std::int64_t middle = low + (high - low) / 2;
+      const bool before = started_at_.bind(1, middle).step() && started_at_.integer(0) < time;
+      started_at_.reset();
+      if (before) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  ComparedRecord compared(const Statement& select) {
+    if (labels_.size() > kMostLabels) {
+      labels_.clear();
+    }
+    ComparedRecord record;
+    record.id = select.integer(0);
+    record.started_at_us = select.integer(1);
+    record.request_id = select.bytes(2);
+    record.request_id_is_uuid = select.is_blob(2) && record.request_id.size() == 16;
+    record.status = static_cast<int>(select.integer(3));
+    int column = 4;
+    for (std::string_view* text :
+         {&record.operation, &record.model, &record.outcome, &record.scope, &record.destinations}) {
+      *text = label(select.optional_integer(column++));
+    }
+    record.in_trail = !select.is_null(9);
+    record.trail_region = select.bytes(9);
+    record.trail_outside = select.integer(10) != 0;
+    return record;
+  }
+
+  std::string_view label(std::optional<std::int64_t> id) {
+    if (!id) {
+      return {};
+    }
+    const auto [place, inserted] = labels_.try_emplace(*id);
+    if (inserted) {
+      if (label_.bind(1, *id).step()) {
+        place->second = label_.bytes(0);
+      }
+      label_.reset();
+    }
+    return place->second;
+  }
+
+  void add_events(const std::vector<LedgerEvent>& events) {
+    Statement insert(connection_.get(),
+                     "INSERT INTO event(at, kind, count, details) VALUES (?1, ?2, ?3, ?4)");
+    for (const LedgerEvent& event : events) {
+      insert.bind(1, clock_()).bind_text(2, event.kind).bind(3, event.count);
+      insert.bind_text(4, event.details).run();
+    }
+  }
+
+  static void apply_one(const Changes& changes, std::size_t number, Statement& trail,
+                        Statement& unseen, Statement& seen) {
+    if (number < changes.trail.size()) {
+      const TrailRow& row = changes.trail[number];
+      const auto uuid = uuid_bytes(row.event_id);
+      trail.bind(1, row.record).bind_text(2, row.region).bind(3, row.at_us);
+      uuid ? trail.bind_blob(4, *uuid) : trail.bind_text(4, row.event_id);
+      trail.bind(5, std::int64_t{row.outside ? 1 : 0}).run();
+      return;
+    }
+    number -= changes.trail.size();
+    if (number < changes.unseen.size()) {
+      const UnseenCall& call = changes.unseen[number];
+      unseen.bind_text(1, call.event_id).bind(2, call.at_us);
+      int parameter = 3;
+      for (const std::string* text :
+           {&call.request_id, &call.operation, &call.model, &call.principal, &call.source_address,
+            &call.inference_region, &call.error}) {
+        unseen.bind_text(parameter++, *text);
+      }
+      unseen.run();
+      return;
+    }
+    seen.bind_text(1, changes.seen_after_all[number - changes.unseen.size()]).run();
+  }
+
+  const Connection connection_;
+  const std::function<std::int64_t()> clock_;
+  Statement label_, started_at_, is_unseen_;
+  std::unordered_map<std::int64_t, std::string> labels_;
+};
+
+tl::expected<std::unique_ptr<TrailLedger>, std::string> TrailLedger::open(
+    const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
+  const std::string where = "store " + store_path + ": ";
+  auto connection = open_beside_writer(store_path, vfs, "what CloudTrail says is kept there");
+  if (!connection) {
+    return tl::unexpected(where + connection.error());
+  }
+  try {
+    execute(connection->get(), "PRAGMA journal_mode = WAL");
+    execute(connection->get(), "PRAGMA synchronous = FULL");
+    execute(connection->get(), "PRAGMA cache_size = -8192");
+    execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
+    ensure_residency_tables(connection->get());
+    if (!clock) {
+      clock = system_now_us;
+    }
+    return std::unique_ptr<TrailLedger>(new TrailLedger(
+        std::make_unique<Implementation>(std::move(*connection), std::move(clock))));
+  } catch (const StoreError& error) {
+    return tl::unexpected(where + error.what());
+  }
+}
+
+TrailLedger::TrailLedger(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+TrailLedger::~TrailLedger() = default;
+
+std::int64_t TrailLedger::known_from_us() {
+  return implementation_->known_from_us();
+}
+void TrailLedger::each_record(std::int64_t since_us, std::int64_t until_us,
+                              const std::function<bool(const ComparedRecord&)>& visit) {
+  implementation_->each_record(since_us, until_us, visit);
+}
+void TrailLedger::each_unseen(
+    const std::function<void(std::string_view, std::string_view)>& visit) {
+  implementation_->each_unseen(visit);
+}
+bool TrailLedger::is_unseen(std::string_view event_id) {
+  return implementation_->is_unseen(event_id);
+}
+void TrailLedger::apply(const Changes& changes) {
+  implementation_->apply(changes);
+}
+void TrailLedger::put_reconciliation(const ReconciliationRow& row) {
+  implementation_->put_reconciliation(row);
+}
+
+}  // namespace invlog::storage

@@ -1,0 +1,355 @@
+#include "agent/cli/reconcile_command.h"
+
+#include <sstream>
+
+#include "agent/cli/store_access.h"
+#include "agent/residency/reconciler.h"
+#include "agent/residency/trail_files.h"
+#include "storage/statement.h"
+#include "storage/store_file.h"
+#include "storage/verify.h"
+#include "storage/writer.h"
+#include "tests/catch.h"
+#include "tests/temporary_directory.h"
+#include "tests/unit/agent/cli/example_store.h"
+#include "tests/unit/agent/residency/trail_samples.h"
+
+using namespace invlog;
+using namespace invlog::cli;
+using invlog::tests::contains;
+using invlog::tests::MadeEvent;
+using invlog::tests::trail_event;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::int64_t kNoon = 1'791'201'600 * kSecond;  // 2026-10-05T12:00:00Z
+
+class ReadyRecord : public storage::PendingRecord {
+ public:
+  explicit ReadyRecord(storage::Record record) : record_(std::move(record)) {}
+  std::size_t memory_bytes() const override { return record_.memory_bytes(); }
+  storage::Record build() override { return std::move(record_); }
+
+ private:
+  storage::Record record_;
+};
+
+storage::Record call(const std::string& request_id, std::int64_t minute,
+                     const std::string& destinations, const std::string& scope) {
+  storage::Record record;
+  record.started_at_us = kNoon + minute * 60 * kSecond;
+  record.operation = "Converse";
+  record.model_id = "eu.amazon.nova-2-lite-v1:0";
+  record.outcome = "complete";
+  record.status = 200;
+  record.request_id = request_id;
+  record.destinations = destinations;
+  record.scope = scope;
+  return record;
+}
+
+std::string uuid(int number) {
+  return "00000000-0000-4000-8000-0000000000" + std::to_string(10 + number);
+}
+
+// A store of calls from noon on, one a minute, and a folder for a trail's files.
+class Scene {
+ public:
+  Scene() {
+    std::vector<storage::Record> records;
+    records.push_back(call(uuid(0), 0, "eu-central-1,eu-west-1", "geographic"));
+    records.push_back(call(uuid(1), 1, "eu-central-1,eu-west-1", "geographic"));
+    records.push_back(call("no-uuid", 2, "*", "global"));
+    records.push_back(call(uuid(3), 3, "", "in-region"));
+    records.push_back(call(uuid(4), 4, "", ""));
+    records.push_back(call(uuid(5), 5, "", "in-region"));
+    records.back().outcome = "denied";  // by policy: it never left
+    records.push_back(call("", 6, "", "in-region"));
+    records.push_back(call(uuid(7), 7, "", "in-region"));
+    records.push_back(call(uuid(8), 300, "", "in-region"));
+    add(std::move(records));
+  }
+
+  void add(std::vector<storage::Record> records) {
+    storage::WriterOptions options;
+    options.path = store();
+    options.region = "eu-central-1";
+    options.account_id = "123456789012";
+    options.clock = [] { return kNoon; };
+    storage::Writer writer(options);
+    for (storage::Record& record : records) {
+      std::unique_ptr<storage::PendingRecord> pending =
+          std::make_unique<ReadyRecord>(std::move(record));
+      REQUIRE(writer.submit(pending) == storage::Submitted::queued);
+    }
+    writer.stop();
+  }
+
+  std::string store() const { return folder_.path() + "/eu-central-1.db"; }
+  std::string trail() const { return folder_.path() + "/trail"; }
+  void write(const std::string& name, const std::vector<MadeEvent>& events) const {
+    std::string text = "{\"Records\":[";
+    for (const MadeEvent& event : events) {
+      text += (text.back() == '[' ? "" : ",") + trail_event(event);
+    }
+    folder_.write("trail/" + name, text + "]}");
+  }
+
+  int run(ReconcileOptions options = {}) {
+    options.store.store = store();
+    if (options.cloudtrail.empty()) {
+      options.cloudtrail = trail();
+    }
+    options.now_us = [] { return kNoon + 10 * 3600 * kSecond; };
+    out.str("");
+    err.str("");
+    return run_reconcile(options, out, err);
+  }
+
+  // Rows with '|' between columns and '\n' behind each.
+  std::string rows(const std::string& sql) const {
+    const auto connection = storage::open_beside_writer(store(), "", "");
+    REQUIRE(connection);
+    storage::Statement select(connection->get(), sql);
+    std::string text;
+    while (select.step()) {
+      for (int column = 0; column < select.columns(); ++column) {
+        text += (column == 0 ? "" : "|") + std::string(select.bytes(column));
+      }
+      text += '\n';
+    }
+    return text;
+  }
+  // All that reconciliation writes, but for when it ended.
+  std::string written() const {
+    return rows("SELECT record, region, at, hex(event_id), outside FROM trail ORDER BY record") +
+           rows("SELECT * FROM unseen_call ORDER BY event_id") +
+           rows(
+               "SELECT source, since, until, events, matched, unseen, missing, outside FROM "
+               "reconciliation ORDER BY id") +
+           rows(
+               "SELECT kind, count, details FROM event WHERE kind IN ('processed-outside', "
+               "'calls-unseen') ORDER BY id");
+  }
+
+  std::ostringstream out, err;
+
+ private:
+  tests::TemporaryDirectory folder_;
+};
+
+std::string minute(int number) {
+  return "2026-10-05T12:0" + std::to_string(number) + ":00Z";
+}
+
+// One event for most records, one for a call that has no record, and what is none of the store's.
+void write_usual(const Scene& scene) {
+  scene.write("a.json", {{uuid(0), "", minute(0)},
+                         {uuid(1), "eu-west-1", minute(1)},
+                         {uuid(1), "eu-west-1", minute(1)},
+                         {"no-uuid", "us-east-1", minute(2)},
+                         {uuid(3), "", minute(3)}});
+  scene.write("b.json", {{uuid(4), "eu-north-1", minute(4)},
+                         {uuid(9), "eu-west-1", minute(5)},
+                         {"early", "", "2026-10-05T11:00:00Z"},
+                         {uuid(0), "", minute(0), "Converse", "999999999999"},
+                         {uuid(0), "", minute(0), "Converse", "123456789012", "eu-west-3"},
+                         {uuid(0), "", minute(0), "ListInferenceProfiles"},
+                         {"x", "", "2026-10-05T17:30:00Z", "PutObject", "123456789012",
+                          "eu-central-1", "", "s3.amazonaws.com"}});
+}
+
+}  // namespace
+
+TEST_CASE("reconcile joins events and records, and a second run changes nothing") {
+  Scene scene;
+  write_usual(scene);
+  CHECK(scene.run() == 0);
+  INFO(scene.out.str() << scene.err.str());
+  CHECK(scene.err.str().empty());
+  CHECK(scene.rows("SELECT record, region, outside FROM trail ORDER BY record") ==
+        "1|eu-central-1|0\n2|eu-west-1|0\n3|us-east-1|0\n4|eu-central-1|0\n5|eu-north-1|0\n");
+  CHECK(scene.rows("SELECT request_id, operation, model, principal, source_address, "
+                   "inference_region, at FROM unseen_call") ==
+        uuid(9) +
+            "|Converse|eu.amazon.nova-2-lite-v1:0|arn:aws:sts::123456789012:assumed-role/app/i-1|"
+            "198.51.100.7|eu-west-1|1791201900000000\n");
+  // From the oldest event of the Region to the newest, of whatever service.
+  CHECK(scene.rows("SELECT source, since, until, events, matched, unseen, missing, outside FROM "
+                   "reconciliation") ==
+        scene.trail() + "|1791198000000000|1791221400000000|7|5|1|1|0\n");
+  CHECK(scene.rows("SELECT kind, count, details FROM event WHERE kind = 'calls-unseen'") ==
+        "calls-unseen|1|{\"source\":\"" + scene.trail() + "\"}\n");
+  // Without an event: the call of minute 7; that of 17:00 is too recent, the denied one never left.
+  CHECK(contains(
+      scene.out.str(),
+      "2026-10-05T11:00:00Z to 2026-10-05T17:30:00Z, eu-central-1, account 123456789012\n"));
+  CHECK(contains(scene.out.str(),
+                 "calls that CloudTrail knows                   7   of 12 events\n"));
+  CHECK(contains(scene.out.str(),
+                 "  with a record                               5   5 of them new\n"));
+  CHECK(contains(scene.out.str(),
+                 "  never seen by the agent                     1   1 of them new\n"));
+  CHECK(contains(scene.out.str(), "  older than what the store has               1\n"));
+  CHECK(contains(scene.out.str(), "records of calls in that time                 7\n"));
+  CHECK(contains(scene.out.str(), "  without an event                            1\n"));
+  CHECK(contains(scene.out.str(), "  too recent for an event                     1\n"));
+  CHECK(contains(scene.out.str(), "processed outside the destinations            0\n"));
+  CHECK(contains(scene.out.str(), "destinations not on record                    1\n"));
+  CHECK(contains(scene.out.str(), "processed in eu-central-1                     2\n"));
+  CHECK(contains(scene.out.str(), "Calls that the agent never saw\n"));
+  CHECK(contains(scene.out.str(), "Records without an event\n"));
+  CHECK(contains(scene.out.str(), uuid(7)));
+
+  const std::string before = scene.written();
+  CHECK(scene.run() == 0);
+  CHECK(scene.written() == before);
+  CHECK_FALSE(contains(scene.out.str(), "of them new"));
+  CHECK(storage::verify_store(scene.store(), {}).problems.empty());
+}
+
+TEST_CASE("what was processed outside its destinations is an alarm, once, and exit code 1") {
+  Scene scene;
+  scene.write("a.json", {{uuid(0), "us-east-1", minute(0)},
+                         {uuid(1), "eu-west-1", minute(1)},
+                         {"no-uuid", "cn-north-1", minute(2)},
+                         {uuid(3), "eu-west-1", minute(3)}});
+  CHECK(scene.run() == 1);
+  INFO(scene.out.str() << scene.err.str());
+  CHECK(scene.rows("SELECT record, region FROM trail WHERE outside = 1 ORDER BY record") ==
+        "1|us-east-1\n3|cn-north-1\n4|eu-west-1\n");
+  CHECK(scene.rows("SELECT kind, count, details FROM event WHERE kind = 'processed-outside'") ==
+        "processed-outside|3|{\"source\":\"" + scene.trail() +
+            "\",\"regions\":{\"cn-north-1\":1,\"eu-west-1\":1,\"us-east-1\":1},\"records\":[1,3,4]}"
+            "\n");
+  CHECK(contains(scene.out.str(), "Processed outside the destinations\n"));
+  const std::string before = scene.written();
+  CHECK(scene.run() == 1);  // it still is so
+  CHECK(scene.written() == before);
+
+  // A later event of a call that seemed to be inside.
+  scene.write("b.json", {{uuid(1), "us-west-2", minute(1), "Converse", "123456789012",
+                          "eu-central-1", "another-event"}});
+  CHECK(scene.run() == 1);
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'processed-outside' ORDER BY id") ==
+        "3\n1\n");
+  CHECK(scene.rows("SELECT region, outside FROM trail WHERE record = 2") == "us-west-2|1\n");
+  CHECK(storage::verify_store(scene.store(), {}).problems.empty());
+}
+
+TEST_CASE("--json has whole lists, and problems with their places") {
+  Scene scene;
+  write_usual(scene);
+  std::vector<MadeEvent> many;
+  for (int number = 0; number < 30; ++number) {
+    many.push_back({"lost-" + std::to_string(number), "", minute(6)});
+  }
+  scene.write("c.json", many);
+  scene.write("d.json", {{"y", "", "yesterday"}});
+  ReconcileOptions options;
+  CHECK(scene.run(options) == 0);
+  CHECK(contains(scene.out.str(), "Calls that the agent never saw (the first 20; --all shows 31)"));
+  const std::string wrong =
+      scene.trail() + "/d.json:12: Converse has no eventTime that can be read\n";
+  CHECK(scene.err.str() == "invlog reconcile: " + wrong);
+
+  options.all = true;
+  CHECK(scene.run(options) == 0);
+  CHECK_FALSE(contains(scene.out.str(), "the first 20"));
+  options.json = true;
+  options.fail_on_unseen = true;
+  CHECK(scene.run(options) == 1);
+  const std::string json = scene.out.str();
+  CHECK(contains(json,
+                 "\"events\":37,\"matched\":5,\"new_matched\":0,\"unseen\":31,\"new_unseen\":0,"));
+  CHECK(contains(json,
+                 "\"missing\":1,\"not_yet\":1,\"outside\":0,\"new_outside\":0,\"unknown\":1,"
+                 "\"problem_count\":1"));
+  CHECK(contains(
+      json,
+      "\"processed_in\":{\"eu-central-1\":2,\"eu-north-1\":1,\"eu-west-1\":1,\"us-east-1\":1}"));
+  CHECK(contains(json, "\"request_id\":\"lost-29\""));
+  CHECK(contains(json, "\"offset\":12,\"what\":\"Converse has no eventTime"));
+  CHECK(contains(json, "\"missing_records\":[{\"id\":8,\"time\":\"2026-10-05T12:07:00Z\""));
+}
+
+TEST_CASE("--since and --until bound events and records, and are a comparison of their own") {
+  Scene scene;
+  write_usual(scene);
+  CHECK(scene.run() == 0);
+  ReconcileOptions options;
+  options.since_us = kNoon + 60 * kSecond;
+  options.until_us = kNoon + 3 * 60 * kSecond;
+  CHECK(scene.run(options) == 0);
+  CHECK(
+      scene.rows("SELECT since, until, events, matched, unseen, missing FROM reconciliation ORDER "
+                 "BY id") ==
+      "1791198000000000|1791221400000000|7|5|1|1\n1791201660000000|1791201780000000|2|2|0|0\n");
+  CHECK(contains(scene.out.str(), "records of calls in that time                 2\n"));
+  std::swap(options.since_us, options.until_us);
+  CHECK(scene.run(options) == 2);
+}
+
+TEST_CASE("a call whose record was written after a comparison is unseen no longer") {
+  Scene scene;
+  scene.write("a.json", {{uuid(9), "eu-west-1", "2026-10-05T17:01:00Z"}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "1\n");
+  scene.add({call(uuid(9), 301, "eu-west-1", "geographic")});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "0\n");
+  CHECK(scene.rows("SELECT region FROM trail WHERE record = 10") == "eu-west-1\n");
+}
+
+TEST_CASE("nothing that could be read is a failure, no event of the Region is none") {
+  Scene scene;
+  scene.write("a.json", {{uuid(0), "", minute(0), "Converse", "123456789012", "us-east-1"}});
+  CHECK(scene.run() == 0);
+  CHECK(contains(scene.out.str(), "no event of eu-central-1 among 1 event\n"));
+  CHECK(scene.rows("SELECT count(*) FROM reconciliation") == "0\n");
+  ReconcileOptions options;
+  options.cloudtrail = scene.store();  // a file, but of something else
+  CHECK(scene.run(options) == 1);
+  CHECK(contains(scene.err.str(), "here should be an event, an object in braces"));
+  options.cloudtrail = scene.trail() + "/nowhere.json";
+  CHECK(scene.run(options) == 1);
+  CHECK(contains(scene.err.str(), "No such file"));
+}
+
+TEST_CASE("batches of events find the same as all of them at once") {
+  Scene scene;
+  write_usual(scene);
+  for (const std::size_t batch : {1u, 2u, 1000u}) {
+    const auto ledger = storage::TrailLedger::open(scene.store());
+    REQUIRE(ledger);
+    residency::TrailFiles files(scene.trail(), "eu-central-1");
+    residency::ReconcilerOptions options;
+    options.region = "eu-central-1";
+    options.account = "123456789012";
+    options.batch_events = batch;
+    residency::Reconciler reconciler(**ledger, files, options);
+    REQUIRE(files.read(reconciler));
+    const residency::Reconciliation found = reconciler.finish();
+    CAPTURE(batch);
+    CHECK(found.unseen == 1);
+    CHECK(found.new_unseen == (batch == 1 ? 1 : 0));
+    CHECK(found.before == 1);
+    CHECK(found.missing == 1);
+    CHECK(found.not_yet == 1);
+    CHECK(scene.rows("SELECT count(*) FROM trail") == "5\n");
+  }
+}
+
+TEST_CASE("a call was outside if its record rules out where it was processed") {
+  const auto outside = residency::processed_outside;
+  CHECK(outside("eu-west-1", "eu-central-1", "eu-central-1,eu-west-1", "geographic") == false);
+  CHECK(outside("eu-west-11", "eu-central-1", "eu-central-1,eu-west-1", "geographic") == true);
+  CHECK(outside("us-east-1", "eu-central-1", "*", "global") == false);
+  CHECK(outside("us-gov-west-1", "eu-central-1", "*", "global") == true);
+  CHECK(outside("us-east-1", "eu-central-1", "", "global") == false);
+  CHECK(outside("us-east-1", "eu-central-1", "", "in-region") == true);
+  CHECK(outside("us-east-1", "eu-central-1", "", "") == std::nullopt);
+  CHECK(outside("eu-central-1", "eu-central-1", "eu-west-1", "geographic") == false);
+  CHECK(outside("eu-central-1", "eu-central-1", "", "") == false);
+}
