@@ -79,7 +79,7 @@ def reconcile(bench, folder):
     events = bench.scaled(1_000_000)
     store, trail = os.path.join(folder, "eu-central-1.db"), os.path.join(folder, "trail")
     os.makedirs(trail)
-    bench_store(bench, "write-usage", {"INVLOG_BENCH_STORE": store})
+    bench_store(bench, "usage", {"INVLOG_BENCH_USAGE_STORE": store})
     say("bench: writing CloudTrail's files ...")
     records = give_request_ids(store)
     raw = write_trail(trail, records, events)

@@ -1,6 +1,6 @@
-// Files of CloudTrail. The first byte is the length of the first portion. Whatever comes, nothing is
-// read beyond the text; an event that counts has its ids; offsets lie within the text; and where the
-// text is cut into portions makes no difference.
+// Files of CloudTrail. The first byte is the length of the first portion. Whatever comes, nothing
+// is read beyond the text; an event that counts has its ids; offsets lie within the text; and where
+// the text is cut into portions makes no difference.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
