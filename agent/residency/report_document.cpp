@@ -131,13 +131,15 @@ Table flow_table(const Report& report) {
     const std::string processed = row.denied                 ? "not sent: denied"
                                   : row.processed_in.empty() ? "not known"
                                                              : row.processed_in;
-    table.rows.push_back({name_or(row.profile, "none"),
-                          text_or_unknown(row.scope),
-                          {destinations_in_words(row.destinations), Cell::Kind::text},
-                          {processed + (row.outside > 0 ? " (not allowed)" : ""), Cell::Kind::text},
-                          number_cell(row.volume.calls),
-                          number_cell(row.volume.input),
-                          number_cell(row.volume.output)});
+    table.rows.push_back(
+        {name_or(row.profile, "none"),
+         text_or_unknown(row.scope),
+         {destinations_in_words(row.destinations), Cell::Kind::text},
+         {processed + (row.outside > 0 ? " (" + spaced(row.outside) + " not allowed)" : ""),
+          Cell::Kind::text},
+         number_cell(row.volume.calls),
+         number_cell(row.volume.input),
+         number_cell(row.volume.output)});
   }
   if (rest.calls > 0) {
     table.rows.push_back({{"others", Cell::Kind::text},

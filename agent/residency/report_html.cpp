@@ -21,14 +21,15 @@ nav a { color: #1f4f8f; margin-right: 14px; white-space: nowrap; }
 h2 { font-size: 18px; margin: 36px 0 10px; padding-bottom: 4px; border-bottom: 1px solid #cfd6de; color: #1f3a5f; }
 p { margin: 8px 0; max-width: 86ch; }
 p.alarm { border-left: 4px solid #b3303c; background: #fbeeee; padding: 8px 12px; font-weight: 600; }
-dl { display: grid; grid-template-columns: minmax(13em, max-content) 1fr; gap: 4px 24px; margin: 12px 0 18px; }
+dl { display: grid; grid-template-columns: 17em 1fr; gap: 4px 24px; margin: 12px 0 18px; }
 dt { color: #46515e; }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 16px 0; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.4; }
 caption { text-align: left; font-weight: 600; padding: 0 0 6px; color: #1c2430; }
 th { text-align: left; vertical-align: bottom; color: #46515e; font-weight: 600; border-bottom: 2px solid #9aa6b2; padding: 4px 8px; }
-td { vertical-align: top; border-bottom: 1px solid #e3e8ed; padding: 4px 8px; overflow-wrap: anywhere; }
+td { vertical-align: top; border-bottom: 1px solid #e3e8ed; padding: 4px 8px; overflow-wrap: break-word; }
+td.name { overflow-wrap: anywhere; }
 th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 td.name, td.text { min-width: 7em; }

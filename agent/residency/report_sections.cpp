@@ -274,11 +274,11 @@ Section coverage_section(const Report& report) {
         "be said here about calls that went past the agent."});
   } else {
     if (coverage.outside > 0) {
-      section.blocks.push_back(
-          Paragraph{calls_text(coverage.outside) +
-                        " of the period, according to CloudTrail, processed in a Region where it "
-                        "was not allowed.",
-                    true});
+      section.blocks.push_back(Paragraph{
+          calls_text(coverage.outside) +
+              " of the period went, according to CloudTrail, processed in a Region where it "
+              "was not allowed.",
+          true});
     }
     add_comparison(section, coverage);
   }
@@ -293,8 +293,8 @@ Section integrity_section(const Report& report) {
     add_verification(section, *facts.verified);
   } else {
     section.blocks.push_back(
-        Paragraph{"The store was not verified for this report. `invlog verify`, or `invlog report "
-                  "--verify`, checks every checksum, every digest and the chain."});
+        Paragraph{"The store was not verified for this report. invlog verify, or invlog report "
+                  "--verify, checks every checksum, every digest and the chain."});
   }
   Facts lines;
   lines.lines = {
