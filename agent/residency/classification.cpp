@@ -2,44 +2,11 @@
 
 #include <algorithm>
 
+#include "agent/residency/profile_id.h"
 #include "agent/residency/resource_name.h"
 
 namespace invlog::residency {
 namespace {
-
-// Of inference profiles' ids; facts/bedrock.md §5.1.
-constexpr std::string_view kProfilePrefixes[] = {"us", "eu", "apac",   "jp",
-                                                 "au", "ca", "us-gov", "global"};
-
-bool is_word(std::string_view text) {
-  return !text.empty() && text.front() >= 'a' && text.front() <= 'z' &&
-         std::all_of(text.begin(), text.end(), [](char byte) {
-           return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
-         });
-}
-
-// Whether an id is that of an inference profile by its form, prefix.vendor.model: also one with a
-// prefix that nobody has heard of yet. A model's own id has its vendor first, and a dot after that
-// is one of a version ("deepseek.v3.1").
-bool looks_like_profile(std::string_view id) {
-  const std::size_t first = id.find('.');
-  if (first == std::string_view::npos) {
-    return false;
-  }
-  const std::string_view prefix = id.substr(0, first);
-  if (std::find(std::begin(kProfilePrefixes), std::end(kProfilePrefixes), prefix) !=
-      std::end(kProfilePrefixes)) {
-    return true;
-  }
-  const std::string_view rest = id.substr(first + 1);
-  const std::size_t second = rest.find('.');
-  if (second == std::string_view::npos) {
-    return false;
-  }
-  const std::string_view after = rest.substr(second + 1);
-  return is_word(rest.substr(0, second)) && !after.empty() && after.front() >= 'a' &&
-         after.front() <= 'z';
-}
 
 Classification unknown(std::string source) {
   Classification result;
@@ -87,8 +54,8 @@ std::shared_ptr<const Profile> look_up(const FindProfile& find, std::string_view
 Classification unknown_profile(std::string_view id) {
   Classification result = unknown("no such profile in the catalogue");
   result.profile = id;
-  if (looks_like_profile(id)) {
-    result.model = id.substr(id.find('.') + 1);
+  if (looks_like_system_profile(id)) {
+    result.model = model_of(id);
   }
   return result;
 }
@@ -97,7 +64,7 @@ Classification by_id(std::string_view id, std::string_view source_region, const 
   if (const auto profile = look_up(find, id)) {
     return by_profile(*profile);
   }
-  if (looks_like_profile(id)) {
+  if (looks_like_system_profile(id)) {
     return unknown_profile(id);
   }
   if (id.find('.') == std::string_view::npos || id.find('/') != std::string_view::npos) {
