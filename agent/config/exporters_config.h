@@ -16,7 +16,9 @@ namespace invlog::config {
 struct AwsConfig {
   std::string profile;       // "" AWS_PROFILE, or the default chain
   std::string sts_endpoint;  // scheme://host[:port], "" AWS_ENDPOINT_URL_STS, or the Region's own
-  std::string ca_bundle;     // PEM file for AWS's endpoints, "" AWS_CA_BUNDLE, or the system's
+  // Of the control plane, scheme://host[:port]; "" AWS_ENDPOINT_URL_BEDROCK, or the Region's own.
+  std::string bedrock_endpoint;
+  std::string ca_bundle;  // PEM file for AWS's endpoints, "" AWS_CA_BUNDLE, or the system's
 };
 
 // What the store may grow to. storage::RetentionOptions is made from it.
