@@ -128,9 +128,9 @@ int run_agent(const config::AgentConfig& configuration) {
   const aws::Environment environment = aws::process_environment();
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
+  residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
   capture::AgentLoop loop(configuration, environment, sink, *credentials);
   delivery::DeliveryService service(configuration, *credentials, environment);
-  residency::Catalogue catalogue(configuration.region);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
 
   capture::AgentFacts facts;

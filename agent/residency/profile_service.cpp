@@ -112,16 +112,19 @@ void ProfileService::run() {
   SteadyTime next_question = due;
   while (true) {
     if (steady_clock::now() >= due) {
-      const bool all = refresh();
+      // What calls name from now on may be missing in the answer.
       catalogue_.forget_unknown();
       questions_.clear();
+      const bool all = refresh();
       due = steady_clock::now() +
             with_jitter(all ? options_.refresh : options_.retry, options_.random());
     } else if (!questions_.empty() && steady_clock::now() >= next_question) {
       const std::string id = std::move(questions_.back());
       questions_.pop_back();
-      ask_for(id);
-      next_question = steady_clock::now() + options_.between_questions;
+      if (!catalogue_.find(id)) {
+        ask_for(id);
+        next_question = steady_clock::now() + options_.between_questions;
+      }
     }
     if (!wait_until(questions_.empty() ? due : std::min(due, next_question))) {
       return;
