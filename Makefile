@@ -89,7 +89,7 @@ CATCH_LIBS := $(if $(wildcard /usr/include/catch2/catch_all.hpp),-lCatch2Main -l
 TEST_PROGRAMS := $(OUT)/tests/unit-storage $(OUT)/tests/unit-exporters $(OUT)/tests/unit-agent $(OUT)/tests/integration
 $(OUT)/tests/unit-storage: $(call objects,$(call sources,tests/unit/storage)) $(OUT)/libstorage.a
 $(OUT)/tests/unit-exporters: $(call objects,$(call sources,tests/unit/exporters)) $(OBJ)/tests/unit/storage/temporary_store.o $(OUT)/libexporters.a $(OUT)/libstorage.a
-$(OUT)/tests/unit-agent: $(call objects,$(call sources,tests/unit/agent)) $(OBJ)/tests/unit/exporters/fake_destination.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/unit-agent: $(call objects,$(call sources,tests/unit/agent)) $(OBJ)/tests/unit/exporters/fake_destination.o $(OBJ)/tests/unit/storage/temporary_store.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(OUT)/tests/integration: $(call objects,$(call sources,tests/integration)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
 	@mkdir -p $(@D)

@@ -22,6 +22,8 @@
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
 #include "agent/delivery/destinations.h"
+#include "agent/residency/catalogue.h"
+#include "agent/residency/profile_service.h"
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
 #include "storage/time_text.h"
@@ -126,8 +128,10 @@ int run_agent(const config::AgentConfig& configuration) {
   const aws::Environment environment = aws::process_environment();
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
+  residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
   capture::AgentLoop loop(configuration, environment, sink, *credentials);
   delivery::DeliveryService service(configuration, *credentials, environment);
+  residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
 
   capture::AgentFacts facts;
   facts.pid = ::getpid();
@@ -175,6 +179,8 @@ int run_agent(const config::AgentConfig& configuration) {
     delivery::pin_account(configuration.store_path(), identity.account_id);
   });
 
+  profiles.start();
+
   loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
   const bool only_socket = facts.listen.starts_with("unix:");
   std::printf("invlog ready: %s%s -> %s region %s store %s\n", only_socket ? "" : "http://",
@@ -184,6 +190,7 @@ int run_agent(const config::AgentConfig& configuration) {
   ::sd_notify(0, "READY=1");
   loop.run(kStopLimit);
   stopping = true;  // the loop is done: nobody waits for credentials any more
+  profiles.stop();
   if (stopping_delivery.joinable())
     stopping_delivery.join();
 

@@ -8,9 +8,9 @@
 #include "storage/json_writer.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
+#include "storage/side_connection.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
-#include "storage/store_file.h"
 #include "storage/time_text.h"
 #include "storage/write_transaction.h"
 
@@ -392,17 +392,11 @@ class DeliveryLedger::Implementation {
 
 tl::expected<std::unique_ptr<DeliveryLedger>, std::string> DeliveryLedger::open(
     const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
-  const std::string where = "store " + store_path + ": ";
-  auto connection = open_beside_writer(store_path, vfs, "delivery keeps its cursor there");
+  auto connection = connect_beside_writer(store_path, vfs, "delivery keeps its cursor there");
   if (!connection) {
-    return tl::unexpected(where + connection.error());
+    return tl::unexpected(std::move(connection.error()));
   }
   try {
-    execute(connection->get(), "PRAGMA journal_mode = WAL");
-    execute(connection->get(), "PRAGMA synchronous = FULL");
-    execute(connection->get(), "PRAGMA cache_size = -256");
-    execute(connection->get(), "PRAGMA temp_store = MEMORY");
-    execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
     ensure_delivery_tables(connection->get());
   } catch (const StoreError& error) {
     return tl::unexpected(std::string(error.what()));

@@ -6,7 +6,6 @@
 
 #include <memory>
 #include <string>
-#include <tl/expected.hpp>
 
 #include "storage/sqlite_api.h"
 
@@ -23,12 +22,5 @@ std::string missing_file_problem(const std::string& path);
 // "" if the connection is on an invlog store of a format that this invlog knows. `cannot_open`: the
 // file system did not let SQLite have what it needs.
 std::string store_problem(sqlite3* connection, bool& cannot_open);
-
-// A connection that may write, beside the writer's, or why there is none. `why_written` goes on "it
-// cannot be written, and ". It waits for others' locks longer than the writer does: a record has no
-// time, all else has. `vfs`: SQLite VFS by name, "" the default.
-tl::expected<Connection, std::string> open_beside_writer(const std::string& path,
-                                                         const std::string& vfs,
-                                                         const std::string& why_written);
 
 }  // namespace invlog::storage

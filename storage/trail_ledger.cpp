@@ -6,6 +6,7 @@
 
 #include "storage/retention_base.h"
 #include "storage/schema.h"
+#include "storage/side_connection.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
@@ -223,16 +224,13 @@ class TrailLedger::Implementation {
 
 tl::expected<std::unique_ptr<TrailLedger>, std::string> TrailLedger::open(
     const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
-  const std::string where = "store " + store_path + ": ";
-  auto connection = open_beside_writer(store_path, vfs, "what CloudTrail says is kept there");
+  auto connection = connect_beside_writer(store_path, vfs, "what CloudTrail says is kept there");
   if (!connection) {
-    return tl::unexpected(where + connection.error());
+    return tl::unexpected(std::move(connection.error()));
   }
   try {
-    execute(connection->get(), "PRAGMA journal_mode = WAL");
-    execute(connection->get(), "PRAGMA synchronous = FULL");
+    // A million rows are looked for in one go.
     execute(connection->get(), "PRAGMA cache_size = -8192");
-    execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
     ensure_residency_tables(connection->get());
     if (!clock) {
       clock = system_now_us;
@@ -240,7 +238,7 @@ tl::expected<std::unique_ptr<TrailLedger>, std::string> TrailLedger::open(
     return std::unique_ptr<TrailLedger>(new TrailLedger(
         std::make_unique<Implementation>(std::move(*connection), std::move(clock))));
   } catch (const StoreError& error) {
-    return tl::unexpected(where + error.what());
+    return tl::unexpected("store " + store_path + ": " + error.what());
   }
 }
 

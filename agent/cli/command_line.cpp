@@ -9,6 +9,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/profiles_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/reconcile_command.h"
 #include "agent/cli/report_command.h"
@@ -56,6 +57,7 @@ class CommandLine {
     add_report();
     add_ship();
     add_dead_letters();
+    add_profiles();
     add_doctor();
     add_reconcile();
   }
@@ -492,6 +494,60 @@ class CommandLine {
                     "with --all: only those of s3 or cloudwatch_logs");
   }
 
+  void add_profiles() {
+    CLI::App* command = add_command(
+        "profiles",
+        "Inference profiles: which are known, and where each sends calls from this source Region.",
+        "  invlog profiles\n"
+        "  invlog profiles --scope geographic --json\n"
+        "  invlog profiles show eu.amazon.nova-2-lite-v1:0\n"
+        "  invlog profiles refresh");
+    add_profiles_list(command);
+    add_profiles_list(add_command(*command, "list", "Show those that are known (the default).",
+                                  "  invlog profiles list --application"));
+    CLI::App* show =
+        add_command(*command, "show", "Where a call of this profile, model or ARN is processed.",
+                    "  invlog profiles show eu.amazon.nova-2-lite-v1:0\n"
+                    "  invlog profiles show arn:aws:bedrock:eu-central-1:123456789012:"
+                    "application-inference-profile/1arbu5hu2sjr");
+    add_store_options(show, profiles_show_.store);
+    show->add_option("ID", profiles_show_.id, "an inference profile's or model's id, or an ARN")
+        ->required();
+    show->add_flag("--json", profiles_show_.json, "one JSON object");
+    show->callback([this] {
+      run_ = [this] { return run_profiles_show(profiles_show_, context_.out, context_.err); };
+    });
+    CLI::App* refresh = add_command(
+        *command, "refresh",
+        "Ask the service now, as a running agent does each day. Exit code 1 if a geographic "
+        "profile's destinations have changed, which AWS says they never do.",
+        "  invlog profiles refresh\n"
+        "  invlog profiles refresh --json");
+    add_store_options(refresh, profiles_refresh_.store);
+    refresh->add_flag("--json", profiles_refresh_.json, "a JSON object per change");
+    refresh->callback([this] {
+      run_ = [this] { return run_profiles_refresh(profiles_refresh_, context_.out, context_.err); };
+    });
+  }
+
+  void add_profiles_list(CLI::App* command) {
+    add_store_options(command, profiles_list_.store);
+    command
+        ->add_option("--scope", profiles_list_.scope,
+                     "only those of this scope: in-region, geographic or global")
+        ->type_name("SCOPE")
+        ->check(CLI::IsMember({"in-region", "geographic", "global"}));
+    command->add_flag("--application", profiles_list_.application, "only application profiles");
+    command->add_flag("--json", profiles_list_.json, "a JSON object per line");
+    command->callback([this] {
+      if (run_) {
+        return;  // a subcommand's, which comes first
+      }
+      profiles_list_.terminal_width = context_.out_width;
+      run_ = [this] { return run_profiles_list(profiles_list_, context_.out, context_.err); };
+    });
+  }
+
   void add_doctor() {
     CLI::App* command =
         add_command("doctor",
@@ -570,6 +626,9 @@ class CommandLine {
   DeadLettersListOptions letters_list_;
   DeadLettersShowOptions letters_show_;
   DeadLettersChangeOptions letters_retry_, letters_drop_;
+  ProfilesListOptions profiles_list_;
+  ProfilesShowOptions profiles_show_;
+  ProfilesRefreshOptions profiles_refresh_;
   DoctorOptions doctor_;
   ReconcileOptions reconcile_;
   TimeRangeOptions search_times_, usage_times_, export_times_, report_times_, reconcile_times_;

@@ -7,8 +7,10 @@
 #include <filesystem>
 
 #include "agent/cli/display_text.h"
+#include "agent/residency/profile_client.h"
 #include "exporters/aws/http_date.h"
 #include "storage/delivery_ledger.h"
+#include "storage/time_text.h"
 
 namespace invlog::cli {
 namespace {
@@ -267,6 +269,34 @@ void check_bedrock(const config::AgentConfig& configuration, aws::HttpClient& ht
                          ? "the service does not take these credentials"
                          : "try again later");
   }
+}
+
+void check_profiles(const config::AgentConfig& configuration, const aws::Environment& environment,
+                    aws::HttpClient& http, aws::CredentialsProvider& credentials,
+                    const aws::SystemClock& clock, Diagnosis& diagnosis) {
+  const std::string subject = "bedrock:ListInferenceProfiles";
+  const auto endpoint = residency::profile_endpoint(configuration, environment);
+  if (!endpoint) {
+    diagnosis.note(subject,
+                   "not asked: the upstream is not AWS's own; the built-in table of inference "
+                   "profiles serves, and [aws] bedrock_endpoint names a control plane");
+    return;
+  }
+  aws::ServiceClientOptions options =
+      residency::profile_service_options(configuration.region, *endpoint);
+  options.clock = clock;
+  options.total_timeout = std::chrono::seconds(15);
+  aws::ServiceClient bedrock(options, http, credentials);
+  residency::ProfileClientOptions client;
+  client.clock = storage::system_now_us;
+  const auto listing = residency::ProfileClient(bedrock, client).list();
+  if (!listing.failure) {
+    diagnosis.ok(subject, counted(static_cast<long long>(listing.profiles.size()), "profile"));
+    return;
+  }
+  diagnosis.warning(subject, listing.failure->message,
+                    "allow bedrock:ListInferenceProfiles and bedrock:GetInferenceProfile; until "
+                    "then the agent knows the profiles of its built-in table only");
 }
 
 void check_destination(exporters::Destination& destination, const exporters::Origin& origin,

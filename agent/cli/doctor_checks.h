@@ -39,6 +39,12 @@ void check_bedrock(const config::AgentConfig& configuration, aws::HttpClient& ht
                    aws::CredentialsProvider& credentials, const aws::SystemClock& clock,
                    Diagnosis& diagnosis);
 
+// Whether these credentials may ask which Regions an inference profile has. Without, the agent
+// goes by its built-in table: no failure.
+void check_profiles(const config::AgentConfig& configuration, const aws::Environment& environment,
+                    aws::HttpClient& http, aws::CredentialsProvider& credentials,
+                    const aws::SystemClock& clock, Diagnosis& diagnosis);
+
 // Region and permissions. `arn`: who is to be allowed what is missing, "" unknown.
 void check_destination(exporters::Destination& destination, const exporters::Origin& origin,
                        bool write, const std::string& arn, Diagnosis& diagnosis);

@@ -59,6 +59,11 @@ class Doctor {
       caller_ = check_identity(identity, expected, diagnosis_);
     }
     examine_upstream();
+    if (has_credentials_) {
+      const auto http = client(configuration_.aws);
+      check_profiles(configuration_, options_.world.environment, *http, *credentials_,
+                     options_.clock, diagnosis_);
+    }
     examine_destinations(store);
     return std::move(diagnosis_);
   }

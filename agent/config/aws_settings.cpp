@@ -9,28 +9,25 @@ SettingError set_profile(AgentConfig& configuration, const SettingValues& values
   return std::nullopt;
 }
 
-SettingError set_sts_endpoint(AgentConfig& configuration, const SettingValues& values) {
-  return set_url(configuration.aws.sts_endpoint, values.front());
-}
-
-SettingError set_cloudtrail_endpoint(AgentConfig& configuration, const SettingValues& values) {
-  return set_url(configuration.aws.cloudtrail_endpoint, values.front());
+template <std::string AwsConfig::*member>
+SettingError set_endpoint(AgentConfig& configuration, const SettingValues& values) {
+  return set_url(configuration.aws.*member, values.front());
 }
 
 SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& values) {
   return set_readable_file(configuration.aws.ca_bundle, values.front());
 }
 
-// STS and CloudTrail get no records: a custom endpoint needs nobody to vouch for it, but another
-// Region's is surely a mistake.
+// These services get no records: a custom endpoint needs nobody to vouch for it, but another
+// Region's is surely a mistake, and says what is not so here.
 std::optional<Mismatch> finish(AgentConfig& configuration) {
-  if (const auto problem =
-          endpoint_problem(configuration.aws.sts_endpoint, configuration.region, true)) {
-    return Mismatch{"sts_endpoint", *problem};
-  }
-  if (const auto problem =
-          endpoint_problem(configuration.aws.cloudtrail_endpoint, configuration.region, true)) {
-    return Mismatch{"cloudtrail_endpoint", *problem};
+  const AwsConfig& aws = configuration.aws;
+  for (const auto& [key, endpoint] : {std::pair("sts_endpoint", &aws.sts_endpoint),
+                                      std::pair("bedrock_endpoint", &aws.bedrock_endpoint),
+                                      std::pair("cloudtrail_endpoint", &aws.cloudtrail_endpoint)}) {
+    if (const auto problem = endpoint_problem(*endpoint, configuration.region, true)) {
+      return Mismatch{key, *problem};
+    }
   }
   return std::nullopt;
 }
@@ -42,8 +39,9 @@ const SettingsTable& aws_table() {
       "aws",
       {
           {"profile", ValueForm::text, set_profile},
-          {"sts_endpoint", ValueForm::text, set_sts_endpoint},
-          {"cloudtrail_endpoint", ValueForm::text, set_cloudtrail_endpoint},
+          {"sts_endpoint", ValueForm::text, set_endpoint<&AwsConfig::sts_endpoint>},
+          {"bedrock_endpoint", ValueForm::text, set_endpoint<&AwsConfig::bedrock_endpoint>},
+          {"cloudtrail_endpoint", ValueForm::text, set_endpoint<&AwsConfig::cloudtrail_endpoint>},
           {"ca_bundle", ValueForm::text, set_ca_bundle},
       },
       [](AgentConfig&) {},

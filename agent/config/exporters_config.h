@@ -18,7 +18,10 @@ struct AwsConfig {
   std::string sts_endpoint;  // scheme://host[:port], "" AWS_ENDPOINT_URL_STS, or the Region's own
   // scheme://host[:port], "" AWS_ENDPOINT_URL_CLOUDTRAIL, or the Region's own
   std::string cloudtrail_endpoint;
-  std::string ca_bundle;     // PEM file for AWS's endpoints, "" AWS_CA_BUNDLE, or the system's
+  // Of Bedrock's control plane, scheme://host[:port]; "" AWS_ENDPOINT_URL_BEDROCK, or the Region's
+  // own
+  std::string bedrock_endpoint;
+  std::string ca_bundle;  // PEM file for AWS's endpoints, "" AWS_CA_BUNDLE, or the system's
 };
 
 // What the store may grow to. storage::RetentionOptions is made from it.

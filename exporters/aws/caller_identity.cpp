@@ -13,24 +13,6 @@ using std::chrono::seconds;
 
 constexpr seconds kFirstWait{1}, kLongestWait{300};
 
-// "" if there is none.
-std::string_view host_in(std::string_view url) {
-  const std::size_t scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) {
-    return {};
-  }
-  url.remove_prefix(scheme_end + 3);
-  url = url.substr(0, url.find_first_of("/?#"));
-  return url.substr(0, url.find(':'));
-}
-
-bool is_own_bedrock(std::string_view url, std::string_view region) {
-  const std::string_view host = host_in(url);
-  const std::string suffix = "." + std::string(domain_suffix_of(region));
-  return url.starts_with("https://") && host.ends_with(suffix) &&
-         region_in_host("bedrock-runtime", host) == region;
-}
-
 }  // namespace
 
 std::optional<std::string> identity_endpoint(std::string_view upstream, std::string_view region,
@@ -40,7 +22,7 @@ std::optional<std::string> identity_endpoint(std::string_view upstream, std::str
   if (!configured.empty()) {
     return configured;
   }
-  if (is_own_bedrock(upstream, region)) {
+  if (is_own_endpoint("bedrock-runtime", upstream, region)) {
     return "https://" + service_host("sts", region);
   }
   return std::nullopt;

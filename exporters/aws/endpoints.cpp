@@ -30,6 +30,17 @@ bool all(std::string_view text, char first, char last) {
   });
 }
 
+// "" if there is none.
+std::string_view host_in(std::string_view url) {
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) {
+    return {};
+  }
+  url.remove_prefix(scheme_end + 3);
+  url = url.substr(0, url.find_first_of("/?#"));
+  return url.substr(0, url.find(':'));
+}
+
 }  // namespace
 
 bool is_region_name(std::string_view text) {
@@ -74,6 +85,13 @@ std::string_view region_in_host(std::string_view service, std::string_view host)
     host.remove_prefix(std::min(dot + 1, host.size()));
   }
   return {};
+}
+
+bool is_own_endpoint(std::string_view service, std::string_view url, std::string_view region) {
+  const std::string_view host = host_in(url);
+  const std::string suffix = "." + std::string(domain_suffix_of(region));
+  return url.starts_with("https://") && host.ends_with(suffix) &&
+         region_in_host(service, host) == region;
 }
 
 }  // namespace invlog::aws

@@ -26,4 +26,8 @@ std::string service_host(std::string_view service, std::string_view region);
 // name shows none.
 std::string_view region_in_host(std::string_view service, std::string_view host);
 
+// Whether a URL is AWS's own endpoint of this service in this Region, FIPS and VPC endpoints
+// included, over TLS: a private set-up (a fake upstream, a compatible store) is none.
+bool is_own_endpoint(std::string_view service, std::string_view url, std::string_view region);
+
 }  // namespace invlog::aws

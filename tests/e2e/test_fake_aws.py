@@ -310,6 +310,35 @@ def test_s3_lists_in_pages_and_takes_virtual_hosts():
         assert fake.call_s3("PUT", "/made-here").status == 400, "no LocationConstraint: us-east-1"
 
 
+def test_bedrock_lists_profiles_in_pages_and_checks_ids_and_signatures():
+    with fake_aws() as fake:
+        def ask(target: str, service: str = "bedrock", **how):
+            return call(fake.url, target, b"", sign(service, "GET", fake.host, target, b"", {}, **how), method="GET", content_type=None)
+
+        def code(answer) -> tuple[int, str]:
+            return answer.status, answer.header("x-amzn-errortype") or ""
+
+        for number in range(3):
+            fake.set(profile={"identifier": f"eu.a.b{number}", "model": "a.b", "regions": ["eu-central-1"]})
+        fake.set(profile={"identifier": "1arbu5hu2sjr", "model": "a.b", "regions": ["", "eu-central-1"], "application": True}, profile_page=2)
+        listing = "/inference-profiles?maxResults=1000&type=SYSTEM_DEFINED"
+        first = ask(listing).json()
+        assert [each["inferenceProfileId"] for each in first["inferenceProfileSummaries"]] == ["eu.a.b0", "eu.a.b1"]
+        more = "/inference-profiles?maxResults=1000&nextToken=" + first["nextToken"].replace("=", "%3D") + "&type="
+        rest = ask(more + "SYSTEM_DEFINED").json()
+        assert [each["inferenceProfileId"] for each in rest["inferenceProfileSummaries"]] == ["eu.a.b2"] and "nextToken" not in rest
+        assert code(ask(more + "APPLICATION")) == (400, "ValidationException")
+        assert code(ask("/inference-profiles?maxResults=1001")) == (400, "ValidationException")
+        arn = "arn%3Aaws%3Abedrock%3Aeu-central-1%3A123456789012%3Aapplication-inference-profile%2F1arbu5hu2sjr"
+        found = ask(f"/inference-profiles/{arn}").json()
+        assert found["type"] == "APPLICATION" and found["models"][0] == {"modelArn": "arn:aws:bedrock:::foundation-model/a.b"}
+        assert code(ask("/inference-profiles/a%20b")) == (400, "ValidationException")
+        assert code(ask("/inference-profiles/nobody")) == (404, "ResourceNotFoundException")
+        assert code(ask(listing, service="sts"))[0] == 403
+        assert code(ask(listing, secret="wrong")) == (403, "InvalidSignatureException")
+        assert code(call(fake.url, listing, b"", method="GET", content_type=None)) == (403, "MissingAuthenticationTokenException")
+
+
 def test_faults_happen_as_asked():
     with fake_aws() as fake:
         with_stream(fake)

@@ -25,13 +25,15 @@ DIALECTS = {
             "UnrecognizedClientException": (403, "InvalidClientTokenId")},
     "logs": {"InvalidSignatureException": (400, "InvalidSignatureException"), "IncompleteSignatureException": (400, "IncompleteSignatureException"),
              "UnrecognizedClientException": (400, "UnrecognizedClientException")},
+    "bedrock": {name: (403, name) for name in ("InvalidSignatureException", "IncompleteSignatureException", "UnrecognizedClientException")},
 }
 MISSING = {"s3": (403, "AccessDenied", "Access Denied"), "sts": (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
-           "logs": (400, "MissingAuthenticationTokenException", "Missing Authentication Token")}
+           "logs": (400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
+           "bedrock": (403, "MissingAuthenticationTokenException", "Missing Authentication Token")}
 UNKNOWN_KEY = {"s3": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
-               "sts": (403, "InvalidClientTokenId", UNKNOWN), "logs": (400, "UnrecognizedClientException", UNKNOWN)}
+               "sts": (403, "InvalidClientTokenId", UNKNOWN), "logs": (400, "UnrecognizedClientException", UNKNOWN), "bedrock": (403, "UnrecognizedClientException", UNKNOWN)}
 EXPIRED_KEY = {"s3": (400, "ExpiredToken", "The provided token has expired."), "sts": (403, "ExpiredToken", EXPIRED),
-               "logs": (400, "ExpiredTokenException", EXPIRED)}
+               "logs": (400, "ExpiredTokenException", EXPIRED), "bedrock": (403, "ExpiredTokenException", EXPIRED)}
 
 
 class S3Verifier(sigv4.Verifier):

@@ -2,7 +2,9 @@
 
   POST /-/faults    {"add": [rules], "clear": true, "seed": 7, "rate": 0.3, "kinds": [...], "limit": 50}
   POST /-/settings  {"clock_offset": seconds, "expire": "static|temporary|all|KEY", "restore": true, "lifetime": seconds,
-                     "bucket": {"name": ..., "region": ...}, "arn_region": ..., "external_ids": {role: id}}
+                     "bucket": {"name": ..., "region": ...}, "arn_region": ..., "external_ids": {role: id},
+                     "profile": {"identifier": ..., "model": ..., "regions": [...], "application": false, "listed": true},
+                     "profile_page": 2, "profiles_denied": true}
   GET  /-/objects   {bucket: {key: [versions]}}, without bodies
   GET  /-/object?bucket=B&key=K    the newest version's body
   GET  /-/events    {group: {stream: [events]}}
@@ -20,7 +22,7 @@ from .s3 import Bucket
 from .service import Service
 
 PREFIX = "/-/"
-SETTINGS = {"clock_offset", "expire", "restore", "lifetime", "bucket", "arn_region", "external_ids"}
+SETTINGS = {"clock_offset", "expire", "restore", "lifetime", "bucket", "arn_region", "external_ids", "profile", "profile_page", "profiles_denied"}
 
 
 def answer(service: Service, journal: Journal, request: Request) -> Response:
@@ -76,6 +78,10 @@ def _settings(service: Service, given: dict) -> dict:
         service.ring.restore()
     if "bucket" in given:
         service.s3.buckets[given["bucket"]["name"]] = Bucket(given["bucket"].get("region", service.settings.region))
+    if "profile" in given:
+        service.profiles.put(**given["profile"])
+    service.profiles.page = given.get("profile_page", service.profiles.page)
+    service.profiles.denied = given.get("profiles_denied", service.profiles.denied)
     service.logs.arn_region = given.get("arn_region", service.logs.arn_region)
     service.sts.external_ids.update(given.get("external_ids", {}))
     return {}

@@ -1,4 +1,4 @@
-"""Errors in the three dialects: JSON (CloudWatch Logs), S3's XML, and the query protocol's XML (STS)."""
+"""Errors in the dialects: JSON (CloudWatch Logs, Bedrock), S3's XML, and the query protocol's XML (STS)."""
 
 import json
 from xml.sax.saxutils import escape
@@ -18,6 +18,9 @@ class AwsError(Exception):
         if service == "logs":
             body = json.dumps({"__type": self.code, "message": self.message})
             headers = [("Content-Type", "application/x-amz-json-1.1")]
+        elif service == "bedrock":
+            body = json.dumps({"message": self.message})
+            headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", self.code)]
         elif service == "sts":
             body = (f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">\n  <Error>\n    <Type>Sender</Type>\n'
                     f"    <Code>{escape(self.code)}</Code>\n    <Message>{escape(self.message)}</Message>\n  </Error>\n"

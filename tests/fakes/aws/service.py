@@ -12,6 +12,7 @@ from .faults import Fault, Faults
 from .keys import KeyRing
 from .logs import TARGET, Logs
 from .metadata import Metadata
+from .profiles import PATH as PROFILES, Profiles
 from .s3 import S3
 from .sts import UNSIGNED, Sts, parameters
 
@@ -46,6 +47,7 @@ class Service:
         self.s3 = S3(settings.region, settings.account, self.now)
         self.sts = Sts(settings.account, self.ring, settings.web_identity_token, {})
         self.metadata = Metadata(settings.region, settings.account, self.ring, settings.container_token, self.now)
+        self.profiles = Profiles(settings.region, settings.account)
         self.faults = Faults()
 
     def now(self) -> float:
@@ -58,6 +60,8 @@ class Service:
             return Call("logs", target[len(TARGET):], request, request_id)
         if request.method == "POST" and path == "/" and parameters(request).get("Action"):
             return Call("sts", parameters(request)["Action"], request, request_id)
+        if path == PROFILES or path.startswith(PROFILES + "/"):
+            return Call("bedrock", self.profiles.operation(request), request, request_id)
         operation = self.metadata.operation(request)
         if path.startswith(("/latest/", "/container/")):
             return Call("container" if operation == "ContainerCredentials" else "imds", operation, request, request_id)
@@ -87,7 +91,7 @@ class Service:
             headers.append(("Location", fault.get("location", "")))
             status, code = status or 301, "PermanentRedirect" if status != 307 else "TemporaryRedirect"
         elif fault.kind == "throttle":
-            status, code = (503, "SlowDown") if call.service == "s3" else (400, "ThrottlingException" if call.service == "logs" else "Throttling")
+            status, code = (503, "SlowDown") if call.service == "s3" else (400, "ThrottlingException" if call.service in ("logs", "bedrock") else "Throttling")
         else:
             status, code = status or 500, fault.get("code", "InternalError")
         error = AwsError(status, code, fault.get("message", "fake: on request"), {"Region": region} if region else {}, headers)
@@ -102,7 +106,7 @@ class Service:
             call.code = error.code
             response = error.response(call.service, call.request_id)
         name = "x-amz-request-id" if call.service == "s3" else "x-amzn-RequestId"
-        if call.service in ("s3", "logs", "sts"):
+        if call.service in ("s3", "logs", "sts", "bedrock"):
             response.headers.append((name, call.request_id))
         bucket = self.s3.buckets.get(self.s3.place(call.request)[0]) if call.operation == "HeadBucket" else None
         if bucket and not any(key == "x-amz-bucket-region" for key, _ in response.headers):
@@ -118,4 +122,6 @@ class Service:
             return self.logs.answer(call.operation, call.request)
         if call.service == "sts":
             return self.sts.answer(call.operation, call.request, caller, call.request_id)
+        if call.service == "bedrock":
+            return self.profiles.answer(call.operation, call.request)
         return self.s3.answer(call.operation, call.request)

@@ -125,6 +125,25 @@ TEST_CASE("doctor names the link that answered, who that is, and each permission
                  "\"configuration\",\"detail\":\"Region eu-central-1\",\"advice\":\"\"}"));
 }
 
+TEST_CASE("doctor warns if the service may not be asked for inference profiles") {
+  Scene scene;
+  CHECK(contains(scene.examine().out, "-        bedrock:ListInferenceProfiles: not asked: "));
+  scene.options.world.environment =
+      environment_of({{"AWS_ENDPOINT_URL_BEDROCK", "http://127.0.0.1:5001"}});
+  scene.options.world.make_http_client = [&scene](const auto&, const auto&, const auto*) {
+    auto client = std::make_unique<ScriptedHttpClient>();
+    if (scene.clients == 2) {
+      client->answer(403, R"({"message":"no"})", {{"x-amzn-errortype", "AccessDeniedException"}});
+    }
+    scene.prepare(*client, scene.clients++);
+    return client;
+  };
+  const auto refused = scene.examine();
+  CHECK(refused.exit_code == 0);
+  CHECK(contains(refused.out, "warning  bedrock:ListInferenceProfiles: "));
+  CHECK(contains(refused.out, "-> allow bedrock:ListInferenceProfiles"));
+}
+
 TEST_CASE("doctor advises by the kind of failure") {
   struct Row {
     FailureKind kind;

@@ -99,6 +99,7 @@ TEST_CASE("[aws] and [retention] arrive and are checked") {
   const auto result = from_file(kRegion + R"([aws]
 profile = "invlog"
 sts_endpoint = "http://127.0.0.1:5000/"
+bedrock_endpoint = "http://127.0.0.1:5001/"
 [retention]
 max_size = "2TiB"
 max_age = "7d"
@@ -107,6 +108,7 @@ keep_undelivered = false
   REQUIRE(error_of(result) == "(no error)");
   CHECK(result->aws.profile == "invlog");
   CHECK(result->aws.sts_endpoint == "http://127.0.0.1:5000");
+  CHECK(result->aws.bedrock_endpoint == "http://127.0.0.1:5001");
   CHECK(result->retention.max_size_bytes == 2ull << 40);
   CHECK(result->retention.max_age == 7 * 24h);
   CHECK(!result->retention.keep_undelivered);
@@ -114,6 +116,8 @@ keep_undelivered = false
   const auto error = [](const std::string& lines) { return error_of(from_file(kRegion + lines)); };
   CHECK(contains(error("[aws]\nsts_endpoint = \"https://sts.us-east-1.amazonaws.com\"\n"),
                  "c.toml:4:16: sts_endpoint: "));
+  CHECK(contains(error("[aws]\nbedrock_endpoint = \"https://bedrock.us-east-1.amazonaws.com\"\n"),
+                 "c.toml:4:20: bedrock_endpoint: "));
   CHECK(
       contains(error("[aws]\nsts_endpoint = \"https://sts.amazonaws.com\"\n"), "names no Region"));
   CHECK(contains(error("[aws]\nca_bundle = \"/nonexistent.pem\"\n"), "cannot read"));
