@@ -22,6 +22,7 @@
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
 #include "agent/delivery/destinations.h"
+#include "agent/residency/built_in_profiles.h"
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
 #include "storage/time_text.h"
@@ -127,6 +128,9 @@ int run_agent(const config::AgentConfig& configuration) {
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   capture::AgentLoop loop(configuration, environment, sink, *credentials);
+  loop.set_profiles([region = configuration.region](std::string_view id) {
+    return residency::built_in_profile(id, region);
+  });
   delivery::DeliveryService service(configuration, *credentials, environment);
 
   capture::AgentFacts facts;

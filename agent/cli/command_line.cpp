@@ -9,6 +9,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/policy_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/search_command.h"
 #include "agent/cli/ship_command.h"
@@ -20,6 +21,7 @@
 #include "agent/cli/verify_command.h"
 #include "agent/config/nearest_name.h"
 #include "agent/config/units.h"
+#include "agent/delivery/aws_access.h"
 #include "agent/version.h"
 #include "storage/time_text.h"
 
@@ -54,6 +56,7 @@ class CommandLine {
     add_ship();
     add_dead_letters();
     add_doctor();
+    add_policy();
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -170,6 +173,9 @@ class CommandLine {
       }
     }
     agent_.environment = aws::process_environment();
+    agent_.instance_region = [environment = agent_.environment] {
+      return delivery::region_of_instance(environment);
+    };
     agent_.run = context_.run_agent;
     return run_agent_command(agent_, context_.err);
   }
@@ -454,6 +460,41 @@ class CommandLine {
     });
   }
 
+  void add_policy() {
+    CLI::App* command =
+        add_command("policy", "What the configured [policy] says of a call, and its rules.",
+                    "  invlog policy test --model global.amazon.nova-2-lite-v1:0\n"
+                    "  invlog policy show");
+    command->require_subcommand(1);
+    CLI::App* test = add_command(
+        *command, "test",
+        "Explain where a call may be processed and whether it may leave the host. Exit code 1 if "
+        "it would be denied.",
+        "  invlog policy test --model global.amazon.nova-2-lite-v1:0\n"
+        "  invlog policy test --model eu.amazon.nova-2-lite-v1:0 --caller ci-runner --json");
+    add_store_options(test, policy_test_.store);
+    test->add_option("--model", policy_test_.model, "a model's or a profile's id or ARN")
+        ->type_name("ID")
+        ->required();
+    test->add_option("--caller", policy_test_.caller, "Unix user who calls (default: unknown)")
+        ->type_name("USER");
+    test->add_flag("--json", policy_test_.json, "one JSON object");
+    test->callback([this] {
+      run_ = [this] { return run_policy_test(policy_test_, context_.out, context_.err); };
+    });
+    CLI::App* show = add_command(*command, "show",
+                                 "Show the rules in the order of evaluation; the first that "
+                                 "applies decides.",
+                                 "  invlog policy show\n"
+                                 "  invlog policy show --config /etc/invlog/invlog.toml --json");
+    add_store_options(show, policy_show_.store);
+    show->add_flag("--json", policy_show_.json, "one JSON object");
+    show->callback([this] {
+      policy_show_.terminal_width = context_.out_width;
+      run_ = [this] { return run_policy_show(policy_show_, context_.out, context_.err); };
+    });
+  }
+
   // Progress and output on the same terminal would run into each other.
   int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
 
@@ -478,6 +519,8 @@ class CommandLine {
   DeadLettersShowOptions letters_show_;
   DeadLettersChangeOptions letters_retry_, letters_drop_;
   DoctorOptions doctor_;
+  PolicyTestOptions policy_test_;
+  PolicyShowOptions policy_show_;
   TimeRangeOptions search_times_, usage_times_, export_times_;
 };
 

@@ -62,19 +62,22 @@ bool matches_profile(const std::string& pattern, std::string_view model_id,
 }
 
 template <typename Call>
-bool matches(const PolicyTerm& term, const Call& call) {
+bool matches(const PolicyTerm& term, PolicyEffect effect, const Call& call) {
   const Classification& classification = call.classification;
   switch (term.kind) {
     case Kind::in_region:
       return classification.scope == Scope::in_region;
     case Kind::geography:
-      return classification.scope == Scope::geographic && classification.geography == term.pattern;
+      // A known profile whose destinations nobody knows is none that may be allowed for its name.
+      return classification.scope == Scope::geographic &&
+             classification.geography == term.pattern &&
+             (effect != PolicyEffect::allow || !classification.destinations.empty());
     case Kind::global:
       return classification.scope == Scope::global;
     case Kind::application:
       return is_application_profile(call.model_id, classification);
     case Kind::unknown:
-      return classification.scope == Scope::unknown;
+      return destinations_unknown(classification);
     case Kind::profile:
       return matches_profile(term.pattern, call.model_id, classification);
     case Kind::model:
@@ -89,7 +92,7 @@ template <typename Call>
 const PolicyRule* first_match(const std::vector<PolicyRule>& rules, const Call& call) {
   const auto found = std::find_if(rules.begin(), rules.end(), [&call](const PolicyRule& rule) {
     return std::all_of(rule.terms.begin(), rule.terms.end(),
-                       [&call](const PolicyTerm& term) { return matches(term, call); });
+                       [&](const PolicyTerm& term) { return matches(term, rule.effect, call); });
   });
   return found == rules.end() ? nullptr : &*found;
 }
