@@ -8,17 +8,14 @@
 #include "storage/json_writer.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
+#include "storage/side_connection.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
-#include "storage/store_file.h"
 #include "storage/time_text.h"
 #include "storage/write_transaction.h"
 
 namespace invlog::storage {
 namespace {
-
-// Longer than the writer's: a delivery has time, a record has not.
-constexpr int kBusyMilliseconds = 10'000;
 
 constexpr const char* kStateColumns =
     "SELECT destination, target, cursor, planned_last, plan, delivered_records, "
@@ -65,33 +62,6 @@ std::string refusal_details(std::string_view destination, const DeadLetter& lett
   append_json_number(details, "record", letter.record);
   append_json_member(details, "reason", letter.reason);
   return details + "}";
-}
-
-// A store that can be written, or why it cannot.
-tl::expected<Connection, std::string> connect(const std::string& path, const std::string& vfs) {
-  if (std::string missing = missing_file_problem(path); !missing.empty()) {
-    return tl::unexpected(std::move(missing));
-  }
-  sqlite3* opened = nullptr;
-  const int result =
-      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                      vfs.empty() ? nullptr : vfs.c_str());
-  Connection connection(opened);
-  if (result != SQLITE_OK) {
-    return tl::unexpected(std::string("cannot open it: ") + sqlite3_errstr(result));
-  }
-  sqlite3_busy_timeout(opened, kBusyMilliseconds);
-  sqlite3_extended_result_codes(opened, 1);
-  bool cannot_open = false;
-  if (std::string problem = store_problem(opened, cannot_open); !problem.empty()) {
-    return tl::unexpected(std::move(problem));
-  }
-  if (sqlite3_db_readonly(opened, "main") != 0) {
-    return tl::unexpected(std::string(
-        "it cannot be written, and delivery keeps its cursor there; run this as the user that runs "
-        "the agent"));
-  }
-  return connection;
 }
 
 }  // namespace
@@ -422,17 +392,11 @@ class DeliveryLedger::Implementation {
 
 tl::expected<std::unique_ptr<DeliveryLedger>, std::string> DeliveryLedger::open(
     const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
-  const std::string where = "store " + store_path + ": ";
-  auto connection = connect(store_path, vfs);
+  auto connection = connect_beside_writer(store_path, vfs, "delivery keeps its cursor there");
   if (!connection) {
-    return tl::unexpected(where + connection.error());
+    return tl::unexpected(std::move(connection.error()));
   }
   try {
-    execute(connection->get(), "PRAGMA journal_mode = WAL");
-    execute(connection->get(), "PRAGMA synchronous = FULL");
-    execute(connection->get(), "PRAGMA cache_size = -256");
-    execute(connection->get(), "PRAGMA temp_store = MEMORY");
-    execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
     ensure_delivery_tables(connection->get());
   } catch (const StoreError& error) {
     return tl::unexpected(std::string(error.what()));

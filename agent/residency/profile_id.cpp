@@ -1,14 +1,12 @@
 #include "agent/residency/profile_id.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace invlog::residency {
 namespace {
 
 constexpr std::size_t kLongestId = 64;
-
-// facts/bedrock.md §5.1.
-constexpr std::string_view kPrefixes[] = {"us", "eu", "apac", "jp", "au", "ca", "us-gov", "global"};
 
 bool is_letter(char byte) {
   return byte >= 'a' && byte <= 'z';
@@ -31,7 +29,8 @@ bool looks_like_system_profile(std::string_view id) {
   if (prefix.empty()) {
     return false;
   }
-  if (std::find(std::begin(kPrefixes), std::end(kPrefixes), prefix) != std::end(kPrefixes)) {
+  if (std::find(std::begin(kProfilePrefixes), std::end(kProfilePrefixes), prefix) !=
+      std::end(kProfilePrefixes)) {
     return true;
   }
   const std::string_view model = model_of(id);

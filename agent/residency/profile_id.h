@@ -7,6 +7,10 @@
 
 namespace invlog::residency {
 
+// Of system profiles' ids; facts/bedrock.md §5.1. There may be others.
+inline constexpr std::string_view kProfilePrefixes[] = {"us", "eu", "apac",   "jp",
+                                                        "au", "ca", "us-gov", "global"};
+
 // Whether an id is that of a system profile by its form, prefix.vendor.model: also one with a
 // prefix that nobody has heard of yet. A model's own id has its vendor first, and a dot after that
 // is one of a version ("deepseek.v3.1").
