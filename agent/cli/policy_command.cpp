@@ -5,8 +5,9 @@
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/text_table.h"
-#include "agent/residency/built_in_profiles.h"
+#include "agent/residency/catalogue.h"
 #include "agent/residency/policy.h"
+#include "agent/residency/profile_store.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -16,29 +17,30 @@ using config::PolicyConfig;
 using config::PolicyEffect;
 using config::PolicyRule;
 
-// The configuration, with the Region of the store if there is one.
-std::optional<config::AgentConfig> load(const StoreOptions& options,
-                                        const aws::Environment& environment, std::ostream& err) {
+struct Loaded {
+  config::AgentConfig configuration;
+  std::vector<residency::Profile> profiles;  // what the store knows of them
+};
+
+// The configuration, with the Region of the store if there is one; on failure the reason on `err`.
+std::optional<Loaded> load(const StoreOptions& options, const aws::Environment& environment,
+                           std::ostream& err) {
   std::ostringstream why_no_store;
   int ignored = kSuccess;
   std::string region;
+  std::vector<residency::Profile> profiles;
   if (const auto location = find_store(options, why_no_store, ignored)) {
     if (const auto reader = storage::Reader::open(location->store_path)) {
       region = (*reader)->information().region;
+      profiles = residency::ProfileStore::load((*reader)->connection());
     }
   }
-  auto loaded = load_configuration(options, environment, region);
-  if (!loaded) {
-    err << "invlog policy: " << loaded.error() << '\n';
+  auto configuration = load_configuration(options, environment, region);
+  if (!configuration) {
+    err << "invlog policy: " << configuration.error() << '\n';
     return std::nullopt;
   }
-  return std::move(*loaded);
-}
-
-residency::FindProfile profiles_of(const std::string& source_region) {
-  return [source_region](std::string_view id) {
-    return residency::built_in_profile(id, source_region);
-  };
+  return Loaded{std::move(*configuration), std::move(profiles)};
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -164,25 +166,28 @@ void print_steps_json(const PolicyConfig& policy, const std::vector<Step>& steps
 }  // namespace
 
 int run_policy_test(const PolicyTestOptions& options, std::ostream& out, std::ostream& err) {
-  const auto configuration = load(options.store, options.environment, err);
-  if (!configuration) {
+  auto loaded = load(options.store, options.environment, err);
+  if (!loaded) {
     return kUsageError;
   }
-  const residency::Classification classification =
-      residency::classify(options.model, configuration->region, profiles_of(configuration->region));
-  const residency::Verdict verdict =
-      residency::Policy(configuration->policy).judge(options.model, classification, options.caller);
-  const Tested tested{options, configuration->region, classification, verdict};
+  const std::string& region = loaded->configuration.region;
+  residency::Catalogue catalogue(region);
+  catalogue.learn(std::move(loaded->profiles));
+  const residency::Classification classification = residency::classify(
+      options.model, region, [&catalogue](std::string_view id) { return catalogue.find(id); });
+  const residency::Verdict verdict = residency::Policy(loaded->configuration.policy)
+                                         .judge(options.model, classification, options.caller);
+  const Tested tested{options, region, classification, verdict};
   options.json ? print_json(tested, out) : print_text(tested, out);
   return verdict.decision == residency::Decision::deny ? kFailure : kSuccess;
 }
 
 int run_policy_show(const PolicyShowOptions& options, std::ostream& out, std::ostream& err) {
-  const auto configuration = load(options.store, options.environment, err);
-  if (!configuration) {
+  const auto loaded = load(options.store, options.environment, err);
+  if (!loaded) {
     return kUsageError;
   }
-  const PolicyConfig& policy = configuration->policy;
+  const PolicyConfig& policy = loaded->configuration.policy;
   const std::vector<Step> steps = steps_of(policy);
   if (options.json) {
     print_steps_json(policy, steps, out);
