@@ -281,8 +281,11 @@ class CommandLine {
                                     "  invlog usage --by day --since 30d --csv > usage.csv");
     add_store_options(command, usage_.store);
     static const std::map<std::string, UsageBy> kBy = {
-        {"model", UsageBy::model}, {"day", UsageBy::day}, {"caller", UsageBy::caller}};
-    command->add_option("--by", usage_.by, "model, day or caller (default: model)")
+        {"model", UsageBy::model},       {"day", UsageBy::day},         {"caller", UsageBy::caller},
+        {"decision", UsageBy::decision}, {"profile", UsageBy::profile}, {"scope", UsageBy::scope}};
+    command
+        ->add_option("--by", usage_.by,
+                     "model, day, caller, decision, profile or scope (default: model)")
         ->transform(CLI::CheckedTransformer(kBy))
         ->type_name("KEY");
     add_time_options(command, usage_times_);

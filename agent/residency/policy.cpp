@@ -118,6 +118,20 @@ std::string subject_of(std::string_view model_id, const Classification& classifi
   return subject;
 }
 
+// What of the known destinations is not in `regions`, "" nothing.
+std::string outside_of(const std::vector<std::string>& regions,
+                       const Classification& classification) {
+  if (classification.scope == Scope::global) {
+    return "all";
+  }
+  for (const std::string& region : classification.destinations) {
+    if (std::find(regions.begin(), regions.end(), region) == regions.end()) {
+      return region;
+    }
+  }
+  return "";
+}
+
 template <typename Call>
 Verdict verdict(const Call& call, PolicyEffect effect, const std::string& rule,
                 std::string_view how) {
@@ -191,20 +205,14 @@ Verdict Policy::decide(const Call& call) const {
   if (const PolicyRule* rule = first_match(configuration_.deny, call)) {
     return verdict(call, rule->effect, rule->text, " matches: ");
   }
-  const auto& regions = configuration_.allow_destinations;
-  if (!regions.empty()) {
-    if (destinations_unknown(classification)) {
-      if (configuration_.unknown != PolicyEffect::allow) {
-        return by_unknown(call);
-      }
-    } else if (classification.scope == Scope::global) {
-      return verdict(call, PolicyEffect::deny, configuration_.destinations_text, " has not all: ");
+  if (!configuration_.allow_destinations.empty()) {
+    if (destinations_unknown(classification) && configuration_.unknown != PolicyEffect::allow) {
+      return by_unknown(call);
     }
-    for (const std::string& region : classification.destinations) {
-      if (std::find(regions.begin(), regions.end(), region) == regions.end()) {
-        return verdict(call, PolicyEffect::deny, configuration_.destinations_text,
-                       " has not " + region + ": ");
-      }
+    const std::string outside = outside_of(configuration_.allow_destinations, classification);
+    if (!outside.empty()) {
+      return verdict(call, PolicyEffect::deny, configuration_.destinations_text,
+                     " has not " + outside + ": ");
     }
   }
   if (const PolicyRule* rule = first_match(configuration_.allow, call)) {

@@ -59,6 +59,8 @@ def test_each_call_is_judged_and_its_record_says_how():
         assert (status["agent"]["policy_denied"], status["agent"]["flagged"]) == (3, 1), status["agent"]
         events = store.rows(stack.agent.store, "SELECT kind, details FROM event WHERE kind = 'policy-denied'")
         assert len(events) == 1 and "count-tokens" in events[0]["details"], events
+        usage = [json.loads(line) for line in store.invlog("usage", "--by", "decision", "--json", "--store", stack.agent.store).splitlines()]
+        assert {line["decision"]: line["calls"] for line in usage} == {"allow": 2, "deny": 1, "flag": 1}, usage
         assert "3 denied, 1 flagged" in store.invlog("status", "--config", stack.agent.configuration)
         store.prove(stack.agent.store)
 
