@@ -18,7 +18,7 @@ enum class OnStorageFailure { pass, deny };
 enum class RegionMismatch { refuse, allow };
 
 struct AgentConfig {
-  std::string region;                         // source Region, e.g. eu-central-1
+  std::string region;  // source Region, e.g. eu-central-1
   // When the EC2 instance that this host is says another Region.
   RegionMismatch region_mismatch = RegionMismatch::refuse;
   std::string state_dir = "/var/lib/invlog";  // holds <region>.db and status.json
