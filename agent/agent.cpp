@@ -130,6 +130,7 @@ int run_agent(const config::AgentConfig& configuration) {
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
   capture::AgentLoop loop(configuration, environment, sink, *credentials);
+  loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
   delivery::DeliveryService service(configuration, *credentials, environment);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace invlog::bedrock {
 namespace {
@@ -108,6 +109,31 @@ std::optional<Target> parse_target(std::string_view method, std::string_view tar
     return Target{Operation::responses, ""};
   }
   return std::nullopt;
+}
+
+std::optional<std::string> model_in_target(std::string_view target) {
+  std::string_view path = target.substr(0, target.find_first_of("?#"));
+  std::vector<std::string_view> segments;
+  while (!path.empty()) {
+    const std::string_view segment = path.substr(0, std::min(path.find('/'), path.size()));
+    path.remove_prefix(std::min(segment.size() + 1, path.size()));
+    const std::string decoded = percent_decode(segment);
+    if (decoded == ".." && !segments.empty()) {
+      segments.pop_back();
+    } else if (!decoded.empty() && decoded != "." && decoded != "..") {
+      segments.push_back(segment);
+    }
+  }
+  if (segments.size() < 2 || percent_decode(segments.front()) != "model") {
+    return std::nullopt;
+  }
+  // An ARN with raw slashes spreads over several segments; what is done is the last.
+  const std::size_t end = segments.size() > 2 ? segments.size() - 1 : 2;
+  std::string id(segments[1]);
+  for (std::size_t at = 2; at < end; ++at) {
+    id.append("/").append(segments[at]);
+  }
+  return decode_model_id(id);
 }
 
 std::string_view operation_name(Operation operation) {

@@ -27,6 +27,11 @@ struct Target {
 
 // Empty for every request that is passed through without a record. `target` may carry a query.
 std::optional<Target> parse_target(std::string_view method, std::string_view target);
+// The model that a target's path names, whatever is done with it: the id in /model/{id}/…, percent-
+// decoded. Other than parse_target() it takes any method and any last segment, and reads the path
+// as a lenient server might (empty segments, "." and ".."), so that no spelling of a path keeps a
+// call from being judged.
+std::optional<std::string> model_in_target(std::string_view target);
 // The name in the record's `operation`.
 std::string_view operation_name(Operation operation);
 

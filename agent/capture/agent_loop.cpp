@@ -49,6 +49,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
           {configuration.durability, configuration.on_overload, configuration.on_storage_failure},
           statistics_),
       budget_(4 * configuration.max_request_bytes),
+      judge_(configuration.policy, configuration.region),
       calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
               configuration.connect_timeout, configuration.idle_timeout},
              configuration.identity_arn,
@@ -60,7 +61,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              recorder_,
              budget_,
              watchdog_,
-             statistics_},
+             statistics_,
+             judge_},
       sessions_{[this](Exchange& exchange) -> Task<void> {
                   ProxiedCall call(exchange, calls_);
                   co_await call.run();

@@ -36,6 +36,9 @@ class AgentLoop {
   // Whose the agent's credentials are, once that is known; on the I/O thread.
   void set_signing_identity(std::string arn) { calls_.signing_identity_arn = std::move(arn); }
 
+  // What inference profiles there are, from now on; until then none is known. On the I/O thread.
+  void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }
+
   // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket.
   std::string listen_address() const;
   std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }
@@ -61,6 +64,7 @@ class AgentLoop {
   CredentialCache credentials_;
   Recorder recorder_;
   MemoryBudget budget_;
+  CallJudge judge_;
   CallServices calls_;
   SessionServices sessions_;
   std::unique_ptr<TcpListener> tcp_;  // at least one of the two

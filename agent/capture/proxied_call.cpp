@@ -62,7 +62,7 @@ Task<void> ProxiedCall::run() {
     if (connection_)
       connection_->cancel();
   });
-  if (co_await prepare() && co_await authorize()) {
+  if (co_await prepare() && co_await judge() && co_await authorize()) {
     const std::string problem = co_await send();
     if (problem.empty()) {
       co_await pass_response();
@@ -128,6 +128,30 @@ Task<bool> ProxiedCall::prepare() {
     co_return false;
   }
   co_return true;
+}
+
+Task<bool> ProxiedCall::judge() {
+  Judgement judgement = services_.judge.judge(exchange_, target_, invocation_.request.bytes);
+  if (judgement.decision == residency::Decision::flag)
+    ++services_.statistics.flagged;
+  if (judgement.decision != residency::Decision::deny) {
+    invocation_.residency = std::move(judgement.residency);
+    co_return true;
+  }
+  ++services_.statistics.policy_denied;
+  if (!target_) {
+    std::string details = services_.judge.event_of(judgement, exchange_.request().target);
+    if (!details.empty())
+      services_.recorder.note_event("policy-denied", std::move(details));
+  }
+  invocation_.residency = std::move(judgement.residency);
+  co_await refuse(
+      403, "AccessDeniedException",
+      "invlog: denied by policy: " + judgement.reason +
+          ". Use a model or an inference profile that the policy allows; `invlog policy "
+          "show` on this host lists its rules",
+      bedrock::Outcome::denied);
+  co_return false;
 }
 
 Task<bool> ProxiedCall::authorize() {

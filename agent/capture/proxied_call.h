@@ -1,11 +1,11 @@
 // One call through the agent, from the request's head to its record: written once, over Exchange,
 // for both protocol versions.
 //
-// Order: read the request; wait for room in the queue (or refuse); put it on record if durability
-// is strict; sign; forward; pass the response on piece by piece as it arrives, copying it aside up
-// to a bound; hand the record over. After the first byte went upstream nothing is tried again,
-// except on a kept connection that the server closed before it took the request: that is replaced
-// once.
+// Order: read the request; wait for room in the queue (or refuse); judge it by policy; put it on
+// record if durability is strict; sign; forward; pass the response on piece by piece as it arrives,
+// copying it aside up to a bound; hand the record over. After the first byte went upstream nothing
+// is tried again, except on a kept connection that the server closed before it took the request:
+// that is replaced once.
 //
 // Thread: the I/O thread. Ownership: everything in CallServices must outlive the call. Errors: each
 // way a call can end is an outcome of its record; nothing is thrown for what client, upstream or
@@ -20,6 +20,7 @@
 
 #include "agent/bedrock/invocation.h"
 #include "agent/bedrock/operation.h"
+#include "agent/capture/call_judge.h"
 #include "agent/capture/credential_cache.h"
 #include "agent/capture/exchange.h"
 #include "agent/capture/http1_client.h"
@@ -53,6 +54,7 @@ struct CallServices {
   MemoryBudget& budget;
   Watchdog& watchdog;
   Statistics& statistics;
+  CallJudge& judge;
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
 };
@@ -67,6 +69,7 @@ class ProxiedCall {
   using Steady = std::chrono::steady_clock;
 
   Task<bool> prepare();  // false: the call has ended
+  Task<bool> judge();
   Task<bool> authorize();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem
   Task<std::string> attempt(bool may_reuse);

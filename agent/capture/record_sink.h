@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "storage/writer.h"
 
@@ -21,6 +22,8 @@ class RecordSink {
                                            storage::Writer::IntentCommitted committed) = 0;
   virtual void when_room(std::function<void()> room) = 0;
   virtual void count_dropped(const char* why, std::uint64_t records) = 0;
+  // A row in the store's `event` table: `kind` a short constant, `details` a JSON object's text.
+  virtual void record_event(const char* kind, std::string details) = 0;
   // Whether the store's last commit failed. Called for every call: must be cheap.
   virtual bool failing() = 0;
 };

@@ -47,6 +47,11 @@ class Recorder {
   // policy says that the answer must not be given to its end.
   Task<bool> finish_and_wait(bedrock::Invocation invocation, IntentId intent);
 
+  // A row in the store's `event` table.
+  void note_event(const char* kind, std::string details) {
+    sink_.record_event(kind, std::move(details));
+  }
+
   // Once a tick: waiting calls look again.
   void tick();
   // At the end: hands over what is held, drops what finds no room.

@@ -15,6 +15,8 @@ struct Statistics {
   std::uint64_t recorded = 0;         // records handed to the store
   std::uint64_t passed_through = 0;   // calls on paths that are no invocation
   std::uint64_t denied = 0;           // calls refused here
+  std::uint64_t policy_denied = 0;    // those of them that policy denied
+  std::uint64_t flagged = 0;          // calls that policy let through with a flag
   std::uint64_t dropped = 0;          // records that could not be handed over
   std::uint64_t upstream_errors = 0;  // calls that ended because of the upstream
   std::deque<std::string> last_errors;

@@ -44,6 +44,8 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   number(out, "recorded", statistics.recorded);
   number(out, "passed_through", statistics.passed_through);
   number(out, "denied", statistics.denied);
+  number(out, "policy_denied", statistics.policy_denied);
+  number(out, "flagged", statistics.flagged);
   number(out, "dropped", store.dropped);
   number(out, "upstream_errors", statistics.upstream_errors);
   number(out, "queued_records", store.queued_records);

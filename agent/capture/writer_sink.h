@@ -25,6 +25,9 @@ class WriterSink : public RecordSink {
   void count_dropped(const char* why, std::uint64_t records) override {
     writer_.count_dropped(why, records);
   }
+  void record_event(const char* kind, std::string details) override {
+    writer_.record_event(kind, std::move(details));
+  }
   bool failing() override {
     const auto now = std::chrono::steady_clock::now();
     if (now - asked_at_ >= std::chrono::milliseconds(5)) {

@@ -16,6 +16,8 @@ struct AgentOptions {
   std::optional<std::string> config_file;
   std::map<std::string, std::string> flags;  // key of [agent] to the flag's value
   aws::Environment environment;
+  // As aws::instance_region(); empty: there is no instance.
+  std::function<std::string()> instance_region;
   std::function<int(const config::AgentConfig&)> run;  // run_agent
 };
 

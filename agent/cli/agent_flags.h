@@ -9,7 +9,10 @@ struct AgentFlag {
   const char* description;
 };
 inline constexpr AgentFlag kAgentFlags[] = {
-    {"region", "--region", "source Region, e.g. eu-central-1 (default: AWS_REGION)"},
+    {"region", "--region",
+     "source Region, e.g. eu-central-1 (default: AWS_REGION, then the EC2 instance's)"},
+    {"region_mismatch", "--region-mismatch",
+     "refuse or allow a Region that is not the EC2 instance's (default: refuse)"},
     {"state_dir", "--state-dir",
      "directory of the store and status.json (default: /var/lib/invlog)"},
     {"listen", "--listen", "HOST:PORT or unix:PATH; once for each (default: 127.0.0.1:4180)"},

@@ -89,6 +89,8 @@ AgentStatus read_agent_status(const std::string& state_dir,
   status.recorded = number_at(object, "/recorded");
   status.passed_through = number_at(object, "/passed_through");
   status.denied = number_at(object, "/denied");
+  status.policy_denied = number_at(object, "/policy_denied");
+  status.flagged = number_at(object, "/flagged");
   status.dropped = number_at(object, "/dropped");
   status.upstream_errors = number_at(object, "/upstream_errors");
   status.queued_records = number_at(object, "/queued_records");

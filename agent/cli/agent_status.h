@@ -18,8 +18,8 @@ struct AgentStatus {
   std::string problem;   // why it could not be read, "" if it was or is absent
   std::int64_t pid = 0;
   std::string version, region, listen, started_at;
-  std::int64_t calls = 0, recorded = 0, passed_through = 0, denied = 0, dropped = 0,
-               upstream_errors = 0;
+  std::int64_t calls = 0, recorded = 0, passed_through = 0, denied = 0, policy_denied = 0,
+               flagged = 0, dropped = 0, upstream_errors = 0;
   std::int64_t queued_records = 0, queued_bytes = 0;
   bool storage_failing = false;
   std::string storage_error;

@@ -9,6 +9,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/policy_command.h"
 #include "agent/cli/profiles_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/reconcile_command.h"
@@ -23,6 +24,7 @@
 #include "agent/cli/verify_command.h"
 #include "agent/config/nearest_name.h"
 #include "agent/config/units.h"
+#include "agent/delivery/aws_access.h"
 #include "agent/version.h"
 #include "storage/time_text.h"
 
@@ -60,6 +62,7 @@ class CommandLine {
     add_profiles();
     add_doctor();
     add_reconcile();
+    add_policy();
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -176,6 +179,9 @@ class CommandLine {
       }
     }
     agent_.environment = aws::process_environment();
+    agent_.instance_region = [environment = agent_.environment] {
+      return delivery::region_of_instance(environment);
+    };
     agent_.run = context_.run_agent;
     return run_agent_command(agent_, context_.err);
   }
@@ -281,8 +287,11 @@ class CommandLine {
                                     "  invlog usage --by day --since 30d --csv > usage.csv");
     add_store_options(command, usage_.store);
     static const std::map<std::string, UsageBy> kBy = {
-        {"model", UsageBy::model}, {"day", UsageBy::day}, {"caller", UsageBy::caller}};
-    command->add_option("--by", usage_.by, "model, day or caller (default: model)")
+        {"model", UsageBy::model},       {"day", UsageBy::day},         {"caller", UsageBy::caller},
+        {"decision", UsageBy::decision}, {"profile", UsageBy::profile}, {"scope", UsageBy::scope}};
+    command
+        ->add_option("--by", usage_.by,
+                     "model, day, caller, decision, profile or scope (default: model)")
         ->transform(CLI::CheckedTransformer(kBy))
         ->type_name("KEY");
     add_time_options(command, usage_times_);
@@ -602,6 +611,41 @@ class CommandLine {
     });
   }
 
+  void add_policy() {
+    CLI::App* command =
+        add_command("policy", "What the configured [policy] says of a call, and its rules.",
+                    "  invlog policy test --model global.amazon.nova-2-lite-v1:0\n"
+                    "  invlog policy show");
+    command->require_subcommand(1);
+    CLI::App* test = add_command(
+        *command, "test",
+        "Explain where a call may be processed and whether it may leave the host. Exit code 1 if "
+        "it would be denied.",
+        "  invlog policy test --model global.amazon.nova-2-lite-v1:0\n"
+        "  invlog policy test --model eu.amazon.nova-2-lite-v1:0 --caller ci-runner --json");
+    add_store_options(test, policy_test_.store);
+    test->add_option("--model", policy_test_.model, "a model's or a profile's id or ARN")
+        ->type_name("ID")
+        ->required();
+    test->add_option("--caller", policy_test_.caller, "Unix user who calls (default: unknown)")
+        ->type_name("USER");
+    test->add_flag("--json", policy_test_.json, "one JSON object");
+    test->callback([this] {
+      run_ = [this] { return run_policy_test(policy_test_, context_.out, context_.err); };
+    });
+    CLI::App* show = add_command(*command, "show",
+                                 "Show the rules in the order of evaluation; the first that "
+                                 "applies decides.",
+                                 "  invlog policy show\n"
+                                 "  invlog policy show --config /etc/invlog/invlog.toml --json");
+    add_store_options(show, policy_show_.store);
+    show->add_flag("--json", policy_show_.json, "one JSON object");
+    show->callback([this] {
+      policy_show_.terminal_width = context_.out_width;
+      run_ = [this] { return run_policy_show(policy_show_, context_.out, context_.err); };
+    });
+  }
+
   // Progress and output on the same terminal would run into each other.
   int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
 
@@ -631,6 +675,8 @@ class CommandLine {
   ProfilesRefreshOptions profiles_refresh_;
   DoctorOptions doctor_;
   ReconcileOptions reconcile_;
+  PolicyTestOptions policy_test_;
+  PolicyShowOptions policy_show_;
   TimeRangeOptions search_times_, usage_times_, export_times_, report_times_, reconcile_times_;
 };
 

@@ -155,6 +155,10 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
               grouped(agent.calls) + ", " + grouped(agent.recorded) + " recorded, " +
                   grouped(agent.passed_through) + " passed through, " + grouped(agent.denied) +
                   " denied, " + grouped(agent.dropped) + " dropped");
+  if (agent.policy_denied > 0 || agent.flagged > 0) {
+    print_field(out, "policy",
+                grouped(agent.policy_denied) + " denied, " + grouped(agent.flagged) + " flagged");
+  }
   print_field(out, "queue",
               grouped(agent.queued_records) + " records, " +
                   readable_size(static_cast<unsigned long long>(agent.queued_bytes)));

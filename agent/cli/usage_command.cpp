@@ -39,12 +39,29 @@ struct Group {
   Totals totals;
 };
 
+// As the output has it, and the column of table record but for the day.
+const char* key_name(UsageBy by) {
+  switch (by) {
+    case UsageBy::model:
+      return "model";
+    case UsageBy::day:
+      return "day";
+    case UsageBy::caller:
+      return "caller";
+    case UsageBy::decision:
+      return "decision";
+    case UsageBy::profile:
+      return "profile";
+    case UsageBy::scope:
+      return "scope";
+  }
+  return "";
+}
+
 // Adding up here takes half the time of SQL's GROUP BY over the view, which sorts all rows and
 // looks up the labels of each.
 std::unordered_map<std::int64_t, Totals> add_up(sqlite3* connection, const UsageOptions& options) {
-  const char* key = options.by == UsageBy::model    ? "model"
-                    : options.by == UsageBy::caller ? "caller"
-                                                    : "started_at";
+  const char* key = options.by == UsageBy::day ? "started_at" : key_name(options.by);
   storage::Statement select(
       connection,
       std::string("SELECT ") + key +
@@ -78,7 +95,7 @@ std::optional<std::string> label_text(sqlite3* connection, std::int64_t id) {
   return select.bind(1, id).step() ? std::optional<std::string>(select.bytes(0)) : std::nullopt;
 }
 
-// Days in order; models and callers by the number of calls.
+// Days in order; everything else by the number of calls.
 std::vector<Group> named_groups(sqlite3* connection, const UsageOptions& options) {
   std::vector<Group> groups;
   for (const auto& [key, totals] : add_up(connection, options)) {
@@ -114,10 +131,6 @@ std::string maximum_ms(const Totals& totals) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f", static_cast<double>(totals.latency_max_us) / 1000.0);
   return text;
-}
-
-const char* key_name(UsageBy by) {
-  return by == UsageBy::model ? "model" : by == UsageBy::day ? "day" : "caller";
 }
 
 std::vector<std::string> header_of(UsageBy by) {

@@ -1,4 +1,4 @@
-// `invlog usage`: calls, errors, tokens and latency per model, day or caller.
+// `invlog usage`: calls, errors, tokens and latency per model, day, caller, or what policy said.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace invlog::cli {
 
-enum class UsageBy { model, day, caller };
+enum class UsageBy { model, day, caller, decision, profile, scope };
 
 struct UsageOptions {
   StoreOptions store;

@@ -15,9 +15,12 @@ namespace invlog::config {
 enum class Durability { group, strict };
 enum class OnOverload { block, pass };
 enum class OnStorageFailure { pass, deny };
+enum class RegionMismatch { refuse, allow };
 
 struct AgentConfig {
-  std::string region;                         // source Region, e.g. eu-central-1
+  std::string region;  // source Region, e.g. eu-central-1
+  // When the EC2 instance that this host is says another Region.
+  RegionMismatch region_mismatch = RegionMismatch::refuse;
   std::string state_dir = "/var/lib/invlog";  // holds <region>.db and status.json
   std::string listen_host =
       "127.0.0.1";                   // a loopback address; "": no TCP listener, only the socket

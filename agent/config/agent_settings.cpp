@@ -73,6 +73,12 @@ SettingError set_region(AgentConfig& configuration, const SettingValues& values)
   return std::nullopt;
 }
 
+SettingError set_region_mismatch(AgentConfig& configuration, const SettingValues& values) {
+  return choose<RegionMismatch>(
+      configuration.region_mismatch, values.front(),
+      {{"refuse", RegionMismatch::refuse}, {"allow", RegionMismatch::allow}});
+}
+
 SettingError set_state_dir(AgentConfig& configuration, const SettingValues& values) {
   std::string directory = values.front();
   while (directory.size() > 1 && directory.back() == '/') {
@@ -157,11 +163,11 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
     configuration.upstream =
         "https://" + aws::service_host("bedrock-runtime", configuration.region);
   }
-  const std::string_view upstream_region =
-      aws::region_in_host("bedrock-runtime", host_of(configuration.upstream));
+  const std::string upstream_region =
+      region_of_aws_host(host_of(configuration.upstream)).value_or("");
   if (!upstream_region.empty() && upstream_region != configuration.region) {
     return Mismatch{"upstream", in_quotes(configuration.upstream) + " is an endpoint of " +
-                                    std::string(upstream_region) + ", but region is " +
+                                    upstream_region + ", but region is " +
                                     in_quotes(configuration.region) +
                                     ": one agent serves one source Region"};
   }
@@ -186,6 +192,7 @@ const SettingsTable& agent_table() {
       "agent",
       {
           {"region", ValueForm::text, set_region},
+          {"region_mismatch", ValueForm::text, set_region_mismatch},
           {"state_dir", ValueForm::text, set_state_dir},
           {"listen", ValueForm::texts, set_listen},
           {"upstream", ValueForm::text, set_upstream},

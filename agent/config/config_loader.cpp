@@ -93,7 +93,8 @@ std::string text_of(const Mismatch& mismatch, const SettingsTable& table,
          ": " + mismatch.cause;
 }
 
-// The Region of the file or of a flag, else the store's, else the environment's.
+// The Region of the file or of a flag, else the store's, else the environment's, else the
+// instance's.
 std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources& sources) {
   const auto given = agent.values.find("region");
   if (given != agent.values.end()) {
@@ -109,7 +110,12 @@ std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources&
     agent.values["region"] = {{sources.store_region}, "the store's Region"};
     return std::nullopt;
   }
-  const auto region = region_from(sources.environment);
+  auto region = region_from(sources.environment);
+  if (!region && sources.instance_region) {
+    if (std::string of_instance = sources.instance_region(); !of_instance.empty()) {
+      region = GivenValue{{std::move(of_instance)}, "the EC2 instance's Region"};
+    }
+  }
   if (!region) {
     return "no Region: give --region REGION, set region below [agent] in the configuration file, "
            "or set AWS_REGION";

@@ -5,6 +5,7 @@
 // Any thread; reads the file system once, changes nothing.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@ struct ConfigSources {
   std::map<std::string, std::string>
       flags;                     // key as in [agent] ("listen") to its value from the command line
   aws::Environment environment;  // AWS_REGION, AWS_DEFAULT_REGION for the Region
+  // The Region of the EC2 instance that this host is, "" if it is none. Asked if nothing else says
+  // the Region; empty: not asked.
+  std::function<std::string()> instance_region;
   // The Region that a store at hand is pinned to, "" none at hand. It wins over the environment's;
   // another one in the file or a flag is an error.
   std::string store_region;

@@ -56,6 +56,7 @@ const SettingsTable& s3_table();               // s3_settings.cpp
 const SettingsTable& cloudwatch_logs_table();  // cloudwatch_logs_settings.cpp
 const SettingsTable& aws_table();              // aws_settings.cpp
 const SettingsTable& retention_table();        // retention_settings.cpp
+const SettingsTable& policy_table();           // policy_settings.cpp
 
 // All of them, in the order in which they are finished.
 const std::vector<const SettingsTable*>& settings_tables();

@@ -4,6 +4,7 @@
 
 #include "agent/version.h"
 #include "exporters/aws/credential_chain.h"
+#include "exporters/aws/instance_region.h"
 
 namespace invlog::delivery {
 
@@ -32,6 +33,13 @@ std::unique_ptr<aws::CredentialsProvider> make_credentials(const config::AgentCo
   };
   options.cancelled = cancelled;
   return aws::default_chain(options);
+}
+
+std::string region_of_instance(const aws::Environment& environment) {
+  aws::ChainOptions options;
+  options.environment = environment;
+  options.http = [environment] { return make_http_client({}, environment); };
+  return aws::instance_region(options);
 }
 
 std::string host_name() {

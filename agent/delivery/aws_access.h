@@ -23,6 +23,10 @@ std::unique_ptr<aws::CredentialsProvider> make_credentials(
     const config::AgentConfig& configuration, const aws::Environment& environment,
     const std::atomic<bool>* cancelled = nullptr);
 
+// The Region of the EC2 instance that this host is, "" if it is none; blocks as
+// aws::instance_region() does.
+std::string region_of_instance(const aws::Environment& environment);
+
 // This host's name, as records and log streams show it.
 std::string host_name();
 

@@ -25,7 +25,7 @@ def folder_with_bedrock():
 
 def start(folder: pathlib.Path, *flags: object, **environment: str) -> Process:
     return Process("agent", [BUILD / "invlog", "agent", "--listen", "127.0.0.1:0", *flags], folder,
-                   {"PATH": os.environ["PATH"], "HOME": str(folder), **SIGNING, **environment}, r"127\.0\.0\.1:(\d+)")
+                   {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_EC2_METADATA_DISABLED": "true", **SIGNING, **environment}, r"127\.0\.0\.1:(\d+)")
 
 
 def refused(folder: pathlib.Path, *flags: object, configuration: str = "") -> str:

@@ -19,5 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::abort();
     }
   }
+  const auto model = invlog::bedrock::model_in_target(target);
+  if (model && (model->empty() || model->size() > target.size())) {
+    std::abort();
+  }
   return 0;
 }

@@ -47,6 +47,15 @@ void AgentFixture::set_signing_identity(const std::string& arn) {
   done.get_future().wait();
 }
 
+void AgentFixture::set_profiles(residency::FindProfile profiles) {
+  std::promise<void> done;
+  boost::asio::post(loop_->context(), [&] {
+    loop_->set_profiles(std::move(profiles));
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 capture::Statistics AgentFixture::statistics() {
   std::promise<capture::Statistics> promise;
   boost::asio::post(loop_->context(), [&] { promise.set_value(loop_->statistics()); });

@@ -39,6 +39,8 @@ class AgentFixture {
   void join();
   // As if STS had said whose the credentials are.
   void set_signing_identity(const std::string& arn);
+  // As if the catalogue had been read.
+  void set_profiles(residency::FindProfile profiles);
   // A counter, read on the agent's thread.
   capture::Statistics statistics();
   // The same after join().

@@ -58,6 +58,17 @@ void FakeSink::count_dropped(const char* why, std::uint64_t records) {
   changed_.notify_all();
 }
 
+void FakeSink::record_event(const char* kind, std::string details) {
+  const std::lock_guard lock(mutex_);
+  events_.push_back(kind + (" " + details));
+  changed_.notify_all();
+}
+
+std::vector<std::string> FakeSink::events() {
+  const std::lock_guard lock(mutex_);
+  return events_;
+}
+
 bool FakeSink::failing() {
   const std::lock_guard lock(mutex_);
   return failing_;

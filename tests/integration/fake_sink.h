@@ -20,6 +20,7 @@ class FakeSink : public capture::RecordSink {
                                    storage::Writer::IntentCommitted committed) override;
   void when_room(std::function<void()> room) override;
   void count_dropped(const char* why, std::uint64_t records) override;
+  void record_event(const char* kind, std::string details) override;
   bool failing() override;
 
   // The store has no room until set_full(false).
@@ -35,6 +36,7 @@ class FakeSink : public capture::RecordSink {
   std::vector<storage::Record> intents();
   std::vector<storage::Writer::IntentId> finished_intents();
   std::vector<std::string> dropped();  // each `why`
+  std::vector<std::string> events();   // "kind details"
   std::size_t commits_waiting();
 
  private:
@@ -42,7 +44,7 @@ class FakeSink : public capture::RecordSink {
   std::condition_variable changed_;
   std::vector<storage::Record> records_, intents_;
   std::vector<storage::Writer::IntentId> finished_intents_;
-  std::vector<std::string> dropped_;
+  std::vector<std::string> dropped_, events_;
   std::vector<std::function<void()>> waiting_commits_, waiting_room_;
   bool full_ = false, failing_ = false, holding_ = false;
 };

@@ -93,3 +93,19 @@ TEST_CASE("everything else passes without a record") {
   CHECK(described("", "/model/m/converse") == "none");
   CHECK(described("GET", "/openai/v1/responses") == "none");
 }
+
+TEST_CASE("a path's model is told for every method, operation and spelling") {
+  CHECK(model_in_target("/model/m/converse") == "m");
+  CHECK(model_in_target("/model/m/what-comes-next?x=/y") == "m");
+  CHECK(model_in_target("/model/m") == "m");
+  CHECK(model_in_target("/model/eu.x-v1%3A0/invoke/") == "eu.x-v1:0");
+  CHECK(model_in_target("//%6Dodel/./m/converse") == "m");
+  CHECK(model_in_target("/model/a/%2e%2E/m/converse") == "m");
+  CHECK(model_in_target("/model/arn:aws:bedrock:eu-central-1:1:inference-profile/eu.x/converse") ==
+        "arn:aws:bedrock:eu-central-1:1:inference-profile/eu.x");
+  for (const char* other : {"", "/", "/model", "/model/", "/model/..", "/../..",
+                            "/models/m/converse", "/guardrail/g/version/1/apply", "*"}) {
+    INFO(other);
+    CHECK_FALSE(model_in_target(other));
+  }
+}

@@ -43,6 +43,7 @@ class ScriptedSink : public RecordSink {
     for (; records > 0; --records)
       dropped.emplace_back(why);
   }
+  void record_event(const char*, std::string) override {}
   bool failing() override { return is_failing; }
   void make_room() {
     answer = Submitted::queued;

@@ -87,6 +87,7 @@ TEST_CASE("the shipped example is valid, names every key, and states the default
   CHECK(example->durability == defaults->durability);
   CHECK(example->on_overload == defaults->on_overload);
   CHECK(example->on_storage_failure == defaults->on_storage_failure);
+  CHECK(example->region_mismatch == defaults->region_mismatch);
   CHECK(example->max_request_bytes == defaults->max_request_bytes);
   CHECK(example->max_recorded_response_bytes == defaults->max_recorded_response_bytes);
   CHECK(example->queue_bytes == defaults->queue_bytes);
@@ -128,6 +129,7 @@ TEST_CASE("the shipped example is valid with every commented key uncommented") {
   CHECK(example->exporters.cloudwatch_logs->retention_days == 365);
   CHECK(example->aws.profile == "invlog");
   CHECK(example->retention.max_age == 400 * 24h);
+  CHECK(example->policy.rules.size() == 2);
 }
 
 // The value of each commented key that has a default is that default.
@@ -139,7 +141,7 @@ TEST_CASE("the shipped example states the exporters' defaults") {
   for (const char* key :
        {"region", "upstream", "ca_bundle", "endpoint", "region_attested", "prefix", "encryption",
         "kms_key_id", "tags", "retention_days", "kms_key_arn", "expected_bucket_owner",
-        "storage_class", "max_size", "max_age"}) {
+        "storage_class", "max_size", "max_age", "rules", "deny", "allow", "allow_destinations"}) {
     without(key);
   }
   text.replace(text.find("[agent]"), 7, "[agent]\nregion = \"eu-central-1\"");
@@ -164,6 +166,8 @@ TEST_CASE("the shipped example states the exporters' defaults") {
   CHECK(example->exporters.cloudwatch_logs->create == logs.create);
   CHECK(example->exporters.cloudwatch_logs->from_now == logs.from_now);
   CHECK(example->retention.keep_undelivered == RetentionConfig().keep_undelivered);
+  CHECK(example->policy.unknown == PolicyConfig().unknown);
+  CHECK(example->policy.observe == PolicyConfig().observe);
 }
 
 TEST_CASE("flags win over the file, the file over the environment") {
@@ -186,6 +190,23 @@ TEST_CASE("flags win over the file, the file over the environment") {
   CHECK(result->log_level == "error");
 }
 
+TEST_CASE("the instance's Region is asked for where nothing else says it") {
+  int asked = 0;
+  ConfigSources sources = no_sources();
+  sources.instance_region = [&asked] {
+    ++asked;
+    return std::string("eu-south-2");
+  };
+  CHECK(load_agent_config(sources)->region == "eu-south-2");
+  CHECK(asked == 1);
+  sources.environment = environment_of({{"AWS_REGION", "eu-west-1"}});
+  CHECK(load_agent_config(sources)->region == "eu-west-1");
+  CHECK(asked == 1);
+  sources = no_sources();
+  sources.instance_region = [] { return std::string(); };
+  CHECK(contains(error_of(load_agent_config(sources)), "no Region"));
+}
+
 TEST_CASE("without a Region the error says how to give one") {
   const std::string error = error_of(load_agent_config(no_sources()));
   CHECK(contains(error, "--region"));
@@ -203,7 +224,8 @@ TEST_CASE("an error has the file, line and column, and the cause") {
   CHECK(contains(error_of(from_file("region = \"eu-central-1\"\n")),
                  "c.toml:1:1: key \"region\" must stand below [agent]"));
   CHECK(contains(error_of(from_file("agent = 1\n")), "agent must be a table"));
-  CHECK(contains(error_of(from_file(kRegion + "[policy]\n")), "unknown table [policy]"));
+  CHECK(contains(error_of(from_file(kRegion + "[polisy]\n")),
+                 "unknown table [polisy]; did you mean \"policy\"?"));
   CHECK(contains(error_of(from_file(kRegion + "[exporters.s4]\nbucket = \"x\"\n")),
                  "c.toml:3:12: unknown table [exporters.s4]; did you mean \"exporters.s3\"?"));
   CHECK(contains(error_of(from_file(kRegion + "[s3]\nbucket = \"x\"\n")),
@@ -283,6 +305,13 @@ TEST_CASE("an upstream is a scheme, a host and a port, of the source Region") {
         "https://vpce-1.bedrock-runtime.eu-central-1.vpce.amazonaws.com");
   CHECK(contains(error_of(upstream("https://bedrock-runtime.us-east-1.amazonaws.com")),
                  "is an endpoint of us-east-1, but region is \"eu-central-1\""));
+  for (const char* elsewhere : {"https://bedrock-runtime-fips.us-east-1.amazonaws.com",
+                                "https://bedrock-runtime.us-east-1.api.aws",
+                                "https://vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com:443",
+                                "https://any-service.us-east-1.amazonaws.com"}) {
+    INFO(elsewhere);
+    CHECK(contains(error_of(upstream(elsewhere)), "is an endpoint of us-east-1"));
+  }
   CHECK(contains(error_of(upstream("ftp://x")), "http:// or https://"));
   CHECK(contains(error_of(upstream("https://")), "no valid host"));
   CHECK(contains(error_of(upstream("https://x:0")), "no valid host"));

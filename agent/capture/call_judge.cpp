@@ -1,0 +1,132 @@
+#include "agent/capture/call_judge.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/bedrock/content_coding.h"
+#include "agent/bedrock/json_text.h"
+#include "agent/bedrock/user_names.h"
+#include "storage/json_writer.h"
+
+namespace invlog::capture {
+namespace {
+
+using residency::Decision;
+
+// More than one is no honest request, but each that might count is judged.
+constexpr std::size_t kMostModels = 8;
+constexpr std::size_t kMostTold = 256;
+
+// Deny over flag over allow.
+int severity(Decision decision) {
+  return decision == Decision::deny ? 2 : decision == Decision::flag ? 1 : 0;
+}
+
+bool names_model_in_body(const RequestHead& request, const std::optional<bedrock::Target>& target) {
+  constexpr std::string_view kAsyncInvoke = "/async-invoke";
+  const std::string_view path =
+      std::string_view(request.target).substr(0, request.target.find_first_of("?#"));
+  return target || (request.method == "POST" && path == kAsyncInvoke);
+}
+
+}  // namespace
+
+CallJudge::CallJudge(config::PolicyConfig policy, std::string source_region)
+    : policy_(std::move(policy)),
+      source_region_(std::move(source_region)),
+      json_(std::make_unique<bedrock::JsonText>()) {}
+
+CallJudge::~CallJudge() = default;
+
+Judgement CallJudge::judge(Exchange& exchange, const std::optional<bedrock::Target>& target,
+                           std::string& body) {
+  if (!target && !policy_.given()) {
+    return {};
+  }
+  std::string caller;
+  if (policy_.asks_for_caller() && exchange.caller().uid) {
+    caller = bedrock::user_name(*exchange.caller().uid);
+  }
+  Judgement strictest;
+  for (const std::string& model_id : models_of(exchange.request(), target, body)) {
+    Judgement judgement = judge_model(model_id, caller);
+    if (strictest.residency.decision.empty() ||
+        severity(judgement.decision) > severity(strictest.decision)) {
+      strictest = std::move(judgement);
+    }
+  }
+  return strictest;
+}
+
+std::vector<std::string> CallJudge::models_of(const RequestHead& request,
+                                              const std::optional<bedrock::Target>& target,
+                                              std::string& body) {
+  if (auto model = bedrock::model_in_target(request.target)) {
+    return {std::move(*model)};
+  }
+  std::vector<std::string> models = models_in(request, body);
+  if (models.empty() && names_model_in_body(request, target)) {
+    models.emplace_back();  // it names one that cannot be read
+  }
+  return models;
+}
+
+// The service may read a member that stands there twice either way, so all of them count.
+std::vector<std::string> CallJudge::models_in(const RequestHead& request, std::string& body) {
+  if (body.empty()) {
+    return {};
+  }
+  std::string decoded;
+  const std::string_view coding = bedrock::header(request.headers, "content-encoding");
+  if (bedrock::has_content_coding(coding)) {
+    auto plain = bedrock::decode_content(coding, body);
+    if (!plain) {
+      return {};
+    }
+    decoded = std::move(*plain);
+  }
+  std::string& text = decoded.empty() ? body : decoded;
+  bedrock::JsonText::pad(text);
+  std::vector<std::string> models;
+  if (const auto object = json_->parse_padded(text) ? json_->object() : std::nullopt) {
+    bedrock::each_member(*object, [&](std::string_view name, bedrock::JsonText::Value value) {
+      if ((name == "model" || name == "modelId") && models.size() < kMostModels) {
+        std::string model(bedrock::json_string(value).value_or(""));
+        if (std::find(models.begin(), models.end(), model) == models.end()) {
+          models.push_back(std::move(model));
+        }
+      }
+    });
+  }
+  json_->trim();
+  return models;
+}
+
+std::string CallJudge::event_of(const Judgement& judgement, const std::string& target) {
+  if (told_.size() >= kMostTold || !told_.insert(judgement.reason).second) {
+    return "";
+  }
+  std::string details = "{";
+  storage::append_json_member(details, "rule", judgement.residency.rule);
+  storage::append_json_member(details, "reason", judgement.reason);
+  storage::append_json_member(details, "target", target);
+  return details + "}";
+}
+
+Judgement CallJudge::judge_model(const std::string& model_id, const std::string& caller) const {
+  const residency::Classification classification =
+      residency::classify(model_id, source_region_, profiles_);
+  residency::Verdict verdict = policy_.judge(model_id, classification, caller);
+  Judgement judgement;
+  judgement.decision = verdict.decision;
+  judgement.reason = std::move(verdict.reason);
+  judgement.residency = {std::string(to_string(classification.scope)), classification.profile,
+                         classification.destinations_text(),
+                         std::string(to_string(verdict.decision)), ""};
+  if (verdict.decision != Decision::allow) {
+    judgement.residency.rule = std::move(verdict.rule);
+  }
+  return judgement;
+}
+
+}  // namespace invlog::capture
