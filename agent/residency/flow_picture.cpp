@@ -14,7 +14,7 @@ namespace {
 constexpr double kWidth = 1000, kHeading = 26, kLabel = 32, kGap = 14, kBandsHeight = 240;
 constexpr double kNodeWidth = 12, kLeastNode = 2, kLeastBand = 0.8;
 constexpr std::array<double, FlowGraph::kColumns> kLeft = {0, 190, 510, 800};
-constexpr std::array<std::size_t, FlowGraph::kColumns> kCharacters = {24, 46, 40, 28};
+constexpr std::array<std::size_t, FlowGraph::kColumns> kCharacters = {24, 41, 37, 26};
 constexpr std::array<const char*, FlowGraph::kColumns> kHeadings = {
     "Source Region", "Inference profile and scope", "May be processed in", "Was processed in"};
 constexpr const char* kGrey = "#5b6570";
