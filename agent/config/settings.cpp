@@ -20,7 +20,8 @@ std::vector<std::string_view> SettingsTable::keys() const {
 
 const std::vector<const SettingsTable*>& settings_tables() {
   static const std::vector<const SettingsTable*> tables = {
-      &agent_table(), &s3_table(), &cloudwatch_logs_table(), &aws_table(), &retention_table()};
+      &agent_table(), &s3_table(),        &cloudwatch_logs_table(),
+      &aws_table(),   &retention_table(), &privacy_table()};
   return tables;
 }
 

@@ -17,12 +17,13 @@ namespace invlog::config {
 
 // How a value is written in the file.
 enum class ValueForm {
-  text,     // a string in quotes
-  texts,    // a string or an array of strings; comma-separated in a flag
-  size,     // a string such as "64MiB", or a bare number of bytes
-  number,   // a whole number without quotes
-  boolean,  // true or false without quotes; arrives as "true", "false"
-  pairs     // an array of "key=value", or { key = "value" }; arrives as key, value, key, value
+  text,      // a string in quotes
+  texts,     // a string or an array of strings; comma-separated in a flag
+  size,      // a string such as "64MiB", or a bare number of bytes
+  number,    // a whole number without quotes
+  fraction,  // a number without quotes: 0.25, 1
+  boolean,   // true or false without quotes; arrives as "true", "false"
+  pairs      // an array of "key=value", or { key = "value" }; arrives as key, value, key, value
 };
 
 struct Setting {
@@ -56,6 +57,7 @@ const SettingsTable& s3_table();               // s3_settings.cpp
 const SettingsTable& cloudwatch_logs_table();  // cloudwatch_logs_settings.cpp
 const SettingsTable& aws_table();              // aws_settings.cpp
 const SettingsTable& retention_table();        // retention_settings.cpp
+const SettingsTable& privacy_table();          // privacy_settings.cpp
 
 // All of them, in the order in which they are finished.
 const std::vector<const SettingsTable*>& settings_tables();
