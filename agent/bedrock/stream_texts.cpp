@@ -15,8 +15,11 @@ class Gatherer {
   explicit Gatherer(const JsonTree& tree) : tree_(tree) {}
 
   StreamTexts gather() {
+    std::size_t position = 0;
     tree_.each_child(0, [&](std::size_t chunk) {
-      place_.clear();
+      // What is no object is no piece of anything: it gets a place of its own.
+      place_ = tree_[chunk].kind == JsonTree::Kind::object ? "" : std::to_string(position);
+      ++position;
       if (const std::size_t type = tree_.member(chunk, "type"); type != 0) {
         place_ += tree_.raw(type);
       }

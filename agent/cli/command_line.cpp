@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 
 #include "agent/cli/agent_command.h"
 #include "agent/cli/agent_flags.h"
@@ -9,6 +10,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/privacy_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/search_command.h"
 #include "agent/cli/ship_command.h"
@@ -54,6 +56,7 @@ class CommandLine {
     add_ship();
     add_dead_letters();
     add_doctor();
+    add_privacy();
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -454,6 +457,29 @@ class CommandLine {
     });
   }
 
+  void add_privacy() {
+    CLI::App* command = add_command("privacy", "What [privacy] lets be kept of a call.",
+                                    "  invlog privacy test request.json");
+    command->require_subcommand(1);
+    CLI::App* test = add_command(
+        *command, "test",
+        "Show what would be kept of a request or response body; which rules matched how often "
+        "goes to the error output.",
+        "  invlog privacy test request.json --config /etc/invlog/invlog.toml\n"
+        "  invlog show 42 --request | invlog privacy test --json");
+    test->add_option("FILE", privacy_test_.file, "the body (default: -, the input)");
+    test->add_option("--config", privacy_test_.config_file,
+                     "configuration file (default: /etc/invlog/invlog.toml)")
+        ->type_name("FILE");
+    test->add_flag("--json", privacy_test_.json, "one JSON object with the counts and the body");
+    test->callback([this] {
+      privacy_test_.environment = aws::process_environment();
+      run_ = [this] {
+        return run_privacy_test(privacy_test_, std::cin, context_.out, context_.err);
+      };
+    });
+  }
+
   // Progress and output on the same terminal would run into each other.
   int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
 
@@ -478,6 +504,7 @@ class CommandLine {
   DeadLettersShowOptions letters_show_;
   DeadLettersChangeOptions letters_retry_, letters_drop_;
   DoctorOptions doctor_;
+  PrivacyTestOptions privacy_test_;
   TimeRangeOptions search_times_, usage_times_, export_times_;
 };
 
