@@ -154,7 +154,15 @@ bool unescape_json(std::string_view raw, UnescapedText& unescaped) {
   unescaped.origins.reserve(raw.size() + 1);
   bool any = false;
   for (std::size_t at = 0; at < raw.size();) {
-    std::size_t length = raw[at] == '\\' ? undo_escape(raw, at, unescaped.text) : 0;
+    const std::size_t run = std::min(raw.find('\\', at), raw.size());
+    unescaped.text.append(raw, at, run - at);
+    for (; at < run; ++at) {
+      unescaped.origins.push_back(static_cast<std::uint32_t>(at));
+    }
+    if (at == raw.size()) {
+      break;
+    }
+    std::size_t length = undo_escape(raw, at, unescaped.text);
     any = any || length != 0;
     if (length == 0) {
       unescaped.text += raw[at];
