@@ -26,7 +26,8 @@ std::vector<JsonPath> parse_paths(const std::vector<std::string>& texts) {
 
 // A JSON string, so that it stands readably in the record's line, whatever the body was.
 void omit_body(storage::Body& body, const char* type, RuleCounts* counts) {
-  const std::string_view shown = body.content_type.empty() ? std::string_view(type) : body.content_type;
+  const std::string_view shown =
+      body.content_type.empty() ? std::string_view(type) : body.content_type;
   body.bytes = "\"" + omission(shown, body.bytes) + "\"";
   body.is_json = true;
   if (counts != nullptr) {
