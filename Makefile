@@ -36,7 +36,7 @@ $(addprefix $(OBJ)/tests/,unit/% integration/% test_main.o): DEBUG    := -g1
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
 EXPORTERS_LIBS := -lcurl -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
-AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson
+AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson -lre2
 
 sources = $(sort $(shell find $(1) -name '*.cpp'))
 objects = $(patsubst %.cpp,$(OBJ)/%.o,$(1))

@@ -8,6 +8,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <stdexcept>
 
+#include "agent/bedrock/privacy_filter.h"
+
 namespace invlog::capture {
 namespace {
 
@@ -46,7 +48,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                    [] { return std::chrono::steady_clock::now(); }),
       recorder_(
           context_.get_executor(), sink,
-          {configuration.durability, configuration.on_overload, configuration.on_storage_failure},
+          {configuration.durability, configuration.on_overload, configuration.on_storage_failure,
+           bedrock::make_privacy_filter(configuration.privacy)},
           statistics_),
       budget_(4 * configuration.max_request_bytes),
       judge_(configuration.policy, configuration.region),

@@ -17,7 +17,7 @@ struct Answer {
 }  // namespace
 
 Recorder::Recorder(Executor executor, RecordSink& sink, Policy policy, Statistics& statistics)
-    : executor_(executor), sink_(sink), policy_(policy), statistics_(statistics) {}
+    : executor_(executor), sink_(sink), policy_(std::move(policy)), statistics_(statistics) {}
 
 Recorder::~Recorder() = default;
 
@@ -44,7 +44,7 @@ Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
   intent = 0;
   const auto answer = std::make_shared<Answer>();
   std::unique_ptr<storage::PendingRecord> pending =
-      std::make_unique<PendingInvocation>(std::move(request));
+      std::make_unique<PendingInvocation>(std::move(request), policy_.privacy);
   for (;;) {
     const storage::Submitted submitted =
         sink_.submit_intent(pending, [answer, executor = executor_](IntentId id, bool ok) {
@@ -75,12 +75,13 @@ Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
 }
 
 void Recorder::finish(bedrock::Invocation invocation, IntentId intent) {
-  hand_over({std::make_unique<PendingInvocation>(std::move(invocation)), {}, intent});
+  hand_over(
+      {std::make_unique<PendingInvocation>(std::move(invocation), policy_.privacy), {}, intent});
 }
 
 Task<bool> Recorder::finish_and_wait(bedrock::Invocation invocation, IntentId intent) {
   const auto answer = std::make_shared<Answer>();
-  hand_over({std::make_unique<PendingInvocation>(std::move(invocation)),
+  hand_over({std::make_unique<PendingInvocation>(std::move(invocation), policy_.privacy),
              [answer, executor = executor_](bool ok) {
                asio::post(executor, [answer, ok] {
                  answer->ok = ok;

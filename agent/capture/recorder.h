@@ -21,6 +21,10 @@
 #include "agent/capture/statistics.h"
 #include "agent/config/agent_config.h"
 
+namespace invlog::bedrock {
+class PrivacyFilter;
+}
+
 namespace invlog::capture {
 
 class Recorder {
@@ -29,6 +33,9 @@ class Recorder {
     config::Durability durability = config::Durability::group;
     config::OnOverload on_overload = config::OnOverload::block;
     config::OnStorageFailure on_storage_failure = config::OnStorageFailure::pass;
+    // What of a call's content is kept, also of what strict durability stores early; null:
+    // everything.
+    std::shared_ptr<const bedrock::PrivacyFilter> privacy = nullptr;
   };
   using IntentId = storage::Writer::IntentId;
 

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 
 #include "agent/cli/agent_command.h"
 #include "agent/cli/agent_flags.h"
@@ -10,6 +11,7 @@
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/export_command.h"
 #include "agent/cli/policy_command.h"
+#include "agent/cli/privacy_command.h"
 #include "agent/cli/profiles_command.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/reconcile_command.h"
@@ -63,6 +65,7 @@ class CommandLine {
     add_doctor();
     add_reconcile();
     add_policy();
+    add_privacy();
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -646,6 +649,29 @@ class CommandLine {
     });
   }
 
+  void add_privacy() {
+    CLI::App* command = add_command("privacy", "What [privacy] lets be kept of a call.",
+                                    "  invlog privacy test request.json");
+    command->require_subcommand(1);
+    CLI::App* test = add_command(
+        *command, "test",
+        "Show what would be kept of a request or response body; which rules matched how often "
+        "goes to the error output.",
+        "  invlog privacy test request.json --config /etc/invlog/invlog.toml\n"
+        "  invlog show 42 --request | invlog privacy test --json");
+    test->add_option("FILE", privacy_test_.file, "the body (default: -, the input)");
+    test->add_option("--config", privacy_test_.config_file,
+                     "configuration file (default: /etc/invlog/invlog.toml)")
+        ->type_name("FILE");
+    test->add_flag("--json", privacy_test_.json, "one JSON object with the counts and the body");
+    test->callback([this] {
+      privacy_test_.environment = aws::process_environment();
+      run_ = [this] {
+        return run_privacy_test(privacy_test_, std::cin, context_.out, context_.err);
+      };
+    });
+  }
+
   // Progress and output on the same terminal would run into each other.
   int progress_width() const { return context_.out_width > 0 ? 0 : context_.err_width; }
 
@@ -677,6 +703,7 @@ class CommandLine {
   ReconcileOptions reconcile_;
   PolicyTestOptions policy_test_;
   PolicyShowOptions policy_show_;
+  PrivacyTestOptions privacy_test_;
   TimeRangeOptions search_times_, usage_times_, export_times_, report_times_, reconcile_times_;
 };
 

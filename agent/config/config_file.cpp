@@ -3,6 +3,7 @@
 // The parser's own exceptions carry the place of a syntax error.
 #include <toml++/toml.h>
 
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -32,6 +33,8 @@ const char* description_of(ValueForm form) {
       return "a string such as \"64MiB\"";
     case ValueForm::number:
       return "a whole number without quotes";
+    case ValueForm::fraction:
+      return "a number without quotes, such as 0.25";
     case ValueForm::boolean:
       return "true or false, without quotes";
     case ValueForm::pairs:
@@ -90,8 +93,15 @@ Texts texts_of(const toml::node& node, ValueForm form) {
     return std::vector{text->get()};
   }
   if (const auto* number = node.as_integer();
-      number != nullptr && (form == ValueForm::size || form == ValueForm::number)) {
+      number != nullptr &&
+      (form == ValueForm::size || form == ValueForm::number || form == ValueForm::fraction)) {
     return std::vector{std::to_string(number->get())};
+  }
+  if (const auto* number = node.as_floating_point();
+      number != nullptr && form == ValueForm::fraction) {
+    char text[64];
+    const auto written = std::to_chars(text, text + sizeof text, number->get());
+    return std::vector{std::string(text, written.ptr)};
   }
   if (const auto* truth = node.as_boolean(); truth != nullptr && form == ValueForm::boolean) {
     return std::vector<std::string>{truth->get() ? "true" : "false"};

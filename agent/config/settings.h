@@ -57,6 +57,7 @@ const SettingsTable& cloudwatch_logs_table();  // cloudwatch_logs_settings.cpp
 const SettingsTable& aws_table();              // aws_settings.cpp
 const SettingsTable& retention_table();        // retention_settings.cpp
 const SettingsTable& policy_table();           // policy_settings.cpp
+const SettingsTable& privacy_table();          // privacy_settings.cpp
 
 // All of them, in the order in which they are finished.
 const std::vector<const SettingsTable*>& settings_tables();

@@ -1,0 +1,357 @@
+#include "agent/bedrock/content_switches.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include "agent/bedrock/omission.h"
+#include "agent/bedrock/stream_texts.h"
+
+namespace invlog::bedrock {
+namespace {
+
+using Kind = JsonTree::Kind;
+enum class Modality { text, image, embedding, video, audio };
+
+template <std::size_t count>
+bool is_one_of(std::string_view name, const std::array<std::string_view, count>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// By the name of a member, or by the type of a content block.
+std::optional<Modality> modality_named(std::string_view name) {
+  static constexpr std::array<std::string_view, 21> kImage = {
+      "image",       "images",       "inputImage",   "inputImages",    "input_image",
+      "image_url",   "maskImage",    "mask_image",   "mask",           "conditionImage",
+      "init_image",  "sourceImage",  "garmentImage", "referenceImage", "referenceImages",
+      "image_bytes", "image_base64", "artifacts",    "imageBase64",    "style_image",
+      "controlImage"};
+  static constexpr std::array<std::string_view, 6> kVideo = {
+      "video", "videos", "inputVideo", "input_video", "video_url", "videoBytes"};
+  static constexpr std::array<std::string_view, 7> kAudio = {
+      "audio", "audios", "inputAudio", "input_audio", "audio_url", "output_audio", "audioBytes"};
+  static constexpr std::array<std::string_view, 6> kEmbedding = {
+      "embedding", "embeddings", "embeddingsByType", "vector", "vectors", "embeddings_by_type"};
+  static constexpr std::array<std::string_view, 7> kText = {
+      "document", "text", "toolUse", "toolResult", "tool_use", "tool_result", "input_text"};
+  return is_one_of(name, kImage)       ? std::optional(Modality::image)
+         : is_one_of(name, kVideo)     ? std::optional(Modality::video)
+         : is_one_of(name, kAudio)     ? std::optional(Modality::audio)
+         : is_one_of(name, kEmbedding) ? std::optional(Modality::embedding)
+         : is_one_of(name, kText)      ? std::optional(Modality::text)
+                                       : std::nullopt;
+}
+
+const char* name_of(Modality modality) {
+  constexpr const char* kNames[] = {"text", "image", "embedding", "video", "audio"};
+  return kNames[static_cast<int>(modality)];
+}
+
+// Members whose value says what something is, not what it contains.
+bool names_a_label(std::string_view name) {
+  static constexpr std::array<std::string_view, 40> kLabels = {"role",
+                                                               "type",
+                                                               "format",
+                                                               "stopReason",
+                                                               "stop_reason",
+                                                               "finish_reason",
+                                                               "finishReason",
+                                                               "finish_reasons",
+                                                               "id",
+                                                               "object",
+                                                               "model",
+                                                               "modelId",
+                                                               "media_type",
+                                                               "mediaType",
+                                                               "mime_type",
+                                                               "toolUseId",
+                                                               "tool_use_id",
+                                                               "tool_call_id",
+                                                               "taskType",
+                                                               "input_type",
+                                                               "inputType",
+                                                               "response_type",
+                                                               "truncate",
+                                                               "status",
+                                                               "service_tier",
+                                                               "item_id",
+                                                               "__type",
+                                                               "code",
+                                                               "completionReason",
+                                                               "detail",
+                                                               "latency",
+                                                               "effort",
+                                                               "response_id",
+                                                               "anthropic_version",
+                                                               "embeddingPurpose",
+                                                               "encoding_format",
+                                                               "quality",
+                                                               "output_format",
+                                                               "aspect_ratio",
+                                                               "system_fingerprint"};
+  return is_one_of(name, kLabels);
+}
+
+// A word, an identifier, a media type: no sentence, and no room for one.
+bool reads_as_label(std::string_view text) {
+  return text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char byte) {
+           return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                  (byte >= '0' && byte <= '9') ||
+                  std::string_view("_-.:/#").find(byte) != std::string_view::npos;
+         });
+}
+
+// What anybody may have put any JSON into; kept or omitted as one.
+bool holds_anything(std::string_view name) {
+  static constexpr std::array<std::string_view, 13> kNames = {"input",
+                                                              "json",
+                                                              "arguments",
+                                                              "tools",
+                                                              "toolConfig",
+                                                              "tool_config",
+                                                              "functions",
+                                                              "parameters",
+                                                              "citations",
+                                                              "additionalModelRequestFields",
+                                                              "additionalModelResponseFields",
+                                                              "promptVariables",
+                                                              "guardrailConfig"};
+  return is_one_of(name, kNames);
+}
+
+// Whether the body (or its first chunk) has a member that some model's form has at the top.
+bool is_known_form(const JsonTree& tree) {
+  static constexpr std::array<std::string_view, 37> kKnown = {"messages",
+                                                              "system",
+                                                              "prompt",
+                                                              "inputText",
+                                                              "texts",
+                                                              "images",
+                                                              "taskType",
+                                                              "text_prompts",
+                                                              "inputs",
+                                                              "input",
+                                                              "generation",
+                                                              "outputs",
+                                                              "output",
+                                                              "content",
+                                                              "choices",
+                                                              "completion",
+                                                              "results",
+                                                              "embedding",
+                                                              "embeddings",
+                                                              "embeddingsByType",
+                                                              "generations",
+                                                              "text",
+                                                              "artifacts",
+                                                              "message",
+                                                              "type",
+                                                              "delta",
+                                                              "outputText",
+                                                              "inputImage",
+                                                              "imageGenerationConfig",
+                                                              "usage",
+                                                              "inferenceConfig",
+                                                              "error",
+                                                              "__type",
+                                                              "stopReason",
+                                                              "stop_reason",
+                                                              "contentBlockIndex",
+                                                              "query"};
+  const std::size_t top = is_stored_stream(tree) ? 1 : 0;
+  bool known = false;
+  if (tree.size() > top && tree[top].kind == Kind::object) {
+    tree.each_child(
+        top, [&](std::size_t child) { known = known || is_one_of(tree.name(child), kKnown); });
+  }
+  return known;
+}
+
+class Omitter {
+ public:
+  Omitter(const ContentSwitches& switches, JsonTree& tree, std::vector<TextEdit>& edits,
+          RuleCounts* counts)
+      : switches_(switches), tree_(tree), edits_(edits), counts_(counts) {}
+
+  void run() {
+    visit(0, {Modality::text, "", ""});
+    omit_stream_texts();
+  }
+
+ private:
+  // What is known of a value from around it.
+  struct Place {
+    Modality modality = Modality::text;
+    std::string format;  // "png", "image/png"; "" unknown
+    std::string name;    // of the member it is, or is in
+  };
+
+  bool kept(Modality modality) const {
+    switch (modality) {
+      case Modality::image:
+        return switches_.image;
+      case Modality::embedding:
+        return switches_.embedding;
+      case Modality::video:
+        return switches_.video;
+      case Modality::audio:
+        return switches_.audio;
+      case Modality::text:
+        break;
+    }
+    return switches_.text;
+  }
+
+  void visit(std::size_t node, const Place& place) {
+    if (tree_[node].replaced) {
+      return;
+    }
+    const bool off = !kept(place.modality);
+    switch (tree_[node].kind) {
+      case Kind::object:
+        return visit_object(node, place);
+      case Kind::array:
+        return visit_array(node, place);
+      case Kind::string:
+        if (off && !(names_a_label(place.name) && reads_as_label(tree_.content(node))) &&
+            place.name != "uri" && place.name != "bucketOwner") {
+          omit_string(node, place);
+        }
+        return;
+      case Kind::numbers:
+        if (off) {
+          replace(node, omission(name_of(place.modality), tree_.raw(node)), place.modality);
+        }
+        return;
+      case Kind::number:
+      case Kind::literal:
+        return;
+    }
+  }
+
+  void visit_object(std::size_t node, Place place) {
+    if (const std::size_t type = tree_.member(node, "type");
+        type != 0 && tree_[type].kind == Kind::string) {
+      place.modality = modality_named(tree_.content(type)).value_or(place.modality);
+    }
+    for (const char* name : {"format", "media_type", "mediaType", "mime_type"}) {
+      const std::size_t format = tree_.member(node, name);
+      if (format != 0 && tree_[format].kind == Kind::string) {
+        place.format = tree_.content(format);
+      }
+    }
+    tree_.each_child(node, [&](std::size_t child) {
+      Place below = place;
+      below.name = tree_.name(child);
+      if (below.name == "requestMetadata") {
+        return;  // metadata stays
+      }
+      below.modality = modality_named(below.name).value_or(place.modality);
+      const bool scalar = tree_[child].after == child + 1;
+      if (!scalar && !switches_.text && below.modality == Modality::text &&
+          holds_anything(below.name)) {
+        replace(child, omission("text", tree_.raw(child)), Modality::text);
+        return;
+      }
+      visit(child, below);
+    });
+  }
+
+  void visit_array(std::size_t node, const Place& place) {
+    const std::size_t first = node + 1;
+    // Numbers with a null among them.
+    const bool scalars = first < tree_[node].after &&
+                         (tree_[first].kind == Kind::number || tree_[first].kind == Kind::literal);
+    if (scalars && !kept(place.modality)) {
+      replace(node, omission(name_of(place.modality), tree_.raw(node)), place.modality);
+      return;
+    }
+    tree_.each_child(node, [&](std::size_t child) { visit(child, place); });
+  }
+
+  void omit_string(std::size_t node, const Place& place) {
+    if (place.modality == Modality::text) {
+      if (is_stored_stream(tree_)) {
+        stream_texts_.push_back(node);
+        tree_.replace(node);
+        return;
+      }
+      // A document's bytes are base64; text that is said is said as it is.
+      const bool encoded = place.name == "bytes" || place.name == "data";
+      const std::string text = tree_.unescaped(node);
+      replace(node, encoded ? omission_of_encoded("text", text) : omission("text", text),
+              place.modality);
+      return;
+    }
+    std::string type = name_of(place.modality);
+    if (!place.format.empty()) {
+      type = place.format.find('/') == std::string::npos ? type + "/" + place.format : place.format;
+    }
+    replace(node, omission_of_encoded(type, tree_.unescaped(node)), place.modality);
+  }
+
+  void replace(std::size_t node, const std::string& text, Modality modality) {
+    edits_.push_back({tree_[node].begin, tree_[node].end, "\"" + text + "\""});
+    tree_.replace(node);
+    count(modality);
+  }
+
+  void count(Modality modality) {
+    if (counts_ != nullptr) {
+      ++(*counts_)[std::string("omitted ") + name_of(modality)];
+    }
+  }
+
+  // The SHA-256 of a single word would give it away: the pieces of a text are omitted as one, in
+  // the place of the first, and the others are empty.
+  void omit_stream_texts() {
+    if (stream_texts_.empty()) {
+      return;
+    }
+    std::vector<bool> omitted(tree_.size());
+    for (const std::size_t node : stream_texts_) {
+      omitted[node] = true;
+    }
+    for (const auto& [place, parts] : gather_stream_texts(tree_)) {
+      std::string whole;
+      std::size_t first = 0;
+      for (const std::size_t part : parts) {
+        if (omitted[part]) {
+          whole += tree_.unescaped(part);
+          first = first == 0 ? part : first;
+        }
+      }
+      for (const std::size_t part : parts) {
+        if (omitted[part]) {
+          edits_.push_back({tree_[part].begin, tree_[part].end,
+                            part == first ? "\"" + omission("text", whole) + "\"" : "\"\""});
+        }
+      }
+      if (first != 0) {
+        count(Modality::text);
+      }
+    }
+  }
+
+  const ContentSwitches& switches_;
+  JsonTree& tree_;
+  std::vector<TextEdit>& edits_;
+  RuleCounts* counts_;
+  std::vector<std::size_t> stream_texts_;
+};
+
+}  // namespace
+
+bool ContentSwitches::omit(JsonTree& tree, std::vector<TextEdit>& edits, RuleCounts* counts) const {
+  if (all_on()) {
+    return true;
+  }
+  if (!text && !is_known_form(tree)) {
+    return false;
+  }
+  Omitter(*this, tree, edits, counts).run();
+  return true;
+}
+
+}  // namespace invlog::bedrock

@@ -1,0 +1,201 @@
+#include "agent/bedrock/privacy_filter.h"
+
+#include <xxhash.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "agent/bedrock/omission.h"
+
+namespace invlog::bedrock {
+namespace {
+
+using Kind = JsonTree::Kind;
+
+std::vector<JsonPath> parse_paths(const std::vector<std::string>& texts) {
+  std::vector<JsonPath> paths;
+  for (const std::string& text : texts) {
+    auto path = JsonPath::parse(text);
+    if (!path) {
+      throw std::invalid_argument(path.error());
+    }
+    paths.push_back(std::move(*path));
+  }
+  return paths;
+}
+
+// A JSON string, so that it stands readably in the record's line, whatever the body was.
+void omit_body(storage::Body& body, const char* type, RuleCounts* counts) {
+  const std::string_view shown =
+      body.content_type.empty() ? std::string_view(type) : body.content_type;
+  body.bytes = "\"" + omission(shown, body.bytes) + "\"";
+  body.is_json = true;
+  if (counts != nullptr) {
+    ++(*counts)["omitted body"];
+  }
+}
+
+void replace_with(JsonTree& tree, std::size_t node, const std::string& text,
+                  std::vector<TextEdit>& edits) {
+  edits.push_back({tree[node].begin, tree[node].end, "\"" + text + "\""});
+  tree.replace(node);
+}
+
+}  // namespace
+
+PrivacyFilter::PrivacyFilter(const config::PrivacyConfig& configuration)
+    : switches_{configuration.text, configuration.image, configuration.embedding,
+                configuration.video, configuration.audio},
+      rules_(configuration.redact, configuration.redact_patterns),
+      redactor_(rules_),
+      paths_(parse_paths(configuration.redact_paths)),
+      metadata_only_(configuration.metadata_only),
+      sample_bodies_(configuration.sample_bodies) {}
+
+void PrivacyFilter::apply(storage::Record& record, RuleCounts* counts) const {
+  const bool kept = keeps_bodies_of(record);
+  for (storage::Body* body : {&record.request, &record.response}) {
+    if (kept) {
+      apply_to_body(*body, counts);
+    } else if (!body->bytes.empty()) {
+      omit_body(*body, body->is_json ? "json" : "binary", counts);
+    }
+  }
+  apply_to_details(record.details, kept, counts);
+  apply_to_metadata(record.request_metadata, counts);
+}
+
+// By what is known before the call is forwarded, so that strict durability's early copy of the
+// request and the finished record agree: the SDK's id of the call (its attempts share it), else the
+// request and its time.
+bool PrivacyFilter::keeps_bodies_of(const storage::Record& record) const {
+  if (metadata_only_ || sample_bodies_ >= 1) {
+    return !metadata_only_;
+  }
+  const std::string& id = record.sdk_invocation_id;
+  const XXH64_hash_t hash =
+      id.empty() ? XXH3_64bits_withSeed(record.request.bytes.data(), record.request.bytes.size(),
+                                        static_cast<XXH64_hash_t>(record.started_at_us))
+                 : XXH3_64bits(id.data(), id.size());
+  return static_cast<double>(hash >> 11) * 0x1p-53 < sample_bodies_;
+}
+
+void PrivacyFilter::apply_to_body(storage::Body& body, RuleCounts* counts) const {
+  if (body.bytes.empty()) {
+    return;
+  }
+  if (body.is_json) {
+    redact_json(body, counts);
+    return;
+  }
+  // Neither switches nor paths can be applied to it: it may be a body that was cut off, or damaged.
+  if (!switches_.all_on() || !paths_.empty()) {
+    omit_body(body, "text", counts);
+    return;
+  }
+  if (rules_.empty()) {
+    return;
+  }
+  if (!is_plain_text(body.bytes)) {
+    omit_body(body, "binary", counts);
+    return;
+  }
+  std::vector<TextEdit> edits;
+  TextRedactor(rules_).find(body.bytes, TextRedactor::Form::raw, {}, edits, counts);
+  if (!edits.empty()) {
+    body.bytes = edited(body.bytes, edits);
+  }
+}
+
+void PrivacyFilter::redact_json(storage::Body& body, RuleCounts* counts) const {
+  JsonTree tree;
+  std::vector<TextEdit> edits;
+  if (!tree.parse(body.bytes) || !switches_.omit(tree, edits, counts)) {
+    omit_body(body, "json", counts);
+    return;
+  }
+  redactor_.redact_paths(tree, paths_, edits, counts);
+  redactor_.redact_values(tree, edits, counts);
+  if (!edits.empty()) {
+    settle_edits(edits);
+    body.bytes = edited(body.bytes, edits);
+  }
+}
+
+// What record_builder says beside the bodies: of this, undecoded bytes and events that have no
+// place in the response are content.
+void PrivacyFilter::apply_to_details(std::string& details, bool bodies_kept,
+                                     RuleCounts* counts) const {
+  if (details.empty()) {
+    return;
+  }
+  JsonTree tree;
+  if (!tree.parse(details)) {
+    details = "{\"omitted\":\"" + omission("json", details) + "\"}";
+    return;
+  }
+  std::vector<TextEdit> edits;
+  if (const std::size_t undecoded = tree.member(0, "undecoded"); undecoded != 0) {
+    replace_with(tree, undecoded, omission_of_encoded("binary", tree.unescaped(undecoded)), edits);
+  }
+  for (const char* events : {"otherEvents", "streamErrors"}) {
+    if (const std::size_t list = tree.member(0, events); list != 0) {
+      std::vector<std::size_t> all;
+      tree.each_child(list, [&](std::size_t event) { all.push_back(event); });
+      for (const std::size_t event : all) {
+        omit_event(tree, event, bodies_kept, edits);
+      }
+    }
+  }
+  redactor_.redact_values(tree, edits, counts);
+  if (!edits.empty()) {
+    settle_edits(edits);
+    details = edited(details, edits);
+  }
+}
+
+void PrivacyFilter::omit_event(JsonTree& tree, std::size_t event, bool bodies_kept,
+                               std::vector<TextEdit>& edits) const {
+  const bool content = bodies_kept && switches_.all_on() && paths_.empty();
+  const std::size_t payload = tree.member(event, "payload");
+  if (payload != 0 && tree[payload].kind == Kind::string) {
+    // Base64 of what is no JSON.
+    replace_with(tree, payload, omission_of_encoded("binary", tree.unescaped(payload)), edits);
+  } else if (payload != 0 && !content) {
+    replace_with(tree, payload, omission("json", tree.raw(payload)), edits);
+  }
+  const std::size_t message = tree.member(event, "message");
+  if (message != 0 && !content && tree[message].kind == Kind::string) {
+    replace_with(tree, message, omission("text", tree.unescaped(message)), edits);
+  }
+}
+
+void PrivacyFilter::apply_to_metadata(std::string& json, RuleCounts* counts) const {
+  JsonTree tree;
+  if (json.empty() || rules_.empty()) {
+    return;
+  }
+  if (!tree.parse(json)) {
+    json.clear();
+    return;
+  }
+  std::vector<TextEdit> edits;
+  redactor_.redact_values(tree, edits, counts);
+  if (!edits.empty()) {
+    settle_edits(edits);
+    json = edited(json, edits);
+  }
+}
+
+std::shared_ptr<const PrivacyFilter> make_privacy_filter(
+    const config::PrivacyConfig& configuration) {
+  const ContentSwitches switches{configuration.text, configuration.image, configuration.embedding,
+                                 configuration.video, configuration.audio};
+  const bool everything = switches.all_on() && configuration.redact.empty() &&
+                          configuration.redact_patterns.empty() &&
+                          configuration.redact_paths.empty() && !configuration.metadata_only &&
+                          configuration.sample_bodies >= 1;
+  return everything ? nullptr : std::make_shared<const PrivacyFilter>(configuration);
+}
+
+}  // namespace invlog::bedrock

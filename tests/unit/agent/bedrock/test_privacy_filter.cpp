@@ -1,0 +1,369 @@
+#include "agent/bedrock/privacy_filter.h"
+
+#include <random>
+#include <string>
+
+#include "agent/bedrock/json_text.h"
+#include "agent/bedrock/record_builder.h"
+#include "exporters/aws/sigv4.h"
+#include "storage/base64.h"
+#include "storage/json_writer.h"
+#include "tests/catch.h"
+#include "tests/unit/agent/bedrock/event_frames.h"
+
+using namespace invlog;
+using namespace invlog::bedrock;
+
+namespace {
+
+config::PrivacyConfig everything() {
+  config::PrivacyConfig configuration;
+  for (const BuiltInRule& rule : built_in_rules()) {
+    configuration.redact.emplace_back(rule.name);
+  }
+  return configuration;
+}
+
+config::PrivacyConfig only(const char* rule) {
+  config::PrivacyConfig configuration;
+  configuration.redact = {rule};
+  return configuration;
+}
+
+storage::Body body_of(const std::string& text) {
+  storage::Body body;
+  body.bytes = text;
+  body.is_json = JsonText().parse(text);
+  return body;
+}
+
+std::string kept(const config::PrivacyConfig& configuration, const std::string& text) {
+  storage::Body body = body_of(text);
+  const bool was_json = body.is_json;
+  PrivacyFilter(configuration).apply_to_body(body);
+  CAPTURE(text, body.bytes);
+  CHECK((!was_json || (body.is_json && JsonText().parse(body.bytes))));
+  return body.bytes;
+}
+
+std::string omitted(const std::string& type, const std::string& bytes) {
+  return "[omitted " + type + " " + std::to_string(bytes.size()) +
+         " bytes sha256:" + aws::sha256_hex(bytes) + "]";
+}
+
+}  // namespace
+
+TEST_CASE("nothing configured, no filter") {
+  CHECK(make_privacy_filter({}) == nullptr);
+  CHECK(make_privacy_filter(only("email")) != nullptr);
+}
+
+TEST_CASE("only the redacted part of a string changes") {
+  const auto email = only("email");
+  CHECK(kept(email, R"({ "a" : "x\u00e9 u@e.org \ud83d\ude00\n", "u@e.org":1.50 })") ==
+        R"({ "a" : "x\u00e9 [redacted:email] \ud83d\ude00\n", "u@e.org":1.50 })");
+  CHECK(kept(email, R"(["u\u0040e.org","ok\/"])") == R"(["[redacted:email]","ok\/"])");
+  CHECK(kept(email, R"("line\nu@e.org")") == R"("line\n[redacted:email]")");
+  CHECK(kept(email, R"({"arguments":"{\"to\":\"\\u0075@e.org\"}"})") ==
+        R"({"arguments":"{\"to\":\"[redacted:email]\"}"})");
+}
+
+TEST_CASE("cards that are numbers become strings") {
+  const auto card = only("payment-card");
+  CHECK(kept(card, R"({"n":4111111111111111,"t":1764100000000})") ==
+        R"({"n":"[redacted:payment-card]","t":1764100000000})");
+  CHECK(kept(card, "[1, 4111111111111111 ,0.4111111111111111]") ==
+        R"([1, "[redacted:payment-card]" ,0.4111111111111111])");
+}
+
+TEST_CASE("text in base64 is redacted within it; what is no text stays") {
+  const std::string text = storage::base64_encode("a letter to user@example.org.");
+  const std::string expected = storage::base64_encode("a letter to [redacted:email].");
+  CHECK(kept(only("email"), "[\"" + text + "\"]") == "[\"" + expected + "\"]");
+  const std::string image = storage::base64_encode(std::string("\x89PNG\0user@example.org 12", 24));
+  CHECK(kept(only("email"), "[\"" + image + "\"]") == "[\"" + image + "\"]");
+}
+
+TEST_CASE("what is split over a stream's chunks is found, block by block") {
+  const auto email = only("email");
+  CHECK(kept(email, R"([{"type":"d","index":0,"delta":{"text":"to user@exa"}},)"
+                    R"({"type":"d","index":1,"delta":{"text":"other"}},)"
+                    R"({"type":"d","index":0,"delta":{"text":"mp"}},)"
+                    R"({"type":"d","index":0,"delta":{"text":"le.org, ok"}}])") ==
+        R"([{"type":"d","index":0,"delta":{"text":"to [redacted:email]"}},)"
+        R"({"type":"d","index":1,"delta":{"text":"other"}},)"
+        R"({"type":"d","index":0,"delta":{"text":""}},)"
+        R"({"type":"d","index":0,"delta":{"text":", ok"}}])");
+  CHECK(kept(email, R"([{"model":"m","choices":[{"index":1,"delta":{"content":"user"}}]},)"
+                    R"({"model":"m","choices":[{"index":0,"delta":{"content":"no"}},)"
+                    R"({"index":1,"delta":{"content":"\u0040e.org"}}]}])") ==
+        R"([{"model":"m","choices":[{"index":1,"delta":{"content":"[redacted:email]"}}]},)"
+        R"({"model":"m","choices":[{"index":0,"delta":{"content":"no"}},)"
+        R"({"index":1,"delta":{"content":""}}]}])");
+  // An escape within a piece of JSON, itself split.
+  CHECK(kept(email,
+             R"([{"delta":{"partial_json":"\"u\\u00"}},{"delta":{"partial_json":"40e.org\""}}])") ==
+        R"([{"delta":{"partial_json":"\"[redacted:email]"}},{"delta":{"partial_json":"\""}}])");
+}
+
+TEST_CASE("bodies that are no JSON are searched as text, or not kept") {
+  CHECK(kept(only("email"), R"({"a":"u\u0040e.org","b":"cut)") ==
+        R"({"a":"[redacted:email]","b":"cut)");
+  const std::string binary("\0\1user@example.org", 18);
+  CHECK(kept(only("email"), binary) == "\"" + omitted("binary", binary) + "\"");
+  config::PrivacyConfig no_image;
+  no_image.image = false;
+  CHECK(kept(no_image, "{\"cut") == "\"" + omitted("text", "{\"cut") + "\"");
+}
+
+TEST_CASE("paths select values, which are replaced whole") {
+  config::PrivacyConfig configuration;
+  configuration.redact_paths = {"$.messages[*].content[*].text", "$..secret", "$[\"a b\"][1]"};
+  CHECK(kept(configuration,
+             R"({"messages":[{"content":[{"text":"x"},{"text":{"y":1}},{"image":2}]}],)"
+             R"("deep":[{"secret":[1,2]}],"a b":[0,"z",{"secret":null}],"text":"stays"})") ==
+        R"({"messages":[{"content":[{"text":"[redacted:path 1]"},{"text":"[redacted:path 1]"},)"
+        R"({"image":2}]}],"deep":[{"secret":"[redacted:path 2]"}],)"
+        R"("a b":[0,"[redacted:path 3]",{"secret":"[redacted:path 2]"}],"text":"stays"})");
+  CHECK(kept(configuration, R"({"s\u0065cret":"x"})") == R"({"s\u0065cret":"[redacted:path 2]"})");
+  for (const char* wrong : {"messages", "$.", "$[x]", "$[*", "$.a.*", "$.a[?(@.b)]", "$..[*]"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(JsonPath::parse(wrong));
+  }
+}
+
+TEST_CASE("images, video and audio give way to type, size and SHA-256 of what was encoded") {
+  config::PrivacyConfig configuration;
+  configuration.image = configuration.audio = configuration.video = false;
+  const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
+  const auto with = [&](std::string text, const std::string& value) {
+    for (std::size_t at = text.find('@'); at != std::string::npos; at = text.find('@')) {
+      text.replace(at, 1, value);
+    }
+    return text;
+  };
+  const std::pair<const char*, const char*> forms[] = {
+      {R"({"messages":[{"role":"user","content":[{"image":{"format":"png","source":{"bytes":"@"}}},{"text":"hi"}]}]})",
+       "image/png"},
+      {R"({"messages":[{"content":[{"type":"image","source":{"type":"base64","media_type":"image/jpeg","data":"@"}}]}]})",
+       "image/jpeg"},
+      {R"({"inputText":"t","inputImage":"@"})", "image"},
+      {R"({"images":["@"],"input_type":"image"})", "image"},
+      {R"({"taskType":"INPAINTING","inPaintingParams":{"text":"t","image":"@","maskImage":"@"}})",
+       "image"},
+      {R"({"content":[{"video":{"format":"mp4","source":{"bytes":"@"}}}]})", "video/mp4"},
+      {R"({"messages":[{"content":[{"type":"input_audio","input_audio":{"format":"wav","data":"@"}}]}]})",
+       "audio/wav"},
+  };
+  for (const auto& [text, type] : forms) {
+    CHECK(kept(configuration, with(text, encoded)) == with(text, omitted(type, bytes)));
+    CHECK(kept(only("email"), with(text, encoded)) == with(text, encoded));
+  }
+  const char* url = R"({"content":[{"type":"image_url","image_url":{"url":"@"}}]})";
+  CHECK(kept(configuration, with(url, "data:image/webp;base64," + encoded)) ==
+        with(url, omitted("image/webp", bytes)));
+}
+
+TEST_CASE("embeddings are omitted whole") {
+  config::PrivacyConfig configuration;
+  configuration.embedding = false;
+  CHECK(kept(configuration, R"({"embedding":[0.1,-2e-5],"inputTextTokenCount":3})") ==
+        "{\"embedding\":\"" + omitted("embedding", "[0.1,-2e-5]") +
+            "\",\"inputTextTokenCount\":3}");
+  CHECK(kept(configuration, R"({"embeddings":{"int8":[[1,2],[3]]},"texts":["kept"]})") ==
+        "{\"embeddings\":{\"int8\":[\"" + omitted("embedding", "[1,2]") + "\",\"" +
+            omitted("embedding", "[3]") + "\"]},\"texts\":[\"kept\"]}");
+}
+
+TEST_CASE("without text, what was said goes and what happened stays") {
+  config::PrivacyConfig configuration;
+  configuration.text = false;
+  CHECK(
+      kept(
+          configuration,
+          R"({"system":[{"text":"s"}],"messages":[{"role":"user","content":[{"text":"q"},)"
+          R"({"toolUse":{"toolUseId":"t-1","name":"n","input":{"a":5}}}]}],"inferenceConfig":{"maxTokens":5}})") ==
+      "{\"system\":[{\"text\":\"" + omitted("text", "s") +
+          "\"}],\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"" + omitted("text", "q") +
+          "\"},{\"toolUse\":{\"toolUseId\":\"t-1\",\"name\":\"" + omitted("text", "n") +
+          "\",\"input\":\"" + omitted("text", "{\"a\":5}") +
+          "\"}}]}],\"inferenceConfig\":{\"maxTokens\":5}}");
+  CHECK(
+      kept(configuration, R"({"generation":"g","stop_reason":"length","prompt_token_count":3})") ==
+      "{\"generation\":\"" + omitted("text", "g") +
+          "\",\"stop_reason\":\"length\",\"prompt_token_count\":3}");
+  // A label that is a sentence is none.
+  CHECK(kept(configuration, R"({"text":"","id":"ask Ada"})").find("Ada") == std::string::npos);
+  CHECK(kept(configuration, R"({"whatever":{"a":1}})") ==
+        "\"" + omitted("json", R"({"whatever":{"a":1}})") + "\"");
+  // A stream's words are not told one by one.
+  CHECK(kept(configuration, R"([{"outputText":"yes","index":0},{"outputText":" no","index":0}])") ==
+        "[{\"outputText\":\"" + omitted("text", "yes no") +
+            "\",\"index\":0},{\"outputText\":\"\",\"index\":0}]");
+}
+
+TEST_CASE("records: bodies, metadata and details are filtered, facts stay") {
+  using tests::event;
+  Invocation invocation;
+  invocation.method = "POST";
+  invocation.target = "/model/m/converse-stream";
+  invocation.request_headers = {{"Content-Type", "application/json"}};
+  invocation.request.bytes =
+      R"({"messages":[],"requestMetadata":{"by":"user@example.org","n":"1"}})";
+  invocation.status = 200;
+  invocation.response_headers = {{"Content-Type", "application/vnd.amazon.eventstream"}};
+  invocation.response.bytes =
+      event("contentBlockDelta", R"({"contentBlockIndex":0,"delta":{"text":"user@exa"}})") +
+      event("contentBlockDelta", R"({"contentBlockIndex":0,"delta":{"text":"mple.org"}})") +
+      event("novelty", R"({"x":"user@example.org"})") + event("novelty", "user@example.org") +
+      event("metadata", R"({"usage":{"inputTokens":3,"outputTokens":4}})") + "user@example.org";
+  storage::Record record = build_record(invocation);
+  RuleCounts counts;
+  PrivacyFilter(only("email")).apply(record, &counts);
+  for (const std::string* text :
+       {&record.request.bytes, &record.response.bytes, &record.details, &record.request_metadata}) {
+    CAPTURE(*text);
+    CHECK(JsonText().parse(*text));
+    CHECK(text->find("example") == std::string::npos);
+    CHECK(text->find(storage::base64_encode("user@example.org")) == std::string::npos);
+  }
+  CHECK(record.request_metadata == R"({"by":"[redacted:email]","n":"1"})");
+  CHECK(record.details.find(omitted("binary", "user@example.org")) != std::string::npos);
+  CHECK((record.input_tokens == 3 && record.output_tokens == 4));
+  CHECK(counts["email"] == 4);
+
+  config::PrivacyConfig nothing;
+  nothing.metadata_only = true;
+  storage::Record bare = build_record(invocation);
+  PrivacyFilter(nothing).apply(bare);
+  CHECK(bare.request.bytes == "\"" + omitted("application/json", invocation.request.bytes) + "\"");
+  CHECK((bare.request.is_json && bare.response.is_json && bare.input_tokens == 3));
+  CHECK(bare.details.find("user@example") == std::string::npos);
+}
+
+TEST_CASE("bodies are kept of a fraction of calls, of the same ones before and after") {
+  config::PrivacyConfig configuration;
+  configuration.sample_bodies = 0.25;
+  const PrivacyFilter filter(configuration);
+  int bodies = 0;
+  for (int call = 0; call < 2000; ++call) {
+    storage::Record intent;
+    intent.started_at_us = 1'700'000'000'000'000 + call;
+    intent.sdk_invocation_id = call % 2 == 0 ? "call-" + std::to_string(call) : "";
+    intent.request = body_of(R"({"prompt":"p"})");
+    storage::Record finished = intent;
+    finished.request_id = "r";
+    finished.response = body_of(R"({"generation":"g"})");
+    filter.apply(intent);
+    filter.apply(finished);
+    CHECK(intent.request.bytes == finished.request.bytes);
+    const bool kept = finished.request.bytes.find("[omitted ") == std::string::npos;
+    CHECK(kept == (finished.response.bytes.find("[omitted ") == std::string::npos));
+    bodies += kept ? 1 : 0;
+  }
+  CHECK((bodies > 400 && bodies < 600));
+}
+
+namespace {
+
+// Random JSON with secrets in it, and the same with what should become of them.
+class PlantedJson {
+ public:
+  explicit PlantedJson(unsigned seed) : random_(seed) { value(0); }
+  std::string planted, expected;
+
+ private:
+  void both(const std::string& text) {
+    planted += text;
+    expected += text;
+  }
+  std::size_t any(std::size_t below) { return random_() % below; }
+
+  void value(int depth) {
+    const std::size_t choice = any(depth > 4 ? 2 : 5);
+    if (choice == 0) {
+      both(std::to_string(any(100000)));
+    } else if (choice < 3) {
+      text();
+    } else {
+      const bool object = choice == 3;
+      both(object ? "{" : "[ ");
+      for (std::size_t member = 0, count = any(5); member < count; ++member) {
+        both(member == 0 ? "" : ",\n");
+        both(object ? "\"k" + std::to_string(member) + "\":" : "");
+        value(depth + 1);
+      }
+      both(object ? "}" : " ]");
+    }
+  }
+
+  void text() {
+    static const std::pair<const char*, const char*> kSecrets[] = {
+        {"ada@example.org", "[redacted:email]"},
+        {"DE89370400440532013000", "[redacted:iban]"},
+        {"+49 171 1234567", "[redacted:phone]"},
+        {"4111 1111 1111 1111", "[redacted:payment-card]"},
+        {"AKIAIOSFODNN7EXAMPLE", "[redacted:aws-key]"},
+        {"Bearer abcdefgh12345678", "[redacted:bearer-token]"},
+    };
+    static const char* const kAround[] = {
+        " ", "\\n", "(", ")", "\\\"", "\\u00fc ", "\\ud83d\\ude00", "\xC3\xBC ", "; ", "\\\\ "};
+    both("\"");
+    for (std::size_t part = 0, count = any(4); part < count; ++part) {
+      both(kAround[any(std::size(kAround))]);
+      both("; ");
+      const auto& [secret, label] = kSecrets[any(std::size(kSecrets))];
+      for (const char* byte = secret; *byte != 0; ++byte) {
+        char escape[8];
+        std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(*byte));
+        planted += any(6) == 0 ? std::string(escape) : std::string(1, *byte);
+      }
+      expected += label;
+      both("; ");
+    }
+    both("\"");
+  }
+
+  std::mt19937 random_;
+};
+
+}  // namespace
+
+TEST_CASE("no planted secret survives, and every other byte stays") {
+  for (unsigned seed = 0; seed < 400; ++seed) {
+    // An array at the top is a stream, whose texts are searched together: that has its own test.
+    const PlantedJson json(seed);
+    CAPTURE(seed, json.planted);
+    CHECK(kept(everything(), "{\"top\":" + json.planted + "}") ==
+          "{\"top\":" + json.expected + "}");
+  }
+}
+
+TEST_CASE("a secret split anywhere over chunks does not survive") {
+  const std::string text = "; ada@example.org; 4111 1111 1111 1111; DE89370400440532013000 ;";
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    std::string stream = "[";
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t size = 1 + random() % 12;
+      stream += at == 0 ? "" : ",";
+      stream +=
+          "{\"type\":\"d\",\"index\":0,\"delta\":{\"text\":\"" + text.substr(at, size) + "\"}}";
+      at += size;
+    }
+    const std::string result = kept(everything(), stream + "]");
+    std::string joined;
+    JsonText parsed;
+    REQUIRE(parsed.parse(result));
+    each_element(*parsed.array(), [&](JsonText::Value chunk) {
+      each_member(*json_object(chunk), [&](std::string_view name, JsonText::Value value) {
+        if (name == "delta") {
+          each_member(*json_object(value), [&](std::string_view, JsonText::Value piece) {
+            joined += json_string(piece).value_or("");
+          });
+        }
+      });
+    });
+    CHECK(joined == "; [redacted:email]; [redacted:payment-card]; [redacted:iban] ;");
+  }
+}
