@@ -17,9 +17,6 @@
 namespace invlog::storage {
 namespace {
 
-// Longer than the writer's: a delivery has time, a record has not.
-constexpr int kBusyMilliseconds = 10'000;
-
 constexpr const char* kStateColumns =
     "SELECT destination, target, cursor, planned_last, plan, delivered_records, "
     "delivered_batches, delivered_bytes, retries, last_success, last_error, last_error_at FROM "
@@ -65,33 +62,6 @@ std::string refusal_details(std::string_view destination, const DeadLetter& lett
   append_json_number(details, "record", letter.record);
   append_json_member(details, "reason", letter.reason);
   return details + "}";
-}
-
-// A store that can be written, or why it cannot.
-tl::expected<Connection, std::string> connect(const std::string& path, const std::string& vfs) {
-  if (std::string missing = missing_file_problem(path); !missing.empty()) {
-    return tl::unexpected(std::move(missing));
-  }
-  sqlite3* opened = nullptr;
-  const int result =
-      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                      vfs.empty() ? nullptr : vfs.c_str());
-  Connection connection(opened);
-  if (result != SQLITE_OK) {
-    return tl::unexpected(std::string("cannot open it: ") + sqlite3_errstr(result));
-  }
-  sqlite3_busy_timeout(opened, kBusyMilliseconds);
-  sqlite3_extended_result_codes(opened, 1);
-  bool cannot_open = false;
-  if (std::string problem = store_problem(opened, cannot_open); !problem.empty()) {
-    return tl::unexpected(std::move(problem));
-  }
-  if (sqlite3_db_readonly(opened, "main") != 0) {
-    return tl::unexpected(std::string(
-        "it cannot be written, and delivery keeps its cursor there; run this as the user that runs "
-        "the agent"));
-  }
-  return connection;
 }
 
 }  // namespace
@@ -180,6 +150,7 @@ class DeliveryLedger::Implementation {
     for (const DeadLetter& letter : delivered.refused) {
       insert_letter(destination, letter, now);
     }
+    insert_objects(destination, delivered.objects);
     transaction.commit();
   }
 
@@ -285,7 +256,8 @@ class DeliveryLedger::Implementation {
   }
 
   void settle_retries(const std::vector<std::int64_t>& delivered,
-                      const std::vector<DeadLetter>& refused) {
+                      const std::vector<DeadLetter>& refused, std::string_view destination,
+                      const std::vector<DeliveredObject>& objects) {
     WriteTransaction transaction(connection_.get());
     end_letters(delivered, "dead-letters-delivered");
     Statement refuse(connection_.get(),
@@ -297,7 +269,17 @@ class DeliveryLedger::Implementation {
           .bind(3, letter.at_us != 0 ? letter.at_us : now)
           .run();
     }
+    insert_objects(destination, objects);
     transaction.commit();
+  }
+
+  std::int64_t newest_event() {
+    return single_integer(connection_.get(), "SELECT max(id) FROM event");
+  }
+
+  bool erased_since(std::int64_t since) {
+    Statement select(connection_.get(), "SELECT 1 FROM event WHERE id > ?1 AND kind = 'erased'");
+    return select.bind(1, since).step();
   }
 
   Backlog backlog(std::string_view destination) {
@@ -394,6 +376,19 @@ class DeliveryLedger::Implementation {
     insert_event("dead-letter", 1, refusal_details(destination, letter));
   }
 
+  void insert_objects(std::string_view destination, const std::vector<DeliveredObject>& objects) {
+    Statement insert(connection_.get(),
+                     "INSERT INTO delivered_object(destination, place, first, last) VALUES (?1, "
+                     "?2, ?3, ?4)");
+    for (const DeliveredObject& object : objects) {
+      insert.bind_text(1, destination)
+          .bind_text(2, object.place)
+          .bind(3, object.first)
+          .bind(4, object.last)
+          .run();
+    }
+  }
+
   void insert_event(std::string_view kind, std::optional<std::int64_t> count,
                     std::string_view details) {
     Statement(connection_.get(),
@@ -423,16 +418,11 @@ class DeliveryLedger::Implementation {
 tl::expected<std::unique_ptr<DeliveryLedger>, std::string> DeliveryLedger::open(
     const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
   const std::string where = "store " + store_path + ": ";
-  auto connection = connect(store_path, vfs);
+  auto connection = open_to_write(store_path, vfs, "delivery keeps its cursor there");
   if (!connection) {
     return tl::unexpected(where + connection.error());
   }
   try {
-    execute(connection->get(), "PRAGMA journal_mode = WAL");
-    execute(connection->get(), "PRAGMA synchronous = FULL");
-    execute(connection->get(), "PRAGMA cache_size = -256");
-    execute(connection->get(), "PRAGMA temp_store = MEMORY");
-    execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
     ensure_delivery_tables(connection->get());
   } catch (const StoreError& error) {
     return tl::unexpected(std::string(error.what()));
@@ -522,8 +512,18 @@ std::vector<DeadLetter> DeliveryLedger::requested_retries(std::string_view desti
 }
 
 void DeliveryLedger::settle_retries(const std::vector<std::int64_t>& delivered,
-                                    const std::vector<DeadLetter>& refused) {
-  implementation_->settle_retries(delivered, refused);
+                                    const std::vector<DeadLetter>& refused,
+                                    std::string_view destination,
+                                    const std::vector<DeliveredObject>& objects) {
+  implementation_->settle_retries(delivered, refused, destination, objects);
+}
+
+std::int64_t DeliveryLedger::newest_event() {
+  return implementation_->newest_event();
+}
+
+bool DeliveryLedger::erased_since(std::int64_t since) {
+  return implementation_->erased_since(since);
 }
 
 Backlog DeliveryLedger::backlog(std::string_view destination) {

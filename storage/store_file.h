@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <tl/expected.hpp>
 
 #include "storage/sqlite_api.h"
 
@@ -22,5 +23,11 @@ std::string missing_file_problem(const std::string& path);
 // "" if the connection is on an invlog store of a format that this invlog knows. `cannot_open`: the
 // file system did not let SQLite have what it needs.
 std::string store_problem(sqlite3* connection, bool& cannot_open);
+
+// A connection that writes to a store that is there, beside its agent: it waits for others as long
+// as a delivery may, and leaves nothing of what it deletes in the file. `vfs`: SQLite VFS by name,
+// "" the default. `purpose`: what it must write for, as "delivery keeps its cursor there".
+tl::expected<Connection, std::string> open_to_write(const std::string& path, const std::string& vfs,
+                                                    const std::string& purpose);
 
 }  // namespace invlog::storage
