@@ -310,10 +310,18 @@ class CommandLine {
     CLI::App* command = add_command(
         "verify",
         "Check every checksum, every digest and their chain. Exit code 1 if anything is "
-        "wrong.",
+        "wrong. That the newest part was cut off, or the whole store put back to an older state, "
+        "shows only against a chain head that was kept elsewhere.",
         "  invlog verify\n"
-        "  invlog verify --store backup/eu-central-1.db --json");
+        "  invlog verify --store backup/eu-central-1.db --json\n"
+        "  invlog verify --heads heads-kept-elsewhere.txt");
     add_store_options(command, verify_.store);
+    command
+        ->add_option("--head", verify_.heads,
+                     "the chain must have this head, as verify prints it; may be repeated")
+        ->type_name("SEGMENT:HEX");
+    command->add_option("--heads", verify_.heads_file, "a file of such heads, one in a line")
+        ->type_name("FILE");
     command->add_flag("--json", verify_.json, "one JSON object");
     command->callback([this] {
       verify_.progress_width = context_.err_width;
