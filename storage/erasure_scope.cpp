@@ -70,9 +70,9 @@ tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
   std::unique_ptr<Statement> select;
   try {
     select = std::make_unique<Statement>(connection, sql);
-  } catch (const StoreError&) {
+  } catch (const StoreError& error) {
     return tl::unexpected(std::string("this is no SQL expression over `invocations`: ") +
-                          sqlite3_errmsg(connection));
+                          error.what());
   }
   // Whatever it is, it must be all of it, and only look.
   const char* const taken = sqlite3_sql(select->raw());

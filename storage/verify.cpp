@@ -242,6 +242,13 @@ class Verification {
     if (stray != 0) {
       problem("records", std::to_string(stray) + " belong to no segment");
     }
+    // Numbers begin with 1, and so do the digests.
+    const std::int64_t below = integer(
+        "SELECT (SELECT count(*) FROM event WHERE id < 1) + (SELECT count(*) FROM label WHERE id < "
+        "1)");
+    if (below != 0) {
+      problem("events", std::to_string(below) + " rows of `event` or `label` are in no digest");
+    }
     // Those of segments that retention has taken go in steps behind them.
     const std::int64_t chunks = integer(
         "SELECT count(*) FROM chunk WHERE id >= " + std::to_string(chunk_id(base_.segment + 1, 0)) +

@@ -96,7 +96,7 @@ TEST_CASE("erase takes request ids, and does nothing if one is unknown") {
 TEST_CASE("erase refuses what it cannot understand") {
   const ExampleStore store;
   CHECK(erase(store, where("no such thing", true)).exit_code == 2);
-  CHECK(contains(erase(store, where("nothing = 1")).err, "no such column: nothing"));
+  CHECK(contains(erase(store, where("unheard_of = 1")).err, "no such column: unheard_of"));
   CHECK(erase(store, {}).exit_code == 2);
   EraseOptions both = where("true", true);
   both.scope.request_ids = {kSecondRequestId};
