@@ -29,6 +29,7 @@ struct PendingBatch {
   std::int64_t last = 0;          // every record up to here is in the batch or in `refused`
   std::int64_t planned_last = 0;  // what the ledger has on record for it, 0 and "" if nothing
   std::string plan;
+  std::int64_t newest_event = 0;        // the store's, before any record was read for it
   std::vector<Refused> refused;         // records that will not get there, found before any attempt
   std::int64_t newest = 0;              // the last record that is in the batch
   bool complete = false;                // takes no more records

@@ -102,7 +102,7 @@ void DeadLetterRetry::settle(storage::DeliveryLedger& ledger, const Selection& s
   };
   std::for_each(selection.in_batch.begin(), selection.in_batch.end(), sort_in);
   std::for_each(selection.letters.begin(), selection.letters.end(), sort_in);
-  ledger.settle_retries(delivered, refused);
+  ledger.settle_retries(delivered, refused, destination_.name(), outcome.sent.objects);
   outcome.delivered = delivered.size();
 }
 

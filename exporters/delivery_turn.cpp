@@ -226,6 +226,7 @@ void DeliveryTurn::begin(const storage::DeliveryState& known) {
   pending.last = known.cursor;
   pending.planned_last = known.planned_last;
   pending.plan = known.plan;
+  pending.newest_event = ledger().newest_event();
   const std::string plan =
       known.planned_last != 0 ? plan_for(destination_.target(), known.plan).value_or("") : "";
   pending.batch = destination_.begin(pending.origin, plan, false);
@@ -261,7 +262,8 @@ TurnResult DeliveryTurn::attempt() {
     pending.complete = true;
     if (pending.batch->records() == 0) {
       pending.answer = Sent{};
-    } else if (!put_plan()) {
+    } else if (!put_plan() || ledger().erased_since(pending.newest_event)) {
+      // In that order: whoever erases looks at the plan afterwards.
       return overtaken();
     } else {
       ++pending.attempts;
@@ -313,6 +315,7 @@ TurnResult DeliveryTurn::settle() {
   delivered.records = static_cast<std::int64_t>(arrived);
   delivered.bytes = static_cast<std::int64_t>(pending.answer->bytes);
   delivered.target = destination_.target();
+  delivered.objects = pending.answer->objects;
   for (const Refused& one : refused) {
     storage::DeadLetter letter;
     letter.destination = name_;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "exporters/aws/service_failure.h"
+#include "storage/delivery_ledger.h"
 #include "storage/reader.h"
 
 namespace invlog::exporters {
@@ -40,10 +41,11 @@ struct Refused {
 };
 
 struct Sent {
-  std::vector<Refused> refused;     // records of this batch that did not get there
-  std::uint64_t bytes = 0;          // over the wire, as compressed
-  std::uint64_t line_bytes = 0;     // record lines before compression
-  std::vector<std::string> places;  // object keys, for logs and --json
+  std::vector<Refused> refused;                   // records of this batch that did not get there
+  std::uint64_t bytes = 0;                        // over the wire, as compressed
+  std::uint64_t line_bytes = 0;                   // record lines before compression
+  std::vector<std::string> places;                // object keys, for logs and --json
+  std::vector<storage::DeliveredObject> objects;  // the same for the ledger, with their records
   // Set: all of this arrived, but what the destination said afterwards beside it was throttled, so
   // a pause is due before the next batch.
   std::optional<aws::ServiceFailure> throttled;

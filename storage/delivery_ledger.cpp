@@ -150,6 +150,7 @@ class DeliveryLedger::Implementation {
     for (const DeadLetter& letter : delivered.refused) {
       insert_letter(destination, letter, now);
     }
+    insert_objects(destination, delivered.objects);
     transaction.commit();
   }
 
@@ -255,7 +256,8 @@ class DeliveryLedger::Implementation {
   }
 
   void settle_retries(const std::vector<std::int64_t>& delivered,
-                      const std::vector<DeadLetter>& refused) {
+                      const std::vector<DeadLetter>& refused, std::string_view destination,
+                      const std::vector<DeliveredObject>& objects) {
     WriteTransaction transaction(connection_.get());
     end_letters(delivered, "dead-letters-delivered");
     Statement refuse(connection_.get(),
@@ -267,7 +269,17 @@ class DeliveryLedger::Implementation {
           .bind(3, letter.at_us != 0 ? letter.at_us : now)
           .run();
     }
+    insert_objects(destination, objects);
     transaction.commit();
+  }
+
+  std::int64_t newest_event() {
+    return single_integer(connection_.get(), "SELECT max(id) FROM event");
+  }
+
+  bool erased_since(std::int64_t since) {
+    Statement select(connection_.get(), "SELECT 1 FROM event WHERE id > ?1 AND kind = 'erased'");
+    return select.bind(1, since).step();
   }
 
   Backlog backlog(std::string_view destination) {
@@ -362,6 +374,19 @@ class DeliveryLedger::Implementation {
         .bind_text(4, letter.reason)
         .run();
     insert_event("dead-letter", 1, refusal_details(destination, letter));
+  }
+
+  void insert_objects(std::string_view destination, const std::vector<DeliveredObject>& objects) {
+    Statement insert(connection_.get(),
+                     "INSERT INTO delivered_object(destination, place, first, last) VALUES (?1, "
+                     "?2, ?3, ?4)");
+    for (const DeliveredObject& object : objects) {
+      insert.bind_text(1, destination)
+          .bind_text(2, object.place)
+          .bind(3, object.first)
+          .bind(4, object.last)
+          .run();
+    }
   }
 
   void insert_event(std::string_view kind, std::optional<std::int64_t> count,
@@ -486,8 +511,18 @@ std::vector<DeadLetter> DeliveryLedger::requested_retries(std::string_view desti
 }
 
 void DeliveryLedger::settle_retries(const std::vector<std::int64_t>& delivered,
-                                    const std::vector<DeadLetter>& refused) {
-  implementation_->settle_retries(delivered, refused);
+                                    const std::vector<DeadLetter>& refused,
+                                    std::string_view destination,
+                                    const std::vector<DeliveredObject>& objects) {
+  implementation_->settle_retries(delivered, refused, destination, objects);
+}
+
+std::int64_t DeliveryLedger::newest_event() {
+  return implementation_->newest_event();
+}
+
+bool DeliveryLedger::erased_since(std::int64_t since) {
+  return implementation_->erased_since(since);
 }
 
 Backlog DeliveryLedger::backlog(std::string_view destination) {

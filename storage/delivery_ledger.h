@@ -45,6 +45,12 @@ struct DeadLetter {
   bool retry = false;  // somebody asked for another attempt
 };
 
+// An object that a destination was given: it holds some of the records first .. last.
+struct DeliveredObject {
+  std::string place;  // "s3://bucket/key"
+  std::int64_t first = 0, last = 0;
+};
+
 struct Backlog {
   std::int64_t records = 0;
   std::int64_t body_bytes = 0;    // of requests and responses, as they came
@@ -87,6 +93,7 @@ class DeliveryLedger {
     std::int64_t records = 0, bytes = 0;
     std::string target;
     std::vector<DeadLetter> refused;  // record and reason
+    std::vector<DeliveredObject> objects;
   };
   // After the destination's answer, in one transaction: cursor, figures, dead letters (each an
   // event row of kind "dead-letter" too), the plan gone, last_error cleared.
@@ -108,8 +115,15 @@ class DeliveryLedger {
   // Those to be tried again, oldest first.
   std::vector<DeadLetter> requested_retries(std::string_view destination, std::int64_t limit);
   // An attempt's end: delivered ones go, refused ones stay with the new reason and retry = false.
+  // `objects`: what `destination` was given.
   void settle_retries(const std::vector<std::int64_t>& delivered,
-                      const std::vector<DeadLetter>& refused);
+                      const std::vector<DeadLetter>& refused, std::string_view destination = "",
+                      const std::vector<DeliveredObject>& objects = {});
+
+  // Whether bodies were erased since event `since`; newest_event() gives such a number. What was
+  // read of the store before an erasure must not be sent after it.
+  std::int64_t newest_event();
+  bool erased_since(std::int64_t since);
 
   // Undelivered records of a destination.
   Backlog backlog(std::string_view destination);

@@ -166,22 +166,15 @@ class Reader::Implementation {
   }
 
   void read_bodies(StoredRecord& stored, std::uint64_t checksum, Bodies bodies) {
-    const std::string name = "record " + std::to_string(stored.id);
-    const auto index = static_cast<std::size_t>(stored.id - place_.first_record);
     std::string request;
     std::string_view response;
-    try {
-      const SegmentDecoder& segment = cache_.decoded(place_, index);
-      request = segment.request(index);
-      response = segment.response(index);
-    } catch (const StoreError& error) {
-      throw StoreError(name + ": " + error.what(), error.sqlite_code());
+    std::string problem = decode(stored, checksum, request, response);
+    if (!problem.empty() && forget_what_was_erased()) {
+      find_place(stored.id);
+      problem = decode(stored, checksum, request, response);
     }
-    if (body_checksum(stored.id, request, response) != checksum ||
-        static_cast<std::int64_t>(request.size()) != stored.request_bytes ||
-        static_cast<std::int64_t>(response.size()) != stored.response_bytes) {
-      throw StoreError(name + ": its bodies in segment " + std::to_string(place_.id) +
-                       " do not match its checksum: the store was damaged or changed");
+    if (!problem.empty()) {
+      throw StoreError("record " + std::to_string(stored.id) + ": " + problem);
     }
     if (bodies != Bodies::response) {
       stored.record.request.bytes = std::move(request);
@@ -191,6 +184,43 @@ class Reader::Implementation {
     }
   }
 
+  // "" or what is damaged.
+  std::string decode(const StoredRecord& stored, std::uint64_t checksum, std::string& request,
+                     std::string_view& response) {
+    const auto index = static_cast<std::size_t>(stored.id - place_.first_record);
+    try {
+      const SegmentDecoder& segment = cache_.decoded(place_, index);
+      request = segment.request(index);
+      response = segment.response(index);
+    } catch (const StoreError& error) {
+      if (!is_damage(error)) {
+        throw StoreError("record " + std::to_string(stored.id) + ": " + error.what(),
+                         error.sqlite_code());
+      }
+      return error.what();
+    }
+    const bool same = body_checksum(stored.id, request, response) == checksum &&
+                      static_cast<std::int64_t>(request.size()) == stored.request_bytes &&
+                      static_cast<std::int64_t>(response.size()) == stored.response_bytes;
+    return same ? ""
+                : "its bodies in segment " + std::to_string(place_.id) +
+                      " do not match its checksum: the store was damaged or changed";
+  }
+
+  // What was decoded before an erasure is not what rows say since. False: there was none since this
+  // was asked last.
+  bool forget_what_was_erased() {
+    const std::int64_t newest = single_integer(
+        connection_, "SELECT id FROM event WHERE kind = 'erased' ORDER BY id DESC LIMIT 1");
+    if (newest == newest_erasure_) {
+      return false;
+    }
+    newest_erasure_ = newest;
+    cache_.clear();
+    place_ = {};
+    return true;
+  }
+
   static constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
 
   Connection owned_;
@@ -198,6 +228,7 @@ class Reader::Implementation {
   LabelReader labels_;
   SegmentCache cache_;
   SegmentPlace place_;
+  std::int64_t newest_erasure_ = 0;  // the event's id, when it mattered last
 };
 
 tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path,

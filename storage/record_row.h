@@ -14,6 +14,9 @@
 
 namespace invlog::storage {
 
+// In `flags`: the bodies were erased (FORMAT.md, "Erasure").
+inline constexpr std::int64_t kErasedFlag = 32;
+
 // A record whose bodies have gone into the segment's stream.
 struct RecordRow {
   std::int64_t id = 0;

@@ -364,6 +364,9 @@ bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_
   Statement(connection_, "DELETE FROM record WHERE id <= ?1").bind(1, batch.last_record).run();
   Statement(connection_, "DELETE FROM trail WHERE record <= ?1").bind(1, batch.last_record).run();
   Statement(connection_, "DELETE FROM segment WHERE id <= ?1").bind(1, batch.last_segment).run();
+  Statement(connection_, "DELETE FROM delivered_object WHERE last <= ?1")
+      .bind(1, batch.last_record)
+      .run();
   // The newest stands for all before it.
   Statement(connection_, "DELETE FROM event WHERE id > ?1 AND id <= ?2 AND kind = 'retention'")
       .bind(1, base_.event)

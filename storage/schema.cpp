@@ -225,6 +225,16 @@ CREATE TABLE IF NOT EXISTS dead_letter(
   retry       INTEGER NOT NULL DEFAULT 0,  -- 1: somebody asked for another attempt
   UNIQUE(destination, record)
 ) STRICT;
+
+-- Objects that a destination was given, so that what is erased can be erased there. Gone with their records.
+CREATE TABLE IF NOT EXISTS delivered_object(
+  id          INTEGER PRIMARY KEY,
+  destination TEXT NOT NULL,
+  place       TEXT NOT NULL,            -- s3://bucket/key
+  first       INTEGER NOT NULL,         -- records: it holds some of first..last, none besides
+  last        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS delivered_object_last ON delivered_object(last);
 )sql";
 
 std::string uuid_or_text(const std::string& column) {
@@ -314,8 +324,14 @@ bool has_delivery_tables(sqlite3* connection) {
          single_integer(connection, "SELECT count(*) FROM instance") == 1;
 }
 
+bool has_delivered_objects(sqlite3* connection) {
+  return single_integer(connection,
+                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = "
+                        "'delivered_object'") == 1;
+}
+
 void ensure_delivery_tables(sqlite3* connection) {
-  if (has_delivery_tables(connection)) {
+  if (has_delivery_tables(connection) && has_delivered_objects(connection)) {
     return;
   }
   WriteTransaction transaction(connection);

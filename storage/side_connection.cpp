@@ -50,6 +50,7 @@ tl::expected<Connection, std::string> connect_beside_writer(const std::string& s
     execute(connection->get(), "PRAGMA cache_size = -256");
     execute(connection->get(), "PRAGMA temp_store = MEMORY");
     execute(connection->get(), "PRAGMA journal_size_limit = 16777216");
+    execute(connection->get(), "PRAGMA secure_delete = ON");  // what goes is to be gone
   } catch (const StoreError& error) {
     return tl::unexpected(std::string(error.what()));
   }

@@ -1,10 +1,12 @@
 #include "storage/store.h"
 
+#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "storage/eraser.h"
 #include "storage/record_codec.h"
 #include "storage/request_keys.h"
 #include "storage/schema.h"
@@ -249,6 +251,14 @@ void Store::close_segment() {
   in_transaction(&Store::finish_open_segment);
   last_segment_ = segment_.id;
   segment_ = {};
+}
+
+bool Store::close_requested() const {
+  return ::access(close_request_path(options_.path).c_str(), F_OK) == 0;
+}
+
+void Store::answer_close_request() {
+  ::unlink(close_request_path(options_.path).c_str());
 }
 
 void Store::close() {

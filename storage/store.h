@@ -64,6 +64,9 @@ class Store {
   bool segment_due() const;
   // Ends the open segment, if there is one, and extends the chain. The group must be empty.
   void close_segment();
+  // An eraser asks for that (storage/eraser.h), until it is told that it was done.
+  bool close_requested() const;
+  void answer_close_request();
 
   // Ends the open segment, puts events that no segment covers yet into the chain, and closes the
   // file. The group must be empty. Throws StoreError; the file is closed all the same.

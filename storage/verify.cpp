@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "storage/erasure_history.h"
 #include "storage/integrity.h"
 #include "storage/reader.h"
+#include "storage/record_row.h"
 #include "storage/request_keys.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
@@ -18,7 +20,8 @@ constexpr std::size_t kMostProblems = 1000;
 
 class Verification {
  public:
-  explicit Verification(Reader& reader) : reader_(reader), connection_(reader.connection()) {}
+  Verification(Reader& reader, const std::vector<KnownHead>& heads)
+      : reader_(reader), connection_(reader.connection()), heads_(heads) {}
 
   VerifyReport run(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
     // One snapshot for everything, while an agent may go on writing.
@@ -26,8 +29,12 @@ class Verification {
     guarded("file", [this] { check_file(); });
     guarded("store", [this] { check_rows(); });
     guarded("retention", [this] { check_base(); });
+    guarded("erasure", [this] { history_.emplace(connection_); });
     guarded("segments", [&] { check_segments(progress); });
     guarded("records", [this] { check_leftovers(); });
+    guarded("erasure", [this] { check_erasures(); });
+    guarded("heads", [this] { check_heads(); });
+    guarded("delivery", [this] { check_delivery(); });
     sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
     return std::move(report_);
   }
@@ -97,6 +104,7 @@ class Verification {
     last_record_ = base_.record;
     last_label_ = base_.label;
     last_event_ = base_.event;
+    last_closed_ = base_.segment;
     if (!base_.readable) {
       problem("retention", "the newest `retention` event does not say where the store begins");
     }
@@ -104,6 +112,7 @@ class Verification {
       return;
     }
     report_.chain_head = hex(base_.chain);
+    report_.chain_segment = base_.segment;
     if (base_.own_event <= base_.event) {
       problem("retention", "the newest `retention` event is older than the segments that it took");
     }
@@ -162,6 +171,7 @@ class Verification {
     last_segment_ = row.span.id;
     if (row.closed) {
       ++report_.closed_segments;
+      last_closed_ = row.span.id;
       check_chain(where, row);
       last_record_ = row.span.last_record;
     } else {
@@ -180,6 +190,7 @@ class Verification {
     // What follows is judged by what this row claims, so that one change is one finding.
     chain_ = row.chain.value_or(Sha256{});
     report_.chain_head = row.chain ? hex(*row.chain) : "";
+    report_.chain_segment = row.chain ? row.span.id : 0;
     if (!row.digest || !row.chain) {
       problem(where, "it is closed, but has no digest");
       return;
@@ -187,8 +198,22 @@ class Verification {
     if (chain_next(before, row.span.id, *row.digest) != *row.chain) {
       problem(where, "it does not continue the chain of the segment before it");
     }
-    if (segment_digest(connection_, row.span) != *row.digest) {
-      problem(where, "its stream, records, labels or events were changed after it was closed");
+    check_digest(where, row);
+  }
+
+  void check_digest(const std::string& where, const SegmentRow& row) {
+    const bool erased = history_ && history_->segments().count(row.span.id) != 0;
+    const Sha256 expected = history_ ? history_->expected(row.span.id, *row.digest) : *row.digest;
+    if (segment_digest(connection_, row.span) != expected) {
+      problem(where, std::string("its stream, records, labels or events were changed after ") +
+                         (erased ? "records of it were erased" : "it was closed"));
+    }
+    if (!erased) {
+      return;
+    }
+    if (std::string wrong = history_->problem(row.span.id, *row.digest, row.span.last_event);
+        !wrong.empty()) {
+      problem(where, std::move(wrong));
     }
   }
 
@@ -217,6 +242,13 @@ class Verification {
     if (stray != 0) {
       problem("records", std::to_string(stray) + " belong to no segment");
     }
+    // Numbers begin with 1, and so do the digests.
+    const std::int64_t below = integer(
+        "SELECT (SELECT count(*) FROM event WHERE id < 1) + (SELECT count(*) FROM label WHERE id < "
+        "1)");
+    if (below != 0) {
+      problem("events", std::to_string(below) + " rows of `event` or `label` are in no digest");
+    }
     // Those of segments that retention has taken go in steps behind them.
     const std::int64_t chunks = integer(
         "SELECT count(*) FROM chunk WHERE id >= " + std::to_string(chunk_id(base_.segment + 1, 0)) +
@@ -226,9 +258,94 @@ class Verification {
     }
   }
 
+  // Bodies are missing where an event says so, and nowhere else.
+  void check_erasures() {
+    if (!history_) {
+      return;
+    }
+    for (const std::int64_t event : history_->unreadable()) {
+      problem("event " + std::to_string(event), "it tells of an erasure, but not of which");
+    }
+    for (const auto& [segment, erasures] : history_->segments()) {
+      if (segment > last_closed_) {
+        problem("event " + std::to_string(erasures.back().event),
+                "it tells of an erasure from segment " + std::to_string(segment) +
+                    ", which the store does not have");
+      }
+    }
+    const std::string flag = " AND flags & " + std::to_string(kErasedFlag) + " <> 0";
+    report_.erased =
+        static_cast<std::uint64_t>(integer("SELECT count(*) FROM record WHERE id >= (SELECT "
+                                           "min(first_record) FROM segment)" +
+                                           flag));
+    Statement counts(connection_,
+                     "SELECT id, (SELECT count(*) FROM record WHERE record.id BETWEEN first_record "
+                     "AND coalesce(last_record, 1 << 62)" +
+                         flag + ") FROM segment ORDER BY id");
+    while (counts.step()) {
+      const std::int64_t segment = counts.integer(0), flagged = counts.integer(1);
+      if (flagged != history_->records(segment)) {
+        problem("segment " + std::to_string(segment),
+                std::to_string(flagged) +
+                    " of its records are marked as erased, and events tell of " +
+                    std::to_string(history_->records(segment)));
+      }
+    }
+  }
+
+  // What left the host shows a chain that was cut off or written anew as a whole.
+  void check_heads() {
+    for (const KnownHead& head : heads_) {
+      const std::string where = "head of segment " + std::to_string(head.segment);
+      if (head.segment < base_.segment) {
+        problem(where, "retention has taken the segment, so that " + head.source +
+                           " cannot be compared; give a newer head");
+        continue;
+      }
+      Statement select(connection_,
+                       "SELECT chain FROM segment WHERE id = ?1 AND closed_at IS NOT "
+                       "NULL");
+      const bool is_base = head.segment == base_.segment && base_.segment != 0;
+      if (!is_base && !select.bind(1, head.segment).step()) {
+        problem(where, "the store ends before it, with segment " + std::to_string(last_closed_) +
+                           ", but " + head.source +
+                           " has it: the store was rolled back to an older state");
+        continue;
+      }
+      const auto chain = is_base ? std::optional(base_.chain) : from_bytes(select.bytes(0));
+      if (chain != head.chain) {
+        problem(where, "the store's chain is another there than " + head.source +
+                           " has: the store was rolled back and went on, or was written anew");
+        continue;
+      }
+      ++report_.heads;
+    }
+  }
+
+  // What was delivered was once there.
+  void check_delivery() {
+    if (!has_delivery_tables(connection_)) {
+      return;
+    }
+    Statement select(connection_,
+                     "SELECT destination, max(cursor, planned_last) FROM delivery WHERE "
+                     "max(cursor, planned_last) > ?1");
+    const std::int64_t newest = std::max(integer("SELECT max(id) FROM record"), base_.record);
+    select.bind(1, newest);
+    while (select.step()) {
+      problem("delivery to " + std::string(select.bytes(0)),
+              "record " + std::to_string(select.integer(1)) +
+                  " was delivered, but the newest one here is " + std::to_string(newest) +
+                  ": records at the end are missing");
+    }
+  }
+
   Reader& reader_;
   sqlite3* connection_;
+  const std::vector<KnownHead>& heads_;
   VerifyReport report_;
+  std::optional<ErasureHistory> history_;
+  std::int64_t last_closed_ = 0;
   RetentionBase base_;
   Sha256 chain_{};
   std::int64_t last_segment_ = 0, last_record_ = 0, last_label_ = 0, last_event_ = 0;
@@ -237,12 +354,13 @@ class Verification {
 }  // namespace
 
 VerifyReport verify_store(const std::string& path,
-                          const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+                          const std::function<void(std::uint64_t, std::uint64_t)>& progress,
+                          const std::vector<KnownHead>& heads) {
   auto reader = Reader::open(path);
   if (!reader) {
     throw StoreError(reader.error());
   }
-  return Verification(**reader).run(progress);
+  return Verification(**reader, heads).run(progress);
 }
 
 }  // namespace invlog::storage

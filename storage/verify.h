@@ -1,6 +1,7 @@
-// Proves a store: every body against its checksum, every closed segment against its digest, every
-// digest against the one before, rows against the pinned Region, SQLite's own integrity check.
-// `invlog verify` prints what this returns.
+// Proves a store: every body against its checksum, every closed segment against its digest (or what
+// an erasure made of it), every digest against the one before, rows against the pinned Region,
+// chain heads that have left the host against the chain, cursors against the records, SQLite's own
+// integrity check. `invlog verify` prints what this returns.
 //
 // Threads: runs on the caller's, with a connection of its own, while an agent may be writing.
 // Errors: problems in the store are results, not exceptions; only a store that cannot be opened
@@ -12,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "storage/integrity.h"
+
 namespace invlog::storage {
 
 struct VerifyProblem {
@@ -19,15 +22,26 @@ struct VerifyProblem {
   std::string what;   // cause
 };
 
+// A chain value of this store that was kept elsewhere, and so cannot have been changed with it.
+struct KnownHead {
+  std::int64_t segment = 0;
+  Sha256 chain{};
+  std::string source;  // for people: "--head", "s3://bucket/key"
+};
+
 struct VerifyReport {
   std::uint64_t records = 0, segments = 0, closed_segments = 0, events = 0;
+  std::uint64_t erased = 0;             // records whose bodies were erased
   std::uint64_t body_bytes = 0;         // bytes of all bodies read back
   std::string chain_head;               // hex SHA-256 of the last closed segment, "" if none
+  std::int64_t chain_segment = 0;       // that segment, 0 none
+  std::uint64_t heads = 0;              // known heads that the store's chain has
   std::vector<VerifyProblem> problems;  // empty: the store is whole
 };
 
 // `progress(done, total)` in segments; may be empty.
 VerifyReport verify_store(const std::string& path,
-                          const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+                          const std::function<void(std::uint64_t, std::uint64_t)>& progress,
+                          const std::vector<KnownHead>& heads = {});
 
 }  // namespace invlog::storage

@@ -79,6 +79,7 @@ class Writer::Implementation {
   void commit(Lock& lock);
   bool tidy(Lock& lock);
   void close_segment_if_due(Lock& lock);
+  void close_segment_if_asked(Lock& lock);
   void answer(Lock& lock, bool ok);
   bool attempt(Lock& lock, const std::function<void()>& work);
   void give_room(Lock& lock);

@@ -25,8 +25,8 @@ constexpr std::chrono::seconds kLongestBusy{5};
 constexpr std::chrono::milliseconds kBusyWait{10};
 // How long retention is left alone after it has failed.
 constexpr std::chrono::seconds kTidyBackOff{5};
-// How often an idle writer looks whether the day is over.
-constexpr std::chrono::seconds kIdleWait{30};
+// How often an idle writer looks whether the day is over, or an eraser asks for the segment's end.
+constexpr std::chrono::seconds kIdleWait{1};
 constexpr int kNiceness = 5;
 // For so long after a record the writer looks for the next by itself.
 constexpr std::chrono::milliseconds kActiveTime{500};
@@ -82,6 +82,7 @@ void Writer::Implementation::wait(Lock& lock) {
     waiting_ = Waiting::for_work;
     wake_.wait_for(lock, kIdleWait);
     close_segment_if_due(lock);
+    close_segment_if_asked(lock);
   }
   waiting_ = Waiting::for_nothing;
 }
@@ -180,6 +181,7 @@ void Writer::Implementation::commit(Lock& lock) {
   }
   status_.committed += group_records_;
   answer(lock, true);
+  close_segment_if_asked(lock);
   tidy(lock);
 }
 
@@ -205,6 +207,15 @@ bool Writer::Implementation::tidy(Lock& lock) {
 void Writer::Implementation::close_segment_if_due(Lock& lock) {
   if (!abandoned_ && !group_open_ && store_.segment_due()) {
     attempt(lock, [this] { store_.close_segment(); });
+  }
+}
+
+void Writer::Implementation::close_segment_if_asked(Lock& lock) {
+  if (abandoned_ || group_open_ || !store_.close_requested()) {
+    return;
+  }
+  if (attempt(lock, [this] { store_.close_segment(); })) {
+    store_.answer_close_request();
   }
 }
 

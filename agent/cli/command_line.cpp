@@ -9,6 +9,7 @@
 #include "agent/cli/dead_letters_command.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/doctor_command.h"
+#include "agent/cli/erase_command.h"
 #include "agent/cli/export_command.h"
 #include "agent/cli/policy_command.h"
 #include "agent/cli/privacy_command.h"
@@ -57,6 +58,7 @@ class CommandLine {
     add_usage();
     add_status();
     add_verify();
+    add_erase();
     add_export();
     add_report();
     add_ship();
@@ -326,14 +328,54 @@ class CommandLine {
     CLI::App* command = add_command(
         "verify",
         "Check every checksum, every digest and their chain. Exit code 1 if anything is "
-        "wrong.",
+        "wrong. That the newest part was cut off, or the whole store put back to an older state, "
+        "shows only against a chain head that was kept elsewhere.",
         "  invlog verify\n"
-        "  invlog verify --store backup/eu-central-1.db --json");
+        "  invlog verify --store backup/eu-central-1.db --json\n"
+        "  invlog verify --heads heads-kept-elsewhere.txt");
     add_store_options(command, verify_.store);
+    command
+        ->add_option("--head", verify_.heads,
+                     "the chain must have this head, as verify prints it; may be repeated")
+        ->type_name("SEGMENT:HEX");
+    command->add_option("--heads", verify_.heads_file, "a file of such heads, one in a line")
+        ->type_name("FILE");
     command->add_flag("--json", verify_.json, "one JSON object");
     command->callback([this] {
       verify_.progress_width = context_.err_width;
       run_ = [this] { return run_verify(verify_, context_.out, context_.err); };
+    });
+  }
+
+  void add_erase() {
+    CLI::App* command = add_command(
+        "erase",
+        "Erase the bodies of records for good: out of the file's bytes, with an event in the "
+        "chain. "
+        "Times, model, tokens, caller and outcome stay. Without --yes it only shows what it would "
+        "do. A running agent goes on.",
+        "  invlog erase --where \"caller = 'jane' AND day < '2026-10-01'\"\n"
+        "  invlog erase --where \"instr(invlog_request(id), 'Jane Doe')\" --reason \"request 17\" "
+        "--yes\n"
+        "  invlog erase --request-id 0f7ad5ad-19b5-4eb6-8a22-2a4b8a62ab11 --yes");
+    add_store_options(command, erase_.store);
+    auto* where = command
+                      ->add_option("--where", erase_.scope.where,
+                                   "an SQL expression over the view `invocations`; also "
+                                   "invlog_request(id) and invlog_response(id)")
+                      ->type_name("SQL");
+    command->add_option("--request-id", erase_.scope.request_ids, "these calls")
+        ->type_name("ID")
+        ->excludes(where);
+    command
+        ->add_option("--reason", erase_.reason,
+                     "why, kept in the event for good: name nobody in it")
+        ->type_name("TEXT");
+    command->add_flag("--yes", erase_.yes, "do it: it cannot be undone");
+    command->add_flag("--json", erase_.json, "one JSON object");
+    command->callback([this] {
+      erase_.progress_width = context_.err_width;
+      run_ = [this] { return run_erase(erase_, context_.out, context_.err); };
     });
   }
 
@@ -688,6 +730,7 @@ class CommandLine {
   UsageOptions usage_;
   StatusOptions status_;
   VerifyOptions verify_;
+  EraseOptions erase_;
   ExportOptions export_;
   ReportOptions report_;
   ShipOptions ship_;

@@ -1,5 +1,8 @@
 #include "agent/cli/verify_command.h"
 
+#include <charconv>
+#include <fstream>
+
 #include "agent/cli/display_text.h"
 #include "agent/cli/terminal.h"
 #include "storage/json_writer.h"
@@ -25,8 +28,11 @@ void print_json(const std::string& path, const storage::VerifyReport& report, st
   storage::append_json_number(line, "closed_segments",
                               static_cast<long long>(report.closed_segments));
   storage::append_json_number(line, "events", static_cast<long long>(report.events));
+  storage::append_json_number(line, "erased", static_cast<long long>(report.erased));
   storage::append_json_number(line, "body_bytes", static_cast<long long>(report.body_bytes));
   storage::append_json_member(line, "chain_head", report.chain_head);
+  storage::append_json_number(line, "chain_segment", report.chain_segment);
+  storage::append_json_number(line, "heads_confirmed", static_cast<long long>(report.heads));
   storage::append_json_raw(line, "problems", problems);
   out << line << "}\n";
 }
@@ -42,9 +48,70 @@ void print_text(const std::string& path, const storage::VerifyReport& report, st
       << count(report.records) << " records, " << count(report.segments) << " segments ("
       << count(report.closed_segments) << " closed), " << count(report.events) << " events, "
       << readable_size(report.body_bytes) << " of bodies read back\n";
-  if (!report.chain_head.empty()) {
-    out << "chain head " << report.chain_head << '\n';
+  if (report.erased > 0) {
+    out << count(report.erased) << " records' bodies were erased, as events in the chain say\n";
   }
+  if (report.heads > 0) {
+    out << count(report.heads) << " chain heads kept elsewhere are in its chain\n";
+  }
+  if (!report.chain_head.empty()) {
+    // As --head takes it.
+    out << "chain head " << report.chain_segment << ':' << report.chain_head << '\n';
+  }
+}
+
+// "17:<64 hex digits>"
+std::optional<storage::KnownHead> head_of(const std::string& text, const std::string& source) {
+  const std::size_t colon = text.find(':');
+  storage::KnownHead head;
+  head.source = source;
+  const char* const end = text.data() + std::min(colon, text.size());
+  const auto number = std::from_chars(text.data(), end, head.segment);
+  const auto chain =
+      colon == std::string::npos ? std::nullopt : storage::from_hex(text.substr(colon + 1));
+  if (number.ec != std::errc() || number.ptr != end || head.segment <= 0 || !chain) {
+    return std::nullopt;
+  }
+  head.chain = *chain;
+  return head;
+}
+
+// No value: one is none, as `err` says.
+std::optional<std::vector<storage::KnownHead>> known_heads(const VerifyOptions& options,
+                                                           std::ostream& err) {
+  std::vector<storage::KnownHead> heads;
+  const auto take = [&](const std::string& text, const std::string& source) {
+    auto head = head_of(text, source);
+    if (!head) {
+      err << "invlog verify: " << source << ": \"" << printable(text)
+          << "\" is no chain head: write it as SEGMENT:HEX, as `invlog verify` prints it\n";
+      return false;
+    }
+    heads.push_back(std::move(*head));
+    return true;
+  };
+  for (const std::string& text : options.heads) {
+    if (!take(text, "--head")) {
+      return std::nullopt;
+    }
+  }
+  if (!options.heads_file) {
+    return heads;
+  }
+  std::ifstream file(*options.heads_file);
+  if (!file) {
+    err << "invlog verify: cannot read " << printable(*options.heads_file) << '\n';
+    return std::nullopt;
+  }
+  int number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (!line.empty() &&
+        !take(line, printable(*options.heads_file) + " line " + std::to_string(number))) {
+      return std::nullopt;
+    }
+  }
+  return heads;
 }
 
 }  // namespace
@@ -55,12 +122,17 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
   if (!location) {
     return exit_code;
   }
+  const auto heads = known_heads(options, err);
+  if (!heads) {
+    return kUsageError;
+  }
   storage::VerifyReport report;
   {
     Progress progress(err, "verifying", options.progress_width);
     report = storage::verify_store(
         location->store_path,
-        [&progress](std::uint64_t done, std::uint64_t total) { progress.show(done, total); });
+        [&progress](std::uint64_t done, std::uint64_t total) { progress.show(done, total); },
+        *heads);
   }
   options.json ? print_json(location->store_path, report, out)
                : print_text(location->store_path, report, out);

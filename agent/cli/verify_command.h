@@ -1,7 +1,10 @@
 // `invlog verify`: proves the store by storage/verify.h and prints what it found.
 #pragma once
 
+#include <optional>
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include "agent/cli/store_access.h"
 
@@ -9,11 +12,14 @@ namespace invlog::cli {
 
 struct VerifyOptions {
   StoreOptions store;
+  // Chain heads that were kept elsewhere, each SEGMENT:HEX.
+  std::vector<std::string> heads;
+  std::optional<std::string> heads_file;  // one in a line
   bool json = false;
   int progress_width = 0;  // of `err`
 };
 
-// Exit code 1 if there is a problem.
+// Exit code 1 if there is a problem, 2 if a head is none.
 int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

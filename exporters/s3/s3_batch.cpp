@@ -147,6 +147,7 @@ tl::expected<void, aws::ServiceFailure> S3Batch::put(const std::string& key, std
   if (stored) {
     sent_.bytes += bytes.size();
     sent_.places.push_back(key);
+    sent_.objects.push_back({s3_uri(options_.bucket, key), first_record, last_record});
   }
   return stored;
 }

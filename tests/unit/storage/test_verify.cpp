@@ -1,5 +1,6 @@
 #include "storage/verify.h"
 
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -214,4 +215,149 @@ TEST_CASE("A record is found by its request id, the newest of equals first") {
   CHECK((*reader)->find_by_request_id("req_ABC", Bodies::none)->id == kRecords + 2);
   CHECK(!(*reader)->find_by_request_id("req_ABD", Bodies::none).has_value());
   CHECK(!(*reader)->find_by_request_id("", Bodies::none).has_value());
+}
+
+namespace {
+
+// SQL that changes one thing of a closed segment, whatever it is.
+std::vector<std::string> tampering(const TemporaryStore& store) {
+  std::vector<std::string> all;
+  const auto columns = [&](const std::string& table) {
+    const std::string list =
+        store.query("SELECT group_concat(name) FROM pragma_table_info('" + table + "')");
+    std::vector<std::string> names;
+    for (std::size_t at = 0; at <= list.size();) {
+      const std::size_t end = std::min(list.find(',', at), list.size());
+      names.push_back(list.substr(at, end - at));
+      at = end + 1;
+    }
+    return names;
+  };
+  // `row`: which one. A value that no row has, of each type that a column may take.
+  const auto each_column = [&](const std::string& table, const std::string& row) {
+    for (const std::string& column : columns(table)) {
+      const std::string type = store.query("SELECT type FROM pragma_table_info('" + table +
+                                           "') WHERE name = '" + column + "'");
+      const char* const value = type == "INTEGER" ? "987654" : type == "TEXT" ? "'x'" : "x'78'";
+      all.push_back("UPDATE " + table + " SET " + column + " = " + value + " WHERE id = " + row);
+      if (store.query("SELECT \"notnull\" FROM pragma_table_info('" + table + "') WHERE name = '" +
+                      column + "'") == "0" &&
+          column != "id" &&
+          store.query("SELECT " + column + " IS NULL FROM " + table + " WHERE id = " + row) ==
+              "0") {
+        all.push_back("UPDATE " + table + " SET " + column + " = NULL WHERE id = " + row);
+      }
+    }
+    all.push_back("DELETE FROM " + table + " WHERE id = " + row);
+  };
+  each_column("record", "5");
+  each_column("label", "2");
+  each_column("event", "1");
+  each_column("segment", "2");
+  each_column("chunk", "(2 << 24)");
+  for (const char* sql : {
+           "UPDATE chunk SET bytes = CAST(substr(bytes, 1, 9) || x'ff' || substr(bytes, 11) AS "
+           "BLOB) "
+           "WHERE id = (2 << 24)",
+           "UPDATE record SET id = 0 WHERE id = 5; UPDATE record SET id = 5 WHERE id = 6; UPDATE "
+           "record SET id = 6 WHERE id = 0",
+           "INSERT INTO event(id, at, kind) VALUES (-1, 1, 'started')",
+           "INSERT INTO record(id, started_at, flags, request_bytes, response_bytes, checksum) "
+           "VALUES (0, 1, 0, 0, 0, 0)",
+           "UPDATE label SET id = id + 1000 WHERE id = 2",
+           "UPDATE store SET created_at = '2020-01-01T00:00:00Z'",
+           "DELETE FROM segment WHERE id = (SELECT max(id) FROM segment)",
+           "UPDATE segment SET closed_at = NULL WHERE id = 2",
+           "INSERT INTO delivery(destination, cursor) VALUES ('s3', 1000)",
+           "INSERT INTO delivery(destination, cursor, planned_last) VALUES ('s3', 1, 1000)",
+       }) {
+    all.emplace_back(sql);
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Each column of each table in the chain is covered", "[verify]") {
+  TemporaryStore store;
+  {
+    WriterOptions options = store.options();
+    options.segment_bytes = 2 * 1024;
+    Writer writer(options);
+    writer.record_event("started", "{}");
+    for (std::int64_t id = 1; id <= 8; ++id) {
+      Record record = full_record();
+      record.input_tokens = id;
+      record.destinations = "eu-central-1";
+      record.request.bytes = noise(900, static_cast<std::uint64_t>(id));
+      submit_and_wait(writer, record);
+    }
+  }
+  REQUIRE(verify_store(store.path(), {}).problems.empty());
+  REQUIRE(store.query("SELECT max(id) > 2 FROM segment") == "1");
+  const std::string original = contents(store.path());
+  const std::vector<std::string> all = tampering(store);
+  CHECK(all.size() > 80);
+  for (const std::string& sql : all) {
+    INFO(sql);
+    store.tamper(sql);
+    CHECK(!verify_store(store.path(), {}).problems.empty());
+    std::filesystem::remove(store.path() + "-wal");
+    std::filesystem::remove(store.path() + "-shm");
+    std::ofstream(store.path(), std::ios::binary | std::ios::trunc) << original;
+  }
+  CHECK(verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("A store that was put back or cut off shows against a head kept elsewhere", "[verify]") {
+  TemporaryStore store;
+  const auto write = [&](std::int64_t from, std::int64_t to) {
+    Writer writer(store.options());
+    for (std::int64_t id = from; id <= to; ++id) {
+      submit_and_wait(writer, record_number(id));
+    }
+  };
+  const auto head = [&] {
+    const VerifyReport report = verify_store(store.path(), {});
+    CHECK(report.problems.empty());
+    return KnownHead{report.chain_segment, from_hex(report.chain_head).value(), "a copy"};
+  };
+  const auto problems = [&](const KnownHead& known) {
+    std::string text;
+    for (const VerifyProblem& problem : verify_store(store.path(), {}, {known}).problems) {
+      text += problem.where + ": " + problem.what + "\n";
+    }
+    return text;
+  };
+  write(1, 3);
+  const KnownHead first = head();
+  const std::string old = contents(store.path());
+  write(4, 6);
+  const KnownHead second = head();
+  CHECK(second.segment > first.segment);
+  CHECK(problems(first).empty());
+  CHECK(problems(second).empty());
+  SECTION("an older copy of the file") {
+    std::ofstream(store.path(), std::ios::binary | std::ios::trunc) << old;
+    // Honestly: by itself it is whole.
+    CHECK(verify_store(store.path(), {}).problems.empty());
+    CHECK(problems(first).empty());
+    CHECK_THAT(problems(second), contains_text("rolled back to an older state"));
+    // The agent goes on, and comes as far as before.
+    write(14, 16);
+    CHECK(verify_store(store.path(), {}).problems.empty());
+    CHECK_THAT(problems(second), contains_text("rolled back and went on"));
+  }
+  SECTION("a tail that was cut off cleanly") {
+    const std::string last = std::to_string(second.segment);
+    store.tamper(
+        "DELETE FROM record WHERE id >= (SELECT first_record FROM segment WHERE id = " + last +
+        "); DELETE FROM chunk WHERE id >> 24 = " + last +
+        "; DELETE FROM event WHERE id > (SELECT last_event FROM segment WHERE id = " + last +
+        " - 1); DELETE FROM label WHERE id > (SELECT last_label FROM segment WHERE "
+        "id = " +
+        last + " - 1); DELETE FROM segment WHERE id = " + last);
+    CHECK(verify_store(store.path(), {}).problems.empty());
+    CHECK_THAT(problems(second), contains_text("rolled back to an older state"));
+  }
 }

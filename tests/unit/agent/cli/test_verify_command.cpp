@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <fstream>
 #include <sstream>
 
 #include "tests/catch.h"
@@ -27,6 +28,43 @@ TEST_CASE("verify says that a store is whole, and shows progress on a terminal")
   CHECK(contains(json.str(), "\"problems\":[]}\n"));
   CHECK(contains(err.str(), "verifying"));
   CHECK(contains(err.str(), "100 %"));
+}
+
+TEST_CASE("verify compares with heads that were kept elsewhere") {
+  const ExampleStore store;
+  VerifyOptions options;
+  options.store = store.options();
+  std::ostringstream out, err;
+  REQUIRE(run_verify(options, out, err) == 0);
+  const std::string printed = out.str();
+  const std::string head = printed.substr(printed.find("chain head ") + 11, 2 + 64);
+  CHECK(head.starts_with("1:"));
+  options.heads = {head};
+  options.heads_file = store.directory().path() + "/heads";
+  std::ofstream(*options.heads_file) << head << "\n\n" << head << '\n';
+  std::ostringstream same;
+  CHECK(run_verify(options, same, err) == 0);
+  CHECK(contains(same.str(), "3 chain heads kept elsewhere are in its chain"));
+  options.heads = {"9:" + head.substr(2)};
+  std::ostringstream behind;
+  CHECK(run_verify(options, behind, err) == 1);
+  CHECK(contains(behind.str(), "head of segment 9: the store ends before it, with segment 1"));
+  options.heads = {"1:" + std::string(64, '0')};
+  options.json = true;
+  std::ostringstream other;
+  CHECK(run_verify(options, other, err) == 1);
+  CHECK(contains(other.str(), "the store's chain is another there than --head has"));
+  CHECK(contains(other.str(), "\"chain_segment\":1,\"heads_confirmed\":2"));
+  CHECK(err.str().empty());
+  for (const char* wrong : {"", "1", "1:", "0:00", ":", "x:1", "1:zz"}) {
+    options.heads = {wrong};
+    std::ostringstream none, said;
+    CHECK(run_verify(options, none, said) == 2);
+    CHECK(contains(said.str(), "is no chain head"));
+  }
+  options.heads.clear();
+  options.heads_file = "/nonexistent/heads";
+  CHECK(run_verify(options, out, err) == 2);
 }
 
 TEST_CASE("verify finds a changed record and fails") {

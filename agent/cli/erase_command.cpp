@@ -1,0 +1,194 @@
+#include "agent/cli/erase_command.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/terminal.h"
+#include "storage/eraser.h"
+#include "storage/json_writer.h"
+#include "storage/shipped_places.h"
+#include "storage/store_error.h"
+
+namespace invlog::cli {
+namespace {
+
+using storage::ErasureSelection;
+using storage::ShippedPlaces;
+
+// What became of it, for both kinds of output.
+struct Outcome {
+  std::int64_t records = 0;   // erased
+  std::int64_t segments = 0;  // written anew
+  bool log_emptied = true;
+};
+
+std::optional<ErasureSelection> select(const EraseOptions& options, storage::Reader& reader,
+                                       std::int64_t last_record, std::ostream& err,
+                                       int& exit_code) {
+  auto selection = storage::select_for_erasure(reader, options.scope, last_record);
+  if (!selection) {
+    err << "invlog erase: " << printable(selection.error()) << '\n';
+    exit_code = kUsageError;
+    return std::nullopt;
+  }
+  for (const std::string& id : selection->unknown_request_ids) {
+    err << "invlog erase: there is no record with the request id " << printable(id)
+        << "; nothing was erased\n";
+    exit_code = kFailure;
+  }
+  return exit_code == kSuccess ? std::optional(std::move(*selection)) : std::nullopt;
+}
+
+std::string shipped_json(const std::vector<ShippedPlaces>& shipped) {
+  std::string json = "[";
+  for (const ShippedPlaces& each : shipped) {
+    json += (json.size() > 1 ? "," : "") + storage::shipped_places_json(each, each.places.size());
+  }
+  return json + "]";
+}
+
+void print_json(const std::string& path, const ErasureSelection& selection,
+                const std::optional<Outcome>& outcome, const std::vector<ShippedPlaces>& shipped,
+                std::ostream& out) {
+  std::string line = "{";
+  storage::append_json_member(line, "store", path);
+  storage::append_json_raw(line, "erased", outcome ? "true" : "false");
+  storage::append_json_number(line, "records", outcome ? outcome->records : selection.records);
+  storage::append_json_number(line, "body_bytes", selection.body_bytes);
+  storage::append_json_number(
+      line, "segments",
+      outcome ? outcome->segments : static_cast<long long>(selection.segments.size()));
+  storage::append_json_number(line, "already_erased", selection.already_erased);
+  if (outcome) {
+    storage::append_json_raw(line, "log_emptied", outcome->log_emptied ? "true" : "false");
+  }
+  storage::append_json_raw(line, "shipped", shipped_json(shipped));
+  out << line << "}\n";
+}
+
+void print_shipped(const std::vector<ShippedPlaces>& shipped, std::ostream& out) {
+  for (const ShippedPlaces& each : shipped) {
+    out << "\nShipped already to " << printable(each.destination) << " (" << printable(each.target)
+        << "), where erasing is yours to do: " << counted(each.records, "record") << ", from "
+        << each.first_at << " to " << each.last_at << '\n';
+    if (each.under_way) {
+      out << "  (a batch with some of them is under way, and may have arrived)\n";
+    }
+    for (const std::string& place : each.places) {
+      out << "  " << printable(place) << '\n';
+    }
+    if (each.unplaced > 0) {
+      out << "  " << counted(each.unplaced, "record")
+          << (each.destination == "s3"
+                  ? " in objects whose names were not kept: look in the folders of those hours"
+                  : " in the log group, streams and time range above")
+          << ": ids " << each.unplaced_ids << '\n';
+    }
+  }
+}
+
+void print_text(const EraseOptions& options, const ErasureSelection& selection,
+                const std::optional<Outcome>& outcome, const std::vector<ShippedPlaces>& shipped,
+                std::ostream& out) {
+  const std::int64_t records = outcome ? outcome->records : selection.records;
+  out << (outcome ? "erased the bodies of " : "would erase the bodies of ")
+      << counted(records, "record") << " ("
+      << readable_size(static_cast<unsigned long long>(selection.body_bytes)) << ") from "
+      << counted(outcome ? outcome->segments : static_cast<long long>(selection.segments.size()),
+                 "segment");
+  if (selection.already_erased > 0) {
+    out << "; " << counted(selection.already_erased, "record") << " had none any more";
+  }
+  out << '\n';
+  print_shipped(shipped, out);
+  if (!options.yes && selection.records > 0) {
+    out << "\nNothing was changed. It cannot be undone: say --yes if you mean it\n";
+  }
+}
+
+// Segment by segment; what is done stays done.
+Outcome erase(const EraseOptions& options, storage::Eraser& eraser,
+              const ErasureSelection& selection, std::ostream& err) {
+  Outcome outcome;
+  {
+    Progress progress(err, "erasing", options.progress_width);
+    for (std::size_t i = 0; i < selection.segments.size(); ++i) {
+      if (eraser.erase(selection.segments[i])) {
+        outcome.records += static_cast<std::int64_t>(selection.segments[i].records.size());
+        ++outcome.segments;
+      }
+      progress.show(i + 1, selection.segments.size());
+    }
+  }
+  // Also if there was nothing left to do: an earlier attempt may not have come so far.
+  outcome.log_emptied = eraser.finish();
+  if (!outcome.log_emptied) {
+    err << "invlog erase: the store's write-ahead log, which still has what was erased, cannot be "
+           "emptied while a program reads the store in one long transaction; end that program, and "
+           "run this again\n";
+  }
+  return outcome;
+}
+
+int run(const EraseOptions& options, const std::string& path, std::ostream& out,
+        std::ostream& err) {
+  int exit_code = kSuccess;
+  std::unique_ptr<storage::Eraser> eraser;
+  if (options.yes) {
+    storage::EraserOptions erasing;
+    erasing.path = path;
+    erasing.why = options.reason;
+    erasing.criterion = storage::lasting_criterion(options.scope);
+    erasing.patience = options.patience;
+    auto opened = storage::Eraser::open(std::move(erasing));
+    if (!opened) {
+      err << "invlog: " << with_advice(opened.error(), path) << '\n';
+      return kFailure;
+    }
+    eraser = std::move(*opened);
+  }
+  StoreOptions store;
+  store.store = path;
+  const auto reader = open_store(store, err, exit_code);
+  if (!reader) {
+    return exit_code;
+  }
+  if (eraser) {
+    // What a crash left becomes records first, if no agent is there to see to it.
+    eraser->close_segments(0);
+  }
+  // Records that come from now on are not meant.
+  const std::int64_t last = reader->last_id();
+  auto selection = select(options, *reader, last, err, exit_code);
+  if (!selection) {
+    return exit_code;
+  }
+  std::optional<Outcome> outcome;
+  if (eraser) {
+    if (!selection->segments.empty() && !selection->segments.back().closed) {
+      eraser->close_segments(last);
+      selection = select(options, *reader, last, err, exit_code);
+    }
+    outcome = erase(options, *eraser, *selection, err);
+  }
+  const auto shipped = storage::shipped_places(reader->connection(), *selection);
+  options.json ? print_json(path, *selection, outcome, shipped, out)
+               : print_text(options, *selection, outcome, shipped, out);
+  return outcome && !outcome->log_emptied ? kFailure : kSuccess;
+}
+
+}  // namespace
+
+int run_erase(const EraseOptions& options, std::ostream& out, std::ostream& err) {
+  if (options.scope.where.empty() == options.scope.request_ids.empty()) {
+    err << "invlog erase: say which records: --where SQL, or --request-id ID\n";
+    return kUsageError;
+  }
+  int exit_code = kSuccess;
+  const auto location = find_store(options.store, err, exit_code);
+  return location ? run(options, location->store_path, out, err) : exit_code;
+}
+
+}  // namespace invlog::cli

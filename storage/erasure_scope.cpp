@@ -1,0 +1,185 @@
+#include "storage/erasure_scope.h"
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "storage/record_row.h"
+#include "storage/statement.h"
+#include "storage/store_error.h"
+#include "storage/uuid.h"
+
+namespace invlog::storage {
+namespace {
+
+// Goes through the segments as the records come, in the order of ids.
+class Collector {
+ public:
+  explicit Collector(sqlite3* connection)
+      : segments_(connection, "SELECT id, first_record, last_record FROM segment ORDER BY id") {
+    next();
+  }
+
+  void add(std::int64_t record, std::int64_t body_bytes, bool erased) {
+    if (erased) {
+      ++selection.already_erased;
+      return;
+    }
+    while (there_ && record > last_) {
+      next();
+    }
+    if (!there_ || record < first_) {
+      throw StoreError("record " + std::to_string(record) +
+                       " belongs to no segment; see `invlog verify`");
+    }
+    if (selection.segments.empty() || selection.segments.back().id != id_) {
+      selection.segments.push_back({id_, last_ != std::numeric_limits<std::int64_t>::max(), {}});
+    }
+    selection.segments.back().records.push_back(record);
+    selection.body_bytes += body_bytes;
+    ++selection.records;
+  }
+
+  ErasureSelection selection;
+
+ private:
+  void next() {
+    there_ = segments_.step();
+    if (there_) {
+      id_ = segments_.integer(0);
+      first_ = segments_.integer(1);
+      last_ = segments_.optional_integer(2).value_or(std::numeric_limits<std::int64_t>::max());
+    }
+  }
+
+  Statement segments_;
+  bool there_ = false;
+  std::int64_t id_ = 0, first_ = 0, last_ = 0;
+};
+
+tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
+                                                         const std::string& where,
+                                                         std::int64_t last_record) {
+  const std::string sql =
+      "SELECT record.id, record.request_bytes + record.response_bytes, record.flags & " +
+      std::to_string(kErasedFlag) +
+      " FROM record WHERE record.id BETWEEN (SELECT min(first_record) FROM segment) AND ?1 AND "
+      "record.id IN (SELECT id FROM invocations WHERE (\n" +
+      where + "\n)) ORDER BY 1";
+  std::unique_ptr<Statement> select;
+  try {
+    select = std::make_unique<Statement>(connection, sql);
+  } catch (const StoreError& error) {
+    return tl::unexpected(std::string("this is no SQL expression over `invocations`: ") +
+                          error.what());
+  }
+  // Whatever it is, it must be all of it, and only look.
+  const char* const taken = sqlite3_sql(select->raw());
+  if (taken == nullptr || sql != taken || sqlite3_stmt_readonly(select->raw()) == 0) {
+    return tl::unexpected(std::string("give one SQL expression, not several statements"));
+  }
+  Collector collector(connection);
+  select->bind(1, last_record);
+  while (select->step()) {
+    collector.add(select->integer(0), select->integer(1), select->integer(2) != 0);
+  }
+  return std::move(collector.selection);
+}
+
+// As stored, and which of the two: 16 bytes of a UUID are not a text of 16 bytes.
+std::string stored_form(std::string_view request_id) {
+  const auto uuid = uuid_bytes(request_id);
+  return uuid ? "u" + *uuid : "t" + std::string(request_id);
+}
+
+// There is no index on request ids (FORMAT.md): one scan over the rows for all that are asked for.
+ErasureSelection select_requests(sqlite3* connection, const std::vector<std::string>& request_ids,
+                                 std::int64_t last_record) {
+  std::unordered_map<std::string, bool> found;
+  for (const std::string& id : request_ids) {
+    found.emplace(stored_form(id), false);
+  }
+  Statement select(connection, "SELECT id, request_bytes + response_bytes, flags & " +
+                                   std::to_string(kErasedFlag) +
+                                   ", request_id FROM record WHERE id BETWEEN (SELECT "
+                                   "min(first_record) FROM segment) AND ?1 AND request_id IS NOT "
+                                   "NULL ORDER BY id");
+  select.bind(1, last_record);
+  Collector collector(connection);
+  while (select.step()) {
+    const auto wanted = found.find((select.is_blob(3) ? "u" : "t") + std::string(select.bytes(3)));
+    if (wanted != found.end()) {
+      wanted->second = true;
+      collector.add(select.integer(0), select.integer(1), select.integer(2) != 0);
+    }
+  }
+  for (const std::string& id : request_ids) {
+    if (!found.at(stored_form(id))) {
+      collector.selection.unknown_request_ids.push_back(id);
+    }
+  }
+  return std::move(collector.selection);
+}
+
+}  // namespace
+
+tl::expected<ErasureSelection, std::string> select_for_erasure(Reader& reader,
+                                                               const ErasureScope& scope,
+                                                               std::int64_t last_record) {
+  sqlite3* const connection = reader.connection();
+  // One snapshot for records and segments.
+  execute(connection, "BEGIN");
+  struct EndReading {
+    sqlite3* connection;
+    ~EndReading() { sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr); }
+  } const end{connection};
+  if (scope.request_ids.empty()) {
+    return select_where(connection, scope.where, last_record);
+  }
+  return select_requests(connection, scope.request_ids, last_record);
+}
+
+std::string lasting_criterion(const ErasureScope& scope) {
+  if (!scope.request_ids.empty()) {
+    return std::to_string(scope.request_ids.size()) + " request ids";
+  }
+  std::string kept;
+  const std::string& text = scope.where;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = std::string_view(text).substr(i);
+    if (text[i] == '\'' || text[i] == '"' || text[i] == '`' || text[i] == '[') {
+      const char close = text[i] == '[' ? ']' : text[i];
+      kept += text[i];
+      kept += "...";
+      kept += close;
+      i = std::min(text.find(close, i + 1), text.size());
+    } else if (rest.starts_with("--")) {
+      i = std::min(text.find('\n', i), text.size());
+      kept += ' ';
+    } else if (rest.starts_with("/*")) {
+      i = std::min(text.find("*/", i + 2), text.size()) + 1;
+      kept += ' ';
+    } else {
+      kept += text[i];
+    }
+  }
+  return kept;
+}
+
+std::string ranges_json(const std::vector<std::int64_t>& ascending, std::size_t most) {
+  std::string json = "[";
+  std::size_t ranges = 0;
+  for (std::size_t i = 0; i < ascending.size() && ranges < most; ++ranges) {
+    const std::size_t first = i;
+    while (i + 1 < ascending.size() && ascending[i + 1] == ascending[i] + 1) {
+      ++i;
+    }
+    json += (ranges > 0 ? ",[" : "[") + std::to_string(ascending[first]) + "," +
+            std::to_string(ascending[i]) + "]";
+    ++i;
+  }
+  return json + "]";
+}
+
+}  // namespace invlog::storage

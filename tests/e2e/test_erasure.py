@@ -1,0 +1,97 @@
+"""`invlog erase` beside an agent that goes on working, and what `invlog verify` says of it."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+
+from harness import store
+from harness.client import call, converse_body, target
+from harness.delivery import BEARER, Delivery
+
+SECRET = "planted-secret-4711 of Jane Doe"
+
+
+def in_files(path) -> bool:
+    return any(SECRET.encode() in open(name, "rb").read() for name in (path, f"{path}-wal", f"{path}-shm") if os.path.exists(name))
+
+
+def backup(path, target_path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(target_path)) as copy:
+        source.backup(copy)
+
+
+def in_bodies(path) -> list[int]:
+    return [row["id"] for row in store.rows(path, "SELECT id, invlog_request(id) AS request, invlog_response(id) AS response FROM invocations", True)
+            if SECRET.encode() in store.as_bytes(row["request"]) + store.as_bytes(row["response"])]
+
+
+def test_bodies_go_while_the_agent_records():
+    with Delivery(logs=None) as stack:
+        for number in range(30):
+            stack.call(f"turn {number} " + "word " * 200 + (SECRET if 10 <= number < 20 else ""))
+        stack.arrived(30)
+        path = stack.agent.store
+        secret = in_bodies(path)
+        assert len(secret) == 10, secret
+        stop, statuses = threading.Event(), []
+
+        def traffic():
+            while not stop.is_set():
+                statuses.append(call(stack.agent.url, target("converse"), converse_body("other words"), BEARER).status)
+
+        thread = threading.Thread(target=traffic)
+        thread.start()
+        try:
+            where = f"instr(invlog_request(id), '{SECRET}') OR instr(invlog_response(id), '{SECRET}')"
+            dry = json.loads(stack.invlog("erase", "--where", where, "--json"))
+            assert dry["records"] == 10 and dry["erased"] is False and len(in_bodies(path)) == 10
+            done = json.loads(stack.invlog("erase", "--where", where, "--reason", "request 17", "--yes", "--json"))
+        finally:
+            stop.set()
+            thread.join()
+        assert done["erased"] is True and done["records"] == 10 and done["log_emptied"] is True, done
+        assert set(statuses) == {200}, "the application does not notice"
+        assert in_bodies(path) == [] and not in_files(path)
+        rows = store.rows(path, f"SELECT * FROM invocations WHERE id IN ({','.join(map(str, secret))})")
+        assert all(row["request_bytes"] == row["response_bytes"] == 0 and row["input_tokens"] and row["outcome"] == "complete" for row in rows)
+        store.prove(path)
+        # What has left the host is named, and there.
+        places = done["shipped"][0]["places"]
+        assert places and {place.removeprefix("s3://records-eu/") for place in places} <= set(stack.aws.objects())
+        event = json.loads(stack.event_rows("erased")[0]["details"])
+        assert event["why"] == "request 17" and SECRET not in json.dumps(event), event
+        assert event["shipped"][0]["places"] == places
+        stack.agent.stop()
+        store.prove(path)
+        assert not in_files(path)
+
+
+def test_what_was_not_shipped_yet_is_shipped_without_its_body():
+    with Delivery(logs=None, s3={"batch_age": "6s"}) as stack:
+        stack.call("one", SECRET, "three")
+        store.wait_for(stack.agent.store, 3)
+        done = json.loads(stack.invlog("erase", "--where", "id = 2", "--yes", "--json"))
+        assert done["records"] == 1 and done["shipped"] == [], done
+        stack.check_arrived(3)
+        assert not any(SECRET in json.dumps(record) for record in stack.aws.records())
+
+
+def test_a_store_that_was_put_back_shows_against_a_head_kept_elsewhere():
+    with Delivery(logs=None) as stack:
+        path = stack.agent.store
+        stack.call("one", "two")
+        store.wait_for(path, 2)
+        stack.agent.stop()
+        old = stack.aws_folder / "old.db"
+        backup(path, old)
+        stack.start_agent()
+        stack.call("three")
+        store.wait_for(path, 3)
+        stack.agent.stop()
+        verified = json.loads(store.invlog("verify", "--store", path, "--json"))
+        head = f"{verified['chain_segment']}:{verified['chain_head']}"
+        assert json.loads(store.invlog("verify", "--store", path, "--head", head, "--json"))["heads_confirmed"] == 1
+        store.invlog("verify", "--store", old)  # by itself it is whole
+        assert "rolled back" in store.invlog("verify", "--store", old, "--head", head, code=1)

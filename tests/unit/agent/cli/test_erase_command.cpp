@@ -1,0 +1,134 @@
+#include "agent/cli/erase_command.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "storage/delivery_ledger.h"
+#include "storage/verify.h"
+#include "tests/catch.h"
+#include "tests/unit/agent/cli/example_store.h"
+
+using namespace invlog::cli;
+using namespace invlog::tests;
+
+namespace {
+
+struct Answer {
+  int exit_code;
+  std::string out, err;
+};
+
+Answer erase(const ExampleStore& store, EraseOptions options) {
+  options.store = store.options();
+  std::ostringstream out, err;
+  const int exit_code = run_erase(options, out, err);
+  return {exit_code, out.str(), err.str()};
+}
+
+EraseOptions where(const std::string& sql, bool yes = false, bool json = false) {
+  EraseOptions options;
+  options.scope.where = sql;
+  options.yes = yes;
+  options.json = json;
+  return options;
+}
+
+std::string request_of(const ExampleStore& store, std::int64_t id) {
+  const auto reader = invlog::storage::Reader::open(store.path());
+  return (*reader)->find(id, invlog::storage::Bodies::both)->record.request.bytes;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("erase says what it would do, and changes nothing") {
+  const ExampleStore store;
+  const std::string before = contents(store.path());
+  const Answer answer = erase(store, where("caller = 'bob'"));
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.out, "would erase the bodies of 2 records ("));
+  CHECK(contains(answer.out, "say --yes if you mean it"));
+  CHECK(contains(erase(store, where("caller = 'bob'", false, true)).out,
+                 "\"erased\":false,\"records\":2,"));
+  CHECK(contains(erase(store, where("false")).out, "would erase the bodies of 0 records"));
+  CHECK(contents(store.path()) == before);
+}
+
+TEST_CASE("erase --yes erases, says so, and leaves a store that verifies") {
+  const ExampleStore store;
+  EraseOptions options = where("caller = 'bob'", true);
+  options.reason = "request 17";
+  const Answer answer = erase(store, options);
+  CHECK(answer.err.empty());
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.out, "erased the bodies of 2 records ("));
+  CHECK(request_of(store, 3).empty());
+  CHECK(request_of(store, 4).empty());
+  CHECK(!request_of(store, 2).empty());
+  const auto report = invlog::storage::verify_store(store.path(), {});
+  CHECK(report.problems.empty());
+  CHECK(report.erased == 2);
+  const Answer again = erase(store, where("caller = 'bob'", true));
+  CHECK(again.exit_code == 0);
+  CHECK(contains(again.out, "0 records"));
+  CHECK(contains(again.out, "2 records had none any more"));
+}
+
+TEST_CASE("erase takes request ids, and does nothing if one is unknown") {
+  const ExampleStore store;
+  EraseOptions options;
+  options.yes = true;
+  options.scope.request_ids = {kSecondRequestId, "unheard-of"};
+  Answer answer = erase(store, options);
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.err, "there is no record with the request id unheard-of"));
+  CHECK(!request_of(store, 2).empty());
+  options.scope.request_ids.pop_back();
+  answer = erase(store, options);
+  CHECK(answer.exit_code == 0);
+  CHECK(request_of(store, 2).empty());
+}
+
+TEST_CASE("erase refuses what it cannot understand") {
+  const ExampleStore store;
+  CHECK(erase(store, where("no such thing", true)).exit_code == 2);
+  CHECK(contains(erase(store, where("unheard_of = 1")).err, "no such column: unheard_of"));
+  CHECK(erase(store, {}).exit_code == 2);
+  EraseOptions both = where("true", true);
+  both.scope.request_ids = {kSecondRequestId};
+  CHECK(erase(store, both).exit_code == 2);
+  CHECK(!request_of(store, 2).empty());
+}
+
+TEST_CASE("erase names what has left the host already") {
+  const ExampleStore store;
+  {
+    const auto ledger = invlog::storage::DeliveryLedger::open(store.path());
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.last = 3;
+    delivered.target = "s3://records-eu";
+    delivered.objects = {{"s3://records-eu/one.json.gz", 1, 2},
+                         {"s3://records-eu/two.json.gz", 3, 3}};
+    (*ledger)->advance("s3", delivered);
+    delivered.last = 6;
+    delivered.target = "/invlog/records stream";
+    delivered.objects.clear();
+    delivered.refused.resize(1);
+    delivered.refused[0].record = 3;
+    (*ledger)->advance("cloudwatch_logs", delivered);
+  }
+  const Answer answer = erase(store, where("caller = 'bob'", true));  // 3 and 4
+  CHECK(contains(answer.out, "s3 (s3://records-eu)"));
+  CHECK(contains(answer.out, "s3://records-eu/two.json.gz\n"));
+  CHECK(!contains(answer.out, "one.json.gz"));
+  CHECK(contains(answer.out, "cloudwatch_logs (/invlog/records stream)"));
+  CHECK(contains(answer.out, ": ids [[4,4]]"));
+  CHECK(contains(answer.out, "1 record, from 2026-10-06T09:00:00Z to 2026-10-06T09:00:00Z"));
+  const Answer json = erase(store, where("id = 2", false, true));
+  CHECK(contains(json.out, "\"destination\":\"s3\",\"target\":\"s3://records-eu\",\"records\":1,"));
+  CHECK(contains(json.out, "\"places\":[\"s3://records-eu/one.json.gz\"]"));
+}
