@@ -17,12 +17,13 @@ namespace invlog::config {
 
 // How a value is written in the file.
 enum class ValueForm {
-  text,     // a string in quotes
-  texts,    // a string or an array of strings; comma-separated in a flag
-  size,     // a string such as "64MiB", or a bare number of bytes
-  number,   // a whole number without quotes
-  boolean,  // true or false without quotes; arrives as "true", "false"
-  pairs     // an array of "key=value", or { key = "value" }; arrives as key, value, key, value
+  text,      // a string in quotes
+  texts,     // a string or an array of strings; comma-separated in a flag
+  size,      // a string such as "64MiB", or a bare number of bytes
+  number,    // a whole number without quotes
+  fraction,  // a number without quotes, with or without a point
+  boolean,   // true or false without quotes; arrives as "true", "false"
+  pairs      // an array of "key=value", or { key = "value" }; arrives as key, value, key, value
 };
 
 struct Setting {

@@ -6,7 +6,7 @@
 #include "agent/residency/reconciler.h"
 #include "agent/residency/trail_files.h"
 #include "storage/statement.h"
-#include "storage/store_file.h"
+#include "storage/side_connection.h"
 #include "storage/verify.h"
 #include "storage/writer.h"
 #include "tests/catch.h"
@@ -109,7 +109,7 @@ class Scene {
 
   // Rows with '|' between columns and '\n' behind each.
   std::string rows(const std::string& sql) const {
-    const auto connection = storage::open_beside_writer(store(), "", "");
+    const auto connection = storage::connect_beside_writer(store(), "", "");
     REQUIRE(connection);
     storage::Statement select(connection->get(), sql);
     std::string text;
