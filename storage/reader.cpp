@@ -50,8 +50,7 @@ class Reader::Implementation {
 
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies) {
     forget_open_place();
-    Statement select(connection_,
-                     select_record_sql(connection_) + "WHERE id = ?1 AND id >= " + kFirstVisible);
+    Statement select(connection_, select_sql() + "WHERE id = ?1 AND id >= " + kFirstVisible);
     if (!select.bind(1, id).step()) {
       return std::nullopt;
     }
@@ -87,8 +86,8 @@ class Reader::Implementation {
     forget_open_place();
     next = std::max(next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
     // The open statement holds the snapshot for everything else that is read on this connection.
-    Statement select(connection_, select_record_sql(connection_) + "WHERE id >= max(?1, " +
-                                      kFirstVisible + ") ORDER BY id");
+    Statement select(connection_,
+                     select_sql() + "WHERE id >= max(?1, " + kFirstVisible + ") ORDER BY id");
     select.bind(1, next);
     while (true) {
       std::optional<StoredRecord> record;
@@ -115,6 +114,14 @@ class Reader::Implementation {
         return damaged(id, damage) && next <= last_id();
       }
     }
+  }
+
+  // What a store has of tables and columns is asked once: its writer adds them before it writes.
+  const std::string& select_sql() {
+    if (select_sql_.empty()) {
+      select_sql_ = select_record_sql(connection_);
+    }
+    return select_sql_;
   }
 
   static bool is_damage(const StoreError& error) {
@@ -228,6 +235,7 @@ class Reader::Implementation {
   LabelReader labels_;
   SegmentCache cache_;
   SegmentPlace place_;
+  std::string select_sql_;
   std::int64_t newest_erasure_ = 0;  // the event's id, when it mattered last
 };
 
