@@ -23,7 +23,8 @@ DEBUG    := $(if $(SANITIZE),-g1,-g)
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 # simdjson lays its classes out by SIMDJSON_DEVELOPMENT_CHECKS, and that by -O, if nobody says: parts with and without -O would
 # not fit together.
-CPPFLAGS += -I. -MMD -MP -DBOOST_ASIO_NO_DEPRECATED -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DSIMDJSON_DEVELOPMENT_CHECKS=0
+CPPFLAGS += -I. -MMD -MP -DBOOST_ASIO_NO_DEPRECATED -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DSIMDJSON_DEVELOPMENT_CHECKS=0 \
+            $(if $(SANITIZE),-DINVLOG_SANITIZED)
 # GCC takes instrumented code for using uninitialized values, and has no fences under the thread sanitizer (Asio's are for
 # handlers that run elsewhere; what invlog's threads share is behind mutexes).
 CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERROR)$(CI),-Werror) $(HARDEN) -pthread \

@@ -20,7 +20,7 @@
 namespace invlog::exporters {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(INVLOG_SANITIZED)
 constexpr std::uint64_t kThrownSeeds = 150, kRealSeeds = 10;
 #else
 constexpr std::uint64_t kThrownSeeds = 1000, kRealSeeds = 100;
