@@ -120,3 +120,19 @@ def test_a_private_setup_asks_nobody():
     with Stack() as stack:
         assert "inference profiles are not asked for" in stack.agent.errors()
         assert "not AWS's own" in profiles(stack, "refresh", code=2).stderr
+
+
+def test_a_profile_that_a_call_names_is_asked_for_and_the_next_call_knows_it():
+    with control_plane() as aws:
+        with agent_of(aws) as stack:
+            eventually(lambda: len(aws.calls("bedrock", "ListInferenceProfiles")) == 2)
+            put(aws, APPLICATION, NOVA_MODEL, EU6, application=True, listed=False)
+            arn = f"arn:aws:bedrock:{REGION}:123456789012:application-inference-profile/{APPLICATION}"
+            assert call(stack.agent.url, target("converse", arn), converse_body("Hello")).status == 200
+            found = eventually(lambda: known(stack).get(APPLICATION))
+            assert found["destinations"] == EU6 and found["wraps"] == NOVA, found
+            assert call(stack.agent.url, target("converse", arn), converse_body("Hello")).status == 200
+            store.wait_for(stack.agent.store, 2)
+            rows = store.rows(stack.agent.store, "SELECT scope, profile, destinations, decision FROM invocations ORDER BY id")
+            assert rows[0]["scope"] is None and rows[0]["decision"] == "allow", rows
+            assert dict(rows[1]) == {"scope": "geographic", "profile": APPLICATION, "destinations": ",".join(EU6), "decision": "allow"}, rows
