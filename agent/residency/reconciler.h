@@ -27,7 +27,7 @@ struct ReconcilerOptions {
   std::string account;                             // "" unknown: events of any account count
   std::optional<std::int64_t> since_us, until_us;  // Unix time in µs; until is exclusive
   std::size_t listed = 20;                         // how many of each list are kept, the first ones
-  std::size_t batch_events = 1 << 20;
+  std::size_t batch_events = 1 << 18;
 };
 
 struct MissingRecord {
