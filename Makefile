@@ -34,6 +34,8 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANI
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
 $(addprefix $(OBJ)/tests/,unit/% integration/% test_main.o): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(addprefix $(OBJ)/tests/,unit/% integration/% test_main.o): DEBUG    := -g1
+# Those that do most of their work themselves are, a little.
+$(addprefix $(OBJ)/tests/unit/,storage/% exporters/model/% exporters/test_delivery_model.o): OPTIMIZE := -O1 -fno-omit-frame-pointer
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
 EXPORTERS_LIBS := -lcurl -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
