@@ -21,7 +21,7 @@ namespace invlog::exporters {
 namespace {
 
 #if defined(INVLOG_SANITIZED)
-constexpr std::uint64_t kThrownSeeds = 150, kRealSeeds = 10;
+constexpr std::uint64_t kThrownSeeds = 60, kRealSeeds = 5;
 #else
 constexpr std::uint64_t kThrownSeeds = 1000, kRealSeeds = 100;
 #endif
