@@ -13,7 +13,8 @@ namespace {
 
 using residency::Decision;
 
-// More than one is no honest request, but each that might count is judged.
+// More than one is no honest request, but each that might count is judged. Of more than these only
+// the last: whoever reads a member that stands there often takes the first or the last.
 constexpr std::size_t kMostModels = 8;
 constexpr std::size_t kMostTold = 256;
 
@@ -90,9 +91,10 @@ std::vector<std::string> CallJudge::models_in(const RequestHead& request, std::s
   std::vector<std::string> models;
   if (const auto object = json_->parse_padded(text) ? json_->object() : std::nullopt) {
     bedrock::each_member(*object, [&](std::string_view name, bedrock::JsonText::Value value) {
-      if ((name == "model" || name == "modelId") && models.size() < kMostModels) {
+      if (name == "model" || name == "modelId") {
         std::string model(bedrock::json_string(value).value_or(""));
         if (std::find(models.begin(), models.end(), model) == models.end()) {
+          models.resize(std::min(models.size(), kMostModels - 1));
           models.push_back(std::move(model));
         }
       }

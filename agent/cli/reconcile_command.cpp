@@ -17,7 +17,6 @@
 #include "agent/residency/trail_bucket.h"
 #include "agent/residency/trail_files.h"
 #include "agent/residency/trail_lookup.h"
-#include "agent/version.h"
 #include "exporters/aws/endpoints.h"
 #include "storage/time_text.h"
 #include "storage/trail_ledger.h"
@@ -201,11 +200,8 @@ int reconcile_files(const ReconcileOptions& options, std::ostream& out, std::ost
 std::unique_ptr<aws::HttpClient> make_trail_http_client(const config::AwsConfig& configuration,
                                                         const aws::Environment& environment,
                                                         const std::atomic<bool>* cancelled) {
-  aws::HttpClientOptions options;
-  options.user_agent = std::string("invlog/") + kVersion;
-  options.ca_bundle = configuration.ca_bundle.empty() ? environment("AWS_CA_BUNDLE").value_or("")
-                                                      : configuration.ca_bundle;
-  options.cancelled = cancelled;
+  aws::HttpClientOptions options =
+      delivery::http_client_options(configuration, environment, cancelled);
   options.max_response_bytes = residency::kMostObjectBytes;
   return aws::curl_http_client(std::move(options));
 }

@@ -8,15 +8,21 @@
 
 namespace invlog::delivery {
 
-std::unique_ptr<aws::HttpClient> make_http_client(const config::AwsConfig& configuration,
-                                                  const aws::Environment& environment,
-                                                  const std::atomic<bool>* cancelled) {
+aws::HttpClientOptions http_client_options(const config::AwsConfig& configuration,
+                                           const aws::Environment& environment,
+                                           const std::atomic<bool>* cancelled) {
   aws::HttpClientOptions options;
   options.user_agent = std::string("invlog/") + kVersion;
   options.ca_bundle = configuration.ca_bundle.empty() ? environment("AWS_CA_BUNDLE").value_or("")
                                                       : configuration.ca_bundle;
   options.cancelled = cancelled;
-  return aws::curl_http_client(std::move(options));
+  return options;
+}
+
+std::unique_ptr<aws::HttpClient> make_http_client(const config::AwsConfig& configuration,
+                                                  const aws::Environment& environment,
+                                                  const std::atomic<bool>* cancelled) {
+  return aws::curl_http_client(http_client_options(configuration, environment, cancelled));
 }
 
 std::unique_ptr<aws::CredentialsProvider> make_credentials(const config::AgentConfig& configuration,

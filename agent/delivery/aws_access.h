@@ -14,6 +14,11 @@
 
 namespace invlog::delivery {
 
+// What every client of AWS's services is made with; `cancelled` may be null.
+aws::HttpClientOptions http_client_options(const config::AwsConfig& configuration,
+                                           const aws::Environment& environment,
+                                           const std::atomic<bool>* cancelled = nullptr);
+
 // A client for AWS's endpoints: trusts [aws] ca_bundle, else AWS_CA_BUNDLE, else the system.
 std::unique_ptr<aws::HttpClient> make_http_client(const config::AwsConfig& configuration,
                                                   const aws::Environment& environment,

@@ -53,15 +53,18 @@ def test_each_call_is_judged_and_its_record_says_how():
         # No record, and yet judged.
         assert say(stack, GLOBAL, "count-tokens").status == 403
         assert call(stack.agent.url, "/async-invoke", {"modelId": GLOBAL}).status == 403
+        names = ",".join(f'"modelId":"vendor.model-{number}"' for number in range(20))
+        for crowd in (f'{{{names},"modelId":"{GLOBAL}"}}', f'{{"modelId":"{GLOBAL}",{names}}}'):
+            assert call(stack.agent.url, "/async-invoke", crowd.encode()).status == 403, crowd
         assert upstream_calls(stack) == 3
         stack.agent.stop()
         status = json.loads(store.invlog("status", "--config", stack.agent.configuration, "--json"))
-        assert (status["agent"]["policy_denied"], status["agent"]["flagged"]) == (3, 1), status["agent"]
+        assert (status["agent"]["policy_denied"], status["agent"]["flagged"]) == (5, 1), status["agent"]
         events = store.rows(stack.agent.store, "SELECT kind, details FROM event WHERE kind = 'policy-denied'")
         assert len(events) == 1 and "count-tokens" in events[0]["details"], events
         usage = [json.loads(line) for line in store.invlog("usage", "--by", "decision", "--json", "--store", stack.agent.store).splitlines()]
         assert {line["decision"]: line["calls"] for line in usage} == {"allow": 2, "deny": 1, "flag": 1}, usage
-        assert "3 denied, 1 flagged" in store.invlog("status", "--config", stack.agent.configuration)
+        assert "5 denied, 1 flagged" in store.invlog("status", "--config", stack.agent.configuration)
         store.prove(stack.agent.store)
 
 
