@@ -32,21 +32,28 @@ CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERR
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
-$(addprefix $(OBJ)/tests/,unit/% integration/% test_main.o): OPTIMIZE := -O0 -fno-omit-frame-pointer
-$(addprefix $(OBJ)/tests/,unit/% integration/% test_main.o): DEBUG    := -g1
+TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration/%)) $(OBJ)/tests/test_main.o
+$(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
+$(TEST_OBJECTS): DEBUG    := -g1
 # Those that do most of their work themselves are, a little.
-$(addprefix $(OBJ)/tests/unit/,storage/% exporters/model/% exporters/test_delivery_model.o): OPTIMIZE := -O1 -fno-omit-frame-pointer
+$(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/unit/,storage% exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
 EXPORTERS_LIBS := -lcurl -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
 AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson -lre2
 
+# So many sources go through one run of the compiler, which halves the time of a build; UNITY=1 compiles each by itself.
+UNITY   ?= 8
+# Headers of the kernel do not get along with those of the C library.
+ALONE   := agent/capture/tcp_progress.cpp
 sources = $(sort $(shell find $(1) -name '*.cpp'))
 objects = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
+# What to compile for a folder (1) of these sources (2).
+units   = $(filter $(ALONE),$(2)) $(if $(filter 1,$(UNITY)),$(filter-out $(ALONE),$(2)),$(shell tests/unity-groups build/unity/$(1) $(UNITY) $(filter-out $(ALONE),$(2))))
 
-STORAGE_SOURCES   := $(filter-out storage/extension.cpp,$(call sources,storage))
-EXPORTERS_SOURCES := $(call sources,exporters)
-AGENT_SOURCES     := $(filter-out agent/main.cpp,$(call sources,agent))
+STORAGE_UNITS   := $(call units,storage,$(filter-out storage/extension.cpp,$(call sources,storage)))
+EXPORTERS_UNITS := $(call units,exporters,$(call sources,exporters))
+AGENT_UNITS     := $(call units,agent,$(filter-out agent/main.cpp,$(call sources,agent)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -66,16 +73,16 @@ all: $(OUT)/invlog $(OUT)/invlog_sqlite.so ## build the agent and the SQLite ext
 $(OUT)/invlog: $(OBJ)/agent/main.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
 
-$(OUT)/libstorage.a: $(call objects,$(STORAGE_SOURCES))
-$(OUT)/libexporters.a: $(call objects,$(EXPORTERS_SOURCES))
-$(OUT)/libagent.a: $(call objects,$(AGENT_SOURCES))
+$(OUT)/libstorage.a: $(call objects,$(STORAGE_UNITS))
+$(OUT)/libexporters.a: $(call objects,$(EXPORTERS_UNITS))
+$(OUT)/libagent.a: $(call objects,$(AGENT_UNITS))
 $(OUT)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call say,archive)ar rcs $@ $^
 
 # The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host.
-EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(STORAGE_SOURCES))
+EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(STORAGE_UNITS))
 $(OUT)/invlog_sqlite.so: $(EXTENSION_OBJECTS)
 	$(call say,link   )$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
 build/obj/extension-$(VARIANT)/%.o: %.cpp
@@ -90,10 +97,14 @@ $(OBJ)/%.o: %.cpp
 # One test program per folder of tests/unit, so that a change in one part rebuilds one of them.
 CATCH_LIBS := $(if $(wildcard /usr/include/catch2/catch_all.hpp),-lCatch2Main -lCatch2)
 TEST_PROGRAMS := $(OUT)/tests/unit-storage $(OUT)/tests/unit-exporters $(OUT)/tests/unit-agent $(OUT)/tests/integration
-$(OUT)/tests/unit-storage: $(call objects,$(call sources,tests/unit/storage)) $(OUT)/libstorage.a
-$(OUT)/tests/unit-exporters: $(call objects,$(call sources,tests/unit/exporters)) $(OBJ)/tests/unit/storage/temporary_store.o $(OUT)/libexporters.a $(OUT)/libstorage.a
-$(OUT)/tests/unit-agent: $(call objects,$(call sources,tests/unit/agent)) $(OBJ)/tests/unit/exporters/fake_destination.o $(OBJ)/tests/unit/storage/temporary_store.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
-$(OUT)/tests/integration: $(call objects,$(call sources,tests/integration)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+# What tests of more than one program use.
+SHARED_BY_TESTS := tests/unit/storage/temporary_store.cpp tests/unit/exporters/fake_destination.cpp
+test_objects = $(call objects,$(call units,$(1),$(filter-out $(SHARED_BY_TESTS) $(2),$(call sources,$(1)))))
+MODEL := tests/unit/exporters/model
+$(OUT)/tests/unit-storage: $(call test_objects,tests/unit/storage) $(call objects,tests/unit/storage/temporary_store.cpp) $(OUT)/libstorage.a
+$(OUT)/tests/unit-exporters: $(call test_objects,tests/unit/exporters,$(MODEL)/%) $(call test_objects,$(MODEL)) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/unit-agent: $(call test_objects,tests/unit/agent) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/integration: $(call test_objects,tests/integration) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
 	@mkdir -p $(@D)
 	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) -lbrotlienc $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)

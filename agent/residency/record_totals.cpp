@@ -17,7 +17,7 @@ constexpr std::int64_t kMostEmptyDays = 4000;
 constexpr std::uint64_t kProgressStep = 4096;
 
 // Column by column of the statement in select_sql().
-enum Column {
+enum SelectedColumn {
   id,
   started_at,
   model,

@@ -11,17 +11,15 @@
 #include "storage/store_error.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/storage/retention_fixture.h"
 
 using namespace invlog::storage;
+using invlog::tests::contains;
 
 namespace {
 
 constexpr std::uint64_t kMost = kCap + kCap / 20;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // Until nothing is due any more.
 void tidy(Store& store) {

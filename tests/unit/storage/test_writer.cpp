@@ -6,9 +6,11 @@
 #include "storage/verify.h"
 #include "storage/writer.h"
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/storage/temporary_store.h"
 
 using namespace invlog::storage;
+using invlog::tests::contains;
 
 namespace {
 
@@ -19,10 +21,6 @@ std::string refusal(const WriterOptions& options) {
     return error.what();
   }
   return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 void check_whole(const TemporaryStore& store) {

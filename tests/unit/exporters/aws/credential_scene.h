@@ -15,6 +15,7 @@
 #include "exporters/aws/chain_options.h"
 #include "exporters/aws/credentials.h"
 #include "exporters/aws/http_client.h"
+#include "tests/contains.h"
 
 namespace invlog::tests {
 
@@ -25,10 +26,6 @@ inline aws::Environment environment_of(Variables variables) {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
   };
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 // The error of a provider that must have one, or what it gave instead.

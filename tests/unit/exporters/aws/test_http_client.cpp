@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/exporters/aws/loopback_server.h"
 
 using namespace invlog::aws;
@@ -28,10 +29,6 @@ HttpRequest request_to(const std::string& url, const std::string& method = "GET"
   request.total_timeout = std::chrono::seconds(20);
   request.direct = true;
   return request;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 Kind kind_of(const HttpResult& result) {

@@ -10,7 +10,6 @@
 
 using namespace invlog::aws;
 using namespace invlog::tests;
-using Kind = ProfileStep::Kind;
 
 namespace {
 

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/exporters/aws/scripted_http_client.h"
 
 using namespace invlog::aws;
+using invlog::tests::contains;
 using invlog::tests::ScriptedHttpClient;
 using std::chrono::hours;
 using std::chrono::minutes;
@@ -20,7 +22,7 @@ using std::chrono::seconds;
 namespace {
 
 // Sun, 06 Nov 1994 08:49:37 GMT
-constexpr std::chrono::system_clock::time_point kNow{seconds(784111777)};
+constexpr std::chrono::system_clock::time_point kClientNow{seconds(784111777)};
 const std::pair<std::string, std::string> kDate{"date", "Sun, 06 Nov 1994 08:49:37 GMT"};
 const std::pair<std::string, std::string> kHourLater{"date", "Sun, 06 Nov 1994 09:49:37 GMT"};
 
@@ -61,7 +63,7 @@ struct Fixture {
     return options;
   }
 
-  std::chrono::system_clock::time_point now = kNow;
+  std::chrono::system_clock::time_point now = kClientNow;
   ScriptedHttpClient http;
   CountingProvider provider;
   ServiceClient client;
@@ -116,10 +118,6 @@ std::string signature_expected(const ScriptedHttpClient::Seen& seen, const std::
   return Signer("eu-central-1", service).sign(request, credentials, now).authorization;
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("a call is signed with all its headers and sent to the endpoint") {
@@ -142,7 +140,7 @@ TEST_CASE("a call is signed with all its headers and sent to the endpoint") {
   CHECK(contains(authorization, "Credential=AKID0/19941106/eu-central-1/logs/aws4_request"));
   CHECK(field(authorization, "SignedHeaders") ==
         "content-type;host;x-amz-date;x-amz-security-token;x-amz-target;x-empty");
-  CHECK(authorization == signature_expected(seen, "logs", "AKID0", "session-token", kNow));
+  CHECK(authorization == signature_expected(seen, "logs", "AKID0", "session-token", kClientNow));
   CHECK(!seen.direct);
 }
 
@@ -161,7 +159,7 @@ TEST_CASE("S3 is sent its payload's hash, and its path is signed as it is") {
   CHECK(seen.header("x-amz-content-sha256") == sha256_hex("object"));
   CHECK(field(seen.header("authorization"), "SignedHeaders") ==
         "host;x-amz-content-sha256;x-amz-date");
-  CHECK(seen.header("authorization") == signature_expected(seen, "s3", "AKID0", "", kNow));
+  CHECK(seen.header("authorization") == signature_expected(seen, "s3", "AKID0", "", kClientNow));
 }
 
 TEST_CASE("the Host header has a port only where it is not the scheme's own") {
@@ -258,13 +256,13 @@ TEST_CASE("a clock that is off is corrected from the answer, and stays corrected
   CHECK(fixture.client.clock_offset() == hours(1));
   CHECK(fixture.http.seen[1].header("x-amz-date") == "19941106T094937Z");
   CHECK(fixture.http.seen[1].header("authorization") ==
-        signature_expected(fixture.http.seen[1], "logs", "AKID0", "", kNow + hours(1)));
+        signature_expected(fixture.http.seen[1], "logs", "AKID0", "", kClientNow + hours(1)));
   REQUIRE(fixture.client.call(put_log_events()));
   CHECK(fixture.http.seen[2].header("x-amz-date") == "19941106T094937Z");
   CHECK(fixture.provider.forgotten == 0);
 
   // The host's clock was put right: what was learnt is wrong now, and is learnt anew.
-  fixture.now = kNow + hours(1);
+  fixture.now = kClientNow + hours(1);
   fixture.http.answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", {kHourLater});
   fixture.http.answer(200);
   REQUIRE(fixture.client.call(put_log_events()));
@@ -284,7 +282,7 @@ TEST_CASE("a wrong signature with a Date far from this host's is the clock's fau
 
 TEST_CASE("a wrong signature with a Date near this host's is the keys' fault") {
   Fixture fixture;
-  fixture.now = kNow - minutes(3);
+  fixture.now = kClientNow - minutes(3);
   for (int i = 0; i < 2; ++i) {
     fixture.http.answer(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", {kDate});
   }

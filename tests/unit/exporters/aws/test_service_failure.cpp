@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 
 using namespace invlog::aws;
+using invlog::tests::contains;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -36,10 +38,6 @@ HttpResponse xml_error(int status, const std::string& code, const std::string& m
 
 std::string kind_of(const HttpResponse& response) {
   return name_of(failure_of(response, "What").kind);
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::optional<milliseconds> retry_after(HttpHeaders headers) {

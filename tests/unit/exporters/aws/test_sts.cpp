@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/exporters/aws/scripted_http_client.h"
 
 using namespace invlog::aws;
+using invlog::tests::contains;
 using invlog::tests::ScriptedHttpClient;
 using std::chrono::seconds;
 
@@ -68,10 +70,6 @@ AssumeRoleRequest role() {
   request.role_arn = "arn:aws:iam::123456789012:role/ship+er";
   request.session_name = "invlog-host@x";
   return request;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ using namespace invlog::exporters;
 
 namespace {
 
-constexpr std::int64_t kStartedAt = 1'790'000'000'123'456;  // 2026-09-21T14:13:20.123456Z
+constexpr std::int64_t kLayoutStart = 1'790'000'000'123'456;  // 2026-09-21T14:13:20.123456Z
 
 ObjectLayout layout() {
   return {"", "111122223333", "eu-central-1", Compression::gzip,
@@ -19,39 +19,39 @@ ObjectLayout layout() {
 storage::StoredRecord record(std::int64_t id, std::string request_id) {
   storage::StoredRecord stored;
   stored.id = id;
-  stored.record.started_at_us = kStartedAt;
+  stored.record.started_at_us = kLayoutStart;
   stored.record.request_id = std::move(request_id);
   return stored;
 }
 
-const std::string kHour =
+const std::string kLayoutHour =
     "AWSLogs/111122223333/BedrockModelInvocationLogs/eu-central-1/2026/09/21/14/";
 
 }  // namespace
 
 TEST_CASE("A record object is named as AWS names its own") {
   // sha256 of "<instance>\n17\n42"
-  CHECK(record_key(layout(), {17, 42, kStartedAt, false}) ==
-        kHour + "20260921T141320123Z_b20de86e0b1efd0b.json.gz");
+  CHECK(record_key(layout(), {17, 42, kLayoutStart, false}) ==
+        kLayoutHour + "20260921T141320123Z_b20de86e0b1efd0b.json.gz");
   ObjectLayout other = layout();
   other.prefix = "team/logs";
   other.compression = Compression::zstd;
-  CHECK(record_key(other, {17, 42, kStartedAt, false}) ==
-        "team/logs/" + kHour + "20260921T141320123Z_b20de86e0b1efd0b.json.zst");
+  CHECK(record_key(other, {17, 42, kLayoutStart, false}) ==
+        "team/logs/" + kLayoutHour + "20260921T141320123Z_b20de86e0b1efd0b.json.zst");
   other.compression = Compression::none;
-  CHECK(record_key(other, {17, 42, kStartedAt, false}).ends_with("Z_b20de86e0b1efd0b.json"));
+  CHECK(record_key(other, {17, 42, kLayoutStart, false}).ends_with("Z_b20de86e0b1efd0b.json"));
 }
 
 TEST_CASE("No two stores, batches or retries share a record object") {
-  const std::string key = record_key(layout(), {17, 42, kStartedAt, false});
+  const std::string key = record_key(layout(), {17, 42, kLayoutStart, false});
   ObjectLayout other_store = layout();
   other_store.instance = "ff112233445566778899aabbccddeeff";
-  CHECK(record_key(other_store, {17, 42, kStartedAt, false}) != key);
-  CHECK(record_key(layout(), {17, 43, kStartedAt, false}) != key);
-  CHECK(record_key(layout(), {1, 742, kStartedAt, false}) !=
-        record_key(layout(), {17, 42, kStartedAt, false}));
-  CHECK(record_key(layout(), {17, 42, kStartedAt, true}) != key);
-  CHECK(record_key(layout(), {17, 42, kStartedAt, false}) == key);
+  CHECK(record_key(other_store, {17, 42, kLayoutStart, false}) != key);
+  CHECK(record_key(layout(), {17, 43, kLayoutStart, false}) != key);
+  CHECK(record_key(layout(), {1, 742, kLayoutStart, false}) !=
+        record_key(layout(), {17, 42, kLayoutStart, false}));
+  CHECK(record_key(layout(), {17, 42, kLayoutStart, true}) != key);
+  CHECK(record_key(layout(), {17, 42, kLayoutStart, false}) == key);
 }
 
 TEST_CASE("An account that is not known has a folder of its own") {
@@ -65,7 +65,7 @@ TEST_CASE("An account that is not known has a folder of its own") {
 
 TEST_CASE("Folders and times are UTC at every edge") {
   const auto key = [](std::int64_t unix_us) {
-    return record_key(layout(), {1, 1, unix_us, false}).substr(kHour.size() - 14, 33);
+    return record_key(layout(), {1, 1, unix_us, false}).substr(kLayoutHour.size() - 14, 33);
   };
   CHECK(key(0) == "1970/01/01/00/19700101T000000000Z");
   CHECK(key(-1) == "1969/12/31/23/19691231T235959999Z");
@@ -87,17 +87,17 @@ TEST_CASE("Hours begin at the full hour, before 1970 too") {
 TEST_CASE("A large body is named after its request") {
   const storage::StoredRecord usual = record(17, "0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11");
   CHECK(body_key(layout(), usual, BodySide::input) ==
-        kHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_input.json.gz");
+        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_input.json.gz");
   CHECK(body_key(layout(), usual, BodySide::output) ==
-        kHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_output.json.gz");
+        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_output.json.gz");
   // sha256 of "<instance>\n17"
   CHECK(body_key(layout(), usual, BodySide::input, true) ==
-        kHour + "data/bf2e89fe04eb2a88_input.json.gz");
+        kLayoutHour + "data/bf2e89fe04eb2a88_input.json.gz");
 }
 
 TEST_CASE("A request id that is no plain name is replaced by the record's") {
   const std::string own = body_key(layout(), record(17, ""), BodySide::input);
-  CHECK(own == kHour + "data/bf2e89fe04eb2a88_input.json.gz");
+  CHECK(own == kLayoutHour + "data/bf2e89fe04eb2a88_input.json.gz");
   for (const std::string& id :
        {std::string("../../secret"), std::string("a/b"), std::string("a_b"), std::string("a b"),
         std::string("nul\0", 4), std::string("\xc3\xa9"), std::string(65, 'a')}) {

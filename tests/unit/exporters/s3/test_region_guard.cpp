@@ -1,11 +1,13 @@
 #include "exporters/s3/region_guard.h"
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/exporters/s3/s3_fixture.h"
 
 using namespace invlog;
 using namespace invlog::exporters;
 using aws::FailureKind;
+using invlog::tests::contains;
 
 namespace {
 
@@ -27,11 +29,6 @@ struct Guard {
     s3.path_style = true;
   }
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  INFO(text);
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 

@@ -1,18 +1,15 @@
 #include "exporters/s3/s3_destination.h"
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/exporters/s3/s3_fixture.h"
 
 using namespace invlog;
 using namespace invlog::exporters;
 using aws::FailureKind;
+using invlog::tests::contains;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  INFO(text);
-  return text.find(part) != std::string::npos;
-}
 
 FakeS3::Fault deny_put(const std::string& message) {
   return [message](const FakeS3::Call& call) {
