@@ -89,6 +89,8 @@ build/obj/extension-$(VARIANT)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,compile)$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<
 
+# GCC minds types of anonymous namespaces in a file that another one includes; here nothing else includes it.
+$(OBJ)/build/unity/%.o build/obj/extension-$(VARIANT)/build/unity/%.o: CXXFLAGS += $(if $(BY_CLANG),,-Wno-subobject-linkage)
 $(OBJ)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,compile)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
