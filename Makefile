@@ -35,8 +35,11 @@ LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANI
 TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration/%)) $(OBJ)/tests/test_main.o
 $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
-# Those that do most of their work themselves are, a little.
+# Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
 $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/unit/,storage% exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
+ifneq ($(BY_CLANG),)
+$(OBJ)/storage/% $(OBJ)/build/unity/storage%: OPTIMIZE := -O1 -fno-omit-frame-pointer
+endif
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
 EXPORTERS_LIBS := -lcurl -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto

@@ -15,16 +15,14 @@
 #include <string>
 
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 #include "tests/unit/exporters/model/delivery_model.h"
 
 namespace invlog::exporters {
 namespace {
 
-#if defined(INVLOG_SANITIZED)
-constexpr std::uint64_t kThrownSeeds = 60, kRealSeeds = 5;
-#else
-constexpr std::uint64_t kThrownSeeds = 1000, kRealSeeds = 100;
-#endif
+constexpr std::uint64_t kThrownSeeds = tests::kSanitized ? 60 : 1000;
+constexpr std::uint64_t kRealSeeds = tests::kSanitized ? 5 : 100;
 
 struct Seeds {
   std::uint64_t first = 1, last = 1;
