@@ -11,13 +11,13 @@ VARIANT  := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE))$(if $(OPTIMIZED),-o
 OUT      := $(if $(SANITIZE),build/$(VARIANT),build)
 OBJ      := build/obj/$(VARIANT)
 
-# clang compiles what the address and undefined sanitizers check in half of g++'s time, and what it makes serves the fuzzers, too.
+# clang compiles what the sanitizers check in half of g++'s time, and what it makes for address serves the fuzzers, too.
 CLANG    ?= clang++-16
-BY_CLANG := $(filter address,$(subst $(comma), ,$(SANITIZE)))
-ifneq ($(BY_CLANG),)
+ifneq ($(SANITIZE),)
 CXX      := $(CLANG)
 endif
-OPTIMIZE := $(if $(SANITIZE),$(if $(BY_CLANG),$(if $(OPTIMIZED),-O1,-O0),-O1) -fno-omit-frame-pointer,-O2)
+FUZZABLE := $(filter address,$(subst $(comma), ,$(SANITIZE)))
+OPTIMIZE := $(if $(SANITIZE),$(if $(OPTIMIZED),-O1,-O0) -fno-omit-frame-pointer,-O2)
 # Enough for a sanitizer's stack traces; the rest costs a tenth of the build.
 DEBUG    := $(if $(SANITIZE),-g1,-g)
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -25,10 +25,8 @@ HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -
 # not fit together.
 CPPFLAGS += -I. -MMD -MP -DBOOST_ASIO_NO_DEPRECATED -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL -DSIMDJSON_DEVELOPMENT_CHECKS=0 \
             $(if $(SANITIZE),-DINVLOG_SANITIZED)
-# GCC takes instrumented code for using uninitialized values, and has no fences under the thread sanitizer (Asio's are for
-# handlers that run elsewhere; what invlog's threads share is behind mutexes).
 CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERROR)$(CI),-Werror) $(HARDEN) -pthread \
-            $(if $(SANITIZE),-fsanitize=$(SANITIZE)$(if $(BY_CLANG),$(comma)fuzzer-no-link, -Wno-maybe-uninitialized -Wno-tsan) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE)$(if $(FUZZABLE),$(comma)fuzzer-no-link) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
@@ -37,7 +35,7 @@ $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
 # Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
 $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/unit/,storage% exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
-ifneq ($(BY_CLANG),)
+ifneq ($(SANITIZE),)
 $(OBJ)/storage/% $(OBJ)/build/unity/storage%: OPTIMIZE := -O1 -fno-omit-frame-pointer
 endif
 
@@ -93,7 +91,7 @@ build/obj/extension-$(VARIANT)/%.o: %.cpp
 	$(call say,compile)$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<
 
 # GCC minds types of anonymous namespaces in a file that another one includes; here nothing else includes it.
-$(OBJ)/build/unity/%.o build/obj/extension-$(VARIANT)/build/unity/%.o: CXXFLAGS += $(if $(BY_CLANG),,-Wno-subobject-linkage)
+$(OBJ)/build/unity/%.o build/obj/extension-$(VARIANT)/build/unity/%.o: CXXFLAGS += $(if $(SANITIZE),,-Wno-subobject-linkage)
 $(OBJ)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,compile)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
