@@ -72,6 +72,13 @@ class Batch {
   virtual SendResult send() = 0;
 };
 
+// The head of a store's chain that a destination was given with a delivery.
+struct KeptHead {
+  std::int64_t segment = 0;
+  std::string chain;  // hex SHA-256
+  std::string place;  // for people: "s3://bucket/key", "/invlog/records <stream>/integrity"
+};
+
 class Destination {
  public:
   virtual ~Destination() = default;
@@ -90,6 +97,12 @@ class Destination {
   // records out of the dead letters, not a continuation. Origin must outlive the batch.
   virtual std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan,
                                        bool retry) = 0;
+
+  // The newest head of this store's chain that the destination keeps: whoever changes the store
+  // cannot have changed it. No value: it keeps none. `since_us`: when a delivered record's call
+  // began (Unix µs); what is older need not be looked through.
+  virtual tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+      const Origin& origin, std::int64_t since_us) = 0;
 
   // One check per permission that delivery needs, for `invlog doctor`; writes the marker objects or
   // events that AWS's own service writes when it checks.

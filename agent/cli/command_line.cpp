@@ -329,8 +329,10 @@ class CommandLine {
         "verify",
         "Check every checksum, every digest and their chain. Exit code 1 if anything is "
         "wrong. That the newest part was cut off, or the whole store put back to an older state, "
-        "shows only against a chain head that was kept elsewhere.",
+        "shows only against a chain head that was kept elsewhere: with each delivery the "
+        "destinations are given the head, and --delivered asks them for it.",
         "  invlog verify\n"
+        "  invlog verify --delivered\n"
         "  invlog verify --store backup/eu-central-1.db --json\n"
         "  invlog verify --heads heads-kept-elsewhere.txt");
     add_store_options(command, verify_.store);
@@ -340,6 +342,8 @@ class CommandLine {
         ->type_name("SEGMENT:HEX");
     command->add_option("--heads", verify_.heads_file, "a file of such heads, one in a line")
         ->type_name("FILE");
+    command->add_flag("--delivered", verify_.delivered,
+                      "ask S3 and CloudWatch Logs, as configured, for the newest head they keep");
     command->add_flag("--json", verify_.json, "one JSON object");
     command->callback([this] {
       verify_.progress_width = context_.err_width;

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <fstream>
 
+#include "agent/cli/delivered_heads.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/terminal.h"
 #include "storage/json_writer.h"
@@ -11,7 +12,26 @@
 namespace invlog::cli {
 namespace {
 
-void print_json(const std::string& path, const storage::VerifyReport& report, std::ostream& out) {
+std::string delivered_json(const std::vector<DeliveredHead>& delivered) {
+  std::string list = "[";
+  for (const DeliveredHead& each : delivered) {
+    list += list.size() > 1 ? ",{" : "{";
+    storage::append_json_member(list, "destination", each.destination);
+    storage::append_json_member(list, "target", each.target);
+    if (!each.head) {
+      storage::append_json_member(list, "error", each.head.error());
+    } else if (*each.head) {
+      storage::append_json_number(list, "chain_segment", (*each.head)->segment);
+      storage::append_json_member(list, "chain_head", (*each.head)->chain);
+      storage::append_json_member(list, "place", (*each.head)->place);
+    }
+    list += '}';
+  }
+  return list + "]";
+}
+
+void print_json(const std::string& path, const storage::VerifyReport& report,
+                const std::optional<std::vector<DeliveredHead>>& delivered, std::ostream& out) {
   std::string problems = "[";
   for (const storage::VerifyProblem& problem : report.problems) {
     problems += problems.size() > 1 ? ",{" : "{";
@@ -33,6 +53,9 @@ void print_json(const std::string& path, const storage::VerifyReport& report, st
   storage::append_json_member(line, "chain_head", report.chain_head);
   storage::append_json_number(line, "chain_segment", report.chain_segment);
   storage::append_json_number(line, "heads_confirmed", static_cast<long long>(report.heads));
+  if (delivered) {
+    storage::append_json_raw(line, "delivered", delivered_json(*delivered));
+  }
   storage::append_json_raw(line, "problems", problems);
   out << line << "}\n";
 }
@@ -114,6 +137,40 @@ std::optional<std::vector<storage::KnownHead>> known_heads(const VerifyOptions& 
   return heads;
 }
 
+// Adds what the destinations keep to the heads, and says what they answered. False: one could not
+// be asked, or answered what is no head.
+bool take_delivered(const std::vector<DeliveredHead>& delivered,
+                    std::vector<storage::KnownHead>& heads, std::ostream& err) {
+  if (delivered.empty()) {
+    err << "invlog verify: no destination is configured, or nothing was ever delivered from this "
+           "store: there is nobody to ask\n";
+    return false;
+  }
+  bool all = true;
+  for (const DeliveredHead& each : delivered) {
+    const std::string target = each.destination + " " + printable(each.target);
+    if (!each.head) {
+      err << "invlog verify: " << target << ": " << printable(each.head.error()) << '\n';
+      all = false;
+      continue;
+    }
+    if (!*each.head) {
+      err << "invlog verify: " << target << " keeps no head of this store's chain\n";
+      continue;
+    }
+    const exporters::KeptHead& kept = **each.head;
+    auto head = head_of(std::to_string(kept.segment) + ":" + kept.chain, kept.place);
+    if (!head) {
+      err << "invlog verify: " << printable(kept.place) << ": \"" << printable(kept.chain)
+          << "\" is no chain head\n";
+      all = false;
+      continue;
+    }
+    heads.push_back(std::move(*head));
+  }
+  return all;
+}
+
 }  // namespace
 
 int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& err) {
@@ -122,9 +179,19 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
   if (!location) {
     return exit_code;
   }
-  const auto heads = known_heads(options, err);
+  auto heads = known_heads(options, err);
   if (!heads) {
     return kUsageError;
+  }
+  std::optional<std::vector<DeliveredHead>> delivered;
+  bool asked = true;
+  if (options.delivered) {
+    const auto access = open_delivery(options.store, options.world.environment, err, exit_code);
+    if (!access) {
+      return exit_code;
+    }
+    delivered = ask_for_heads(*access, options.world);
+    asked = take_delivered(*delivered, *heads, err);
   }
   storage::VerifyReport report;
   {
@@ -134,9 +201,9 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
         [&progress](std::uint64_t done, std::uint64_t total) { progress.show(done, total); },
         *heads);
   }
-  options.json ? print_json(location->store_path, report, out)
+  options.json ? print_json(location->store_path, report, delivered, out)
                : print_text(location->store_path, report, out);
-  return report.problems.empty() ? kSuccess : kFailure;
+  return report.problems.empty() && asked ? kSuccess : kFailure;
 }
 
 }  // namespace invlog::cli

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/delivery_access.h"
 #include "agent/cli/store_access.h"
 
 namespace invlog::cli {
@@ -15,11 +16,13 @@ struct VerifyOptions {
   // Chain heads that were kept elsewhere, each SEGMENT:HEX.
   std::vector<std::string> heads;
   std::optional<std::string> heads_file;  // one in a line
+  bool delivered = false;                 // ask the destinations for the head that they keep
+  DeliveryWorld world;                    // asked then
   bool json = false;
   int progress_width = 0;  // of `err`
 };
 
-// Exit code 1 if there is a problem, 2 if a head is none.
+// Exit code 1 if there is a problem or a destination could not be asked, 2 if a head is none.
 int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

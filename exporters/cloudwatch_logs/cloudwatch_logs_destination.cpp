@@ -1,5 +1,6 @@
 #include "exporters/cloudwatch_logs/cloudwatch_logs_destination.h"
 
+#include <simdjson.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -15,6 +16,8 @@ namespace {
 
 using aws::FailureKind;
 using aws::ServiceFailure;
+
+constexpr const char* kChainSchema = "InvlogChain";
 
 aws::ServiceClientOptions service_options(const CloudWatchLogsOptions& options,
                                           aws::SystemClock clock) {
@@ -36,6 +39,23 @@ tl::unexpected<ServiceFailure> elsewhere(std::string message) {
 // Services that only resemble CloudWatch Logs do not know every operation.
 bool is_unknown_operation(const ServiceFailure& failure) {
   return failure.code.starts_with("UnknownOperation");
+}
+
+// What send_chain_head() wrote, if it is of this store.
+std::optional<KeptHead> chain_head_of(std::string_view message, std::string_view instance) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element line;
+  std::string_view type, whose, chain;
+  KeptHead head;
+  if (parser.parse(message.data(), message.size()).get(line) != simdjson::SUCCESS ||
+      line["schemaType"].get(type) != simdjson::SUCCESS || type != kChainSchema ||
+      line["instance"].get(whose) != simdjson::SUCCESS || whose != instance ||
+      line["segment"].get(head.segment) != simdjson::SUCCESS || head.segment <= 0 ||
+      line["chain"].get(chain) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  head.chain = chain;
+  return head;
 }
 
 }  // namespace
@@ -151,7 +171,7 @@ std::optional<ServiceFailure> CloudWatchLogsDestination::send_chain_head(const O
     return std::nullopt;
   }
   std::string line = "{";
-  storage::append_json_member(line, "schemaType", "InvlogChain");
+  storage::append_json_member(line, "schemaType", kChainSchema);
   storage::append_json_member(line, "schemaVersion", "1.0");
   storage::append_json_member(line, "timestamp", storage::iso_seconds(now_ms() * 1000));
   storage::append_json_member(line, "region", origin.store.region);
@@ -172,6 +192,39 @@ std::optional<ServiceFailure> CloudWatchLogsDestination::send_chain_head(const O
   }
   const bool slower = sent.error().kind == FailureKind::throttled || sent.error().retry_after;
   return slower ? std::optional(sent.error()) : std::nullopt;
+}
+
+tl::expected<std::optional<KeptHead>, ServiceFailure> CloudWatchLogsDestination::newest_head(
+    const Origin& origin, std::int64_t) {
+  std::string token;
+  for (;;) {
+    auto page = client_.get_log_events(target_.group, target_.integrity_stream, token);
+    if (!page && page.error().code == "ResourceNotFoundException") {
+      return std::optional<KeptHead>();
+    }
+    if (!page) {
+      if (page.error().kind == FailureKind::denied) {
+        page.error().message += "; it needs the permission logs:GetLogEvents";
+      }
+      return tl::unexpected(std::move(page.error()));
+    }
+    // Several stores may write to one stream, and an event's time is not its segment's place.
+    std::optional<KeptHead> newest;
+    for (const std::string& message : page->messages) {
+      auto head = chain_head_of(message, origin.instance);
+      if (head && (!newest || head->segment > newest->segment)) {
+        newest = std::move(head);
+      }
+    }
+    if (newest) {
+      newest->place = target_.group + " " + target_.integrity_stream;
+      return newest;
+    }
+    if (page->backward.empty() || page->backward == token) {
+      return std::optional<KeptHead>();
+    }
+    token = page->backward;
+  }
 }
 
 std::int64_t CloudWatchLogsDestination::now_ms() const {

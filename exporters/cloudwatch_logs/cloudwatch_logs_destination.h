@@ -42,6 +42,9 @@ class CloudWatchLogsDestination : public Destination {
   std::string target() const override { return target_.group + " " + target_.stream; }
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
+  // From the stream that send_chain_head() writes to; needs logs:GetLogEvents.
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+      const Origin& origin, std::int64_t since_us) override;
   std::vector<Check> check(const Origin& origin) override;
 
  private:

@@ -109,6 +109,24 @@ tl::expected<std::optional<LogGroupShown>, std::string> read_first_group(std::st
   return group;
 }
 
+tl::expected<EventPage, std::string> read_events(std::string_view body) {
+  simdjson::dom::parser parser;
+  element answer;
+  simdjson::dom::array events;
+  if (const auto error = parser.parse(body.data(), body.size()).get(answer)) {
+    return tl::unexpected(std::string(simdjson::error_message(error)));
+  }
+  if (const auto error = answer["events"].get(events)) {
+    return tl::unexpected(std::string(simdjson::error_message(error)));
+  }
+  EventPage page;
+  for (const element event : events) {
+    page.messages.push_back(text_of(event, "message"));
+  }
+  page.backward = text_of(answer, "nextBackwardToken");
+  return page;
+}
+
 // Creating what exists is as good as creating it.
 tl::expected<bool, ServiceFailure> created(const aws::ServiceResult& answer) {
   if (answer) {
@@ -152,6 +170,29 @@ tl::expected<RejectedEvents, ServiceFailure> LogsClient::put_log_events(std::str
     return tl::unexpected(unreadable(what, rejected.error()));
   }
   return *rejected;
+}
+
+tl::expected<EventPage, ServiceFailure> LogsClient::get_log_events(const std::string& group,
+                                                                   const std::string& stream,
+                                                                   const std::string& token) {
+  std::string body = "{";
+  storage::append_json_member(body, "logGroupName", group);
+  storage::append_json_member(body, "logStreamName", stream);
+  storage::append_json_raw(body, "startFromHead", "false");
+  if (!token.empty()) {
+    storage::append_json_member(body, "nextToken", token);
+  }
+  body += '}';
+  const std::string what = "GetLogEvents " + group + " " + stream;
+  const aws::ServiceResult answer = call("GetLogEvents", body, what);
+  if (!answer) {
+    return tl::unexpected(answer.error());
+  }
+  tl::expected<EventPage, std::string> page = read_events(answer->body);
+  if (!page) {
+    return tl::unexpected(unreadable(what, page.error()));
+  }
+  return *std::move(page);
 }
 
 tl::expected<bool, ServiceFailure> LogsClient::create_log_group(const std::string& group,

@@ -1,5 +1,6 @@
-// The operations of CloudWatch Logs that delivery needs, as JSON 1.1 over aws::ServiceClient.
-// Source: botocore's service model logs/2014-03-28 (facts/aws-delivery.md §1).
+// The operations of CloudWatch Logs that delivery and `invlog verify --delivered` need, as JSON 1.1
+// over aws::ServiceClient. Source: botocore's service model logs/2014-03-28 (facts/aws-delivery.md
+// §1).
 //
 // Threads: as its ServiceClient, one at a time. Ownership: the ServiceClient must outlive it.
 // Errors: results, as ServiceClient classifies them, but for two: LimitExceeded at CreateLogGroup
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "exporters/aws/service_client.h"
 #include "exporters/aws/service_failure.h"
@@ -33,6 +35,12 @@ struct LogGroupShown {
   std::string account;  // from the ARN, "" if it has none
 };
 
+// A page of a stream's messages, oldest first.
+struct EventPage {
+  std::vector<std::string> messages;
+  std::string backward;  // token of the page before it
+};
+
 class LogsClient {
  public:
   explicit LogsClient(aws::ServiceClient& service) : service_(service) {}
@@ -40,6 +48,12 @@ class LogsClient {
   // `body`: the whole JSON request, compressed if `gzip`. `target` is for messages.
   tl::expected<RejectedEvents, aws::ServiceFailure> put_log_events(std::string_view body, bool gzip,
                                                                    const std::string& target);
+
+  // The newest page of a stream, or the one that `token` names. The first page of all names itself
+  // as the one before it.
+  tl::expected<EventPage, aws::ServiceFailure> get_log_events(const std::string& group,
+                                                              const std::string& stream,
+                                                              const std::string& token);
 
   // True: made; false: it was there already.
   tl::expected<bool, aws::ServiceFailure> create_log_group(const std::string& group,

@@ -54,8 +54,15 @@ const char* ending_of(Compression compression) {
   return ".json";
 }
 
+constexpr std::size_t kDigestLength = 16;
+
 std::string short_digest(const std::string& text) {
-  return aws::sha256_hex(text).substr(0, 16);
+  return aws::sha256_hex(text).substr(0, kDigestLength);
+}
+
+std::string span_digest(const ObjectLayout& layout, const RecordSpan& span) {
+  return short_digest(layout.instance + "\n" + std::to_string(span.first_id) + "\n" +
+                      std::to_string(span.last_id) + (span.retry ? "\nretry" : ""));
 }
 
 bool is_plain_name(std::string_view request_id) {
@@ -88,10 +95,21 @@ std::string record_key(const ObjectLayout& layout, const RecordSpan& span) {
   char time[48];
   std::snprintf(time, sizeof(time), "%04d%02u%02uT%02d%02d%02d%03dZ_", moment.year, moment.month,
                 moment.day, moment.hour, moment.minute, moment.second, moment.millisecond);
-  const std::string digest =
-      short_digest(layout.instance + "\n" + std::to_string(span.first_id) + "\n" +
-                   std::to_string(span.last_id) + (span.retry ? "\nretry" : ""));
-  return hour_folder(layout, moment) + time + digest + ending_of(layout.compression);
+  return hour_folder(layout, moment) + time + span_digest(layout, span) +
+         ending_of(layout.compression);
+}
+
+std::string folder_of(const ObjectLayout& layout, std::int64_t started_at_us) {
+  return hour_folder(layout, moment_of(started_at_us));
+}
+
+bool is_record_key(const ObjectLayout& layout, std::string_view key, std::int64_t first_id,
+                   std::int64_t last_id) {
+  const std::size_t underscore = key.rfind('_');
+  const std::string_view digest =
+      underscore == std::string_view::npos ? "" : key.substr(underscore + 1, kDigestLength);
+  return digest == span_digest(layout, {first_id, last_id, 0, false}) ||
+         digest == span_digest(layout, {first_id, last_id, 0, true});
 }
 
 std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& record, BodySide side,

@@ -48,6 +48,13 @@ struct RecordSpan {
 };
 std::string record_key(const ObjectLayout& layout, const RecordSpan& span);
 
+// "[prefix/]AWSLogs/<account>/BedrockModelInvocationLogs/<region>/YYYY/MM/DD/HH/"
+std::string folder_of(const ObjectLayout& layout, std::int64_t started_at_us);
+// Whether record_key() gives `key` to these records of the layout's store, at whatever time and
+// with whatever compression.
+bool is_record_key(const ObjectLayout& layout, std::string_view key, std::int64_t first_id,
+                   std::int64_t last_id);
+
 // The object of one record's body. `by_record_id`: the request id is taken, so the name is made of
 // store and record id; the same happens to a request id that is empty, longer than 64 characters or
 // has others than A-Z a-z 0-9 and '-'. (S3Batch sees to ids that repeat within a batch; that they

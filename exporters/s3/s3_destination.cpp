@@ -7,6 +7,7 @@
 
 #include "exporters/aws/endpoints.h"
 #include "exporters/s3/batch_plan.h"
+#include "exporters/s3/chain_head_search.h"
 #include "exporters/s3/object_layout.h"
 #include "exporters/s3/region_guard.h"
 #include "exporters/s3/s3_batch.h"
@@ -24,7 +25,11 @@ class S3Destination : public Destination {
  public:
   S3Destination(S3Options options, aws::HttpClient& http, aws::CredentialsProvider& credentials,
                 aws::SystemClock clock)
-      : options_(std::move(options)), client_(options_, http, credentials, std::move(clock)) {}
+      : options_(std::move(options)),
+        http_(http),
+        credentials_(credentials),
+        clock_(std::move(clock)),
+        client_(options_, http, credentials, clock_) {}
 
   std::string name() const override { return "s3"; }
 
@@ -59,6 +64,15 @@ class S3Destination : public Destination {
                                      !plan.empty(), retry);
   }
 
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+      const Origin& origin, std::int64_t since_us) override {
+    if (auto account = check_account(origin); !account) {
+      return tl::unexpected(std::move(account.error()));
+    }
+    return ChainHeadSearch(options_, layout_of(options_, origin), http_, credentials_, clock_)
+        .newest(since_us);
+  }
+
   std::vector<Check> check(const Origin& origin) override;
 
  private:
@@ -67,6 +81,9 @@ class S3Destination : public Destination {
   std::string resource(const Origin& origin) const;
 
   const S3Options options_;
+  aws::HttpClient& http_;
+  aws::CredentialsProvider& credentials_;
+  const aws::SystemClock clock_;
   S3Client client_;
 };
 

@@ -76,7 +76,8 @@ tl::expected<void, aws::ServiceFailure> S3ObjectReader::find_region() {
 }
 
 tl::expected<S3Listing, aws::ServiceFailure> S3ObjectReader::list(const std::string& prefix,
-                                                                  const std::string& continuation) {
+                                                                  const std::string& continuation,
+                                                                  const std::string& after) {
   aws::ServiceRequest request;
   request.method = "GET";
   request.path = path_of("");
@@ -84,6 +85,8 @@ tl::expected<S3Listing, aws::ServiceFailure> S3ObjectReader::list(const std::str
   add_parameter(request.query, "prefix", prefix);
   if (!continuation.empty()) {
     add_parameter(request.query, "continuation-token", continuation);
+  } else if (!after.empty()) {
+    add_parameter(request.query, "start-after", after);
   }
   request.what = "ListObjectsV2 " + s3_uri(options_.bucket, prefix);
   aws::ServiceResult result = service_->call(request);
@@ -109,6 +112,14 @@ aws::ServiceResult S3ObjectReader::get(const std::string& key) {
   return service_->call(request);
 }
 
+aws::ServiceResult S3ObjectReader::head(const std::string& key) {
+  aws::ServiceRequest request;
+  request.method = "HEAD";
+  request.path = path_of(key);
+  request.what = "HeadObject " + s3_uri(options_.bucket, key);
+  return service_->call(request);
+}
+
 tl::expected<S3Listing, std::string> read_listing(const std::string& xml) {
   pugi::xml_document document;
   const pugi::xml_parse_result parsed = document.load_buffer(xml.data(), xml.size());
@@ -121,8 +132,9 @@ tl::expected<S3Listing, std::string> read_listing(const std::string& xml) {
   }
   S3Listing listing;
   for (const pugi::xml_node& contents : root.children("Contents")) {
-    listing.entries.push_back(
-        {contents.child_value("Key"), contents.child("Size").text().as_ullong()});
+    listing.entries.push_back({contents.child_value("Key"),
+                               contents.child("Size").text().as_ullong(),
+                               contents.child_value("LastModified")});
   }
   if (std::string_view(root.child_value("IsTruncated")) == "true") {
     listing.next = root.child_value("NextContinuationToken");

@@ -1,4 +1,4 @@
-// Reads a bucket that others write: ListObjectsV2 and GetObject. Source: S3 API reference.
+// Reads a bucket: ListObjectsV2, GetObject and HeadObject. Source: S3 API reference.
 //
 // Unlike S3Client's, this bucket may be in any Region: nothing of ours goes there. Its Region is
 // asked for first (HeadBucket's x-amz-bucket-region), and requests are signed for that one. Behind
@@ -22,6 +22,7 @@ struct S3Listing {
   struct Entry {
     std::string key;
     std::uint64_t bytes = 0;
+    std::string modified;  // ISO 8601 in UTC, which sorts as text
   };
   std::vector<Entry> entries;
   std::string next;  // continuation token, "" at the end
@@ -35,10 +36,12 @@ class S3ObjectReader {
 
   // Call it before the others.
   tl::expected<void, aws::ServiceFailure> find_region();
-  // A page of at most 1,000 objects, in the order of keys.
+  // A page of at most 1,000 objects, in the order of keys; of the first page, those after `after`.
   tl::expected<S3Listing, aws::ServiceFailure> list(const std::string& prefix,
-                                                    const std::string& continuation);
+                                                    const std::string& continuation,
+                                                    const std::string& after = "");
   aws::ServiceResult get(const std::string& key);
+  aws::ServiceResult head(const std::string& key);
 
   const std::string& region() const { return options_.region; }
 

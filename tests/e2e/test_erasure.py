@@ -95,3 +95,29 @@ def test_a_store_that_was_put_back_shows_against_a_head_kept_elsewhere():
         assert json.loads(store.invlog("verify", "--store", path, "--head", head, "--json"))["heads_confirmed"] == 1
         store.invlog("verify", "--store", old)  # by itself it is whole
         assert "rolled back" in store.invlog("verify", "--store", old, "--head", head, code=1)
+
+
+def test_a_store_that_was_put_back_shows_against_what_was_delivered():
+    with Delivery() as stack:
+        path = stack.agent.store
+        stack.call("one", "two")
+        stack.arrived(2)
+        stack.agent.stop()  # which closes the segment
+        old = stack.aws_folder / "old.db"
+        backup(path, old)
+        for text in ("three", "four"):
+            stack.start_agent()
+            stack.call(text)
+            stack.arrived({"three": 3, "four": 4}[text])
+            stack.agent.stop()
+        whole = json.loads(stack.invlog("verify", "--delivered", "--json"))
+        assert whole["whole"] and whole["heads_confirmed"] == 2, whole
+        assert {one["destination"]: one["chain_segment"] for one in whole["delivered"]} == {"s3": 2, "cloudwatch_logs": 2}, whole
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        os.replace(old, path)
+        stack.invlog("verify")  # by itself it is whole
+        said = stack.invlog("verify", "--delivered", code=1)
+        assert said.count("rolled back") == 2 and "s3://" in said and "/integrity" in said, said
+        stack.aws.kill()
+        assert "is whole" in stack.invlog("verify", "--delivered", code=1) and "s3" in stack.said, stack.said

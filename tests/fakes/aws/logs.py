@@ -215,6 +215,8 @@ class Logs:
         events = sorted(self._stream(parameters).events, key=lambda event: event["timestamp"])
         token = parameters.get("nextToken", "f/0" if parameters.get("startFromHead") else f"f/{max(0, len(events) - 10_000)}")
         first = int(token.split("/")[1])
+        if token.startswith("b"):  # the page before it; the first one names itself
+            events, first = events[:first], max(0, first - parameters.get("limit", 10_000))
         page, size = [], 0
         for event in events[first:first + parameters.get("limit", 10_000)]:
             size += len(event["message"].encode()) + OVERHEAD

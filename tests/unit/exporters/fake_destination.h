@@ -57,7 +57,12 @@ class FakeDestination : public Destination {
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
   std::vector<Check> check(const Origin& origin) override;
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(const Origin&,
+                                                                         std::int64_t) override {
+    return kept_head;
+  }
 
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> kept_head = std::nullopt;
   std::vector<Origin> origins;     // of each begin()
   std::vector<std::string> plans;  // of each begin()
 

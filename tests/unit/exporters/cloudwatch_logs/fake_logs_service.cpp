@@ -7,6 +7,8 @@
 #include <cctype>
 #include <utility>
 
+#include "storage/json_writer.h"
+
 namespace invlog::test {
 namespace {
 
@@ -116,6 +118,26 @@ aws::HttpResult FakeLogsService::send(const aws::HttpRequest& request) {
   return response;
 }
 
+// Pages of two, so that a few events make some.
+HttpResponse FakeLogsService::get_log_events(const std::string& group, const std::string& stream,
+                                             const std::string& token) {
+  if (groups_[group].count(stream) == 0) {
+    return error("ResourceNotFoundException", "The specified log stream does not exist.");
+  }
+  const std::vector<Event>& all = groups_[group][stream];
+  const std::size_t end = token.empty() ? all.size() : std::stoul(token.substr(2));
+  const std::size_t first = end > 2 ? end - 2 : 0;
+  std::string events;
+  for (std::size_t at = first; at < end; ++at) {
+    events += events.empty() ? "{" : ",{";
+    storage::append_json_number(events, "timestamp", all[at].timestamp_ms);
+    storage::append_json_member(events, "message", all[at].message);
+    events += '}';
+  }
+  return ok(R"({"events":[)" + events + R"(],"nextBackwardToken":"b/)" + std::to_string(first) +
+            R"("})");
+}
+
 HttpResponse FakeLogsService::perform(const Call& call) {
   simdjson::dom::parser parser;
   element request;
@@ -139,6 +161,9 @@ HttpResponse FakeLogsService::perform(const Call& call) {
   }
   if (groups_.count(group) == 0) {
     return error("ResourceNotFoundException", "The specified log group does not exist.");
+  }
+  if (call.operation == "GetLogEvents") {
+    return get_log_events(group, stream, text(request, "nextToken"));
   }
   if (call.operation == "CreateLogStream") {
     if (groups_[group].count(stream) != 0) {

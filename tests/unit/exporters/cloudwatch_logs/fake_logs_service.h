@@ -62,6 +62,8 @@ class FakeLogsService : public aws::HttpClient {
   aws::HttpResponse perform(const Call& call);
   aws::HttpResponse put_log_events(const Call& call);
   aws::HttpResponse describe_log_groups(const Call& call);
+  aws::HttpResponse get_log_events(const std::string& group, const std::string& stream,
+                                   const std::string& token);
 
   std::map<std::string, std::map<std::string, std::vector<Event>>> groups_;
   std::map<std::string, std::deque<aws::HttpResult>> answers_;

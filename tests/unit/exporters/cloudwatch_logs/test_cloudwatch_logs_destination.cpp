@@ -231,6 +231,45 @@ TEST_CASE("a chain's head that fails never fails the batch, and is sent with the
   CHECK(fixture.service.events(kGroup, kIntegrity).size() == 1);
 }
 
+TEST_CASE(
+    "the newest head of this store's chain is read back, past other stores' and other lines") {
+  DestinationFixture fixture;
+  REQUIRE(fixture.destination().prove(fixture.origin));
+  const auto nothing = fixture.destination().newest_head(fixture.origin, 0);
+  REQUIRE(nothing);
+  CHECK(!*nothing);
+  fixture.origin.chain_head = std::string(64, 'c');
+  fixture.origin.chain_segment = 3;
+  REQUIRE(fixture.send_one(1));
+  fixture.origin.chain_head = std::string(64, 'd');
+  fixture.origin.chain_segment = 4;
+  REQUIRE(fixture.send_one(2));
+  const std::string own = fixture.origin.instance;
+  fixture.origin.instance = std::string(32, 'b');
+  for (std::int64_t segment = 70; segment < 75; ++segment) {
+    fixture.origin.chain_segment = segment;
+    REQUIRE(fixture.send_one(segment));
+  }
+  fixture.origin.instance = own;
+  const auto head = fixture.destination().newest_head(fixture.origin, 0);
+  REQUIRE(head);
+  REQUIRE(*head);
+  CHECK((*head)->segment == 4);
+  CHECK((*head)->chain == std::string(64, 'd'));
+  CHECK((*head)->place == std::string(kGroup) + " " + kIntegrity);
+  fixture.service.answer_next("GetLogEvents", FakeLogsService::error("AccessDeniedException"));
+  const auto denied = fixture.destination().newest_head(fixture.origin, 0);
+  REQUIRE(!denied);
+  CHECK(denied.error().message.find("logs:GetLogEvents") != std::string::npos);
+  for (const char* body : {"", "[]", "{}", R"({"events":{}})", R"({"events":[1,{}]})",
+                           R"({"events":[{"message":"{\"schemaType\":\"InvlogChain\"}"}]})"}) {
+    INFO(body);
+    fixture.service.answer_next("GetLogEvents", invlog::aws::HttpResponse{200, {}, body});
+    const auto answer = fixture.destination().newest_head(fixture.origin, 0);
+    CHECK((!answer || !*answer));
+  }
+}
+
 TEST_CASE("doctor tries each permission") {
   DestinationFixture fixture;
   fixture.options.retention_days = 30;

@@ -1,0 +1,65 @@
+#include "agent/cli/delivered_heads.h"
+
+#include <utility>
+
+#include "agent/delivery/own_identity.h"
+#include "storage/delivery_ledger.h"
+#include "storage/statement.h"
+
+namespace invlog::cli {
+namespace {
+
+// When the call of the newest delivered record began, or of the one before it that is still there;
+// 0 if there is none.
+std::int64_t delivered_until(storage::Reader& reader, std::int64_t cursor) {
+  storage::Statement select(
+      reader.connection(), "SELECT started_at FROM record WHERE id <= ?1 ORDER BY id DESC LIMIT 1");
+  select.bind(1, cursor);
+  return select.step() ? select.integer(0) : 0;
+}
+
+std::string account_of(const DeliveryAccess& access, const DeliveryWorld& world,
+                       aws::CredentialsProvider& credentials) {
+  const std::string pinned = access.reader->information().account_id;
+  if (!pinned.empty()) {
+    return pinned;
+  }
+  delivery::OwnIdentity identity(
+      access.configuration, credentials, world.environment, nullptr,
+      world.make_http_client(access.configuration.aws, world.environment, nullptr));
+  return identity.account_id();
+}
+
+}  // namespace
+
+std::vector<DeliveredHead> ask_for_heads(const DeliveryAccess& access, const DeliveryWorld& world) {
+  std::vector<DeliveredHead> heads;
+  const auto ledger = storage::DeliveryLedger::look(access.reader->connection());
+  if (!ledger) {
+    return heads;
+  }
+  const auto credentials = world.make_credentials(access.configuration, world.environment, nullptr);
+  exporters::Origin origin;
+  origin.store = access.reader->information();
+  origin.store.account_id = account_of(access, world, *credentials);
+  origin.instance = ledger->instance();
+  for (const delivery::ConfiguredDestination& each :
+       world.make_destinations(access.configuration,
+                               {*credentials, world.environment, delivery::host_name(), nullptr})) {
+    std::int64_t cursor = 0;
+    for (const storage::DeliveryState& state : ledger->states()) {
+      cursor = state.destination == each.destination->name() ? state.cursor : cursor;
+    }
+    auto head = each.destination->newest_head(origin, delivered_until(*access.reader, cursor));
+    DeliveredHead asked{each.destination->name(), each.destination->target(), {}};
+    if (head) {
+      asked.head = *std::move(head);
+    } else {
+      asked.head = tl::unexpected(head.error().message);
+    }
+    heads.push_back(std::move(asked));
+  }
+  return heads;
+}
+
+}  // namespace invlog::cli

@@ -1,0 +1,44 @@
+// Finds the newest head of a store's chain among the objects of its bucket: each object that invlog
+// wrote has the head of its moment as metadata (s3_batch.cpp), and its key says whose records it
+// holds. Several stores may write to one folder.
+//
+// Threads: one. Ownership: HttpClient and provider must outlive it. Errors: results.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "exporters/destination.h"
+#include "exporters/s3/object_layout.h"
+#include "exporters/s3/s3_object_reader.h"
+
+namespace invlog::exporters {
+
+class ChainHeadSearch {
+ public:
+  // So many objects are asked for their metadata, the newest first, before it gives up.
+  static constexpr std::size_t kMostAsked = 2000;
+
+  // `layout`: the store's; its compression does not matter.
+  ChainHeadSearch(S3Options options, ObjectLayout layout, aws::HttpClient& http,
+                  aws::CredentialsProvider& credentials, aws::SystemClock clock);
+
+  // Looks at the objects of the hour of `since_us` (Unix µs) and later. Needs s3:ListBucket and
+  // s3:GetObject. No value: none of these is this store's and has a head.
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest(std::int64_t since_us);
+
+ private:
+  tl::expected<std::vector<S3Listing::Entry>, aws::ServiceFailure> newest_first(
+      std::int64_t since_us);
+  // The head that an object's metadata has; none if it has none, or is another store's.
+  std::optional<KeptHead> head_in(const std::string& key, const aws::HttpResponse& answer) const;
+
+  const std::string bucket_;
+  const ObjectLayout layout_;
+  S3ObjectReader reader_;
+};
+
+}  // namespace invlog::exporters

@@ -1,0 +1,115 @@
+#include "exporters/s3/chain_head_search.h"
+
+#include "tests/catch.h"
+#include "tests/contains.h"
+#include "tests/unit/exporters/aws/scripted_http_client.h"
+#include "tests/unit/exporters/s3/s3_fixture.h"
+
+using namespace invlog;
+using namespace invlog::exporters;
+using invlog::tests::contains;
+using invlog::tests::ScriptedHttpClient;
+
+namespace {
+
+struct SearchScene {
+  ObjectLayout layout{"", "111122223333", "eu-central-1", Compression::gzip, std::string(32, 'a')};
+  ScriptedHttpClient http;
+  TestCredentials credentials;
+
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> search() {
+    return ChainHeadSearch(test_options(), layout, http, credentials, test_time).newest(kStartedAt);
+  }
+
+  // AWS says where the bucket is, then lists these (key and time of writing).
+  void listed(const std::vector<std::pair<std::string, std::string>>& objects,
+              const std::string& more = "") {
+    std::string xml = "<ListBucketResult>";
+    for (const auto& [key, written] : objects) {
+      xml += "<Contents><Key>" + key + "</Key><LastModified>" + written +
+             "</LastModified><Size>1</Size></Contents>";
+    }
+    http.answer(200, xml + more + "</ListBucketResult>");
+  }
+
+  std::string key(std::int64_t first, std::int64_t last, bool retry = false) const {
+    return record_key(layout, {first, last, kStartedAt, retry});
+  }
+
+  void has_head(const std::string& records, const std::string& segment, char digit = 'c') {
+    http.answer(200, "",
+                {{"x-amz-meta-invlog-chain-head", std::string(64, digit)},
+                 {"x-amz-meta-invlog-chain-segment", segment},
+                 {"x-amz-meta-invlog-records", records}});
+  }
+};
+
+const aws::HttpHeaders kHere = {{"x-amz-bucket-region", "eu-central-1"}};
+
+}  // namespace
+
+TEST_CASE("The head of the newest object of this store is found") {
+  SearchScene scene;
+  scene.http.answer(200, "", kHere);
+  scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
+                {scene.key(11, 20), "2026-09-21T14:30:00.000Z"},
+                {kHourFolder + "data/abc_input.json.gz", "2026-09-21T14:31:00.000Z"}});
+  scene.has_head("11-20", "7");
+  const auto head = scene.search();
+  REQUIRE(head);
+  REQUIRE(*head);
+  CHECK((*head)->segment == 7);
+  CHECK((*head)->chain == std::string(64, 'c'));
+  CHECK((*head)->place == "s3://records-eu/" + scene.key(11, 20));
+  REQUIRE(scene.http.seen.size() == 3);
+  CHECK(contains(scene.http.seen[1].url, "start-after=AWSLogs%2F111122223333%2F"));
+  CHECK(contains(scene.http.seen[1].url, "%2Feu-central-1%2F2026%2F09%2F21%2F14%2F"));
+  CHECK(scene.http.seen[2].method == "HEAD");
+}
+
+TEST_CASE("Objects of other stores, without a head or with an odd one are passed over") {
+  SearchScene scene;
+  SearchScene other;
+  other.layout.instance = std::string(32, 'b');
+  scene.http.answer(200, "", kHere);
+  scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
+                {scene.key(3, 3, true), "2026-09-21T14:21:00.000Z"}},
+               "<IsTruncated>true</IsTruncated><NextContinuationToken>n</NextContinuationToken>");
+  scene.listed({{other.key(1, 10), "2026-09-21T14:30:00.000Z"},
+                {scene.key(30, 40), "2026-09-21T14:29:00.000Z"},
+                {scene.key(20, 29), "2026-09-21T14:28:00.000Z"},
+                {"AWSLogs/anything", "2026-09-21T14:27:00.000Z"}});
+  scene.has_head("1-10", "99", 'e');
+  scene.http.answer(200, "", {{"x-amz-meta-invlog-records", "30-40"}});
+  scene.has_head("20-29", "-4");
+  scene.http.answer(200);
+  scene.has_head("3-3", "5");
+  const auto head = scene.search();
+  REQUIRE(head);
+  REQUIRE(*head);
+  CHECK((*head)->segment == 5);
+  CHECK((*head)->place == "s3://records-eu/" + scene.key(3, 3, true));
+}
+
+TEST_CASE("No object of this store is no head, and what cannot be asked says why") {
+  SearchScene scene;
+  scene.http.answer(200, "", kHere);
+  scene.listed({});
+  const auto nothing = scene.search();
+  REQUIRE(nothing);
+  CHECK(!*nothing);
+
+  const std::string denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+  scene.http.answer(200, "", kHere);
+  scene.http.answer(403, denied);
+  const auto unlisted = scene.search();
+  REQUIRE(!unlisted);
+  CHECK(contains(unlisted.error().message, "s3:ListBucket"));
+
+  scene.http.answer(200, "", kHere);
+  scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"}});
+  scene.http.answer(403);
+  const auto unread = scene.search();
+  REQUIRE(!unread);
+  CHECK(contains(unread.error().message, "s3:GetObject"));
+}
