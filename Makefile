@@ -103,9 +103,9 @@ TEST_PROGRAMS := $(OUT)/tests/unit-storage $(OUT)/tests/unit-exporters $(OUT)/te
 # What tests of more than one program use.
 SHARED_BY_TESTS := tests/unit/storage/temporary_store.cpp tests/unit/exporters/fake_destination.cpp
 test_objects = $(call objects,$(call units,$(1),$(filter-out $(SHARED_BY_TESTS) $(2),$(call sources,$(1)))))
-MODEL := tests/unit/exporters/model
+DELIVERY_MODEL := tests/unit/exporters/model
 $(OUT)/tests/unit-storage: $(call test_objects,tests/unit/storage) $(call objects,tests/unit/storage/temporary_store.cpp) $(OUT)/libstorage.a
-$(OUT)/tests/unit-exporters: $(call test_objects,tests/unit/exporters,$(MODEL)/%) $(call test_objects,$(MODEL)) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/unit-exporters: $(call test_objects,tests/unit/exporters,$(DELIVERY_MODEL)/%) $(call test_objects,$(DELIVERY_MODEL)) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(OUT)/tests/unit-agent: $(call test_objects,tests/unit/agent) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(OUT)/tests/integration: $(call test_objects,tests/integration) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
