@@ -137,7 +137,7 @@ int run_agent(const config::AgentConfig& configuration) {
   delivery::DeliveryService service(configuration, *credentials, environment);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
 
-  const auto admin = admin::start_admin(configuration, loop, writer);
+  auto admin = admin::start_admin(configuration, loop, writer);
 
   capture::AgentFacts facts;
   facts.pid = ::getpid();
@@ -199,6 +199,7 @@ int run_agent(const config::AgentConfig& configuration) {
   log_started(configuration);
   ::sd_notify(0, "READY=1");
   loop.run(kStopLimit);
+  admin.reset();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more
   profiles.stop();
   if (stopping_delivery.joinable())

@@ -99,8 +99,9 @@ Task<void> AdminServer::handle(Exchange& exchange) {
   const BodyRead read = co_await exchange.read_body(body, kLongestBody);
   if (read == BodyRead::client_gone)
     co_return;
-  Answer answer{read == BodyRead::too_large ? 413 : 400, {}, "no body is expected\n"};
-  answer.content_type = Answer().content_type;
+  Answer answer;
+  answer.status = read == BodyRead::too_large ? 413 : 400;
+  answer.text = "no body is expected\n";
   if (read == BodyRead::complete)
     answer = co_await answer_to(exchange.request());
   ResponseHead head = head_of(answer.status, answer.content_type, answer.text.size());
