@@ -1,7 +1,6 @@
 #include "agent/agent.h"
 
 #include <malloc.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/admin/agent_admin.h"
 #include "agent/capture/agent_loop.h"
 #include "agent/capture/state_directory.h"
 #include "agent/capture/status_file.h"
@@ -22,10 +22,12 @@
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
 #include "agent/delivery/destinations.h"
+#include "agent/logging/log_setup.h"
 #include "agent/residency/catalogue.h"
 #include "agent/residency/profile_service.h"
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
+#include "exporters/log_fields.h"
 #include "storage/time_text.h"
 
 namespace invlog {
@@ -68,24 +70,20 @@ class HeapTrimmer {
   std::uint64_t seen_ = 0, trimmed_at_ = 0;
 };
 
-void log_to_stderr(const std::string& level) {
-  auto logger =
-      std::make_shared<spdlog::logger>("invlog", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(spdlog::level::from_str(level));
-  spdlog::set_default_logger(std::move(logger));
-}
-
 // Says once when the store begins to take no records, and when it takes them again.
 class StorageLog {
  public:
   void look(const storage::WriterStatus& store) {
     if (store.failing && !failing_) {
+      const LogContext context({log_message::kStoreFailing, {}});
       spdlog::error("the store takes no records: {}", store.last_error);
     } else if (failing_ && !store.failing) {
+      const LogContext context({log_message::kStoreRecovered, {}});
       spdlog::info("the store takes records again");
     }
     failing_ = store.failing;
     if (!store.retention_error.empty() && store.retention_error != retention_error_) {
+      const LogContext context({log_message::kRetentionFailing, {}});
       spdlog::warn("old records could not be taken away, it is tried again: {}",
                    store.retention_error);
     }
@@ -96,6 +94,11 @@ class StorageLog {
   bool failing_ = false;
   std::string retention_error_;
 };
+
+void log_started(const config::AgentConfig& configuration) {
+  const LogContext context({log_message::kStarted, {}});
+  spdlog::info("invlog {} serves Region {}", kVersion, configuration.region);
+}
 
 storage::WriterOptions writer_options(const config::AgentConfig& configuration) {
   storage::WriterOptions options;
@@ -119,7 +122,7 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
 
 int run_agent(const config::AgentConfig& configuration) {
   keep_heap_small();
-  log_to_stderr(configuration.log_level);
+  logging::set_up_log(configuration.log_format, configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
 
   const capture::StateDirectory state(configuration.state_dir);
@@ -133,6 +136,8 @@ int run_agent(const config::AgentConfig& configuration) {
   loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
   delivery::DeliveryService service(configuration, *credentials, environment);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
+
+  auto admin = admin::start_admin(configuration, loop, writer);
 
   capture::AgentFacts facts;
   facts.pid = ::getpid();
@@ -168,7 +173,10 @@ int run_agent(const config::AgentConfig& configuration) {
   signals.async_wait([&](const boost::system::error_code& failure, int) {
     if (failure)
       return;
-    spdlog::info("stopping");
+    {
+      const LogContext context({log_message::kStopping, {}});
+      spdlog::info("stopping");
+    }
     ::sd_notify(0, "STOPPING=1");
     loop.stop();
     stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
@@ -188,8 +196,10 @@ int run_agent(const config::AgentConfig& configuration) {
               facts.listen.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
               configuration.store_path().c_str());
   std::fflush(stdout);
+  log_started(configuration);
   ::sd_notify(0, "READY=1");
   loop.run(kStopLimit);
+  admin.reset();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more
   profiles.stop();
   if (stopping_delivery.joinable())

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "exporters/log_fields.h"
+
 namespace invlog::exporters {
 namespace {
 
@@ -52,6 +54,7 @@ void DeliveryLog::failed(const std::string& where, const std::string& message, m
   }
   said_us_ = now;
   said_ = message;
+  const LogContext context({log_message::kDeliveryFailing, {}});
   spdlog::warn("delivery to {} fails: {}; next attempt in {}, records wait in the store", where,
                message, duration_text(pause));
 }
@@ -82,6 +85,7 @@ void DeliveryLog::dead_letters(const std::string& where, const std::vector<Refus
   letters_said_us_ = now;
   const std::string others =
       letters_ == 1 ? "" : " and " + std::to_string(letters_ - 1) + " before it";
+  const LogContext context({log_message::kDeadLetter, {}});
   spdlog::warn("record {}{} did not get to {}: {}; see `invlog dead-letters list`",
                refused.back().record, others, where, refused.back().reason);
   letters_ = 0;
@@ -89,6 +93,7 @@ void DeliveryLog::dead_letters(const std::string& where, const std::vector<Refus
 
 void DeliveryLog::delivered(const std::string& where, std::size_t records, const Sent& sent) {
   if (failing_since_us_ != 0) {
+    const LogContext context({log_message::kDeliveryRecovered, {}});
     const std::int64_t lasted = clock_() - failing_since_us_;
     spdlog::info("delivery to {}: delivered again after {}, {} retries", where,
                  duration_text(milliseconds(lasted > 0 ? lasted / 1000 : 0)), failures_);

@@ -121,7 +121,20 @@ Task<void> AgentLoop::keep_ticking() {
   }
 }
 
+LoopFacts AgentLoop::facts() const {
+  LoopFacts facts;
+  facts.connections = sessions_.sessions.size();
+  facts.http2_streams = sessions_.sessions.streams();
+  facts.idle_connections = pool_.idle();
+  facts.held_records = recorder_.held();
+  facts.body_bytes = budget_.used();
+  facts.body_bytes_limit = budget_.limit();
+  facts.stopping = winding_down_;
+  return facts;
+}
+
 void AgentLoop::stop() {
+  winding_down_ = true;
   if (tcp_)
     tcp_->stop();
   if (unix_)
@@ -154,6 +167,8 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
   recorder_.drain();
   if (on_tick)
     on_tick(statistics_);
+  if (on_end)
+    on_end();
   stopped_ = true;
   context_.stop();
 }

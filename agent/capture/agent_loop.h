@@ -22,6 +22,17 @@
 
 namespace invlog::capture {
 
+// What there is at the moment, beside what Statistics counts.
+struct LoopFacts {
+  std::size_t connections = 0;       // of clients
+  std::size_t http2_streams = 0;     // under way
+  std::size_t idle_connections = 0;  // to the upstream, kept
+  std::size_t held_records = 0;      // that wait for room in the queue
+  std::uint64_t body_bytes = 0;      // of bodies in flight
+  std::uint64_t body_bytes_limit = 0;
+  bool stopping = false;
+};
+
 class AgentLoop {
  public:
   AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
@@ -45,8 +56,14 @@ class AgentLoop {
   asio::io_context& context() { return context_; }
   asio::thread_pool& helper() { return helper_; }
   const Statistics& statistics() const { return statistics_; }
+  Watchdog& watchdog() { return watchdog_; }
+  LoopFacts facts() const;  // on the I/O thread
+  // Why calls could not be signed now, "" if they could; on the I/O thread.
+  std::string credentials_problem() { return credentials_.problem(); }
   // Called at each tick, once a second, and once after the last call; may reset `changed`.
   std::function<void(Statistics&)> on_tick;
+  // Called when the last call has ended: what else runs on the loop must end now.
+  std::function<void()> on_end;
 
  private:
   Task<void> keep_ticking();
@@ -70,6 +87,7 @@ class AgentLoop {
   std::unique_ptr<TcpListener> tcp_;  // at least one of the two
   std::unique_ptr<UnixListener> unix_;
   Event stopping_;
+  bool winding_down_ = false;
   bool stopped_ = false;
 };
 

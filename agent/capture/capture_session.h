@@ -29,6 +29,13 @@ class SessionSet {
   void drain() { each(&SessionControl::drain); }
   void close() { each(&SessionControl::close); }
   std::size_t size() const { return sessions_.size(); }
+  // HTTP/2 streams under way in all of them.
+  std::size_t streams() const {
+    std::size_t streams = 0;
+    for (const SessionControl* session : sessions_)
+      streams += session->streams();
+    return streams;
+  }
   Event& emptied() { return emptied_; }
 
  private:

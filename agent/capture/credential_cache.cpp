@@ -23,11 +23,24 @@ void CredentialCache::ask() {
   });
 }
 
+void CredentialCache::ask_if_stale() {
+  const bool stale = !state_->known || now_() - state_->asked_at >= std::chrono::seconds(1);
+  if (stale && !state_->asking)
+    ask();
+}
+
+std::string CredentialCache::problem() {
+  ask_if_stale();
+  if (!state_->known)
+    return "not known yet";
+  if (!state_->result)
+    return state_->result.error();
+  return *state_->result ? "" : "there are none";
+}
+
 Task<aws::ProvideResult> CredentialCache::get() {
   const std::shared_ptr<State> state = state_;
-  const bool stale = !state->known || now_() - state->asked_at >= std::chrono::seconds(1);
-  if (stale && !state->asking)
-    ask();
+  ask_if_stale();
   const bool useful = state->known && state->result && *state->result;
   if (!useful && state->asking) {
     Event answered;

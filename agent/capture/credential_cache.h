@@ -27,6 +27,9 @@ class CredentialCache {
 
   // Credentials, none, or the provider's error.
   Task<aws::ProvideResult> get();
+  // Why a call could not be signed now, "" if it could. Asks the provider as get() does, but does
+  // not wait for its answer.
+  std::string problem();
 
  private:
   struct State {
@@ -37,6 +40,7 @@ class CredentialCache {
     std::list<Event*> waiting;
   };
   void ask();
+  void ask_if_stale();
 
   Executor executor_;
   asio::thread_pool& helper_;

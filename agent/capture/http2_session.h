@@ -37,6 +37,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   Task<void> run();
   void drain() override;
   void close() override;
+  std::size_t streams() const override { return serving_; }
 
  private:
   class Stream;

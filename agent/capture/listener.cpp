@@ -52,6 +52,9 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
       co_await pause.async_wait(asio::redirect_error(use_task, failure));
       continue;
     }
+    const std::size_t most = services.options.max_connections;
+    if (most != 0 && services.sessions.size() >= most)
+      continue;
     prepare(socket);
     asio::co_spawn(executor, serve(StreamSocket(std::move(socket)), services), asio::detached);
   }

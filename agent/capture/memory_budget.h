@@ -40,6 +40,7 @@ class MemoryBudget {
       waiting->set();
   }
   std::uint64_t used() const { return used_; }
+  std::uint64_t limit() const { return limit_; }
 
  private:
   std::uint64_t limit_;

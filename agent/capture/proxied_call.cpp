@@ -23,9 +23,12 @@ ProxiedCall::ProxiedCall(Exchange& exchange, CallServices& services)
         timed_out_ = true;
         if (connection_)
           connection_->cancel();
-      }) {}
+      }) {
+  ++services_.statistics.in_flight;
+}
 
 ProxiedCall::~ProxiedCall() {
+  --services_.statistics.in_flight;
   services_.budget.give_back(budget_taken_);
 }
 
@@ -409,6 +412,8 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
   invocation_.outcome = outcome;
   invocation_.error = std::move(error);
   invocation_.duration_us = elapsed_us();
+  services_.statistics.ended.count(target_->operation, invocation_);
+  services_.log.ended(target_->operation, invocation_, services_.watchdog.now());
   services_.budget.give_back(std::exchange(budget_taken_, 0));
 }
 

@@ -21,6 +21,7 @@
 #include "agent/bedrock/invocation.h"
 #include "agent/bedrock/operation.h"
 #include "agent/capture/call_judge.h"
+#include "agent/capture/call_log.h"
 #include "agent/capture/credential_cache.h"
 #include "agent/capture/exchange.h"
 #include "agent/capture/http1_client.h"
@@ -57,6 +58,7 @@ struct CallServices {
   CallJudge& judge;
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
+  CallLog log{};
 };
 
 class ProxiedCall {

@@ -24,6 +24,8 @@ struct SessionOptions {
   // A connection without a request for so long is closed.
   std::chrono::milliseconds keep_alive_timeout{600000};
   std::size_t max_concurrent_streams = 256;  // HTTP/2, per connection
+  // One more than these is closed as soon as it is accepted; 0: no limit.
+  std::size_t max_connections = 0;
 };
 
 class SessionControl {
@@ -33,6 +35,8 @@ class SessionControl {
   virtual void drain() = 0;
   // Closes the connection now.
   virtual void close() = 0;
+  // HTTP/2 streams under way.
+  virtual std::size_t streams() const { return 0; }
 };
 
 // The client's connection with the bytes that were read to find out which protocol it speaks.

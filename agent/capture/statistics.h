@@ -6,6 +6,8 @@
 #include <deque>
 #include <string>
 
+#include "agent/capture/call_counts.h"
+
 namespace invlog::capture {
 
 struct Statistics {
@@ -19,6 +21,8 @@ struct Statistics {
   std::uint64_t flagged = 0;          // calls that policy let through with a flag
   std::uint64_t dropped = 0;          // records that could not be handed over
   std::uint64_t upstream_errors = 0;  // calls that ended because of the upstream
+  std::uint64_t in_flight = 0;        // calls that have not ended
+  CallCounts ended;                   // those that became a record, by how they ended
   std::deque<std::string> last_errors;
   bool changed = true;
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "agent/config/admin_config.h"
 #include "agent/config/exporters_config.h"
 #include "agent/config/policy_config.h"
 #include "agent/config/privacy_config.h"
@@ -39,11 +40,13 @@ struct AgentConfig {
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds idle_timeout{300000};  // no byte either way from the upstream
   std::string log_level = "info";
+  std::string log_format = "auto";  // auto, text, json, journal
   ExportersConfig exporters;
   AwsConfig aws;
   RetentionConfig retention;
   PolicyConfig policy;
   PrivacyConfig privacy;
+  AdminConfig admin;
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }
 };

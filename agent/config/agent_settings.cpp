@@ -134,6 +134,12 @@ SettingError set_log_level(AgentConfig& configuration, const SettingValues& valu
                               {"error", "error"}});
 }
 
+SettingError set_log_format(AgentConfig& configuration, const SettingValues& values) {
+  return choose<std::string>(
+      configuration.log_format, values.front(),
+      {{"auto", "auto"}, {"text", "text"}, {"json", "json"}, {"journal", "journal"}});
+}
+
 SettingError set_max_request_size(AgentConfig& configuration, const SettingValues& values) {
   return set_size(configuration.max_request_bytes, values.front(), 1 << 10, 1ull << 30,
                   "1KiB and 1GiB");
@@ -208,6 +214,7 @@ const SettingsTable& agent_table() {
           {"connect_timeout", ValueForm::text, set_connect_timeout},
           {"idle_timeout", ValueForm::text, set_idle_timeout},
           {"log_level", ValueForm::text, set_log_level},
+          {"log_format", ValueForm::text, set_log_format},
       },
       [](AgentConfig&) {},
       finish};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/delivery/aws_access.h"
+#include "exporters/log_fields.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
 
@@ -23,6 +24,7 @@ milliseconds with_jitter(milliseconds wait, double random) {
 
 void log_change(const ProfileChange& change) {
   if (change.alarm) {
+    const LogContext context({log_message::kProfileChanged, {}});
     spdlog::error(
         "profile {}: its destinations were {} ({}) and are {} now; they are not supposed to change",
         change.id, change.before,

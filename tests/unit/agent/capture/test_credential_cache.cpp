@@ -106,4 +106,24 @@ TEST_CASE("No credentials, and an error, are given as they are, and asked for ag
   CHECK((*scene.get())->access_key_id == "KEY");
 }
 
+TEST_CASE("Whether calls can be signed is said without waiting for the provider") {
+  Scene scene;
+  std::unique_lock slow(scene.provider.gate);
+  CHECK(scene.cache.problem() == "not known yet");
+  slow.unlock();
+  scene.wait_until_asked(1);
+  CHECK(scene.cache.problem() == "there are none");
+  scene.provider.result = tl::unexpected(std::string("~/.aws/credentials:3: no key"));
+  scene.now += std::chrono::seconds(1);
+  CHECK(scene.cache.problem() == "there are none");  // asks, and says what is known
+  scene.wait_until_asked(2);
+  CHECK(scene.cache.problem() == "~/.aws/credentials:3: no key");
+  scene.provider.result = credentials("KEY");
+  scene.now += std::chrono::seconds(1);
+  scene.cache.problem();
+  scene.wait_until_asked(3);
+  CHECK(scene.cache.problem().empty());
+  CHECK(scene.provider.asked == 3);
+}
+
 }  // namespace invlog::capture

@@ -1,0 +1,77 @@
+// The [admin] listener: /metrics, /healthz and /readyz over HTTP, on loopback or a Unix socket.
+//
+// Uses the agent's own listeners and sessions on its I/O loop, with limits of their own: few
+// connections, short timeouts, no bodies. What may block (reading the store for /metrics) runs on a
+// thread of the server's.
+//
+// Thread: constructed, stopped and destroyed on the I/O thread's owner while the loop does not run,
+// or on the I/O thread. Ownership: must be stopped before the loop ends (AgentLoop::on_end), and
+// destroyed before it; what AdminSources refer to must outlive it. Errors: the constructor throws
+// std::runtime_error with one clear line (address in use).
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/admin/metrics_text.h"
+#include "agent/admin/store_watch.h"
+#include "agent/capture/listener.h"
+#include "agent/config/admin_config.h"
+
+namespace invlog::admin {
+
+struct AdminSources {
+  std::function<AgentCounts()> counts;  // asked on the I/O thread
+  // Why the agent should be sent no calls now, each a line; empty: it is ready. On the I/O thread.
+  std::function<std::vector<std::string>()> not_ready;
+  std::string store_path;
+  std::vector<std::string> destinations;  // names of the configured ones
+};
+
+class AdminServer {
+ public:
+  static constexpr std::size_t kMostConnections = 16;
+
+  AdminServer(capture::Executor executor, capture::Watchdog& watchdog,
+              const config::AdminConfig& configuration, AdminSources sources);
+  ~AdminServer();
+
+  // "http://127.0.0.1:4182", "unix:/path", or both with "and" between; the port as bound.
+  std::string address() const;
+  // Closes listeners and connections.
+  void stop();
+
+ private:
+  struct Answer {
+    int status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string text;
+  };
+  // What a coroutine on the loop waits for, while the thread below works.
+  struct Reply {
+    capture::Event arrived;
+    std::string text;
+  };
+
+  capture::Task<void> handle(capture::Exchange& exchange);
+  capture::Task<Answer> answer_to(const capture::RequestHead& request);
+  Answer readiness() const;
+  capture::Task<Answer> metrics();
+
+  capture::Executor executor_;
+  const config::AdminConfig configuration_;
+  const AdminSources sources_;
+  StoreWatch store_;  // the thread's
+  capture::SessionServices sessions_;
+  std::list<std::shared_ptr<Reply>> waiting_;
+  bool stopped_ = false;
+  std::unique_ptr<capture::TcpListener> tcp_;
+  std::unique_ptr<capture::UnixListener> unix_;
+  boost::asio::thread_pool thread_{1};  // the first to go: it uses the rest
+};
+
+}  // namespace invlog::admin

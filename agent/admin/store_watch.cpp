@@ -1,0 +1,88 @@
+#include "agent/admin/store_watch.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include "storage/retention_base.h"
+#include "storage/statement.h"
+
+namespace invlog::admin {
+namespace {
+
+// Kinds are constants of ours; whatever a store holds, so many are told.
+constexpr const char* kEvents =
+    "SELECT kind, count(*) FROM event GROUP BY kind ORDER BY kind LIMIT 50";
+
+std::uint64_t bytes_of_file(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+}  // namespace
+
+StoreWatch::StoreWatch(std::string store_path, std::vector<std::string> destinations)
+    : path_(std::move(store_path)), destinations_(std::move(destinations)) {}
+
+const StoreFacts& StoreWatch::look(std::chrono::steady_clock::time_point now) {
+  if (read_at_ && now - *read_at_ < kFresh) {
+    return facts_;
+  }
+  try {
+    facts_ = read();
+  } catch (const std::exception& error) {
+    ledger_.reset();
+    reader_.reset();
+    facts_ = StoreFacts();
+    facts_.problem = error.what();
+  }
+  facts_.database_bytes = bytes_of_file(path_);
+  facts_.wal_bytes = bytes_of_file(path_ + "-wal");
+  read_at_ = now;
+  return facts_;
+}
+
+void StoreWatch::open() {
+  if (!reader_) {
+    constexpr std::size_t kPageCache = 256 << 10;
+    auto opened = storage::Reader::open(path_, {1, kPageCache});
+    if (!opened) {
+      throw std::runtime_error(opened.error());
+    }
+    reader_ = std::move(*opened);
+  }
+  if (!ledger_ && !destinations_.empty()) {
+    ledger_ = storage::DeliveryLedger::look(reader_->connection());
+  }
+}
+
+StoreFacts StoreWatch::read() {
+  open();
+  StoreFacts facts;
+  facts.last_record = reader_->last_id();
+  if (ledger_) {
+    const auto lost = storage::read_retention_base(reader_->connection()).undelivered;
+    for (storage::DeliveryState& state : ledger_->states()) {
+      if (std::find(destinations_.begin(), destinations_.end(), state.destination) ==
+          destinations_.end()) {
+        continue;
+      }
+      DestinationFacts destination;
+      destination.backlog = ledger_->backlog(state.destination);
+      destination.dead_letters = ledger_->count_dead_letters(state.destination);
+      if (const auto found = lost.find(state.destination); found != lost.end()) {
+        destination.lost = found->second;
+      }
+      destination.state = std::move(state);
+      facts.destinations.push_back(std::move(destination));
+    }
+  }
+  storage::Statement events(reader_->connection(), kEvents);
+  while (events.step()) {
+    facts.events.emplace_back(events.bytes(0), events.integer(1));
+  }
+  return facts;
+}
+
+}  // namespace invlog::admin

@@ -1,0 +1,159 @@
+// The [admin] listener over real connections: what it answers, and what it does not put up with.
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <thread>
+
+#include "agent/admin/admin_server.h"
+#include "tests/catch.h"
+#include "tests/integration/loopback_socket.h"
+#include "tests/temporary_directory.h"
+
+namespace invlog::test {
+namespace {
+
+using admin::AdminServer;
+
+// A server on a loop and a thread of its own; there is no store.
+class Served {
+ public:
+  explicit Served(std::vector<std::string> reasons = {}) {
+    config::AdminConfig configuration;
+    configuration.listen_host = "127.0.0.1";
+    configuration.listen_socket = directory_.path() + "/admin.sock";
+    admin::AdminSources sources;
+    sources.counts = [] {
+      admin::AgentCounts counts;
+      counts.version = "1.2.3";
+      return counts;
+    };
+    sources.not_ready = [reasons = std::move(reasons)] { return reasons; };
+    sources.store_path = directory_.path() + "/none.db";
+    server_ = std::make_unique<AdminServer>(context_.get_executor(), watchdog_, configuration,
+                                            std::move(sources));
+    const std::string address = server_->address();
+    port_ = static_cast<std::uint16_t>(
+        std::stoi(address.substr(address.find(':', address.find("//")) + 1)));
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  ~Served() {
+    stop();
+    work_.reset();
+    context_.stop();
+    thread_.join();
+    context_.restart();
+    context_.poll();  // what was closed hears of it
+    server_.reset();
+  }
+
+  void stop() {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      server_->stop();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  LoopbackSocket connect() const { return LoopbackSocket::connect(port_); }
+  std::string socket() const { return directory_.path() + "/admin.sock"; }
+  std::string address() const { return server_->address(); }
+  HttpResponse ask(const std::string& head) const {
+    LoopbackSocket client = connect();
+    client.send(head + "\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    return read_response(client, head.starts_with("HEAD"));
+  }
+
+ private:
+  tests::TemporaryDirectory directory_;
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<capture::Executor> work_{context_.get_executor()};
+  capture::Watchdog watchdog_{std::chrono::steady_clock::now()};
+  std::unique_ptr<AdminServer> server_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("[admin] answers metrics, health and readiness", "[admin]") {
+  const Served served;
+  CHECK(served.address().ends_with(" and unix:" + served.socket()));
+  const HttpResponse metrics = served.ask("GET /metrics?x=1 HTTP/1.1");
+  CHECK(metrics.status == 200);
+  CHECK(metrics.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+  CHECK(metrics.complete);
+  CHECK_THAT(metrics.body, contains_text("\ninvlog_build_info{version=\"1.2.3\","));
+  CHECK_THAT(metrics.body, contains_text("\ninvlog_store_readable 0\n"));
+  CHECK(served.ask("GET /healthz HTTP/1.1").body == "ok\n");
+  CHECK(served.ask("GET /readyz HTTP/1.1").body == "ready\n");
+  CHECK(served.ask("GET / HTTP/1.1").body == "/metrics\n/healthz\n/readyz\n");
+  const HttpResponse head = served.ask("HEAD /healthz HTTP/1.1");
+  CHECK(head.status == 200);
+  CHECK(head.header("Content-Length") == "3");
+  CHECK(head.body.empty());
+  LoopbackSocket local = LoopbackSocket::connect_unix(served.socket());
+  local.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(read_response(local).body == "ok\n");
+}
+
+TEST_CASE("[admin] says why the agent is not ready", "[admin]") {
+  const Served served({"the store takes no records: disk full", "the agent is stopping"});
+  const HttpResponse response = served.ask("GET /readyz HTTP/1.1");
+  CHECK(response.status == 503);
+  CHECK(response.body == "the store takes no records: disk full\nthe agent is stopping\n");
+  CHECK(served.ask("GET /healthz HTTP/1.1").status == 200);
+}
+
+TEST_CASE("[admin] refuses what it is not there for", "[admin]") {
+  const Served served;
+  CHECK(served.ask("GET /else HTTP/1.1").status == 404);
+  const HttpResponse post = served.ask("DELETE /metrics HTTP/1.1");
+  CHECK(post.status == 405);
+  CHECK(post.header("Allow") == "GET, HEAD");
+  CHECK(served.ask("POST /metrics HTTP/1.1\r\nContent-Length: 100000").status == 413);
+  LoopbackSocket client = served.connect();
+  client.send("GET /metrics HTTP/1.1\r\nX-Long: " + std::string(70'000, 'x') + "\r\n\r\n");
+  CHECK(read_response(client).status >= 400);
+}
+
+TEST_CASE("[admin] has few connections, and those it has go on", "[admin]") {
+  const Served served;
+  std::vector<LoopbackSocket> open;
+  const auto answers = [](LoopbackSocket& client) {
+    client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return read_response(client).status == 200;
+  };
+  for (std::size_t number = 0; number < AdminServer::kMostConnections; ++number) {
+    open.push_back(served.connect());
+    REQUIRE(answers(open.back()));
+  }
+  LoopbackSocket more = served.connect();
+  CHECK(more.sees_end());
+  for (LoopbackSocket& client : open)
+    CHECK(answers(client));
+  open.clear();
+  // Places are free again as soon as the loop has seen the ends.
+  bool again = false;
+  for (int attempt = 0; attempt < 100 && !again; ++attempt) {
+    LoopbackSocket client = served.connect();
+    again = answers(client);
+  }
+  CHECK(again);
+}
+
+TEST_CASE("[admin] ends with its connections, whatever they were doing", "[admin]") {
+  Served served;
+  LoopbackSocket idle = served.connect();
+  idle.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  REQUIRE(read_response(idle).status == 200);
+  LoopbackSocket half = served.connect();
+  half.send("GET /met");
+  LoopbackSocket asking = served.connect();
+  asking.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  served.stop();
+  served.stop();
+  CHECK(idle.sees_end());
+  CHECK_THROWS(LoopbackSocket::connect_unix(served.socket()));
+}
+
+}  // namespace invlog::test
