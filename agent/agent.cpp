@@ -3,7 +3,6 @@
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -24,6 +23,8 @@
 #include "agent/delivery/destinations.h"
 #include "agent/residency/catalogue.h"
 #include "agent/residency/profile_service.h"
+#include "agent/service/inherited_sockets.h"
+#include "agent/service/service_manager.h"
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
 #include "storage/time_text.h"
@@ -115,12 +116,37 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   return options;
 }
 
+service::ServiceState service_state(const capture::Statistics& statistics,
+                                    const storage::WriterStatus& store, std::uint64_t beats) {
+  service::ServiceState state;
+  state.calls = statistics.calls;
+  state.writer_beats = beats;
+  state.queued_records = store.queued_records;
+  state.queued_bytes = store.queued_bytes;
+  state.dropped = store.dropped;
+  if (store.failing)
+    state.store_error = store.last_error;
+  return state;
+}
+
+// The descriptors to listen on instead of `listen`; says what is not used.
+std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
+  std::vector<int> descriptors = sockets.take(service::kCaptureSockets);
+  for (const std::string& name : sockets.left()) {
+    spdlog::warn("the service manager's socket \"{}\" is not used: FileDescriptorName= is \"{}\"",
+                 name, service::kCaptureSockets);
+  }
+  return descriptors;
+}
+
 }  // namespace
 
 int run_agent(const config::AgentConfig& configuration) {
   keep_heap_small();
   log_to_stderr(configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
+  service::InheritedSockets sockets = service::InheritedSockets::from_environment();
+  service::ServiceManager service_manager;
 
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
@@ -129,7 +155,7 @@ int run_agent(const config::AgentConfig& configuration) {
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
-  capture::AgentLoop loop(configuration, environment, sink, *credentials);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, capture_sockets(sockets));
   loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
   delivery::DeliveryService service(configuration, *credentials, environment);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
@@ -149,7 +175,10 @@ int run_agent(const config::AgentConfig& configuration) {
   HeapTrimmer heap;
   StorageLog storage_log;
   loop.on_tick = [&](capture::Statistics& statistics) {
-    storage_log.look(writer.status());
+    const storage::WriterStatus store = writer.status();
+    storage_log.look(store);
+    service_manager.tick(std::chrono::steady_clock::now(),
+                         service_state(statistics, store, writer.heartbeat()));
     if (heap.due(statistics.calls))
       boost::asio::post(loop.helper(), HeapTrimmer::trim);
     std::string status = status_now();
@@ -169,7 +198,7 @@ int run_agent(const config::AgentConfig& configuration) {
     if (failure)
       return;
     spdlog::info("stopping");
-    ::sd_notify(0, "STOPPING=1");
+    service_manager.stopping("Calls under way may end");
     loop.stop();
     stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
   });
@@ -188,7 +217,7 @@ int run_agent(const config::AgentConfig& configuration) {
               facts.listen.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
               configuration.store_path().c_str());
   std::fflush(stdout);
-  ::sd_notify(0, "READY=1");
+  service_manager.ready("Listening on " + facts.listen);
   loop.run(kStopLimit);
   stopping = true;  // the loop is done: nobody waits for credentials any more
   profiles.stop();

@@ -26,7 +26,12 @@ class SessionSet {
     if (sessions_.empty())
       emptied_.set();
   }
-  void drain() { each(&SessionControl::drain); }
+  void drain() {
+    draining_ = true;
+    each(&SessionControl::drain);
+  }
+  // A stop has begun: a session that comes now ends with its first request.
+  bool draining() const { return draining_; }
   void close() { each(&SessionControl::close); }
   std::size_t size() const { return sessions_.size(); }
   Event& emptied() { return emptied_; }
@@ -40,6 +45,7 @@ class SessionSet {
   }
   std::list<SessionControl*> sessions_;
   Event emptied_;
+  bool draining_ = false;
 };
 
 struct SessionServices {
