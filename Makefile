@@ -85,7 +85,7 @@ $(OUT)/lib%.a:
 # The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host.
 EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(STORAGE_UNITS))
 $(OUT)/invlog_sqlite.so: $(EXTENSION_OBJECTS)
-	$(call say,link   )$(CXX) -shared -Wl,-soname,invlog_sqlite.so -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
+	$(call say,link   )$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
 build/obj/extension-$(VARIANT)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,compile)$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<

@@ -26,7 +26,7 @@ def base(packages: list[str]) -> pathlib.Path:
     if not archive.exists():
         for old in archive.parent.glob("service-root-*.tar"):
             old.unlink()
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", suite, f"{archive}.new", timeout=400)
+        run("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", f"--include={','.join(packages)}", suite, f"{archive}.new", timeout=400)
         pathlib.Path(f"{archive}.new").rename(archive)
     return archive
 
