@@ -58,7 +58,7 @@ AGENT_UNITS     := $(call units,agent,$(filter-out agent/main.cpp,$(call sources
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps all demo test check bench fuzz install uninstall clean format tidy
+.PHONY: help deps all demo test check bench fuzz install uninstall deb clean format tidy
 
 help: ## this text
 	@echo "invlog: invocation logging for Amazon Bedrock. Targets:"
@@ -162,16 +162,37 @@ tidy: ## clang-tidy's few checks over every source file of the product
 	@printf '%s\n' $(call sources,agent storage exporters) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=c++20 $(filter-out -MMD -MP,$(CPPFLAGS))
 
 # --- install ----------------------------------------------------------------------------------------------------
-PREFIX     ?= /usr/local
-BINDIR     ?= $(PREFIX)/bin
-LIBDIR     ?= $(PREFIX)/lib
-install: all ## install the binary, the SQLite extension, the unit and the example configuration under PREFIX
+PREFIX      ?= /usr/local
+BINDIR      ?= $(PREFIX)/bin
+LIBDIR      ?= $(PREFIX)/lib
+DATADIR     ?= $(PREFIX)/share
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+UNITS       := invlog.service invlog@.service invlog.socket invlog@.socket
+MANUALS     := build/manual/invlog.1 build/manual/invlog.toml.5
+# What the program and the example say of themselves, as manual pages and for the shell's completion.
+$(MANUALS) build/manual/invlog.bash: build/manual/%: systemd/package/manual build/invlog systemd/invlog.toml
+	@mkdir -p $(@D)
+	$(call say,write  )systemd/package/manual $(@F) build/invlog systemd/invlog.toml > $@
+INSTALLED   := $(BINDIR)/invlog $(LIBDIR)/invlog_sqlite.so $(DATADIR)/invlog/invlog.toml $(UNITS:%=$(UNITDIR)/%) \
+               $(SYSUSERSDIR)/invlog.conf $(DATADIR)/man/man1/invlog.1 $(DATADIR)/man/man5/invlog.toml.5 \
+               $(DATADIR)/bash-completion/completions/invlog
+install: all $(MANUALS) build/manual/invlog.bash ## install the program, the SQLite extension, units, manual, completion and example under PREFIX
 	install -D -m 755 build/invlog $(DESTDIR)$(BINDIR)/invlog
 	install -D -m 644 build/invlog_sqlite.so $(DESTDIR)$(LIBDIR)/invlog_sqlite.so
-	install -D -m 644 systemd/invlog.toml $(DESTDIR)$(PREFIX)/share/invlog/invlog.toml
-	sed 's|@BINDIR@|$(BINDIR)|g' systemd/invlog.service.in | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/invlog.service
+	install -D -m 644 systemd/invlog.toml $(DESTDIR)$(DATADIR)/invlog/invlog.toml
+	for unit in $(UNITS); do source=systemd/$$unit; [ -e $$source ] || source=$$source.in; \
+	  sed 's|@BINDIR@|$(BINDIR)|g' $$source | install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
+	install -D -m 644 systemd/invlog.sysusers $(DESTDIR)$(SYSUSERSDIR)/invlog.conf
+	install -D -m 644 build/manual/invlog.1 $(DESTDIR)$(DATADIR)/man/man1/invlog.1
+	install -D -m 644 build/manual/invlog.toml.5 $(DESTDIR)$(DATADIR)/man/man5/invlog.toml.5
+	install -D -m 644 build/manual/invlog.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/invlog
 uninstall: ## remove what install put there (data and configuration stay)
-	rm -f $(DESTDIR)$(BINDIR)/invlog $(DESTDIR)$(LIBDIR)/invlog_sqlite.so $(DESTDIR)$(PREFIX)/share/invlog/invlog.toml $(DESTDIR)$(PREFIX)/lib/systemd/system/invlog.service
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+deb: ## build build/invlog_VERSION_ARCHITECTURE.deb
+	@tests/install-dependencies deb
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@systemd/package/build
 clean: ## remove build/
 	rm -rf build
 

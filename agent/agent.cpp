@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 #include <spdlog/spdlog.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -25,6 +24,8 @@
 #include "agent/logging/log_setup.h"
 #include "agent/residency/catalogue.h"
 #include "agent/residency/profile_service.h"
+#include "agent/service/inherited_sockets.h"
+#include "agent/service/service_manager.h"
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
 #include "exporters/log_fields.h"
@@ -118,12 +119,37 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   return options;
 }
 
+service::ServiceState service_state(const capture::Statistics& statistics,
+                                    const storage::WriterStatus& store, std::uint64_t beats) {
+  service::ServiceState state;
+  state.calls = statistics.calls;
+  state.writer_beats = beats;
+  state.queued_records = store.queued_records;
+  state.queued_bytes = store.queued_bytes;
+  state.dropped = store.dropped;
+  if (store.failing)
+    state.store_error = store.last_error;
+  return state;
+}
+
+// The descriptors to listen on instead of `listen`; says what is not used.
+std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
+  std::vector<int> descriptors = sockets.take(service::kCaptureSockets);
+  for (const std::string& name : sockets.left()) {
+    spdlog::warn("the service manager's socket \"{}\" is not used: FileDescriptorName= is \"{}\"",
+                 name, service::kCaptureSockets);
+  }
+  return descriptors;
+}
+
 }  // namespace
 
 int run_agent(const config::AgentConfig& configuration) {
   keep_heap_small();
   logging::set_up_log(configuration.log_format, configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
+  service::InheritedSockets sockets = service::InheritedSockets::from_environment();
+  service::ServiceManager service_manager;
 
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
@@ -132,7 +158,7 @@ int run_agent(const config::AgentConfig& configuration) {
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
-  capture::AgentLoop loop(configuration, environment, sink, *credentials);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, capture_sockets(sockets));
   loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
   delivery::DeliveryService service(configuration, *credentials, environment);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
@@ -154,7 +180,10 @@ int run_agent(const config::AgentConfig& configuration) {
   HeapTrimmer heap;
   StorageLog storage_log;
   loop.on_tick = [&](capture::Statistics& statistics) {
-    storage_log.look(writer.status());
+    const storage::WriterStatus store = writer.status();
+    storage_log.look(store);
+    service_manager.tick(std::chrono::steady_clock::now(),
+                         service_state(statistics, store, writer.heartbeat()));
     if (heap.due(statistics.calls))
       boost::asio::post(loop.helper(), HeapTrimmer::trim);
     std::string status = status_now();
@@ -177,7 +206,7 @@ int run_agent(const config::AgentConfig& configuration) {
       const LogContext context({log_message::kStopping, {}});
       spdlog::info("stopping");
     }
-    ::sd_notify(0, "STOPPING=1");
+    service_manager.stopping("Calls under way may end");
     loop.stop();
     stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
   });
@@ -197,7 +226,7 @@ int run_agent(const config::AgentConfig& configuration) {
               configuration.store_path().c_str());
   std::fflush(stdout);
   log_started(configuration);
-  ::sd_notify(0, "READY=1");
+  service_manager.ready("Listening on " + facts.listen);
   loop.run(kStopLimit);
   admin.reset();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more

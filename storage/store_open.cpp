@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "storage/file_mode.h"
 #include "storage/integrity.h"
 #include "storage/json_writer.h"
 #include "storage/record_codec.h"
@@ -21,8 +22,6 @@
 
 namespace invlog::storage {
 namespace {
-
-constexpr mode_t kMode = S_IRUSR | S_IWUSR;
 
 struct FreeStream {
   void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
@@ -38,13 +37,14 @@ void Store::open_file() {
   // on it (POSIX).
   lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path);
   // SQLite gives its -wal and -shm files the mode of the database.
-  const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+  const mode_t mode = private_file_mode(options_.path);
+  const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (created >= 0) {
     ::close(created);
   } else if (errno != EEXIST) {
     throw StoreError("store " + options_.path + ": cannot create it: " + std::strerror(errno));
   } else {
-    ::chmod(options_.path.c_str(), kMode);
+    ::chmod(options_.path.c_str(), mode);
   }
   sqlite3* connection = nullptr;
   const int result = sqlite3_open_v2(options_.path.c_str(), &connection,

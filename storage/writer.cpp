@@ -62,6 +62,10 @@ void Writer::Implementation::record_event(std::string kind, std::string details)
   wake_.notify_one();
 }
 
+std::uint64_t Writer::Implementation::heartbeat() const {
+  return beats_.load(std::memory_order_relaxed);
+}
+
 WriterStatus Writer::Implementation::status() const {
   const std::lock_guard lock(mutex_);
   return status_;
@@ -154,6 +158,10 @@ void Writer::count_dropped(const char* why, std::uint64_t records) {
 
 void Writer::record_event(std::string kind, std::string details) {
   implementation_->record_event(std::move(kind), std::move(details));
+}
+
+std::uint64_t Writer::heartbeat() const {
+  return implementation_->heartbeat();
 }
 
 WriterStatus Writer::status() const {

@@ -106,6 +106,11 @@ class Writer {
 
   WriterStatus status() const;
 
+  // Grows with each step of the writer's thread, and at least every 5 s while it waits for work or
+  // tries a failed commit again. What stays the same for longer hangs in the file system (or in a
+  // callback). Never waits.
+  std::uint64_t heartbeat() const;
+
   // Commits what is queued (bounded by `limit`), closes the store, joins the thread. Safe to call
   // twice.
   void stop(std::chrono::milliseconds limit = std::chrono::seconds(10));

@@ -6,6 +6,7 @@
 // as Writer's.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -39,6 +40,7 @@ class Writer::Implementation {
   void count_dropped(const char* why, std::uint64_t records);
   void record_event(std::string kind, std::string details);
   WriterStatus status() const;
+  std::uint64_t heartbeat() const;
   void stop(std::chrono::milliseconds limit);
 
  private:
@@ -65,6 +67,7 @@ class Writer::Implementation {
   bool past_stop(const Lock&) const { return stopping_ && Steady::now() >= stop_at_; }
 
   void run();
+  void beat() { beats_.fetch_add(1, std::memory_order_relaxed); }
   bool group_is_due() const { return Steady::now() >= group_due_; }
   bool has_side_work() const { return !dropped_by_cause_.empty() || !new_events_.empty(); }
   // While the lock was given up: whoever came then saw no reason to wake this thread.
@@ -101,6 +104,8 @@ class Writer::Implementation {
   bool stopping_ = false;
   bool finished_ = false;
   Steady::time_point stop_at_;
+
+  std::atomic<std::uint64_t> beats_{0};
 
   // The writer's thread only.
   Store store_;

@@ -50,6 +50,7 @@ void Writer::Implementation::run() {
     open_group(Steady::now());
   }
   while (!abandoned_) {
+    beat();
     give_room(lock);
     if (!queue_.empty() && !group_open_) {
       open_group(queue_.front().submitted_at);
@@ -236,6 +237,7 @@ bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& wo
   auto back_off = kFirstBackOff;
   const auto started = Steady::now();
   while (true) {
+    beat();
     std::string error;
     bool busy = false;
     lock.unlock();

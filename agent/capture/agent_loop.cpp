@@ -38,7 +38,8 @@ std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) 
 }  // namespace
 
 AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
-                     RecordSink& sink, aws::CredentialsProvider& credentials)
+                     RecordSink& sink, aws::CredentialsProvider& credentials,
+                     const std::vector<int>& inherited_sockets)
     : configuration_(configuration),
       watchdog_(std::chrono::steady_clock::now()),
       tls_(tls_of(configuration)),
@@ -75,6 +76,10 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                 {}} {
   sessions_.options.client_stall_timeout = configuration.idle_timeout;
   watchdog_.set_tick(tick_length(configuration));
+  for (const int descriptor : inherited_sockets)
+    inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_));
+  if (!inherited_.empty())
+    return;
   if (!configuration.listen_host.empty()) {
     tcp_ = std::make_unique<TcpListener>(context_.get_executor(), configuration.listen_host,
                                          configuration.listen_port, sessions_);
@@ -90,6 +95,13 @@ AgentLoop::~AgentLoop() {
 }
 
 std::string AgentLoop::listen_address() const {
+  if (!inherited_.empty()) {
+    for (const auto& listener : inherited_) {
+      if (std::string address = listener->address(); !address.starts_with("unix:"))
+        return address;
+    }
+    return inherited_.front()->address();
+  }
   if (!tcp_) {
     return "unix:" + configuration_.listen_socket;
   }
@@ -139,6 +151,8 @@ void AgentLoop::stop() {
     tcp_->stop();
   if (unix_)
     unix_->stop();
+  for (const auto& listener : inherited_)
+    listener->stop();
   sessions_.sessions.drain();
   stopping_.set();
 }
@@ -148,11 +162,12 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
   const auto until = std::chrono::steady_clock::now() + limit;
   Timer timer(context_.get_executor());
   const auto wait_while_busy = [&](auto deadline) -> Task<void> {
-    while (sessions_.sessions.size() > 0 && std::chrono::steady_clock::now() < deadline) {
+    // At least once: what was accepted last is about to become a session.
+    do {
       timer.expires_after(std::chrono::milliseconds(5));
       error_code failure;
       co_await timer.async_wait(asio::redirect_error(use_task, failure));
-    }
+    } while (sessions_.sessions.size() > 0 && std::chrono::steady_clock::now() < deadline);
   };
   co_await wait_while_busy(until);
   if (sessions_.sessions.size() > 0) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/capture/capture_session.h"
 #include "agent/capture/listener.h"
@@ -35,8 +36,11 @@ struct LoopFacts {
 
 class AgentLoop {
  public:
+  // `inherited_sockets`: listening sockets of the service manager, which the loop owns from now on;
+  // if there are any, `listen` is not used.
   AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
-            RecordSink& sink, aws::CredentialsProvider& credentials);
+            RecordSink& sink, aws::CredentialsProvider& credentials,
+            const std::vector<int>& inherited_sockets = {});
   ~AgentLoop();
 
   // Serves until stop() and then until the calls under way have ended, at most `stop_limit` longer;
@@ -50,7 +54,8 @@ class AgentLoop {
   // What inference profiles there are, from now on; until then none is known. On the I/O thread.
   void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }
 
-  // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket.
+  // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket. Of several
+  // inherited sockets, the first TCP one.
   std::string listen_address() const;
   std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }
   asio::io_context& context() { return context_; }
@@ -84,8 +89,9 @@ class AgentLoop {
   CallJudge judge_;
   CallServices calls_;
   SessionServices sessions_;
-  std::unique_ptr<TcpListener> tcp_;  // at least one of the two
+  std::unique_ptr<TcpListener> tcp_;  // at least one of the three
   std::unique_ptr<UnixListener> unix_;
+  std::vector<std::unique_ptr<Listener>> inherited_;
   Event stopping_;
   bool winding_down_ = false;
   bool stopped_ = false;

@@ -8,11 +8,16 @@
 namespace invlog::capture {
 namespace {
 
-// While the protocol is not known: closes on a stop, and if the client says nothing.
+// A client that has just connected when the stop begins is about to send its request.
+constexpr std::chrono::milliseconds kFirstBytesWhenStopping{250};
+
+// While the protocol is not known: closes soon on a stop, and if the client says nothing.
 class Undecided : public SessionControl {
  public:
-  explicit Undecided(StreamSocket& socket) : socket_(socket) {}
-  void drain() override { close(); }
+  Undecided(StreamSocket& socket, Watchdog& watchdog)
+      : socket_(socket), deadline_(watchdog, [this] { close(); }) {}
+  void drain() override { wait_at_most(kFirstBytesWhenStopping); }
+  void wait_at_most(std::chrono::milliseconds limit) { deadline_.arm(limit); }
   void close() override {
     error_code ignored;
     socket_.close(ignored);
@@ -20,6 +25,7 @@ class Undecided : public SessionControl {
 
  private:
   StreamSocket& socket_;
+  Watchdog::Deadline deadline_;
 };
 
 // Removes the session from the set when it ends, however it ends.
@@ -42,10 +48,10 @@ bool may_be_http2(const std::string& bytes) {
 
 // False if the connection closed before it said which.
 Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionServices& services) {
-  Undecided undecided(socket);
+  Undecided undecided(socket, services.watchdog);
   const Membership membership(services.sessions, &undecided);
-  Watchdog::Deadline deadline(services.watchdog, [&] { undecided.close(); });
-  deadline.arm(services.options.keep_alive_timeout);
+  undecided.wait_at_most(services.sessions.draining() ? kFirstBytesWhenStopping
+                                                      : services.options.keep_alive_timeout);
   std::size_t count = 0;
   bytes.resize(8 * 1024);
   for (;;) {
@@ -58,7 +64,7 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
     const std::string start = bytes.substr(0, std::min(count, Http2Session::kPreface.size()));
     if (start.size() == Http2Session::kPreface.size() || !may_be_http2(start))
       break;
-    deadline.arm(services.options.client_stall_timeout);
+    undecided.wait_at_most(services.options.client_stall_timeout);
   }
   bytes.resize(count);
   co_return true;
@@ -69,6 +75,8 @@ Task<void> run_session(AcceptedConnection connection, SessionServices& services)
   const auto session = std::make_shared<Session>(std::move(connection), services.handler,
                                                  services.options, services.watchdog);
   const Membership membership(services.sessions, session.get());
+  if (services.sessions.draining())
+    session->drain();
   co_await session->run();
 }
 

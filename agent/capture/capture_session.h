@@ -26,7 +26,12 @@ class SessionSet {
     if (sessions_.empty())
       emptied_.set();
   }
-  void drain() { each(&SessionControl::drain); }
+  void drain() {
+    draining_ = true;
+    each(&SessionControl::drain);
+  }
+  // A stop has begun: a session that comes now ends with its first request.
+  bool draining() const { return draining_; }
   void close() { each(&SessionControl::close); }
   std::size_t size() const { return sessions_.size(); }
   // HTTP/2 streams under way in all of them.
@@ -47,6 +52,7 @@ class SessionSet {
   }
   std::list<SessionControl*> sessions_;
   Event emptied_;
+  bool draining_ = false;
 };
 
 struct SessionServices {

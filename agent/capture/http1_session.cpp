@@ -404,8 +404,10 @@ Task<void> Http1Session::linger() {
 
 void Http1Session::drain() {
   draining_ = true;
-  // Between two requests nothing is lost by closing; the client sees an orderly end.
-  if (!in_exchange_ && buffered().empty())
+  // Between two requests nothing is lost by closing; the client sees an orderly end. A request that
+  // has arrived, read or not, is served first.
+  error_code ignored;
+  if (!in_exchange_ && buffered().empty() && socket_.available(ignored) == 0)
     close();
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -41,7 +42,8 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
     asio::basic_stream_socket<Protocol, Executor> socket(executor);
     error_code failure;
     co_await acceptor.async_accept(socket, asio::redirect_error(use_task, failure));
-    if (!acceptor.is_open())
+    // What was accepted just before the stop is served still.
+    if (failure && !acceptor.is_open())
       break;
     if (failure) {
       // Out of descriptors or memory: what is open must finish first.
@@ -71,7 +73,36 @@ void run(const std::shared_ptr<State>& state, SessionServices& services) {
       asio::detached);
 }
 
+std::string address_text(const TcpAcceptor& acceptor) {
+  error_code ignored;
+  const asio::ip::tcp::endpoint endpoint = acceptor.local_endpoint(ignored);
+  const std::string host = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" +
+         std::to_string(endpoint.port());
+}
+
 }  // namespace
+
+std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
+                                         SessionServices& services) {
+  constexpr int kListening = 1;
+  if (::sd_is_socket(descriptor, AF_UNIX, SOCK_STREAM, kListening) > 0)
+    return std::make_unique<UnixListener>(executor, descriptor, services);
+  const std::string which = "socket " + std::to_string(descriptor) + " of the service manager ";
+  if (::sd_is_socket_inet(descriptor, AF_UNSPEC, SOCK_STREAM, kListening, 0) <= 0) {
+    throw std::runtime_error(which +
+                             "is no listening stream socket: the socket unit needs ListenStream= "
+                             "and Accept=no");
+  }
+  auto listener = std::make_unique<TcpListener>(executor, descriptor, services);
+  if (!listener->is_loopback()) {
+    throw std::runtime_error(
+        which + "listens on " + listener->address() +
+        ", which is not a loopback address: whoever reaches the agent calls "
+        "Bedrock with its credentials; change ListenStream= in the socket unit");
+  }
+  return listener;
+}
 
 struct TcpListener::State {
   explicit State(Executor executor) : acceptor(executor) {}
@@ -105,13 +136,29 @@ TcpListener::TcpListener(Executor executor, const std::string& host, std::uint16
   run(state_, services);
 }
 
+TcpListener::TcpListener(Executor executor, int descriptor, SessionServices& services)
+    : state_(std::make_shared<State>(executor)) {
+  const bool v6 = ::sd_is_socket_inet(descriptor, AF_INET6, 0, -1, 0) > 0;
+  state_->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor);
+  run(state_, services);
+}
+
 TcpListener::~TcpListener() {
   stop();
+}
+
+std::string TcpListener::address() const {
+  return address_text(state_->acceptor);
 }
 
 std::uint16_t TcpListener::port() const {
   error_code ignored;
   return state_->acceptor.local_endpoint(ignored).port();
+}
+
+bool TcpListener::is_loopback() const {
+  error_code ignored;
+  return state_->acceptor.local_endpoint(ignored).address().is_loopback();
 }
 
 void TcpListener::stop() {
@@ -149,8 +196,19 @@ UnixListener::UnixListener(Executor executor, const std::string& path, SessionSe
   run(state_, services);
 }
 
+UnixListener::UnixListener(Executor executor, int descriptor, SessionServices& services)
+    : state_(std::make_shared<State>(executor)) {
+  state_->acceptor.assign(asio::local::stream_protocol(), descriptor);
+  run(state_, services);
+}
+
 UnixListener::~UnixListener() {
   stop();
+}
+
+std::string UnixListener::address() const {
+  error_code ignored;
+  return "unix:" + state_->acceptor.local_endpoint(ignored).path();
 }
 
 void UnixListener::stop() {
@@ -158,7 +216,8 @@ void UnixListener::stop() {
     return;
   error_code ignored;
   state_->acceptor.close(ignored);
-  ::unlink(path_.c_str());
+  if (!path_.empty())
+    ::unlink(path_.c_str());
 }
 
 }  // namespace invlog::capture

@@ -1,5 +1,8 @@
 // Accepts connections on TCP and on a Unix socket and serves each until the stop.
 //
+// A socket that was inherited from the service manager listens already, and goes on when the agent
+// stops; so does its file.
+//
 // Thread: the I/O thread. Ownership: services must outlive it; the Unix socket's file is removed
 // when it stops. Errors: the constructors throw std::runtime_error with one clear line (address in
 // use, no permission); running out of file descriptors pauses accepting for a tick.
@@ -20,15 +23,26 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual void stop() = 0;
+  // "127.0.0.1:4180", "[::1]:4180" or "unix:/path".
+  virtual std::string address() const = 0;
 };
+
+// Listens on a socket that was inherited, which it owns from now on. Throws std::runtime_error for
+// what is no listening stream socket, TCP on a loopback address or Unix.
+std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
+                                         SessionServices& services);
 
 class TcpListener : public Listener {
  public:
   // `port` 0: the kernel picks.
   TcpListener(Executor executor, const std::string& host, std::uint16_t port,
               SessionServices& services);
+  // Of an inherited socket.
+  TcpListener(Executor executor, int descriptor, SessionServices& services);
   ~TcpListener() override;
+  std::string address() const override;
   std::uint16_t port() const;
+  bool is_loopback() const;
   void stop() override;
 
  private:
@@ -40,13 +54,16 @@ class UnixListener : public Listener {
  public:
   // A socket file that nobody listens on any more is replaced.
   UnixListener(Executor executor, const std::string& path, SessionServices& services);
+  // Of an inherited socket.
+  UnixListener(Executor executor, int descriptor, SessionServices& services);
   ~UnixListener() override;
+  std::string address() const override;
   void stop() override;
 
  private:
   struct State;
   std::shared_ptr<State> state_;
-  std::string path_;
+  std::string path_;  // "" inherited: the file is not ours
 };
 
 }  // namespace invlog::capture

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "storage/file_mode.h"
 #include "storage/json_writer.h"
 
 namespace invlog::capture {
@@ -58,7 +59,8 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
 
 std::string replace_file(const std::string& path, const std::string& content) {
   const std::string beside = path + ".new";
-  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                          storage::private_file_mode(path));
   if (file < 0)
     return beside + ": " + std::strerror(errno);
   std::size_t written = 0;

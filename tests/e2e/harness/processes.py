@@ -29,15 +29,17 @@ def stop_all() -> None:
 
 
 class Process:
-    """A child with its output in files. `ready`: a pattern in its standard output's first lines; group 1 is its port."""
+    """A child with its output in files. `ready`: a pattern in its standard output's first lines; group 1 is its port.
+    `descriptors`: what it inherits."""
 
-    def __init__(self, name: str, command: list, folder: pathlib.Path, environment: dict, ready: str, seconds: float = 20):
+    def __init__(self, name: str, command: list, folder: pathlib.Path, environment: dict, ready: str, seconds: float = 20,
+                 descriptors: tuple = ()):
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.stdout_path, self.stderr_path = folder / f"{name}.stdout", folder / f"{name}.stderr"
         with open(self.stderr_path, "ab") as stderr:
             self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-                                          env=environment, cwd=REPOSITORY, start_new_session=True)
+                                          env=environment, cwd=REPOSITORY, start_new_session=True, pass_fds=descriptors)
         _running.append(self)
         self.output = b""
         self.port = self._wait_until_ready(re.compile(ready.encode()), seconds)

@@ -54,6 +54,21 @@ TEST_CASE("Every field of a record reads back as it was written") {
   CHECK((status.st_mode & 0777) == 0600);
 }
 
+TEST_CASE("The group may read a store whose directory says so, and no other") {
+  const auto mode_in = [](mode_t directory) {
+    TemporaryStore store;
+    ::chmod(store.directory().c_str(), directory);
+    for (int starts = 0; starts < 2; ++starts)  // it is made, and it is there
+      Writer(store.options()).stop();
+    struct stat status {};
+    REQUIRE(::stat(store.path().c_str(), &status) == 0);
+    return status.st_mode & 0777;
+  };
+  CHECK(mode_in(0750) == 0640);
+  CHECK(mode_in(0700) == 0600);
+  CHECK(mode_in(0755) == 0600);
+}
+
 TEST_CASE("Bodies are read only as asked for") {
   TemporaryStore store;
   {

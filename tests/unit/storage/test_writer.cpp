@@ -221,6 +221,31 @@ TEST_CASE("The queue is bounded, and says when it has room again") {
   CHECK(called);
 }
 
+TEST_CASE("The writer's heartbeat grows while it works or waits, and stands while it hangs") {
+  TemporaryStore store;
+  Writer writer(store.options());
+  std::promise<void> go, reached;
+  std::unique_ptr<PendingRecord> blocker =
+      std::make_unique<BlockingRecord>(go.get_future().share(), reached);
+  REQUIRE(writer.submit(blocker) == Submitted::queued);
+  reached.get_future().wait();
+  const std::uint64_t hanging = writer.heartbeat();
+  CHECK(hanging > 0);
+  std::unique_ptr<PendingRecord> waiting = std::make_unique<SizedRecord>(10);
+  REQUIRE(writer.submit(waiting) == Submitted::queued);
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // longer than a commit takes
+  CHECK(writer.heartbeat() == hanging);
+  go.set_value();
+  CHECK(submit_and_wait(writer, record_with("next", "")));
+  CHECK(writer.heartbeat() > hanging);
+  // Without anything to do.
+  const std::uint64_t idle = writer.heartbeat();
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (writer.heartbeat() == idle && std::chrono::steady_clock::now() < limit)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(writer.heartbeat() > idle);
+}
+
 TEST_CASE("A record that cannot be built is counted and told") {
   TemporaryStore store;
   {

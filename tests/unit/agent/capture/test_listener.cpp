@@ -1,6 +1,7 @@
 // Binding and the Unix socket's file; what is served is in tests/integration.
 #include "agent/capture/listener.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -91,6 +92,59 @@ TEST_CASE("A socket file that nobody listens on is replaced, any other file is n
   CHECK(scene.unix_refusal("/" + std::string(200, 'x')).find("too long") != std::string::npos);
   CHECK(scene.unix_refusal(directory.path() + "/no/agent.sock").find("No such file") !=
         std::string::npos);
+  scene.loop.run();
+}
+
+TEST_CASE("An inherited socket listens on, and its file stays when the agent stops") {
+  const tests::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/agent.sock";
+  const int inherited = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  REQUIRE(::bind(inherited, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(inherited, 5) == 0);
+  Scene scene;
+  adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services)->stop();
+  CHECK(is_socket(path));
+  const auto again = adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services);
+  CHECK(again->address() == "unix:" + path);
+  const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CHECK(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  ::close(client);
+  ::close(inherited);
+  again->stop();
+  scene.loop.run();
+}
+
+TEST_CASE("An inherited TCP socket must listen on a loopback address") {
+  const auto listening_on = [](std::uint32_t host, int type = SOCK_STREAM) {
+    const int descriptor = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(host);
+    REQUIRE(::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    if (type == SOCK_STREAM)
+      REQUIRE(::listen(descriptor, 5) == 0);
+    return descriptor;
+  };
+  Scene scene;
+  const auto refusal = [&](int descriptor) -> std::string {
+    try {
+      adopt_listener(scene.loop.executor(), descriptor, scene.services);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto good =
+      adopt_listener(scene.loop.executor(), listening_on(INADDR_LOOPBACK), scene.services);
+  CHECK(good->address().starts_with("127.0.0.1:"));
+  CHECK_THAT(refusal(listening_on(INADDR_ANY)), contains_text("is not a loopback address"));
+  const int datagram = listening_on(INADDR_LOOPBACK, SOCK_DGRAM);
+  CHECK_THAT(refusal(datagram), contains_text("is no listening stream socket"));
+  ::close(datagram);
+  good->stop();
   scene.loop.run();
 }
 
