@@ -62,6 +62,12 @@ void Writer::Implementation::record_event(std::string kind, std::string details)
   wake_.notify_one();
 }
 
+void Writer::Implementation::set_retention(RetentionOptions retention) {
+  const std::lock_guard lock(mutex_);
+  new_retention_ = std::move(retention);
+  wake_.notify_one();
+}
+
 WriterStatus Writer::Implementation::status() const {
   const std::lock_guard lock(mutex_);
   return status_;
@@ -154,6 +160,10 @@ void Writer::count_dropped(const char* why, std::uint64_t records) {
 
 void Writer::record_event(std::string kind, std::string details) {
   implementation_->record_event(std::move(kind), std::move(details));
+}
+
+void Writer::set_retention(RetentionOptions retention) {
+  implementation_->set_retention(std::move(retention));
 }
 
 WriterStatus Writer::status() const {

@@ -46,6 +46,7 @@ struct AgentConfig {
   PrivacyConfig privacy;
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }
+  bool operator==(const AgentConfig&) const = default;
 };
 
 }  // namespace invlog::config
