@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "agent/admin/agent_admin.h"
+#include "agent/agent_reload.h"
 #include "agent/capture/agent_loop.h"
 #include "agent/capture/state_directory.h"
 #include "agent/capture/status_file.h"
@@ -21,6 +22,7 @@
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
 #include "agent/delivery/destinations.h"
+#include "agent/delivery/replaceable_delivery.h"
 #include "agent/logging/log_setup.h"
 #include "agent/residency/catalogue.h"
 #include "agent/residency/profile_service.h"
@@ -109,13 +111,7 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   options.host = delivery::host_name();
   options.agent_version = kVersion;
   options.queue_bytes = configuration.queue_bytes;
-  options.retention.max_size_bytes = configuration.retention.max_size_bytes;
-  options.retention.max_age = configuration.retention.max_age;
-  options.retention.keep_undelivered = configuration.retention.keep_undelivered;
-  for (delivery::DestinationDescription& destination :
-       delivery::describe_destinations(configuration)) {
-    options.retention.destinations.push_back(std::move(destination.name));
-  }
+  options.retention = delivery::retention_options(configuration);
   return options;
 }
 
@@ -144,12 +140,13 @@ std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
 
 }  // namespace
 
-int run_agent(const config::AgentConfig& configuration) {
+int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& reloader) {
   keep_heap_small();
   logging::set_up_log(configuration.log_format, configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
   service::InheritedSockets sockets = service::InheritedSockets::from_environment();
   service::ServiceManager service_manager;
+  std::signal(SIGHUP, SIG_IGN);  // until `reload` listens
 
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
@@ -160,7 +157,11 @@ int run_agent(const config::AgentConfig& configuration) {
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
   capture::AgentLoop loop(configuration, environment, sink, *credentials, capture_sockets(sockets));
   loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
-  delivery::DeliveryService service(configuration, *credentials, environment);
+  delivery::ReplaceableDelivery service(
+      [&](const config::AgentConfig& wanted) {
+        return std::make_unique<delivery::DeliveryService>(wanted, *credentials, environment);
+      },
+      configuration);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
 
   auto admin = admin::start_admin(configuration, loop, writer);
@@ -210,6 +211,24 @@ int run_agent(const config::AgentConfig& configuration) {
     loop.stop();
     stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
   });
+
+  AgentReload reload(
+      loop, reloader,
+      [&writer](const char* kind, std::string details) {
+        writer.record_event(kind, std::move(details));
+      },
+      [&, exporters = configuration.exporters](const config::AgentConfig& changed) mutable {
+        spdlog::default_logger()->set_level(spdlog::level::from_str(changed.log_level));
+        writer.set_retention(delivery::retention_options(changed));
+        if (std::exchange(exporters, changed.exporters) != changed.exporters)
+          service.replace(changed);
+      });
+  reload.before = [&service_manager] { service_manager.reloading(); };
+  reload.after = [&] {
+    if (!stopping_delivery.joinable())  // else STOPPING=1 is the last word
+      service_manager.ready("Listening on " + facts.listen);
+  };
+  reload.start();
 
   service.start([&](const aws::CallerIdentity& identity) {
     boost::asio::post(loop.context(),

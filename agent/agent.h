@@ -7,10 +7,12 @@
 #pragma once
 
 #include "agent/config/agent_config.h"
+#include "agent/config/config_reloader.h"
 
 namespace invlog {
 
 // Returns the process's exit code.
-int run_agent(const config::AgentConfig& configuration);
+// `reloader`: reads the configuration again when SIGHUP comes.
+int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& reloader);
 
 }  // namespace invlog

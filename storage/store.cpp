@@ -44,6 +44,11 @@ Store::Store(const WriterOptions& options) : options_(options) {
   recover();
 }
 
+void Store::set_retention(const RetentionOptions& retention) {
+  retention_ =
+      std::make_unique<Retention>(connection_.get(), options_.path, retention, options_.clock);
+}
+
 Store::~Store() {
   try {
     close();

@@ -57,6 +57,8 @@ class Store {
   // Gives up what is collected, because there is no more time to write it. Only events and close()
   // may follow: the compressor has seen what no reader will.
   void drop_group();
+  // What the store may grow to, from now on. Throws StoreError, and then nothing has changed.
+  void set_retention(const RetentionOptions& retention);
   // One small step of retention. False: nothing is due.
   bool tidy() { return retention_->step(); }
 

@@ -66,6 +66,12 @@ std::uint64_t Writer::Implementation::heartbeat() const {
   return beats_.load(std::memory_order_relaxed);
 }
 
+void Writer::Implementation::set_retention(RetentionOptions retention) {
+  const std::lock_guard lock(mutex_);
+  new_retention_ = std::move(retention);
+  wake_.notify_one();
+}
+
 WriterStatus Writer::Implementation::status() const {
   const std::lock_guard lock(mutex_);
   return status_;
@@ -162,6 +168,10 @@ void Writer::record_event(std::string kind, std::string details) {
 
 std::uint64_t Writer::heartbeat() const {
   return implementation_->heartbeat();
+}
+
+void Writer::set_retention(RetentionOptions retention) {
+  implementation_->set_retention(std::move(retention));
 }
 
 WriterStatus Writer::status() const {

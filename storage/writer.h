@@ -104,6 +104,11 @@ class Writer {
   // JSON object text or "".
   void record_event(std::string kind, std::string details);
 
+  // What the store may grow to, from the next commit or step of retention on; a commit under way
+  // that finds no room is tried again with it. What cannot be taken over yet (StoreError) shows in
+  // status() and is tried again.
+  void set_retention(RetentionOptions retention);
+
   WriterStatus status() const;
 
   // Grows with each step of the writer's thread, and at least every 5 s while it waits for work or

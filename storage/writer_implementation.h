@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -39,6 +40,7 @@ class Writer::Implementation {
   void when_room(std::function<void()> room);
   void count_dropped(const char* why, std::uint64_t records);
   void record_event(std::string kind, std::string details);
+  void set_retention(RetentionOptions retention);
   WriterStatus status() const;
   std::uint64_t heartbeat() const;
   void stop(std::chrono::milliseconds limit);
@@ -64,7 +66,8 @@ class Writer::Implementation {
 
   Submitted enqueue(std::unique_ptr<PendingRecord>& pending, Item item);
   bool enough_collected() const;
-  bool past_stop(const Lock&) const { return stopping_ && Steady::now() >= stop_at_; }
+  bool past_stop_limit() const { return stopping_ && Steady::now() >= stop_at_; }
+  bool past_stop(const Lock&) const { return past_stop_limit(); }
 
   void run();
   void beat() { beats_.fetch_add(1, std::memory_order_relaxed); }
@@ -81,6 +84,8 @@ class Writer::Implementation {
   void collect_side_work();
   void commit(Lock& lock);
   bool tidy(Lock& lock);
+  bool new_retention_due() const { return new_retention_ && Steady::now() >= retention_due_; }
+  void take_new_retention(Lock& lock);
   void close_segment_if_due(Lock& lock);
   void close_segment_if_asked(Lock& lock);
   void answer(Lock& lock, bool ok);
@@ -96,6 +101,7 @@ class Writer::Implementation {
   std::deque<Item> queue_;
   std::map<std::string, std::uint64_t> dropped_by_cause_;
   std::vector<std::pair<std::string, std::string>> new_events_;
+  std::optional<RetentionOptions> new_retention_;  // not yet the store's
   std::vector<std::function<void()>> waiting_for_room_;
   std::vector<Used> returned_;
   WriterStatus status_;
@@ -116,6 +122,7 @@ class Writer::Implementation {
   Steady::time_point group_due_;
   Steady::time_point last_taken_;
   Steady::time_point next_tidy_;
+  Steady::time_point retention_due_;  // when to try new_retention_
   std::uint64_t group_records_ = 0;
   Used used_;
   std::vector<std::function<void(bool)>> callbacks_;

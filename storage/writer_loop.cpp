@@ -52,6 +52,7 @@ void Writer::Implementation::run() {
   while (!abandoned_) {
     beat();
     give_room(lock);
+    take_new_retention(lock);
     if (!queue_.empty() && !group_open_) {
       open_group(queue_.front().submitted_at);
     } else if (!queue_.empty() && (draining_ || enough_collected() || group_is_due())) {
@@ -205,6 +206,29 @@ bool Writer::Implementation::tidy(Lock& lock) {
   return more;
 }
 
+void Writer::Implementation::take_new_retention(Lock& lock) {
+  if (!new_retention_due()) {
+    return;
+  }
+  const RetentionOptions retention = std::move(*new_retention_);
+  new_retention_.reset();
+  std::string error;
+  lock.unlock();
+  try {
+    store_.set_retention(retention);
+  } catch (const StoreError& failure) {
+    error = failure.what();
+  }
+  lock.lock();
+  if (!error.empty()) {
+    status_.retention_error = error;
+    retention_due_ = Steady::now() + kTidyBackOff;
+    if (!new_retention_) {
+      new_retention_ = retention;
+    }
+  }
+}
+
 void Writer::Implementation::close_segment_if_due(Lock& lock) {
   if (!abandoned_ && !group_open_ && store_.segment_due()) {
     attempt(lock, [this] { store_.close_segment(); });
@@ -240,6 +264,7 @@ bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& wo
     beat();
     std::string error;
     bool busy = false;
+    take_new_retention(lock);
     lock.unlock();
     try {
       work();
@@ -269,7 +294,7 @@ bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& wo
     }
     const auto until = Steady::now() + pause;
     wake_.wait_until(lock, stopping_ ? std::min(until, stop_at_) : until,
-                     [this] { return stopping_ && Steady::now() >= stop_at_; });
+                     [this] { return new_retention_due() || past_stop_limit(); });
   }
 }
 

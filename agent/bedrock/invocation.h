@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,8 @@ struct Residency {
   std::string rule;          // that decided, for a denied or flagged call: `deny = "global"`
 };
 
+class PrivacyFilter;
+
 struct Invocation {
   std::int64_t started_at_us = 0;  // Unix time, µs
   std::int64_t duration_us = 0;
@@ -76,6 +79,9 @@ struct Invocation {
   std::string identity_arn;  // from configuration, "" unknown
   Caller caller;
   Residency residency;
+  // What of its content is kept, as [privacy] was when the call began (null: everything); no value:
+  // as it is when the record is handed over.
+  std::optional<std::shared_ptr<const PrivacyFilter>> privacy;
 
   std::size_t memory_bytes() const;
 };

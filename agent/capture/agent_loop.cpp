@@ -110,6 +110,15 @@ std::string AgentLoop::listen_address() const {
          std::to_string(tcp_->port());
 }
 
+void AgentLoop::change(const config::AgentConfig& configuration,
+                       std::shared_ptr<const bedrock::PrivacyFilter> privacy) {
+  recorder_.change(configuration.on_overload, configuration.on_storage_failure, std::move(privacy));
+  if (configuration.policy != configuration_.policy) {
+    configuration_.policy = configuration.policy;
+    judge_.set_policy(configuration.policy);
+  }
+}
+
 void AgentLoop::tick() {
   const auto now = std::chrono::steady_clock::now();
   watchdog_.tick(now);

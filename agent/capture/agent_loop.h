@@ -54,6 +54,12 @@ class AgentLoop {
   // What inference profiles there are, from now on; until then none is known. On the I/O thread.
   void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }
 
+  // New values for what can change while it runs: [policy], on_overload, on_storage_failure, and
+  // what make_privacy_filter() made of [privacy]. A call under way keeps the policy and the filter
+  // that it began with. On the I/O thread.
+  void change(const config::AgentConfig& configuration,
+              std::shared_ptr<const bedrock::PrivacyFilter> privacy);
+
   // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket. Of several
   // inherited sockets, the first TCP one.
   std::string listen_address() const;

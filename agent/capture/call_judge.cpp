@@ -33,24 +33,29 @@ bool names_model_in_body(const RequestHead& request, const std::optional<bedrock
 }  // namespace
 
 CallJudge::CallJudge(config::PolicyConfig policy, std::string source_region)
-    : policy_(std::move(policy)),
+    : policy_(std::make_shared<const residency::Policy>(std::move(policy))),
       source_region_(std::move(source_region)),
       json_(std::make_unique<bedrock::JsonText>()) {}
 
 CallJudge::~CallJudge() = default;
 
-Judgement CallJudge::judge(Exchange& exchange, const std::optional<bedrock::Target>& target,
-                           std::string& body) {
-  if (!target && !policy_.given()) {
+void CallJudge::set_policy(config::PolicyConfig policy) {
+  policy_ = std::make_shared<const residency::Policy>(std::move(policy));
+  told_.clear();
+}
+
+Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
+                           const std::optional<bedrock::Target>& target, std::string& body) {
+  if (!target && !policy.given()) {
     return {};
   }
   std::string caller;
-  if (policy_.asks_for_caller() && exchange.caller().uid) {
+  if (policy.asks_for_caller() && exchange.caller().uid) {
     caller = bedrock::user_name(*exchange.caller().uid);
   }
   Judgement strictest;
   for (const std::string& model_id : models_of(exchange.request(), target, body)) {
-    Judgement judgement = judge_model(model_id, caller);
+    Judgement judgement = judge_model(policy, model_id, caller);
     if (strictest.residency.decision.empty() ||
         severity(judgement.decision) > severity(strictest.decision)) {
       strictest = std::move(judgement);
@@ -115,10 +120,11 @@ std::string CallJudge::event_of(const Judgement& judgement, const std::string& t
   return details + "}";
 }
 
-Judgement CallJudge::judge_model(const std::string& model_id, const std::string& caller) const {
+Judgement CallJudge::judge_model(const residency::Policy& policy, const std::string& model_id,
+                                 const std::string& caller) const {
   const residency::Classification classification =
       residency::classify(model_id, source_region_, profiles_);
-  residency::Verdict verdict = policy_.judge(model_id, classification, caller);
+  residency::Verdict verdict = policy.judge(model_id, classification, caller);
   Judgement judgement;
   judgement.decision = verdict.decision;
   judgement.reason = std::move(verdict.reason);

@@ -5,7 +5,8 @@
 // /async-invoke ("modelId"), and any other path's JSON body with one of these members; a body is
 // read only if a policy or the record asks. A body that names several models is judged by each.
 //
-// Thread: the I/O thread. Ownership: owns the policy and a JSON parser. Errors: none; what cannot
+// Thread: the I/O thread. Ownership: owns a JSON parser, and shares the policy with the calls under
+// way. Errors: none; what cannot
 // be read is a model of which nothing is known.
 #pragma once
 
@@ -41,9 +42,13 @@ class CallJudge {
   // Until then no profile is known.
   void set_profiles(residency::FindProfile profiles) { profiles_ = std::move(profiles); }
 
+  // For the call that begins now: it is judged by it, whatever is changed meanwhile.
+  std::shared_ptr<const residency::Policy> policy() const { return policy_; }
+  void set_policy(config::PolicyConfig policy);
+
   // `target` is empty for a call that becomes no record. `body` may get room behind its end.
-  Judgement judge(Exchange& exchange, const std::optional<bedrock::Target>& target,
-                  std::string& body);
+  Judgement judge(const residency::Policy& policy, Exchange& exchange,
+                  const std::optional<bedrock::Target>& target, std::string& body);
 
   // Details of the event that stands for refusals of calls that become no records, as JSON; "" if
   // this rule was told of this model before, or so many were that a client must be playing: their
@@ -55,9 +60,10 @@ class CallJudge {
                                      const std::optional<bedrock::Target>& target,
                                      std::string& body);
   std::vector<std::string> models_in(const RequestHead& request, std::string& body);
-  Judgement judge_model(const std::string& model_id, const std::string& caller) const;
+  Judgement judge_model(const residency::Policy& policy, const std::string& model_id,
+                        const std::string& caller) const;
 
-  residency::Policy policy_;
+  std::shared_ptr<const residency::Policy> policy_;
   std::string source_region_;
   residency::FindProfile profiles_;
   std::unique_ptr<bedrock::JsonText> json_;

@@ -19,7 +19,10 @@ constexpr const char* kNoCredentials =
 }  // namespace
 
 ProxiedCall::ProxiedCall(Exchange& exchange, CallServices& services)
-    : exchange_(exchange), services_(services), deadline_(services.watchdog, [this] {
+    : exchange_(exchange),
+      services_(services),
+      policy_(services.judge.policy()),
+      deadline_(services.watchdog, [this] {
         timed_out_ = true;
         if (connection_)
           connection_->cancel();
@@ -52,6 +55,7 @@ void ProxiedCall::note_request() {
 }
 
 Task<void> ProxiedCall::run() {
+  invocation_.privacy = services_.recorder.privacy();
   ++services_.statistics.calls;
   services_.statistics.changed = true;
   target_ = bedrock::parse_target(exchange_.request().method, exchange_.request().target);
@@ -134,7 +138,8 @@ Task<bool> ProxiedCall::prepare() {
 }
 
 Task<bool> ProxiedCall::judge() {
-  Judgement judgement = services_.judge.judge(exchange_, target_, invocation_.request.bytes);
+  Judgement judgement =
+      services_.judge.judge(*policy_, exchange_, target_, invocation_.request.bytes);
   if (judgement.decision == residency::Decision::flag)
     ++services_.statistics.flagged;
   if (judgement.decision != residency::Decision::deny) {

@@ -90,6 +90,7 @@ class ProxiedCall {
 
   Exchange& exchange_;
   CallServices& services_;
+  const std::shared_ptr<const residency::Policy> policy_;  // as it was when the call began
   Steady::time_point began_ = Steady::now();
   bedrock::Invocation invocation_;
   std::optional<bedrock::Target> target_;

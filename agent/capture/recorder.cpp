@@ -43,8 +43,7 @@ Task<bool> Recorder::admit() {
 Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
   intent = 0;
   const auto answer = std::make_shared<Answer>();
-  std::unique_ptr<storage::PendingRecord> pending =
-      std::make_unique<PendingInvocation>(std::move(request), policy_.privacy);
+  std::unique_ptr<storage::PendingRecord> pending = this->pending(std::move(request));
   for (;;) {
     const storage::Submitted submitted =
         sink_.submit_intent(pending, [answer, executor = executor_](IntentId id, bool ok) {
@@ -75,13 +74,12 @@ Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
 }
 
 void Recorder::finish(bedrock::Invocation invocation, IntentId intent) {
-  hand_over(
-      {std::make_unique<PendingInvocation>(std::move(invocation), policy_.privacy), {}, intent});
+  hand_over({pending(std::move(invocation)), {}, intent});
 }
 
 Task<bool> Recorder::finish_and_wait(bedrock::Invocation invocation, IntentId intent) {
   const auto answer = std::make_shared<Answer>();
-  hand_over({std::make_unique<PendingInvocation>(std::move(invocation), policy_.privacy),
+  hand_over({pending(std::move(invocation)),
              [answer, executor = executor_](bool ok) {
                asio::post(executor, [answer, ok] {
                  answer->ok = ok;
@@ -91,6 +89,19 @@ Task<bool> Recorder::finish_and_wait(bedrock::Invocation invocation, IntentId in
              intent});
   co_await answer->arrived.wait();
   co_return answer->ok || policy_.on_storage_failure == config::OnStorageFailure::pass;
+}
+
+std::unique_ptr<storage::PendingRecord> Recorder::pending(bedrock::Invocation invocation) const {
+  Privacy privacy = invocation.privacy.value_or(policy_.privacy);
+  return std::make_unique<PendingInvocation>(std::move(invocation), std::move(privacy));
+}
+
+void Recorder::change(config::OnOverload on_overload, config::OnStorageFailure on_storage_failure,
+                      Privacy privacy) {
+  policy_.on_overload = on_overload;
+  policy_.on_storage_failure = on_storage_failure;
+  policy_.privacy = std::move(privacy);
+  wake_waiting();
 }
 
 void Recorder::hand_over(Held held) {

@@ -37,12 +37,18 @@ class Recorder {
     // everything.
     std::shared_ptr<const bedrock::PrivacyFilter> privacy = nullptr;
   };
+  using Privacy = std::shared_ptr<const bedrock::PrivacyFilter>;
   using IntentId = storage::Writer::IntentId;
 
   Recorder(Executor executor, RecordSink& sink, Policy policy, Statistics& statistics);
   ~Recorder();
 
   bool strict() const { return policy_.durability == config::Durability::strict; }
+  // For the call that begins now: it goes into its Invocation, and holds to its end.
+  const Privacy& privacy() const { return policy_.privacy; }
+  // New values, from now on; durability stays as it is.
+  void change(config::OnOverload on_overload, config::OnStorageFailure on_storage_failure,
+              Privacy privacy);
   // Before a call is forwarded. May wait; false: refuse the call, the store is failing.
   Task<bool> admit();
   // Strict durability: puts the request on record and waits for the commit. `intent` is 0 if it
@@ -73,6 +79,7 @@ class Recorder {
   };
   struct Alive {};
 
+  std::unique_ptr<storage::PendingRecord> pending(bedrock::Invocation invocation) const;
   void hand_over(Held held);
   bool refuses() {
     return policy_.on_storage_failure == config::OnStorageFailure::deny && sink_.failing();

@@ -1,5 +1,7 @@
 #include "agent/cli/agent_command.h"
 
+#include <utility>
+
 #include "agent/cli/refused_configuration.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/config_loader.h"
@@ -50,16 +52,18 @@ int run_agent_command(const AgentOptions& options, std::ostream& err) {
   sources.flags = options.flags;
   sources.environment = options.environment;
   sources.instance_region = asked_once(options.instance_region);
-  const auto configuration = config::load_agent_config(sources);
-  if (!configuration) {
-    return refuse(sources, configuration.error(), err);
+  config::LoadedConfig loaded = config::load_config(sources);
+  if (!loaded.problems.empty()) {
+    return refuse(sources, loaded.problems.front(), err);
   }
-  if (const std::string mismatch = mismatch_of(*configuration, sources.instance_region);
+  if (const std::string mismatch = mismatch_of(loaded.configuration, sources.instance_region);
       !mismatch.empty()) {
     return refuse(sources, mismatch, err);
   }
   try {
-    return options.run(*configuration);
+    const config::AgentConfig configuration = loaded.configuration;
+    config::ConfigReloader reloader(sources, std::move(loaded));
+    return options.run(configuration, reloader);
   } catch (const std::exception& error) {
     err << "invlog agent: " << error.what() << '\n';
     return kFailure;

@@ -7,10 +7,13 @@
 #include <ostream>
 #include <string>
 
-#include "agent/config/agent_config.h"
+#include "agent/config/config_reloader.h"
 #include "exporters/aws/credentials.h"
 
 namespace invlog::cli {
+
+// The daemon, with how to read its configuration again; returns the exit code.
+using RunAgent = std::function<int(const config::AgentConfig&, config::ConfigReloader&)>;
 
 struct AgentOptions {
   std::optional<std::string> config_file;
@@ -18,7 +21,7 @@ struct AgentOptions {
   aws::Environment environment;
   // As aws::instance_region(); empty: there is no instance.
   std::function<std::string()> instance_region;
-  std::function<int(const config::AgentConfig&)> run;  // run_agent
+  RunAgent run;  // run_agent
 };
 
 // Exit code 2 for a configuration that cannot be used, 1 for an agent that cannot start or go on,

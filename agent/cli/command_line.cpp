@@ -6,6 +6,7 @@
 
 #include "agent/cli/agent_command.h"
 #include "agent/cli/agent_flags.h"
+#include "agent/cli/config_command.h"
 #include "agent/cli/dead_letters_command.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/doctor_command.h"
@@ -51,6 +52,8 @@ class CommandLine {
     app_.require_subcommand(1);
     app_.footer("`invlog COMMAND --help` explains a command and shows examples.");
     add_agent();
+    add_check_config();
+    add_config();
     add_query();
     add_show();
     add_tail();
@@ -159,9 +162,17 @@ class CommandLine {
         "agent", "Run the agent: take calls, pass them on to Bedrock, and record them.",
         "  invlog agent --region eu-central-1 --state-dir /var/lib/invlog\n"
         "  invlog agent --config /etc/invlog/invlog.toml --listen unix:/run/invlog/invlog.sock");
+    add_agent_options(command);
+    command->callback([this] { run_ = [this] { return run_agent(); }; });
+  }
+
+  // Also of the commands that say what the agent would make of them; one command runs, so they may
+  // share the variables.
+  void add_agent_options(CLI::App* command) {
     command
         ->add_option("--config", agent_.config_file,
-                     "configuration file (default: /etc/invlog/invlog.toml, if it exists)")
+                     "configuration file (default: /etc/invlog/invlog.toml, if it exists); "
+                     "conf.d/*.toml beside it are laid over it")
         ->type_name("FILE");
     for (const AgentFlag& flag : kAgentFlags) {
       command->add_option(flag.flag, agent_values_[flag.key], flag.description)
@@ -171,10 +182,9 @@ class CommandLine {
                                     ? CLI::MultiOptionPolicy::TakeAll
                                     : CLI::MultiOptionPolicy::TakeLast);
     }
-    command->callback([this] { run_ = [this] { return run_agent(); }; });
   }
 
-  int run_agent() {
+  void take_agent_flags() {
     for (const auto& [key, values] : agent_values_) {
       if (!values.empty()) {
         std::string& joined = agent_.flags[key];
@@ -184,6 +194,53 @@ class CommandLine {
       }
     }
     agent_.environment = aws::process_environment();
+  }
+
+  void add_check_config() {
+    CLI::App* command = add_command(
+        "check-config",
+        "Check the configuration: says which files were read, and every problem with its place. "
+        "Exit code 2 if there is one. Asks nobody and writes nothing.",
+        "  invlog check-config\n"
+        "  invlog check-config --config new/invlog.toml --json");
+    add_agent_options(command);
+    command->add_flag("--json", config_.json, "one JSON object");
+    command->callback([this] {
+      run_ = [this] {
+        take_config_sources();
+        return run_check_config(config_, context_.out, context_.err);
+      };
+    });
+  }
+
+  void add_config() {
+    CLI::App* command =
+        add_command("config", "Show what the configuration comes to, and where each value is from.",
+                    "  invlog config --effective\n"
+                    "  invlog config --effective --listen 127.0.0.1:0 --json");
+    add_agent_options(command);
+    command
+        ->add_flag("--effective", config_effective_,
+                   "every key with its value, as a configuration file with comments")
+        ->required();
+    command->add_flag("--json", config_.json, "one JSON object");
+    command->callback([this] {
+      run_ = [this] {
+        take_config_sources();
+        return run_config_effective(config_, context_.out, context_.err);
+      };
+    });
+  }
+
+  void take_config_sources() {
+    take_agent_flags();
+    config_.sources.file = agent_.config_file;
+    config_.sources.flags = agent_.flags;
+    config_.sources.environment = agent_.environment;
+  }
+
+  int run_agent() {
+    take_agent_flags();
     agent_.instance_region = [environment = agent_.environment] {
       return delivery::region_of_instance(environment);
     };
@@ -727,6 +784,8 @@ class CommandLine {
 
   AgentOptions agent_;
   std::map<std::string, std::vector<std::string>> agent_values_;
+  ConfigOptions config_;
+  bool config_effective_ = false;
   QueryOptions query_;
   ShowOptions show_;
   TailOptions tail_;

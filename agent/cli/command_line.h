@@ -4,7 +4,7 @@
 #include <functional>
 #include <ostream>
 
-#include "agent/config/agent_config.h"
+#include "agent/cli/agent_command.h"
 
 namespace invlog::cli {
 
@@ -14,7 +14,7 @@ struct CommandLineContext {
   std::ostream& err;
   int out_width = 0;  // columns of the terminal that `out` is, 0: none
   int err_width = 0;
-  std::function<int(const config::AgentConfig&)> run_agent;
+  RunAgent run_agent;
 };
 
 // Runs the command and returns the process's exit code: 0, 1 for a failure, 2 for wrong usage or

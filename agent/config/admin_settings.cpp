@@ -78,7 +78,7 @@ const SettingsTable& admin_table() {
       "admin",
       {
           {"listen", ValueForm::texts, set_admin_listen},
-          {"ready_needs_credentials", ValueForm::boolean, set_ready_needs_credentials},
+          {"ready_needs_credentials", ValueForm::boolean, set_ready_needs_credentials, "true"},
       },
       [](AgentConfig&) {},
       check_admin};

@@ -49,6 +49,7 @@ struct AgentConfig {
   AdminConfig admin;
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }
+  bool operator==(const AgentConfig&) const = default;
 };
 
 }  // namespace invlog::config

@@ -172,10 +172,11 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   const std::string upstream_region =
       region_of_aws_host(host_of(configuration.upstream)).value_or("");
   if (!upstream_region.empty() && upstream_region != configuration.region) {
-    return Mismatch{"upstream", in_quotes(configuration.upstream) + " is an endpoint of " +
-                                    upstream_region + ", but region is " +
-                                    in_quotes(configuration.region) +
-                                    ": one agent serves one source Region"};
+    return Mismatch{"upstream",
+                    in_quotes(configuration.upstream) + " is an endpoint of " + upstream_region +
+                        ", but region is " + in_quotes(configuration.region) +
+                        ": one agent serves one source Region",
+                    "region"};
   }
   // arn:partition:service:region:account:resource
   std::string_view arn = configuration.identity_arn;
@@ -185,8 +186,10 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   const std::string_view arn_account = arn.substr(0, std::min(arn.find(':'), arn.size()));
   if (!arn_account.empty() && !configuration.account_id.empty() &&
       arn_account != configuration.account_id) {
-    return Mismatch{"identity_arn", in_quotes(configuration.identity_arn) + " is not in account " +
-                                        in_quotes(configuration.account_id)};
+    return Mismatch{"identity_arn",
+                    in_quotes(configuration.identity_arn) + " is not in account " +
+                        in_quotes(configuration.account_id),
+                    "account_id"};
   }
   return std::nullopt;
 }
@@ -198,23 +201,23 @@ const SettingsTable& agent_table() {
       "agent",
       {
           {"region", ValueForm::text, set_region},
-          {"region_mismatch", ValueForm::text, set_region_mismatch},
-          {"state_dir", ValueForm::text, set_state_dir},
-          {"listen", ValueForm::texts, set_listen},
+          {"region_mismatch", ValueForm::text, set_region_mismatch, "refuse"},
+          {"state_dir", ValueForm::text, set_state_dir, "/var/lib/invlog"},
+          {"listen", ValueForm::texts, set_listen, "127.0.0.1:4180"},
           {"upstream", ValueForm::text, set_upstream},
           {"ca_bundle", ValueForm::text, set_ca_bundle},
           {"account_id", ValueForm::text, set_account_id},
           {"identity_arn", ValueForm::text, set_identity_arn},
-          {"durability", ValueForm::text, set_durability},
-          {"on_overload", ValueForm::text, set_on_overload},
-          {"on_storage_failure", ValueForm::text, set_on_storage_failure},
-          {"max_request_size", ValueForm::size, set_max_request_size},
-          {"max_recorded_response_size", ValueForm::size, set_max_recorded_response_size},
-          {"queue_size", ValueForm::size, set_queue_size},
-          {"connect_timeout", ValueForm::text, set_connect_timeout},
-          {"idle_timeout", ValueForm::text, set_idle_timeout},
-          {"log_level", ValueForm::text, set_log_level},
-          {"log_format", ValueForm::text, set_log_format},
+          {"durability", ValueForm::text, set_durability, "group"},
+          {"on_overload", ValueForm::text, set_on_overload, "block", true},
+          {"on_storage_failure", ValueForm::text, set_on_storage_failure, "pass", true},
+          {"max_request_size", ValueForm::size, set_max_request_size, "32MiB"},
+          {"max_recorded_response_size", ValueForm::size, set_max_recorded_response_size, "32MiB"},
+          {"queue_size", ValueForm::size, set_queue_size, "4MiB"},
+          {"connect_timeout", ValueForm::text, set_connect_timeout, "5s"},
+          {"idle_timeout", ValueForm::text, set_idle_timeout, "300s"},
+          {"log_level", ValueForm::text, set_log_level, "info", true},
+          {"log_format", ValueForm::text, set_log_format, "auto"},
       },
       [](AgentConfig&) {},
       finish};

@@ -26,7 +26,7 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
                                       std::pair("bedrock_endpoint", &aws.bedrock_endpoint),
                                       std::pair("cloudtrail_endpoint", &aws.cloudtrail_endpoint)}) {
     if (const auto problem = endpoint_problem(*endpoint, configuration.region, true)) {
-      return Mismatch{key, *problem};
+      return Mismatch{key, *problem, "agent.region"};
     }
   }
   return std::nullopt;

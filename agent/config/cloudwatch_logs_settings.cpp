@@ -101,16 +101,17 @@ SettingError set_start(AgentConfig& configuration, const SettingValues& values) 
 std::optional<Mismatch> creation_mismatch(const CloudWatchLogsOptions& options) {
   if (!options.create && options.retention_days != 0) {
     return Mismatch{"retention_days",
-                    "it is for a log group that invlog creates, but create = false"};
+                    "it is for a log group that invlog creates, but create = false", "create"};
   }
   if (options.kms_key_arn.empty()) {
     return std::nullopt;
   }
   if (!options.create) {
-    return Mismatch{"kms_key_arn", "it is for a log group that invlog creates, but create = false"};
+    return Mismatch{"kms_key_arn", "it is for a log group that invlog creates, but create = false",
+                    "create"};
   }
   if (const auto problem = kms_arn_problem(options.kms_key_arn, options.region)) {
-    return Mismatch{"kms_key_arn", *problem};
+    return Mismatch{"kms_key_arn", *problem, "agent.region"};
   }
   return std::nullopt;
 }
@@ -126,7 +127,7 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   }
   if (const auto problem =
           endpoint_problem(options.endpoint, options.region, options.region_attested)) {
-    return Mismatch{"endpoint", *problem};
+    return Mismatch{"endpoint", *problem, "agent.region"};
   }
   options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
   return creation_mismatch(options);
@@ -139,19 +140,20 @@ const SettingsTable& cloudwatch_logs_table() {
       "exporters.cloudwatch_logs",
       {
           {"log_group", ValueForm::text, set_log_group},
-          {"log_stream", ValueForm::text, set_log_stream},
-          {"host_suffix", ValueForm::boolean, set_host_suffix},
+          {"log_stream", ValueForm::text, set_log_stream, "aws/bedrock/modelinvocations"},
+          {"host_suffix", ValueForm::boolean, set_host_suffix, "false"},
           {"endpoint", ValueForm::text, set_endpoint},
-          {"region_attested", ValueForm::boolean, set_region_attested},
-          {"batch_size", ValueForm::size, set_batch_size},
-          {"batch_age", ValueForm::text, set_batch_age},
-          {"create", ValueForm::boolean, set_create},
+          {"region_attested", ValueForm::boolean, set_region_attested, "false"},
+          {"batch_size", ValueForm::size, set_batch_size, "1MiB"},
+          {"batch_age", ValueForm::text, set_batch_age, "5s"},
+          {"create", ValueForm::boolean, set_create, "true"},
           {"retention_days", ValueForm::number, set_retention_days},
           {"kms_key_arn", ValueForm::text, set_kms_key_arn},
-          {"start", ValueForm::text, set_start},
+          {"start", ValueForm::text, set_start, "oldest"},
       },
       [](AgentConfig& configuration) { configuration.exporters.cloudwatch_logs.emplace(); },
-      finish};
+      finish,
+      true};
   return table;
 }
 

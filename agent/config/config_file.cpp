@@ -3,10 +3,13 @@
 // The parser's own exceptions carry the place of a syntax error.
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <tl/expected.hpp>
+#include <utility>
 
 #include "agent/config/nearest_name.h"
 #include "agent/config/settings.h"
@@ -15,7 +18,6 @@ namespace invlog::config {
 namespace {
 
 using Texts = tl::expected<std::vector<std::string>, std::string>;
-using Problem = std::optional<std::string>;
 
 std::string place_of(const std::string& file, const toml::source_region& region) {
   return file + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column);
@@ -120,34 +122,40 @@ Texts texts_of(const toml::node& node, ValueForm form) {
   return must_be(description_of(form));
 }
 
-// Walks a document and collects what it finds, up to the first problem.
+// Walks a document, lays what it finds over what was given, and collects what is wrong.
 class Collector {
  public:
-  explicit Collector(const std::string& file) : file_(file) {}
+  Collector(const std::string& file, GivenTables& given) : file_(file), given_(given) {}
 
   // `prefix`: "" at the top, "exporters." below [exporters].
-  Problem collect_group(const toml::table& group, const std::string& prefix) {
+  void collect_group(const toml::table& group, const std::string& prefix) {
     for (const auto& [key, node] : group) {
       const std::string name = prefix + std::string(key.str());
       const SettingsTable* table = find_settings_table(name);
       if (table == nullptr && !is_group(name)) {
-        return place_of(file_, key.source()) + ": " + unknown(name, prefix, node.is_table());
-      }
-      if (!node.is_table()) {
-        return place_of(file_, key.source()) + ": " + name + " must be a table: [" + name + "]";
-      }
-      const Problem problem = table == nullptr ? collect_group(*node.as_table(), name + ".")
-                                               : collect_table(*node.as_table(), *table);
-      if (problem) {
-        return problem;
+        blame(key.source(), unknown(name, prefix, node.is_table()));
+      } else if (!node.is_table()) {
+        blame(key.source(), name + " must be a table: [" + name + "]");
+      } else if (table == nullptr) {
+        collect_group(*node.as_table(), name + ".");
+      } else {
+        collect_table(*node.as_table(), *table);
       }
     }
-    return std::nullopt;
   }
 
-  GivenTables take() { return std::move(given_); }
+  // In the order of the file.
+  void add_problems_to(Problems& problems) {
+    std::stable_sort(found_.begin(), found_.end(),
+                     [](const Found& a, const Found& b) { return a.first < b.first; });
+    for (const Found& found : found_) {
+      problems.push_back(found.second);
+    }
+  }
 
  private:
+  using Found = std::pair<toml::source_position, std::string>;
+
   // Whether there are tables below it: "exporters".
   static bool is_group(const std::string& name) {
     for (const SettingsTable* table : settings_tables()) {
@@ -174,28 +182,47 @@ class Collector {
                     : "unknown key " + in_quotes(name) + suggestion(name, names);
   }
 
-  Problem collect_table(const toml::table& node, const SettingsTable& table) {
+  void collect_table(const toml::table& node, const SettingsTable& table) {
     GivenTable& given = given_[std::string(table.name)];
-    given.place = place_of(file_, node.source());
+    const std::size_t before = found_.size();
+    if (given.place.empty()) {
+      given.place = place_of(file_, node.source());
+    }
     for (const auto& [key, value] : node) {
       const std::string name(key.str());
       const Setting* setting = table.find(name);
       if (setting == nullptr) {
-        return place_of(file_, key.source()) + ": unknown key " + in_quotes(name) + " in [" +
-               std::string(table.name) + "]" + suggestion(name, table.keys());
+        blame(key.source(), "unknown key " + in_quotes(name) + " in [" + std::string(table.name) +
+                                "]" + advice(name, table));
+        continue;
       }
-      const std::string place = place_of(file_, value.source()) + ": " + name;
       auto texts = texts_of(value, setting->form);
       if (!texts) {
-        return place + ": " + texts.error();
+        blame(value.source(), name + ": " + texts.error());
+        continue;
       }
-      given.values[name] = {std::move(*texts), place};
+      const std::string origin = place_of(file_, value.source());
+      given.values[name] = {std::move(*texts), origin + ": " + name, origin};
     }
-    return std::nullopt;
+    given.faulty |= found_.size() > before;
+  }
+
+  static std::string advice(const std::string& key, const SettingsTable& table) {
+    for (const SettingsTable* other : settings_tables()) {
+      if (other->find(key) != nullptr) {
+        return "; it is a key of [" + std::string(other->name) + "]";
+      }
+    }
+    return suggestion(key, table.keys());
+  }
+
+  void blame(const toml::source_region& region, const std::string& what) {
+    found_.emplace_back(region.begin, place_of(file_, region) + ": " + what);
   }
 
   const std::string& file_;
-  GivenTables given_;
+  GivenTables& given_;
+  std::vector<Found> found_;
 };
 
 }  // namespace
@@ -205,24 +232,25 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
   return nearest.empty() ? "" : "; did you mean " + in_quotes(nearest) + "?";
 }
 
-tl::expected<GivenTables, std::string> read_config_file(const std::string& file) {
+bool read_config_file(const std::string& file, GivenTables& given, Problems& problems) {
   std::error_code ignored;
   std::ifstream stream(file, std::ios::binary);
   if (!stream || std::filesystem::is_directory(file, ignored)) {
-    return tl::unexpected(
+    problems.push_back(
         "cannot read the configuration " + file + ": " +
         (std::filesystem::exists(file, ignored) ? "it is no readable file" : "no such file"));
+    return false;
   }
   const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   try {
     const toml::table document = toml::parse(text, file);
-    Collector collector(file);
-    if (const auto problem = collector.collect_group(document, "")) {
-      return tl::unexpected(*problem);
-    }
-    return collector.take();
+    Collector collector(file, given);
+    collector.collect_group(document, "");
+    collector.add_problems_to(problems);
+    return true;
   } catch (const toml::parse_error& error) {
-    return tl::unexpected(place_of(file, error.source()) + ": " + std::string(error.description()));
+    problems.push_back(place_of(file, error.source()) + ": " + std::string(error.description()));
+    return false;
   }
 }
 

@@ -2,28 +2,34 @@
 // of values are checked here, what the values mean is not.
 //
 // Any thread; reads one file. Errors: file:line:column, the cause, and the nearest known name for a
-// misspelt one.
+// misspelt one; all of them, but for syntax, where the first ends the file.
 #pragma once
 
 #include <map>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
 
 namespace invlog::config {
 
 struct GivenValue {
   std::vector<std::string> values;
-  std::string place;  // "invlog.toml:3:10: listen", "--listen"
+  std::string place;   // to stand before an error: "invlog.toml:3:10: listen", "--listen"
+  std::string origin;  // for people: "invlog.toml:3:10", "flag --listen", "environment AWS_REGION"
 };
 struct GivenTable {
   std::string place;  // "invlog.toml:2:1"; "" if only flags or the environment gave it
   std::map<std::string, GivenValue, std::less<>> values;  // by key
+  bool faulty = false;  // something in it is wrong: what does not fit together may follow from that
 };
 using GivenTables = std::map<std::string, GivenTable, std::less<>>;  // "agent", "exporters.s3"
 
-tl::expected<GivenTables, std::string> read_config_file(const std::string& file);
+using Problems = std::vector<std::string>;  // each with its place
+
+// Lays the file's values over those in `given`: a key that stands in both has the file's value,
+// whole. False: it could not be read, and nothing of it was taken. What is wrong is added to
+// `problems`.
+bool read_config_file(const std::string& file, GivenTables& given, Problems& problems);
 
 // "; did you mean \"listen\"?", or "".
 std::string suggestion(std::string_view name, const std::vector<std::string_view>& known);

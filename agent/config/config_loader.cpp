@@ -30,30 +30,69 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
-// The file's values with the flags laid over them. There is always an [agent].
-tl::expected<GivenTables, std::string> collect(const ConfigSources& sources) {
-  tl::expected<GivenTables, std::string> given;
+// *.toml of the directory, in the order of their names. Hidden ones are an editor's.
+std::vector<std::string> files_in(const std::filesystem::path& directory, Problems& problems) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::filesystem::path& path = entry->path();
+    if (path.extension() == ".toml" && !path.filename().string().starts_with('.')) {
+      files.push_back(path.string());
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory &&
+      error != std::errc::not_a_directory) {
+    problems.push_back("cannot read the configurations in " + directory.string() + ": " +
+                       error.message());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+struct Collected {
+  GivenTables given;
+  std::vector<std::string> files;
+  Problems problems;
+  bool whole = true;  // every file could be read
+};
+
+void collect_files(const ConfigSources& sources, Collected& collected) {
   std::error_code ignored;
-  if (sources.file) {
-    given = read_config_file(*sources.file);
-  } else if (std::filesystem::exists(sources.default_file, ignored)) {
-    given = read_config_file(sources.default_file);
+  const std::string main_file = sources.file.value_or(sources.default_file);
+  std::vector<std::string> files =
+      files_in(std::filesystem::path(main_file).parent_path() / "conf.d", collected.problems);
+  if (sources.file || std::filesystem::exists(main_file, ignored)) {
+    files.insert(files.begin(), main_file);
   }
-  if (!given) {
-    return given;
+  collected.whole = collected.problems.empty();
+  for (const std::string& file : files) {
+    if (read_config_file(file, collected.given, collected.problems)) {
+      collected.files.push_back(file);
+    } else {
+      collected.whole = false;
+    }
   }
-  GivenTable& agent = (*given)[std::string(agent_table().name)];
+}
+
+// The files' values with the flags laid over them. There is always an [agent].
+Collected collect(const ConfigSources& sources) {
+  Collected collected;
+  collect_files(sources, collected);
+  GivenTable& agent = collected.given[std::string(agent_table().name)];
   for (const auto& [key, value] : sources.flags) {
     const Setting* setting = agent_table().find(key);
     if (setting == nullptr) {
-      return tl::unexpected("unknown setting " + in_quotes(key) +
-                            suggestion(key, agent_table().keys()));
+      collected.problems.push_back("unknown setting " + in_quotes(key) +
+                                   suggestion(key, agent_table().keys()));
+      continue;
     }
+    const std::string flag = flag_of(key);
     agent.values[key] = {
-        setting->form == ValueForm::texts ? split_at_commas(value) : std::vector{value},
-        flag_of(key)};
+        setting->form == ValueForm::texts ? split_at_commas(value) : std::vector{value}, flag,
+        "flag " + flag};
   }
-  return given;
+  return collected;
 }
 
 // Region from the environment, and the variable that has it.
@@ -61,21 +100,56 @@ std::optional<GivenValue> region_from(const aws::Environment& environment) {
   for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
     const auto value = environment ? environment(name) : std::nullopt;
     if (value && !value->empty()) {
-      return GivenValue{{*value}, name};
+      return GivenValue{{*value}, name, std::string("environment ") + name};
     }
   }
   return std::nullopt;
 }
 
-std::optional<std::string> apply(AgentConfig& configuration, const SettingsTable& table,
-                                 const GivenTable& given) {
+// False: something was wrong.
+bool apply(AgentConfig& configuration, const SettingsTable& table, const GivenTable& given,
+           Problems& problems) {
+  const std::size_t before = problems.size();
   table.begin(configuration);
   for (const auto& [key, value] : given.values) {
     if (const auto error = table.find(key)->apply(configuration, value.values)) {
-      return value.place + ": " + *error;
+      problems.push_back(value.place + ": " + *error);
     }
   }
-  return std::nullopt;
+  return problems.size() == before;
+}
+
+const GivenValue* find_value(const GivenTables& given, std::string_view table,
+                             const std::string& key) {
+  const auto found = given.find(table);
+  if (found == given.end()) {
+    return nullptr;
+  }
+  const auto value = found->second.values.find(key);
+  return value == found->second.values.end() ? nullptr : &value->second;
+}
+
+// "invlog.toml" of "invlog.toml:3:10"; of a flag or a variable all of it.
+std::string_view file_of(std::string_view origin) {
+  for (int colons = 0; colons < 2 && origin.find(':') != std::string_view::npos; ++colons) {
+    origin.remove_suffix(origin.size() - origin.rfind(':'));
+  }
+  return origin;
+}
+
+// Where the other one of two that do not go together stands, if that is another file: else whoever
+// reads the error looks in the wrong one.
+std::string elsewhere(const Mismatch& mismatch, const SettingsTable& table,
+                      const GivenTables& given, std::string_view file) {
+  const std::size_t dot = mismatch.other.find('.');
+  const std::string key = mismatch.other.substr(dot == std::string::npos ? 0 : dot + 1);
+  const std::string_view of =
+      dot == std::string::npos ? table.name : std::string_view(mismatch.other).substr(0, dot);
+  const GivenValue* other = find_value(given, of, key);
+  if (other == nullptr || file_of(other->origin) == file) {
+    return "";
+  }
+  return " (" + key + " comes from " + other->origin + ")";
 }
 
 std::string text_of(const Mismatch& mismatch, const SettingsTable& table,
@@ -84,9 +158,9 @@ std::string text_of(const Mismatch& mismatch, const SettingsTable& table,
   if (found == given.end()) {
     return mismatch.key + ": " + mismatch.cause;
   }
-  if (const auto value = found->second.values.find(mismatch.key);
-      value != found->second.values.end()) {
-    return value->second.place + ": " + mismatch.cause;
+  if (const GivenValue* value = find_value(given, table.name, mismatch.key)) {
+    return value->place + ": " + mismatch.cause +
+           elsewhere(mismatch, table, given, file_of(value->origin));
   }
   const std::string& place = found->second.place;
   return (place.empty() ? "" : place + ": [" + std::string(table.name) + "]: ") + mismatch.key +
@@ -107,14 +181,18 @@ std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources&
     return std::nullopt;
   }
   if (!sources.store_region.empty()) {
-    agent.values["region"] = {{sources.store_region}, "the store's Region"};
+    agent.values["region"] = {{sources.store_region}, "the store's Region", "the store's Region"};
     return std::nullopt;
   }
   auto region = region_from(sources.environment);
   if (!region && sources.instance_region) {
     if (std::string of_instance = sources.instance_region(); !of_instance.empty()) {
-      region = GivenValue{{std::move(of_instance)}, "the EC2 instance's Region"};
+      region = GivenValue{
+          {std::move(of_instance)}, "the EC2 instance's Region", "the EC2 instance's Region"};
     }
+  }
+  if (!region && sources.region_optional) {
+    return std::nullopt;
   }
   if (!region) {
     return "no Region: give --region REGION, set region below [agent] in the configuration file, "
@@ -159,30 +237,50 @@ tl::expected<StoreLocation, std::string> only_store_in(const std::string& direct
 
 }  // namespace
 
+AssembledConfig assemble_config(const GivenTables& given) {
+  AssembledConfig assembled;
+  std::vector<const SettingsTable*> sound;
+  for (const SettingsTable* table : settings_tables()) {
+    const auto found = given.find(table->name);
+    if (found == given.end() ||
+        (apply(assembled.configuration, *table, found->second, assembled.problems) &&
+         !found->second.faulty)) {
+      sound.push_back(table);
+    }
+  }
+  if (assembled.configuration.region.empty() || sound.empty() || sound.front() != &agent_table()) {
+    return assembled;  // what the others say of the Region would mean nothing
+  }
+  for (const SettingsTable* table : sound) {
+    if (const auto mismatch = table->finish(assembled.configuration)) {
+      assembled.problems.push_back(text_of(*mismatch, *table, given));
+    }
+  }
+  return assembled;
+}
+
+LoadedConfig load_config(const ConfigSources& sources) {
+  Collected collected = collect(sources);
+  GivenTable& agent = collected.given.find(agent_table().name)->second;
+  const std::size_t before = collected.problems.size();
+  if (const auto error = settle_region(agent, sources); error && collected.whole) {
+    collected.problems.push_back(*error);
+  }
+  // What is missing may stand in what could not be read.
+  agent.faulty |= !collected.whole || collected.problems.size() > before;
+  AssembledConfig assembled = assemble_config(collected.given);
+  collected.problems.insert(collected.problems.end(), assembled.problems.begin(),
+                            assembled.problems.end());
+  return {std::move(assembled.configuration), std::move(collected.given),
+          std::move(collected.files), std::move(collected.problems)};
+}
+
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources) {
-  auto given = collect(sources);
-  if (!given) {
-    return tl::unexpected(given.error());
+  LoadedConfig loaded = load_config(sources);
+  if (!loaded.problems.empty()) {
+    return tl::unexpected(std::move(loaded.problems.front()));
   }
-  if (const auto error = settle_region(given->find(agent_table().name)->second, sources)) {
-    return tl::unexpected(*error);
-  }
-  AgentConfig configuration;
-  for (const SettingsTable* table : settings_tables()) {
-    const auto found = given->find(table->name);
-    if (found == given->end()) {
-      continue;
-    }
-    if (const auto error = apply(configuration, *table, found->second)) {
-      return tl::unexpected(*error);
-    }
-  }
-  for (const SettingsTable* table : settings_tables()) {
-    if (const auto mismatch = table->finish(configuration)) {
-      return tl::unexpected(text_of(*mismatch, *table, *given));
-    }
-  }
-  return configuration;
+  return std::move(loaded.configuration);
 }
 
 tl::expected<StoreLocation, std::string> locate_store(const ConfigSources& sources,
@@ -191,15 +289,15 @@ tl::expected<StoreLocation, std::string> locate_store(const ConfigSources& sourc
     const std::string directory = std::filesystem::path(*store).parent_path().string();
     return StoreLocation{*store, directory.empty() ? "." : directory};
   }
-  const auto given = collect(sources);
-  if (!given) {
-    return tl::unexpected(given.error());
-  }
+  Collected collected = collect(sources);
   AgentConfig configuration;
   // Only [agent] says where a store is; whoever reads one need not be able to ship it.
-  if (const auto error =
-          apply(configuration, agent_table(), given->find(agent_table().name)->second)) {
-    return tl::unexpected(*error);
+  if (collected.problems.empty()) {
+    apply(configuration, agent_table(), collected.given.find(agent_table().name)->second,
+          collected.problems);
+  }
+  if (!collected.problems.empty()) {
+    return tl::unexpected(std::move(collected.problems.front()));
   }
   // A Region of the file says which store of the file's directory, but nothing about one named by a
   // flag.

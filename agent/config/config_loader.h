@@ -1,6 +1,9 @@
-// TOML file, flags and defaults to AgentConfig. Every error says file:line:column (or the flag),
+// TOML files, flags and defaults to AgentConfig. Every error says file:line:column (or the flag),
 // the cause, and the nearest known key for a misspelt one. Tables and keys: settings.h, and
 // systemd/invlog.toml for people. Flags are [agent]'s keys only.
+//
+// The files: the named one (or the default one), and conf.d/*.toml beside it in the order of their
+// names. Each is laid over those before it, key by key; a later array replaces an earlier one.
 //
 // Any thread; reads the file system once, changes nothing.
 #pragma once
@@ -12,6 +15,7 @@
 #include <tl/expected.hpp>
 
 #include "agent/config/agent_config.h"
+#include "agent/config/config_file.h"
 #include "exporters/aws/credentials.h"
 
 namespace invlog::config {
@@ -28,9 +32,28 @@ struct ConfigSources {
   // The Region that a store at hand is pinned to, "" none at hand. It wins over the environment's;
   // another one in the file or a flag is an error.
   std::string store_region;
+  // That nothing says the Region is no problem: whatever depends on it is not checked then.
+  bool region_optional = false;
 };
 
-// Unknown tables are errors, also those that a later invlog will know.
+struct LoadedConfig {
+  AgentConfig configuration;       // not to be used if there are problems
+  GivenTables given;               // all that is no default, the Region among it
+  std::vector<std::string> files;  // which were read, in this order
+  Problems problems;               // all that was found
+};
+
+// Unknown tables are problems, also those that a later invlog will know.
+LoadedConfig load_config(const ConfigSources& sources);
+
+// What `given` comes to, the Region among it, with what is wrong with it.
+struct AssembledConfig {
+  AgentConfig configuration;
+  Problems problems;
+};
+AssembledConfig assemble_config(const GivenTables& given);
+
+// The same, if only the first problem counts.
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources);
 
 // For commands that only need a store: --store FILE, else --state-dir DIR (the one *.db in it;

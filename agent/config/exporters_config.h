@@ -22,6 +22,7 @@ struct AwsConfig {
   // own
   std::string bedrock_endpoint;
   std::string ca_bundle;  // PEM file for AWS's endpoints, "" AWS_CA_BUNDLE, or the system's
+  bool operator==(const AwsConfig&) const = default;
 };
 
 // What the store may grow to. storage::RetentionOptions is made from it.
@@ -29,11 +30,13 @@ struct RetentionConfig {
   std::uint64_t max_size_bytes = 0;  // of the store's file with its log, 0: no limit
   std::chrono::seconds max_age{0};   // of a record, 0: no limit
   bool keep_undelivered = true;      // a record that a destination has not got yet stays
+  bool operator==(const RetentionConfig&) const = default;
 };
 
 struct ExportersConfig {
   std::optional<exporters::S3Options> s3;
   std::optional<exporters::CloudWatchLogsOptions> cloudwatch_logs;
+  bool operator==(const ExportersConfig&) const = default;
 };
 
 }  // namespace invlog::config

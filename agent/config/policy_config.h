@@ -16,6 +16,7 @@ struct PolicyTerm {
   enum class Kind { in_region, geography, global, application, unknown, profile, model, caller };
   Kind kind = Kind::unknown;
   std::string pattern;  // of a geography its name; of a profile, model or caller a glob; else ""
+  bool operator==(const PolicyTerm&) const = default;
 };
 
 struct PolicyRule {
@@ -23,6 +24,7 @@ struct PolicyRule {
   std::vector<PolicyTerm> terms;  // all must match
   // As it stands in the file: `deny = "global"`, `rules = "deny global caller:ci-*"`.
   std::string text;
+  bool operator==(const PolicyRule&) const = default;
 };
 
 struct PolicyConfig {
@@ -34,6 +36,7 @@ struct PolicyConfig {
   std::vector<PolicyRule> deny, allow;        // a rule of one term each
   std::vector<std::string> allow_destinations;  // Regions; empty: not given
   std::string allow_text, destinations_text;    // the keys as they stand in the file, "" not given
+  bool operator==(const PolicyConfig&) const = default;
 };
 
 }  // namespace invlog::config

@@ -183,11 +183,12 @@ const SettingsTable& policy_table() {
           {"deny", ValueForm::texts, set_deny},
           {"allow", ValueForm::texts, set_allow},
           {"allow_destinations", ValueForm::texts, set_allow_destinations},
-          {"unknown", ValueForm::text, set_unknown},
-          {"mode", ValueForm::text, set_mode},
+          {"unknown", ValueForm::text, set_unknown, "flag"},
+          {"mode", ValueForm::text, set_mode, "enforce"},
       },
       [](AgentConfig& configuration) { configuration.policy.given = true; },
-      finish};
+      finish,
+      true};
   return table;
 }
 

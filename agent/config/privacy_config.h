@@ -16,6 +16,7 @@ struct PrivacyConfig {
   std::vector<std::string> redact_paths;     // bedrock::JsonPath
   bool metadata_only = false;                // no body at all
   double sample_bodies = 1.0;                // fraction of calls whose bodies are kept, 0 to 1
+  bool operator==(const PrivacyConfig&) const = default;
 };
 
 }  // namespace invlog::config

@@ -74,19 +74,20 @@ const SettingsTable& privacy_table() {
   static const SettingsTable table{
       "privacy",
       {
-          {"text", ValueForm::boolean, set_switch<&PrivacyConfig::text>},
-          {"image", ValueForm::boolean, set_switch<&PrivacyConfig::image>},
-          {"embedding", ValueForm::boolean, set_switch<&PrivacyConfig::embedding>},
-          {"video", ValueForm::boolean, set_switch<&PrivacyConfig::video>},
-          {"audio", ValueForm::boolean, set_switch<&PrivacyConfig::audio>},
+          {"text", ValueForm::boolean, set_switch<&PrivacyConfig::text>, "true"},
+          {"image", ValueForm::boolean, set_switch<&PrivacyConfig::image>, "true"},
+          {"embedding", ValueForm::boolean, set_switch<&PrivacyConfig::embedding>, "true"},
+          {"video", ValueForm::boolean, set_switch<&PrivacyConfig::video>, "true"},
+          {"audio", ValueForm::boolean, set_switch<&PrivacyConfig::audio>, "true"},
           {"redact", ValueForm::texts, set_redact},
           {"redact_patterns", ValueForm::texts, set_redact_patterns},
           {"redact_paths", ValueForm::texts, set_redact_paths},
-          {"metadata_only", ValueForm::boolean, set_switch<&PrivacyConfig::metadata_only>},
-          {"sample_bodies", ValueForm::fraction, set_sample_bodies},
+          {"metadata_only", ValueForm::boolean, set_switch<&PrivacyConfig::metadata_only>, "false"},
+          {"sample_bodies", ValueForm::fraction, set_sample_bodies, "1.0"},
       },
       [](AgentConfig&) {},
-      finish};
+      finish,
+      true};
   return table;
 }
 

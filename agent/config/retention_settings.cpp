@@ -41,10 +41,11 @@ const SettingsTable& retention_table() {
       {
           {"max_size", ValueForm::size, set_max_size},
           {"max_age", ValueForm::text, set_max_age},
-          {"keep_undelivered", ValueForm::boolean, set_keep_undelivered},
+          {"keep_undelivered", ValueForm::boolean, set_keep_undelivered, "true"},
       },
       [](AgentConfig&) {},
-      finish};
+      finish,
+      true};
   return table;
 }
 

@@ -197,16 +197,19 @@ std::optional<Mismatch> encryption_mismatch(const S3Options& options) {
                     "it is not used " +
                         (options.encryption.empty() ? std::string("without encryption")
                                                     : "with " + in_quotes(options.encryption)) +
-                        ": set encryption = \"aws:kms\" or \"aws:kms:dsse\""};
+                        ": set encryption = \"aws:kms\" or \"aws:kms:dsse\"",
+                    "encryption"};
   }
   if (options.kms_key_id.starts_with("arn:")) {
     if (const auto problem = kms_arn_problem(options.kms_key_id, options.region)) {
-      return Mismatch{"kms_key_id", *problem};
+      return Mismatch{"kms_key_id", *problem, "agent.region"};
     }
   }
   if (options.bucket_key && !options.encryption.empty() && options.encryption != "aws:kms") {
-    return Mismatch{"bucket_key", "S3 has bucket keys for encryption = \"aws:kms\" only, not for " +
-                                      in_quotes(options.encryption)};
+    return Mismatch{"bucket_key",
+                    "S3 has bucket keys for encryption = \"aws:kms\" only, not for " +
+                        in_quotes(options.encryption),
+                    "encryption"};
   }
   return std::nullopt;
 }
@@ -222,7 +225,7 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   }
   if (const auto problem =
           endpoint_problem(options.endpoint, options.region, options.region_attested)) {
-    return Mismatch{"endpoint", *problem};
+    return Mismatch{"endpoint", *problem, "agent.region"};
   }
   options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
   return encryption_mismatch(options);
@@ -237,25 +240,26 @@ const SettingsTable& s3_table() {
           {"bucket", ValueForm::text, set_bucket},
           {"prefix", ValueForm::text, set_prefix},
           {"endpoint", ValueForm::text, set_endpoint},
-          {"path_style", ValueForm::boolean, set_path_style},
-          {"region_attested", ValueForm::boolean, set_region_attested},
-          {"batch_size", ValueForm::size, set_batch_size},
-          {"batch_age", ValueForm::text, set_batch_age},
-          {"compression", ValueForm::text, set_compression},
-          {"large_bodies", ValueForm::boolean, set_large_bodies},
-          {"large_body_size", ValueForm::size, set_large_body_size},
-          {"checksum", ValueForm::text, set_checksum},
+          {"path_style", ValueForm::boolean, set_path_style, "false"},
+          {"region_attested", ValueForm::boolean, set_region_attested, "false"},
+          {"batch_size", ValueForm::size, set_batch_size, "5MB"},
+          {"batch_age", ValueForm::text, set_batch_age, "60s"},
+          {"compression", ValueForm::text, set_compression, "gzip"},
+          {"large_bodies", ValueForm::boolean, set_large_bodies, "true"},
+          {"large_body_size", ValueForm::size, set_large_body_size, "100KiB"},
+          {"checksum", ValueForm::text, set_checksum, "sha256"},
           {"encryption", ValueForm::text, set_encryption},
           {"kms_key_id", ValueForm::text, set_kms_key_id},
-          {"bucket_key", ValueForm::boolean, set_bucket_key},
+          {"bucket_key", ValueForm::boolean, set_bucket_key, "false"},
           {"expected_bucket_owner", ValueForm::text, set_expected_bucket_owner},
           {"storage_class", ValueForm::text, set_storage_class},
           {"tags", ValueForm::pairs, set_tags},
-          {"if_none_match", ValueForm::boolean, set_if_none_match},
-          {"start", ValueForm::text, set_start},
+          {"if_none_match", ValueForm::boolean, set_if_none_match, "false"},
+          {"start", ValueForm::text, set_start, "oldest"},
       },
       [](AgentConfig& configuration) { configuration.exporters.s3.emplace(); },
-      finish};
+      finish,
+      true};
   return table;
 }
 

@@ -32,11 +32,16 @@ struct Setting {
   // Checks `values` (one, unless the form has several) and sets the member; the error if they do
   // not fit.
   SettingError (*apply)(AgentConfig& configuration, const SettingValues& values) = nullptr;
+  // What a key that is left out stands for, as apply() takes it: "64MiB", "true"; "": nothing, or
+  // something that depends on other things. systemd/invlog.toml says the same.
+  std::string_view default_text = {};
+  bool reloads = false;  // a running agent can take a new value
 };
 
-// What only all settings together show. `key` names the setting to blame.
+// What only all settings together show. `key` names the setting to blame; `other` the one that it
+// does not go with, "" none, of the same table or "agent.region".
 struct Mismatch {
-  std::string key, cause;
+  std::string key, cause, other = {};
 };
 
 struct SettingsTable {
@@ -47,7 +52,9 @@ struct SettingsTable {
   // After every table's settings were applied: what follows from others ([agent] comes first, with
   // the Region), and whether all fit together. Does nothing for a table that was not begun.
   std::optional<Mismatch> (*finish)(AgentConfig& configuration);
+  bool reloads = false;  // a running agent can take new values for all of its keys
 
+  bool can_reload(const Setting& setting) const { return reloads || setting.reloads; }
   const Setting* find(std::string_view key) const;  // null: unknown
   std::vector<std::string_view> keys() const;
 };

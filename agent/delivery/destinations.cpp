@@ -57,6 +57,17 @@ std::vector<DestinationDescription> describe_destinations(
   return descriptions;
 }
 
+storage::RetentionOptions retention_options(const config::AgentConfig& configuration) {
+  storage::RetentionOptions options;
+  options.max_size_bytes = configuration.retention.max_size_bytes;
+  options.max_age = configuration.retention.max_age;
+  options.keep_undelivered = configuration.retention.keep_undelivered;
+  for (DestinationDescription& destination : describe_destinations(configuration)) {
+    options.destinations.push_back(std::move(destination.name));
+  }
+  return options;
+}
+
 exporters::ShipperOptions shipper_options(const config::AgentConfig& configuration,
                                           const ConfiguredDestination& destination) {
   exporters::ShipperOptions options;

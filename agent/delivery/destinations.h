@@ -18,6 +18,7 @@
 #include "exporters/aws/http_client.h"
 #include "exporters/destination.h"
 #include "exporters/shipper.h"
+#include "storage/retention_options.h"
 
 namespace invlog::delivery {
 
@@ -50,6 +51,9 @@ struct DestinationDescription {
   bool from_now = false;
 };
 std::vector<DestinationDescription> describe_destinations(const config::AgentConfig& configuration);
+
+// [retention] for the store's writer: what it may take away depends on the destinations.
+storage::RetentionOptions retention_options(const config::AgentConfig& configuration);
 
 // The rest of the options (store, account) is the caller's.
 exporters::ShipperOptions shipper_options(const config::AgentConfig& configuration,

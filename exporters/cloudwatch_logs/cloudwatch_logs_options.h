@@ -20,6 +20,7 @@ struct CloudWatchLogsOptions {
   int retention_days = 0;   // PutRetentionPolicy on a group that we created, 0: never expires
   std::string kms_key_arn;  // for a group that we create, "" none
   bool from_now = false;    // start = "now"
+  bool operator==(const CloudWatchLogsOptions&) const = default;
 };
 
 }  // namespace invlog::exporters

@@ -34,6 +34,7 @@ struct S3Options {
   bool if_none_match = false;               // for buckets whose policy demands If-None-Match: *
   bool from_now = false;  // start = "now": records from before this destination was configured
                           // stay here
+  bool operator==(const S3Options&) const = default;
 };
 
 }  // namespace invlog::exporters

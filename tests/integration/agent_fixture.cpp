@@ -3,6 +3,8 @@
 #include <boost/asio/post.hpp>
 #include <future>
 
+#include "agent/bedrock/privacy_filter.h"
+
 namespace invlog::test {
 
 config::AgentConfig AgentFixture::configuration(const std::string& upstream_url) {
@@ -51,6 +53,15 @@ void AgentFixture::set_profiles(residency::FindProfile profiles) {
   std::promise<void> done;
   boost::asio::post(loop_->context(), [&] {
     loop_->set_profiles(std::move(profiles));
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void AgentFixture::change(const config::AgentConfig& configuration) {
+  std::promise<void> done;
+  boost::asio::post(loop_->context(), [&] {
+    loop_->change(configuration, bedrock::make_privacy_filter(configuration.privacy));
     done.set_value();
   });
   done.get_future().wait();

@@ -34,6 +34,7 @@ class AgentFixture {
   LoopbackSocket connect() { return LoopbackSocket::connect(loop_->port()); }
   std::uint16_t port() const { return loop_->port(); }
   FakeSink& sink() { return sink_; }
+  capture::AgentLoop& loop() { return *loop_; }  // its thread runs: post to its context
   // Begins a stop, as SIGTERM does.
   void begin_stop();
   void join();
@@ -41,6 +42,8 @@ class AgentFixture {
   void set_signing_identity(const std::string& arn);
   // As if the catalogue had been read.
   void set_profiles(residency::FindProfile profiles);
+  // As a reload does, with a filter of the configuration's [privacy].
+  void change(const config::AgentConfig& configuration);
   // A counter, read on the agent's thread.
   capture::Statistics statistics();
   // The same after join().

@@ -1,5 +1,7 @@
 // What policy does to a call before it leaves the host: refused without a byte upstream, flagged,
 // or passed, whichever path names the model.
+#include <thread>
+
 #include "agent/residency/built_in_profiles.h"
 #include "tests/catch.h"
 #include "tests/integration/agent_fixture.h"
@@ -209,6 +211,33 @@ TEST_CASE(
   CHECK(records[0].decision == "allow");
   CHECK(records[0].scope == "global");
   CHECK(records[0].profile == kGlobal);
+}
+
+TEST_CASE("A changed policy is for the next call; one under way keeps what it began with") {
+  Scene scene;
+  config::AgentConfig changed = denying_global(scene.upstream);
+  changed.policy.deny = {};
+  changed.privacy.metadata_only = true;
+  const std::string global = "/model/global.amazon.nova-2-lite-v1%3A0/converse";
+  const std::string request = post(global, "{\"messages\":[]}");
+  const std::size_t half = request.size() - 3;
+  LoopbackSocket slow = scene.agent.connect();
+  slow.send(std::string_view(request).substr(0, half));
+  while (scene.agent.statistics().calls == 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  scene.agent.change(changed);
+  CHECK(scene.call(global, "{\"messages\":[]}").status == 200);
+  slow.send(std::string_view(request).substr(half));
+  check_denied(read_response(slow));
+  const auto records = scene.agent.sink().wait_for(2);
+  CHECK(records[0].decision == "allow");
+  CHECK(records[0].request.bytes != "{\"messages\":[]}");
+  CHECK(records[1].decision == "deny");
+  CHECK(records[1].request.bytes == "{\"messages\":[]}");
+  // And back.
+  changed.policy = denying_global(scene.upstream).policy;
+  scene.agent.change(changed);
+  check_denied(scene.call(global));
 }
 
 }  // namespace invlog::test

@@ -342,6 +342,33 @@ TEST_CASE("Without destinations everything may go, and one record larger than th
   CHECK(!writer.status().failing);
 }
 
+TEST_CASE("A running writer takes a new limit, also while it waits for room") {
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention.max_size_bytes = 0;
+  Writer writer(options);
+  for (std::int64_t number = 1; number <= 12; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 3'000'000)));
+  }
+  CHECK(full.size() > kMost);
+  // Nothing is delivered: with the limit nothing may go, and the next commit finds no room.
+  writer.set_retention(full.options().retention);
+  std::atomic<bool> committed{false};
+  submit(writer, noisy_record(13, 3'000'000), [&committed](bool ok) { committed = ok; });
+  REQUIRE(comes_true([&] { return writer.status().failing; }));
+  CHECK(contains(writer.status().last_error, "max_size"));
+  // Told that everything may go, it goes on with what it has.
+  RetentionOptions loose = full.options().retention;
+  loose.keep_undelivered = false;
+  writer.set_retention(loose);
+  CHECK(comes_true([&] { return committed.load(); }));
+  CHECK(comes_true([&] { return full.size() <= kMost; }));
+  CHECK(full.first_record() > 1);
+  CHECK(!writer.status().failing);
+  writer.stop();
+  full.check_whole();
+}
+
 TEST_CASE("A max_size that holds no segment is refused") {
   RetentionFixture tiny;
   WriterOptions options = tiny.options();

@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "agent/bedrock/privacy_filter.h"
 #include "agent/capture/writer_sink.h"
 #include "tests/catch.h"
 #include "tests/temporary_directory.h"
@@ -268,6 +269,28 @@ TEST_CASE("Strict: a held record that is dropped at the end lets its call end") 
   scene.recorder.drain();
   scene.loop.run();
   CHECK(*finished == false);
+}
+
+TEST_CASE("A change is for what comes after it; a call keeps the privacy that it began with") {
+  config::PrivacyConfig nothing;
+  nothing.metadata_only = true;
+  Scene scene(policy(kBlock, kDeny));
+  bedrock::Invocation before = call("1");
+  before.privacy = scene.recorder.privacy();
+  scene.recorder.change(kPassLoad, kPass, bedrock::make_privacy_filter(nothing));
+  bedrock::Invocation after = call("2");
+  after.privacy = scene.recorder.privacy();
+  scene.recorder.finish(std::move(before), 0);
+  scene.recorder.finish(std::move(after), 0);
+  scene.recorder.finish(call("3"), 0);
+  REQUIRE(scene.sink.taken.size() == 3);
+  CHECK(scene.sink.taken[0].request.bytes == "1");
+  CHECK(scene.sink.taken[1].request.bytes != "2");
+  CHECK(scene.sink.taken[2].request.bytes != "3");
+  // No longer "block": what finds no room is dropped.
+  scene.sink.answer = Submitted::full;
+  scene.recorder.finish(call("4"), 0);
+  CHECK(scene.sink.dropped == std::vector<std::string>{"queue-full"});
 }
 
 TEST_CASE("Drops are event rows of a real store, added up by cause") {

@@ -21,11 +21,15 @@ struct Answer {
 };
 
 Answer invlog_command(std::vector<const char*> arguments,
-                      std::function<int(const AgentConfig&)> run_agent = {}) {
+                      const std::function<int(const AgentConfig&)>& run_agent = {}) {
   std::ostringstream out, err;
   arguments.insert(arguments.begin(), "invlog");
-  const int exit_code = run_command_line(static_cast<int>(arguments.size()), arguments.data(),
-                                         {out, err, 0, 0, std::move(run_agent)});
+  const int exit_code = run_command_line(
+      static_cast<int>(arguments.size()), arguments.data(),
+      {out, err, 0, 0,
+       [&run_agent](const AgentConfig& configuration, invlog::config::ConfigReloader&) {
+         return run_agent(configuration);
+       }});
   return {exit_code, out.str(), err.str()};
 }
 
@@ -34,8 +38,9 @@ Answer invlog_command(std::vector<const char*> arguments,
 TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"--version"}).out == "invlog 0.1.0\n");
   CHECK(invlog_command({"--help"}).exit_code == 0);
-  for (const char* command : {"agent", "query", "show", "tail", "search", "usage", "status",
-                              "verify", "export", "report", "ship", "doctor"}) {
+  for (const char* command :
+       {"agent", "query", "show", "tail", "search", "usage", "status", "verify", "export", "report",
+        "ship", "doctor", "check-config", "config"}) {
     INFO(command);
     CHECK(contains(invlog_command({"--help"}).out, command));
     const Answer help = invlog_command({command, "--help"});

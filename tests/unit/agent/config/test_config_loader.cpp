@@ -379,3 +379,96 @@ TEST_CASE("a configuration with exporters says where the store is") {
                                                "endpoint = \"http://127.0.0.1:9000\"\n");
   CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
 }
+
+TEST_CASE("conf.d beside the file is laid over it, in the order of names, key by key") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write("invlog.toml", kRegion +
+                                                    "listen = [\"127.0.0.1:1\", \"unix:/a\"]\n"
+                                                    "log_level = \"error\"\n"
+                                                    "[policy]\ndeny = [\"global\", \"unknown\"]\n");
+  directory.write("conf.d/20.toml", "[agent]\nlisten = \"127.0.0.1:3\"\n");
+  directory.write("conf.d/10.toml",
+                  "[agent]\nlisten = \"127.0.0.1:2\"\nlog_level = \"debug\"\n"
+                  "[policy]\ndeny = [\"geo:us\"]\n");
+  directory.write("conf.d/README", "[agent\n");
+  directory.write("conf.d/30.toml.dpkg-dist", "[agent\n");
+  directory.write("conf.d/.40.toml", "[agent\n");
+  LoadedConfig loaded = load_config(sources);
+  REQUIRE(loaded.problems == Problems());
+  CHECK(loaded.files == std::vector<std::string>{*sources.file,
+                                                 directory.path() + "/conf.d/10.toml",
+                                                 directory.path() + "/conf.d/20.toml"});
+  CHECK(loaded.configuration.listen_port == 3);
+  CHECK(loaded.configuration.listen_socket.empty());
+  CHECK(loaded.configuration.log_level == "debug");
+  REQUIRE(loaded.configuration.policy.deny.size() == 1);
+  CHECK(loaded.configuration.policy.deny[0].text == "deny = \"geo:us\"");
+
+  // Also where the default file itself is missing.
+  sources.file.reset();
+  sources.default_file = directory.path() + "/none.toml";
+  sources.environment = environment_of({{"AWS_REGION", "eu-west-1"}});
+  loaded = load_config(sources);
+  CHECK(loaded.problems == Problems());
+  CHECK(loaded.files.size() == 2);
+  CHECK(loaded.configuration.listen_port == 3);
+}
+
+TEST_CASE("every problem is found, each in its file") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file =
+      directory.write("invlog.toml", kRegion +
+                                         "zzz = 1\nlisten = 1\nlog_level = \"loud\"\n"
+                                         "[exporters.s3]\nbucket = \"records-eu\"\n"
+                                         "encryption = \"aws:kms\"\nkms_key_id = \"alias/x\"\n"
+                                         "[exporters.cloudwatch_logs]\nrules = []\n");
+  const std::string first = directory.write("conf.d/1.toml", "[exporters.s3]\nbatch_age = \"1\"\n");
+  const std::string second = directory.write("conf.d/2.toml", "[agent]\nregion = \"eu-central-1\n");
+  const LoadedConfig loaded = load_config(sources);
+  const std::string file = *sources.file;
+  REQUIRE(loaded.problems.size() == 6);
+  CHECK(loaded.problems[0] == file + ":3:1: unknown key \"zzz\" in [agent]");
+  CHECK(contains(loaded.problems[1], file + ":4:10: listen: must be a string"));
+  CHECK(loaded.problems[2] == file +
+                                  ":11:1: unknown key \"rules\" in [exporters.cloudwatch_logs]; it "
+                                  "is a key of [policy]");
+  CHECK(contains(loaded.problems[3], second + ":2:"));
+  CHECK(contains(loaded.problems[4], file + ":5:13: log_level: \"loud\" is none of"));
+  CHECK(contains(loaded.problems[5], first + ":2:13: batch_age: "));
+  CHECK(loaded.files == std::vector<std::string>{file, first});
+}
+
+TEST_CASE("two values that do not go together are both shown, whichever files they are in") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  const std::string s3 = "[exporters.s3]\nbucket = \"records-eu\"\n";
+  sources.file = directory.write("invlog.toml", kRegion + s3 +
+                                                    "encryption = \"aws:kms\"\n"
+                                                    "kms_key_id = \"alias/invlog\"\n");
+  const std::string more =
+      directory.write("conf.d/1.toml", "[exporters.s3]\nencryption = \"AES256\"\n");
+  CHECK(load_config(sources).problems ==
+        Problems{*sources.file +
+                 ":6:14: kms_key_id: it is not used with \"AES256\": set "
+                 "encryption = \"aws:kms\" or \"aws:kms:dsse\" (encryption comes "
+                 "from " +
+                 more + ":2:14)"});
+  directory.write("conf.d/1.toml", "");
+  sources.flags = {{"region", "eu-west-1"}};
+  sources.file = directory.write("invlog.toml", s3 + "endpoint = "
+                                                     "\"https://s3.eu-central-1.amazonaws.com\"\n");
+  REQUIRE(load_config(sources).problems.size() == 1);
+  CHECK(contains(load_config(sources).problems[0], "(region comes from flag --region)"));
+}
+
+TEST_CASE("without a Region everything else can be checked") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.region_optional = true;
+  sources.file = directory.write("c.toml", "[exporters.s3]\nbucket = \"records-eu\"\n");
+  CHECK(load_config(sources).problems == Problems());
+  sources.file = directory.write("c.toml", "[exporters.s3]\nbucket = \"R\"\n");
+  CHECK(load_config(sources).problems.size() == 1);
+}

@@ -1,0 +1,97 @@
+#include "agent/cli/config_command.h"
+
+#include <string>
+#include <vector>
+
+#include "agent/cli/display_text.h"
+#include "agent/cli/store_access.h"
+#include "agent/config/effective_config.h"
+#include "storage/json_writer.h"
+
+namespace invlog::cli {
+namespace {
+
+config::LoadedConfig load(const ConfigOptions& options) {
+  config::ConfigSources sources = options.sources;
+  sources.instance_region = {};
+  sources.region_optional = true;
+  return config::load_config(sources);
+}
+
+std::string json_texts(const std::vector<std::string>& texts) {
+  std::string array = "[";
+  for (const std::string& text : texts) {
+    array += array.size() > 1 ? "," : "";
+    storage::append_json_string(array, text);
+  }
+  return array + "]";
+}
+
+int print_check(const config::LoadedConfig& loaded, std::ostream& out) {
+  const bool valid = loaded.problems.empty();
+  const std::string& region = loaded.configuration.region;
+  std::string line = "{";
+  storage::append_json_raw(line, "valid", valid ? "true" : "false");
+  if (region.empty()) {
+    storage::append_json_raw(line, "region", "null");
+  } else {
+    storage::append_json_member(line, "region", region);
+  }
+  storage::append_json_raw(line, "files", json_texts(loaded.files));
+  storage::append_json_raw(line, "problems", json_texts(loaded.problems));
+  out << line << "}\n";
+  return valid ? kSuccess : kUsageError;
+}
+
+void print_problems(const char* command, const config::Problems& problems, std::ostream& err) {
+  for (const std::string& problem : problems) {
+    err << "invlog " << command << ": " << printable(problem) << '\n';
+  }
+}
+
+}  // namespace
+
+int run_check_config(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
+  const config::LoadedConfig loaded = load(options);
+  if (options.json) {
+    return print_check(loaded, out);
+  }
+  for (const std::string& file : loaded.files) {
+    out << "read " << printable(file) << '\n';
+  }
+  if (loaded.files.empty()) {
+    out << "no file was read: "
+        << printable(options.sources.file.value_or(options.sources.default_file))
+        << (loaded.problems.empty() ? " does not exist; every key has its default\n" : "\n");
+  }
+  if (!loaded.problems.empty()) {
+    print_problems("check-config", loaded.problems, err);
+    return kUsageError;
+  }
+  const std::string& region = loaded.configuration.region;
+  out << "the configuration is valid"
+      << (region.empty() ? ", but says no Region: the agent will ask the EC2 instance that it runs "
+                           "on, and what depends on the Region was not checked\n"
+                         : ", source Region " + region + "\n");
+  return kSuccess;
+}
+
+int run_config_effective(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
+  const config::LoadedConfig loaded = load(options);
+  if (!loaded.problems.empty()) {
+    print_problems("config", loaded.problems, err);
+    return kUsageError;
+  }
+  const auto tables = config::effective_values(loaded, options.sources.environment);
+  if (options.json) {
+    out << config::effective_json(tables) << '\n';
+    return kSuccess;
+  }
+  for (const std::string& file : loaded.files) {
+    out << "# from " << printable(file) << '\n';
+  }
+  out << (loaded.files.empty() ? "" : "\n") << config::effective_toml(tables);
+  return kSuccess;
+}
+
+}  // namespace invlog::cli

@@ -1,0 +1,105 @@
+#include "agent/config/config_reloader.h"
+
+#include <utility>
+
+#include "agent/config/effective_config.h"
+#include "agent/config/settings.h"
+
+namespace invlog::config {
+namespace {
+
+std::string name_of(const SettingsTable& table, const Setting& setting) {
+  return std::string(table.name) + "." + std::string(setting.key);
+}
+
+bool differ(const EffectiveValue& a, const EffectiveValue& b) {
+  return a.set != b.set || a.values != b.values;
+}
+
+void compare(const EffectiveTable& before, const EffectiveTable& after, ConfigChange& change) {
+  const SettingsTable& table = *before.table;
+  if (before.present != after.present) {
+    (table.reloads ? change.changed : change.needs_restart)
+        .push_back("[" + std::string(table.name) + "]");
+    return;
+  }
+  for (std::size_t at = 0; before.present && at < before.values.size(); ++at) {
+    const Setting& setting = *before.values[at].setting;
+    if (differ(before.values[at], after.values[at])) {
+      (table.can_reload(setting) ? change.changed : change.needs_restart)
+          .push_back(name_of(table, setting));
+    }
+  }
+}
+
+ConfigChange difference(const LoadedConfig& before, const LoadedConfig& after) {
+  const auto old_values = effective_values(before, {});
+  const auto new_values = effective_values(after, {});
+  ConfigChange change;
+  for (std::size_t at = 0; at < old_values.size(); ++at) {
+    compare(old_values[at], new_values[at], change);
+  }
+  return change;
+}
+
+// `after` where a running agent can take it, else `before`.
+GivenTables mixed(const GivenTables& before, const GivenTables& after) {
+  GivenTables given;
+  for (const SettingsTable* table : settings_tables()) {
+    const auto before_table = before.find(table->name), after_table = after.find(table->name);
+    const auto chosen = table->reloads ? after_table : before_table;
+    if (chosen == (table->reloads ? after.end() : before.end())) {
+      continue;
+    }
+    GivenTable& made = given[std::string(table->name)] = chosen->second;
+    if (table->reloads) {
+      continue;
+    }
+    for (const Setting& setting : table->settings) {
+      if (!setting.reloads) {
+        continue;
+      }
+      const std::string key(setting.key);
+      made.values.erase(key);
+      if (after_table == after.end()) {
+        continue;
+      }
+      if (const auto value = after_table->second.values.find(key);
+          value != after_table->second.values.end()) {
+        made.values[key] = value->second;
+      }
+    }
+  }
+  return given;
+}
+
+}  // namespace
+
+ConfigReloader::ConfigReloader(ConfigSources sources, LoadedConfig running)
+    : sources_(std::move(sources)), running_(std::move(running)) {
+  sources_.instance_region = [region = running_.configuration.region] { return region; };
+}
+
+ConfigChange ConfigReloader::reload() {
+  LoadedConfig fresh = load_config(sources_);
+  if (!fresh.problems.empty()) {
+    return {std::move(fresh.problems), {}, {}};
+  }
+  ConfigChange change = difference(running_, fresh);
+  GivenTables given = mixed(running_.given, fresh.given);
+  AssembledConfig assembled = assemble_config(given);
+  if (!assembled.problems.empty()) {
+    std::string keys;
+    for (const std::string& key : change.needs_restart) {
+      keys += (keys.empty() ? "" : ", ") + key;
+    }
+    for (std::string& problem : assembled.problems) {
+      problem += "; it would fit together only after a restart, which " + keys + " needs";
+    }
+    return {std::move(assembled.problems), {}, {}};
+  }
+  running_ = {std::move(assembled.configuration), std::move(given), std::move(fresh.files), {}};
+  return change;
+}
+
+}  // namespace invlog::config
