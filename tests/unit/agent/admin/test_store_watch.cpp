@@ -32,6 +32,7 @@ void deliver(const TemporaryStore& store, const char* destination, std::int64_t 
   delivered.records = last;
   delivered.target = "s3://records";
   (*ledger)->advance(destination, delivered);
+  (*ledger)->add_event("delivery-refused", "");
 }
 
 }  // namespace
@@ -45,8 +46,7 @@ TEST_CASE("the store's facts are read at most every five seconds", "[admin]") {
   CHECK(first.last_record == 3);
   CHECK(first.database_bytes > 0);
   CHECK(first.destinations.empty());  // nothing was delivered yet
-  REQUIRE_FALSE(first.events.empty());
-  CHECK(first.events.front().second > 0);
+  CHECK(first.events.empty());
 
   deliver(store, "s3", 1);
   deliver(store, "elsewhere", 2);
@@ -57,6 +57,8 @@ TEST_CASE("the store's facts are read at most every five seconds", "[admin]") {
   CHECK(second.destinations[0].state.delivered_records == 1);
   CHECK(second.destinations[0].backlog.records == 2);
   CHECK(second.destinations[0].backlog.oldest_at_us > 0);
+  CHECK(second.events ==
+        std::vector<std::pair<std::string, std::int64_t>>{{"delivery-refused", 2}});
 
   write_records(store, 2);
   CHECK(watch.look(kStart + 2 * StoreWatch::kFresh).destinations[0].backlog.records == 4);
