@@ -1,6 +1,7 @@
 #include "agent/config/effective_config.h"
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/shared_files.h"
 #include "tests/temporary_directory.h"
 #include "tests/unit/agent/config/config_text.h"
