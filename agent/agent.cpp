@@ -16,8 +16,11 @@
 #include <utility>
 
 #include "agent/capture/agent_loop.h"
+#include "agent/capture/descriptor_limit.h"
+#include "agent/capture/rare_warning.h"
 #include "agent/capture/state_directory.h"
 #include "agent/capture/status_file.h"
+#include "agent/capture/storage_log.h"
 #include "agent/capture/writer_sink.h"
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
@@ -75,28 +78,6 @@ void log_to_stderr(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-// Says once when the store begins to take no records, and when it takes them again.
-class StorageLog {
- public:
-  void look(const storage::WriterStatus& store) {
-    if (store.failing && !failing_) {
-      spdlog::error("the store takes no records: {}", store.last_error);
-    } else if (failing_ && !store.failing) {
-      spdlog::info("the store takes records again");
-    }
-    failing_ = store.failing;
-    if (!store.retention_error.empty() && store.retention_error != retention_error_) {
-      spdlog::warn("old records could not be taken away, it is tried again: {}",
-                   store.retention_error);
-    }
-    retention_error_ = store.retention_error;
-  }
-
- private:
-  bool failing_ = false;
-  std::string retention_error_;
-};
-
 storage::WriterOptions writer_options(const config::AgentConfig& configuration) {
   storage::WriterOptions options;
   options.path = configuration.store_path();
@@ -122,6 +103,12 @@ int run_agent(const config::AgentConfig& configuration) {
   log_to_stderr(configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
 
+  capture::raise_descriptor_limit(configuration.clients.max_connections);
+  if (configuration.access.allow_remote && !configuration.listen_host.empty() &&
+      !configuration.access.names_callers()) {
+    spdlog::warn("allow_remote: whoever reaches {} calls Bedrock with the agent's credentials",
+                 configuration.listen_host);
+  }
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
   capture::WriterSink sink(writer);
@@ -147,19 +134,21 @@ int run_agent(const config::AgentConfig& configuration) {
     return capture::status_json(facts, loop.statistics(), writer.status());
   };
   HeapTrimmer heap;
-  StorageLog storage_log;
+  capture::StorageLog storage_log;
+  const auto status_warning = std::make_shared<capture::RareWarning>();  // the helper's
   loop.on_tick = [&](capture::Statistics& statistics) {
-    storage_log.look(writer.status());
+    storage_log.look(writer.status(), std::chrono::steady_clock::now());
     if (heap.due(statistics.calls))
       boost::asio::post(loop.helper(), HeapTrimmer::trim);
     std::string status = status_now();
     if (status == last_status)
       return;
     last_status = status;
-    boost::asio::post(loop.helper(), [status_path, status = std::move(status)] {
+    boost::asio::post(loop.helper(), [status_path, status_warning, status = std::move(status)] {
       const std::string problem = capture::replace_file(status_path, status);
       if (!problem.empty())
-        spdlog::warn("cannot write the status: {}", problem);
+        status_warning->say(std::chrono::steady_clock::now(),
+                            "cannot write the status: " + problem);
     });
   };
 

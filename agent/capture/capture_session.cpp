@@ -1,6 +1,8 @@
 #include "agent/capture/capture_session.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
+#include <utility>
 
 #include "agent/capture/http1_session.h"
 #include "agent/capture/http2_session.h"
@@ -12,6 +14,9 @@ namespace {
 class Undecided : public SessionControl {
  public:
   explicit Undecided(StreamSocket& socket) : socket_(socket) {}
+  std::optional<Time> idle_since(Time) const override {
+    return socket_.is_open() ? std::optional(since_) : std::nullopt;
+  }
   void drain() override { close(); }
   void close() override {
     error_code ignored;
@@ -20,6 +25,7 @@ class Undecided : public SessionControl {
 
  private:
   StreamSocket& socket_;
+  Time since_ = std::chrono::steady_clock::now();
 };
 
 // Removes the session from the set when it ends, however it ends.
@@ -47,6 +53,7 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
   Watchdog::Deadline deadline(services.watchdog, [&] { undecided.close(); });
   deadline.arm(services.options.keep_alive_timeout);
   std::size_t count = 0;
+  bool timed = false;
   bytes.resize(8 * 1024);
   for (;;) {
     error_code failure;
@@ -58,7 +65,9 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
     const std::string start = bytes.substr(0, std::min(count, Http2Session::kPreface.size()));
     if (start.size() == Http2Session::kPreface.size() || !may_be_http2(start))
       break;
-    deadline.arm(services.options.client_stall_timeout);
+    // Once: a client that sends byte by byte gets no more time.
+    if (!std::exchange(timed, true))
+      deadline.arm(services.options.header_timeout);
   }
   bytes.resize(count);
   co_return true;
@@ -73,6 +82,21 @@ Task<void> run_session(AcceptedConnection connection, SessionServices& services)
 }
 
 }  // namespace
+
+bool SessionSet::close_longest_idle(SessionControl::Time now) {
+  SessionControl* longest = nullptr;
+  SessionControl::Time since = now;
+  for (SessionControl* session : sessions_) {
+    const auto idle = session->idle_since(now);
+    if (idle && *idle <= since) {
+      longest = session;
+      since = *idle;
+    }
+  }
+  if (longest != nullptr)
+    longest->close();
+  return longest != nullptr;
+}
 
 Task<void> serve_connection(StreamSocket socket, SessionServices& services) {
   const int descriptor = socket.native_handle();
