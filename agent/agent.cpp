@@ -16,8 +16,11 @@
 #include "agent/admin/agent_admin.h"
 #include "agent/agent_reload.h"
 #include "agent/capture/agent_loop.h"
+#include "agent/capture/descriptor_limit.h"
+#include "agent/capture/rare_warning.h"
 #include "agent/capture/state_directory.h"
 #include "agent/capture/status_file.h"
+#include "agent/capture/storage_log.h"
 #include "agent/capture/writer_sink.h"
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
@@ -73,31 +76,6 @@ class HeapTrimmer {
   std::uint64_t seen_ = 0, trimmed_at_ = 0;
 };
 
-// Says once when the store begins to take no records, and when it takes them again.
-class StorageLog {
- public:
-  void look(const storage::WriterStatus& store) {
-    if (store.failing && !failing_) {
-      const LogContext context({log_message::kStoreFailing, {}});
-      spdlog::error("the store takes no records: {}", store.last_error);
-    } else if (failing_ && !store.failing) {
-      const LogContext context({log_message::kStoreRecovered, {}});
-      spdlog::info("the store takes records again");
-    }
-    failing_ = store.failing;
-    if (!store.retention_error.empty() && store.retention_error != retention_error_) {
-      const LogContext context({log_message::kRetentionFailing, {}});
-      spdlog::warn("old records could not be taken away, it is tried again: {}",
-                   store.retention_error);
-    }
-    retention_error_ = store.retention_error;
-  }
-
- private:
-  bool failing_ = false;
-  std::string retention_error_;
-};
-
 void log_started(const config::AgentConfig& configuration) {
   const LogContext context({log_message::kStarted, {}});
   spdlog::info("invlog {} serves Region {}", kVersion, configuration.region);
@@ -148,6 +126,12 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   service::ServiceManager service_manager;
   std::signal(SIGHUP, SIG_IGN);  // until `reload` listens
 
+  capture::raise_descriptor_limit(configuration.clients.max_connections);
+  if (configuration.access.allow_remote && !configuration.listen_host.empty() &&
+      !configuration.access.names_callers()) {
+    spdlog::warn("allow_remote: whoever reaches {} calls Bedrock with the agent's credentials",
+                 configuration.listen_host);
+  }
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
   capture::WriterSink sink(writer);
@@ -179,22 +163,24 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
     return capture::status_json(facts, loop.statistics(), writer.status());
   };
   HeapTrimmer heap;
-  StorageLog storage_log;
+  capture::StorageLog storage_log;
+  const auto status_warning = std::make_shared<capture::RareWarning>();  // the helper's
   loop.on_tick = [&](capture::Statistics& statistics) {
+    const auto now = std::chrono::steady_clock::now();
     const storage::WriterStatus store = writer.status();
-    storage_log.look(store);
-    service_manager.tick(std::chrono::steady_clock::now(),
-                         service_state(statistics, store, writer.heartbeat()));
+    storage_log.look(store, now);
+    service_manager.tick(now, service_state(statistics, store, writer.heartbeat()));
     if (heap.due(statistics.calls))
       boost::asio::post(loop.helper(), HeapTrimmer::trim);
     std::string status = status_now();
     if (status == last_status)
       return;
     last_status = status;
-    boost::asio::post(loop.helper(), [status_path, status = std::move(status)] {
+    boost::asio::post(loop.helper(), [status_path, status_warning, status = std::move(status)] {
       const std::string problem = capture::replace_file(status_path, status);
       if (!problem.empty())
-        spdlog::warn("cannot write the status: {}", problem);
+        status_warning->say(std::chrono::steady_clock::now(),
+                            "cannot write the status: " + problem);
     });
   };
 

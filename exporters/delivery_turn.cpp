@@ -5,6 +5,7 @@
 
 #include "exporters/stored_plan.h"
 #include "storage/json_writer.h"
+#include "storage/moved_file.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
 
@@ -92,6 +93,9 @@ void DeliveryTurn::waited(milliseconds duration) {
 }
 
 TurnResult DeliveryTurn::try_take(std::optional<std::int64_t> until) {
+  if (storage::file_has_moved(reader().connection())) {
+    throw storage::StoreError("the store's file was removed or replaced; it is opened again");
+  }
   const storage::DeliveryState known = state();
   say_started(known);
   const bool retries = !ledger().requested_retries(name_, 1).empty();

@@ -37,11 +37,15 @@ struct Store::Statements {
 
 Store::Store(const WriterOptions& options) : options_(options) {
   open_file();
+  prepare();
+  recover();
+}
+
+void Store::prepare() {
   labels_ = std::make_unique<LabelWriter>(connection_.get());
   statements_ = std::make_unique<Statements>(connection_.get());
   retention_ = std::make_unique<Retention>(connection_.get(), options_.path, options_.retention,
                                            options_.clock);
-  recover();
 }
 
 void Store::set_retention(const RetentionOptions& retention) {
@@ -151,6 +155,7 @@ void Store::commit() {
   if (!rows_.empty()) {
     encoder_.take(stream_);
   }
+  restore_if_removed();
   make_room();
   in_transaction(&Store::write_group);
   clear_group();
@@ -278,6 +283,10 @@ void Store::close() {
     lock_.reset();
   };
   try {
+    restore_if_removed();
+    if (!events_.empty() && rows_.empty()) {
+      commit();
+    }
     close_segment();
     Statement uncovered(connection_.get(),
                         "SELECT coalesce(max(id), 0) > coalesce((SELECT max(last_event) FROM "

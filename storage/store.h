@@ -50,7 +50,8 @@ class Store {
   std::uint64_t group_bytes() const { return group_bytes_; }
   std::size_t group_records() const { return rows_.size(); }
 
-  // Writes what is collected, durably. Makes room for it first, where the size is limited.
+  // Writes what is collected, durably. Makes room for it first, where the size is limited; and if
+  // the file was removed, writes it again from what is open.
   void commit();
   // Most that a group should hold, bytes of bodies.
   std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
@@ -88,6 +89,9 @@ class Store {
   struct Statements;
 
   void open_file();
+  void prepare();
+  void restore_if_removed();
+  void reopen();
   void create();
   void check_identity();
   void pin_account(const std::string& stored);

@@ -57,8 +57,13 @@ void Writer::Implementation::count_dropped(const char* why, std::uint64_t record
 }
 
 void Writer::Implementation::record_event(std::string kind, std::string details) {
+  constexpr std::size_t kMostWaiting = 1000;  // while the store takes nothing
   const std::lock_guard lock(mutex_);
-  new_events_.emplace_back(std::move(kind), std::move(details));
+  if (new_events_.size() < kMostWaiting) {
+    new_events_.emplace_back(std::move(kind), std::move(details));
+  } else {
+    ++dropped_by_cause_["event"];
+  }
   wake_.notify_one();
 }
 

@@ -101,7 +101,8 @@ class Writer {
   // is a short constant such as "queue-full" (repeats within a commit are added up).
   void count_dropped(const char* why, std::uint64_t records = 1);
   // An event row: `kind` is a short constant ("started", "stopped", "stream-damage"), `details`
-  // JSON object text or "".
+  // JSON object text or "". While the store takes nothing, a thousand wait; of more only the number
+  // is kept, as dropped ones.
   void record_event(std::string kind, std::string details);
 
   // What the store may grow to, from the next commit or step of retention on; a commit under way

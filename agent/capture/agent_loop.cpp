@@ -1,6 +1,7 @@
 #include "agent/capture/agent_loop.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -9,6 +10,7 @@
 #include <stdexcept>
 
 #include "agent/bedrock/privacy_filter.h"
+#include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
 namespace {
@@ -31,7 +33,9 @@ std::unique_ptr<TlsContext> tls_of(const config::AgentConfig& configuration) {
 
 // A second, or less where a timeout is configured so short that a second would blur it.
 std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) {
-  const auto shortest = std::min(configuration.connect_timeout, configuration.idle_timeout);
+  const auto shortest =
+      std::min({configuration.connect_timeout, configuration.idle_timeout,
+                configuration.clients.header_timeout, configuration.clients.keep_alive_timeout});
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
@@ -54,6 +58,10 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
           statistics_),
       budget_(4 * configuration.max_request_bytes),
       judge_(configuration.policy, configuration.region),
+      groups_(context_.get_executor(), helper_, groups_of_user,
+              [] { return std::chrono::steady_clock::now(); }),
+      gate_(configuration.access, std::string(config::host_of(configuration.upstream)), groups_,
+            recorder_, statistics_),
       calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
               configuration.connect_timeout, configuration.idle_timeout},
              configuration.identity_arn,
@@ -68,6 +76,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              statistics_,
              judge_},
       sessions_{[this](Exchange& exchange) -> Task<void> {
+                  if (!co_await gate_.admit(exchange))
+                    co_return;
                   ProxiedCall call(exchange, calls_);
                   co_await call.run();
                 },
@@ -75,6 +85,9 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                 watchdog_,
                 {}} {
   sessions_.options.client_stall_timeout = configuration.idle_timeout;
+  sessions_.options.header_timeout = configuration.clients.header_timeout;
+  sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
+  sessions_.options.max_connections = configuration.clients.max_connections;
   watchdog_.set_tick(tick_length(configuration));
   for (const int descriptor : inherited_sockets)
     inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_));
@@ -87,6 +100,9 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   if (!configuration.listen_socket.empty()) {
     unix_ = std::make_unique<UnixListener>(context_.get_executor(), configuration.listen_socket,
                                            sessions_);
+    // Whoever may not call is told so; to other users' programs the socket would only be closed.
+    if (configuration.access.names_callers())
+      ::chmod(configuration.listen_socket.c_str(), 0666);
   }
 }
 
@@ -124,6 +140,8 @@ void AgentLoop::tick() {
   watchdog_.tick(now);
   pool_.drop_idle(now);
   recorder_.tick();
+  budget_.cut_slow(now, configuration_.clients.header_timeout);
+  gate_.tick(now);
 }
 
 Task<void> AgentLoop::keep_ticking() {
@@ -188,6 +206,7 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
     co_await wait_while_busy(std::chrono::steady_clock::now() + std::chrono::seconds(2));
   }
   pool_.close();
+  gate_.flush();
   recorder_.drain();
   if (on_tick)
     on_tick(statistics_);

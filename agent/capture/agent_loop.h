@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/access_gate.h"
+#include "agent/capture/caller_groups.h"
 #include "agent/capture/capture_session.h"
 #include "agent/capture/listener.h"
 #include "agent/capture/proxied_call.h"
@@ -93,6 +95,8 @@ class AgentLoop {
   Recorder recorder_;
   MemoryBudget budget_;
   CallJudge judge_;
+  CallerGroups groups_;
+  AccessGate gate_;
   CallServices calls_;
   SessionServices sessions_;
   std::unique_ptr<TcpListener> tcp_;  // at least one of the three

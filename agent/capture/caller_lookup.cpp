@@ -7,6 +7,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstring>
 #include <string>
@@ -53,40 +54,62 @@ std::string executable_of(pid_t process) {
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : std::string();
 }
 
-bedrock::Caller look_up(int descriptor) {
-  bedrock::Caller caller;
-  sockaddr_storage own{}, peer{};
-  socklen_t length = sizeof own;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &length) != 0)
-    return caller;
-  if (own.ss_family == AF_UNIX) {
-    ucred credentials{};
-    length = sizeof credentials;
-    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
-      return caller;
-    }
-    caller.uid = credentials.uid;
-    if (credentials.pid > 0) {
-      caller.pid = credentials.pid;
-      caller.executable = executable_of(credentials.pid);
-    }
-    return caller;
+// With SO_PEERGROUPS (socket(7), Linux 4.13); a kernel that says ERANGE also says how many.
+std::vector<std::uint32_t> supplementary_groups(int descriptor) {
+  std::vector<gid_t> groups(64);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto length = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int result = ::getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length);
+    if (result != 0 && errno != ERANGE)
+      break;
+    groups.resize(length / sizeof(gid_t));
+    if (result == 0)
+      return {groups.begin(), groups.end()};
   }
-  length = sizeof peer;
-  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0)
-    return caller;
-  // Between addresses of one host too, but only loopback proves that the peer is on this host.
-  if (is_loopback(peer))
-    caller.uid = tcp_socket_owner(peer, own);
-  return caller;
+  return {};
 }
 
 }  // namespace
 
-const bedrock::Caller& CallerLookup::caller() {
-  if (!caller_)
-    caller_ = look_up(descriptor_);
-  return *caller_;
+void CallerLookup::find_unix_peer(int descriptor, Found& found) {
+  found.peer.transport = Peer::Transport::unix_socket;
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
+    return;
+  found.caller.uid = credentials.uid;
+  found.peer.groups = supplementary_groups(descriptor);
+  found.peer.groups.push_back(credentials.gid);
+  if (credentials.pid > 0) {
+    found.caller.pid = credentials.pid;
+    found.caller.executable = executable_of(credentials.pid);
+  }
+}
+
+CallerLookup::Found CallerLookup::find(int descriptor) {
+  Found found;
+  sockaddr_storage own{}, peer{};
+  socklen_t length = sizeof own;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &length) != 0)
+    return found;
+  if (own.ss_family == AF_UNIX) {
+    find_unix_peer(descriptor, found);
+    return found;
+  }
+  length = sizeof peer;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0)
+    return found;
+  // Between addresses of one host too, but only loopback proves that the peer is on this host.
+  found.peer.transport = is_loopback(peer) ? Peer::Transport::loopback : Peer::Transport::remote;
+  if (found.peer.transport == Peer::Transport::loopback)
+    found.caller.uid = tcp_socket_owner(peer, own);
+  return found;
+}
+
+const CallerLookup::Found& CallerLookup::look_up() {
+  if (!found_)
+    found_ = find(descriptor_);
+  return *found_;
 }
 
 std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,

@@ -1,6 +1,8 @@
 #include "agent/capture/capture_session.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
+#include <utility>
 
 #include "agent/capture/http1_session.h"
 #include "agent/capture/http2_session.h"
@@ -16,6 +18,9 @@ class Undecided : public SessionControl {
  public:
   Undecided(StreamSocket& socket, Watchdog& watchdog)
       : socket_(socket), deadline_(watchdog, [this] { close(); }) {}
+  std::optional<Time> idle_since(Time) const override {
+    return socket_.is_open() ? std::optional(since_) : std::nullopt;
+  }
   void drain() override { wait_at_most(kFirstBytesWhenStopping); }
   void wait_at_most(std::chrono::milliseconds limit) { deadline_.arm(limit); }
   void close() override {
@@ -26,6 +31,7 @@ class Undecided : public SessionControl {
  private:
   StreamSocket& socket_;
   Watchdog::Deadline deadline_;
+  Time since_ = std::chrono::steady_clock::now();
 };
 
 // Removes the session from the set when it ends, however it ends.
@@ -53,6 +59,7 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
   undecided.wait_at_most(services.sessions.draining() ? kFirstBytesWhenStopping
                                                       : services.options.keep_alive_timeout);
   std::size_t count = 0;
+  bool timed = false;
   bytes.resize(8 * 1024);
   for (;;) {
     error_code failure;
@@ -64,7 +71,9 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
     const std::string start = bytes.substr(0, std::min(count, Http2Session::kPreface.size()));
     if (start.size() == Http2Session::kPreface.size() || !may_be_http2(start))
       break;
-    undecided.wait_at_most(services.options.client_stall_timeout);
+    // Once: a client that sends byte by byte gets no more time.
+    if (!std::exchange(timed, true))
+      undecided.wait_at_most(services.options.header_timeout);
   }
   bytes.resize(count);
   co_return true;
@@ -81,6 +90,21 @@ Task<void> run_session(AcceptedConnection connection, SessionServices& services)
 }
 
 }  // namespace
+
+bool SessionSet::close_longest_idle(SessionControl::Time now) {
+  SessionControl* longest = nullptr;
+  SessionControl::Time since = now;
+  for (SessionControl* session : sessions_) {
+    const auto idle = session->idle_since(now);
+    if (idle && *idle <= since) {
+      longest = session;
+      since = *idle;
+    }
+  }
+  if (longest != nullptr)
+    longest->close();
+  return longest != nullptr;
+}
 
 Task<void> serve_connection(StreamSocket socket, SessionServices& services) {
   const int descriptor = socket.native_handle();

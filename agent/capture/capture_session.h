@@ -26,6 +26,9 @@ class SessionSet {
     if (sessions_.empty())
       emptied_.set();
   }
+  // Makes room for another connection: closes the one that has waited longest for its client to ask
+  // for something. False: a call is under way on each.
+  bool close_longest_idle(SessionControl::Time now);
   void drain() {
     draining_ = true;
     each(&SessionControl::drain);

@@ -14,6 +14,7 @@
 
 #include "agent/bedrock/invocation.h"
 #include "agent/capture/asio_types.h"
+#include "agent/capture/caller_lookup.h"
 #include "agent/capture/http_message.h"
 
 namespace invlog::capture {
@@ -26,6 +27,14 @@ enum class BodyRead {
   client_gone,  // nobody is there to be answered
 };
 
+// Who lets a body grow.
+class BodyRoom {
+ public:
+  virtual ~BodyRoom() = default;
+  // Waits until the body may have `bytes` in all.
+  virtual Task<void> grow_to(std::size_t bytes) = 0;
+};
+
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -33,10 +42,18 @@ class Exchange {
   virtual RequestHead& request() = 0;
   // The process that opened the connection, looked up when first asked for.
   virtual const bedrock::Caller& caller() = 0;
+  // Where the connection comes from.
+  virtual const Peer& peer() = 0;
 
   // Reads the whole request body into `body`, at most `limit` bytes; asks for it first if the
   // client expects that (100-continue). Call exactly once, before answering.
-  virtual Task<BodyRead> read_body(std::string& body, std::size_t limit) = 0;
+  // `room`, if any, is asked before more is taken of a body whose length was not announced.
+  virtual Task<BodyRead> read_body(std::string& body, std::size_t limit,
+                                   BodyRoom* room = nullptr) = 0;
+
+  // Instead of read_body(), before a refusal: the body stays unread, and with one the connection
+  // (or stream) closes after the answer.
+  virtual void leave_body() = 0;
 
   // Calls `gone` at most once, when the client is found to have gone away while the exchange is
   // open; set it before read_body(). It must not start I/O on this exchange. Reset with {}.

@@ -51,12 +51,21 @@ class Http1Session::Exchange1 : public Exchange {
 
   RequestHead& request() override { return request_; }
   const bedrock::Caller& caller() override { return session_.caller_.caller(); }
+  const Peer& peer() override { return session_.caller_.peer(); }
+  void leave_body() override {
+    if (session_.parser_.framing != Http1Parser::Framing::none)
+      close_ = true;
+    else
+      body_complete_ = true;
+  }
   void when_client_gone(std::function<void()> gone) override {
     session_.client_gone_ = std::move(gone);
   }
 
-  Task<BodyRead> read_body(std::string& body, std::size_t limit) override {
-    const BodyRead result = co_await read(body, limit);
+  Task<BodyRead> read_body(std::string& body, std::size_t limit, BodyRoom* room) override {
+    session_.reading_body_ = true;
+    const BodyRead result = co_await read(body, limit, room);
+    session_.reading_body_ = false;
     if (result == BodyRead::complete) {
       body_complete_ = true;
       session_.start_read();
@@ -118,7 +127,7 @@ class Http1Session::Exchange1 : public Exchange {
   bool body_complete() const { return body_complete_; }
 
  private:
-  Task<BodyRead> read(std::string& body, std::size_t limit) {
+  Task<BodyRead> read(std::string& body, std::size_t limit, BodyRoom* room) {
     const auto framing = session_.parser_.framing;
     if (framing == Http1Parser::Framing::none)
       co_return BodyRead::complete;
@@ -133,7 +142,7 @@ class Http1Session::Exchange1 : public Exchange {
     }
     if (framing == Http1Parser::Framing::length)
       co_return co_await read_length(body);
-    co_return co_await read_chunked(body, limit);
+    co_return co_await read_chunked(body, limit, room);
   }
 
   // Straight into the string; it grows as bytes arrive, because a length that was only announced
@@ -163,7 +172,7 @@ class Http1Session::Exchange1 : public Exchange {
     co_return BodyRead::complete;
   }
 
-  Task<BodyRead> read_chunked(std::string& body, std::size_t limit) {
+  Task<BodyRead> read_chunked(std::string& body, std::size_t limit, BodyRoom* room) {
     for (;;) {
       std::size_t consumed = 0;
       const bool good = session_.parser_.feed_chunked(session_.buffered(), consumed, body);
@@ -174,6 +183,10 @@ class Http1Session::Exchange1 : public Exchange {
         co_return BodyRead::too_large;
       if (session_.parser_.done())
         co_return BodyRead::complete;
+      if (room != nullptr) {
+        co_await room->grow_to(body.size());
+        session_.deadline_.arm(session_.options_.client_stall_timeout);
+      }
       // A chunk header or a trailer section that fills the whole buffer.
       if (session_.buffered().size() >= Http1Parser::kMaxHeadBytes)
         co_return BodyRead::malformed;
@@ -325,7 +338,7 @@ Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
 
 Task<Http1Session::HeadRead> Http1Session::read_head() {
   parser_.begin();
-  bool began = false;
+  bool began = false, timed = false;
   for (;;) {
     // Empty lines before a request are ignored (RFC 9112 §2.2).
     while (!began && !buffered().empty() &&
@@ -344,7 +357,12 @@ Task<Http1Session::HeadRead> Http1Session::read_head() {
     } else if (draining_ && !began) {
       co_return HeadRead::closed;
     }
-    deadline_.arm(began ? options_.client_stall_timeout : options_.keep_alive_timeout);
+    // Once for the whole head: a client that sends it byte by byte gets no more time.
+    if (!began) {
+      deadline_.arm(options_.keep_alive_timeout);
+    } else if (!std::exchange(timed, true)) {
+      deadline_.arm(options_.header_timeout);
+    }
     if (!co_await read_more())
       co_return HeadRead::closed;
   }
@@ -372,8 +390,10 @@ Task<void> Http1Session::run() {
     }
     Exchange1 exchange(*this);
     in_exchange_ = true;
+    waiting_since_ = std::chrono::steady_clock::now();
     co_await handler_(exchange);
     in_exchange_ = false;
+    waiting_since_ = std::chrono::steady_clock::now();
     client_gone_ = nullptr;
     if (exchange.must_close() || draining_ || !socket_.is_open()) {
       if (exchange.started() && !exchange.body_complete())
@@ -409,6 +429,15 @@ void Http1Session::drain() {
   error_code ignored;
   if (!in_exchange_ && buffered().empty() && socket_.available(ignored) == 0)
     close();
+}
+
+std::optional<SessionControl::Time> Http1Session::idle_since(Time now) const {
+  if (!socket_.is_open())
+    return std::nullopt;
+  if (!in_exchange_)
+    return waiting_since_;
+  const bool slow = reading_body_ && now - waiting_since_ > options_.header_timeout;
+  return slow ? std::optional(waiting_since_) : std::nullopt;
 }
 
 void Http1Session::close() {

@@ -27,6 +27,7 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   Task<void> run();
   void drain() override;
   void close() override;
+  std::optional<Time> idle_since(Time now) const override;
 
  private:
   class Exchange1;
@@ -57,6 +58,8 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   bool at_end_ = false;  // the client closed, or the connection failed
   bool draining_ = false;
   bool in_exchange_ = false;
+  bool reading_body_ = false;
+  Time waiting_since_ = std::chrono::steady_clock::now();  // for the client; in_exchange_: it began
 };
 
 }  // namespace invlog::capture

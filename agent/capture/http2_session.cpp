@@ -49,6 +49,8 @@ struct Http2Session::Callbacks {
 
   static int on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     Http2Session& self = session(user_data);
+    if (self.floods(*frame))
+      nghttp2_session_terminate_session(self.session_, NGHTTP2_ENHANCE_YOUR_CALM);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
       return 0;
     const auto found = self.streams_.find(frame->hd.stream_id);
@@ -116,7 +118,8 @@ Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler&
       options_(options),
       watchdog_(watchdog),
       deadline_(watchdog, [this] { close(); }),
-      first_bytes_(std::move(connection.first_bytes)) {
+      first_bytes_(std::move(connection.first_bytes)),
+      allowed_at_(watchdog.now()) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_option* option = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
@@ -160,8 +163,39 @@ void Http2Session::watch_idle() {
   if (serving_ > 0) {
     deadline_.disarm();
   } else {
-    deadline_.arm(begun_header_ != 0 ? options_.client_stall_timeout : options_.keep_alive_timeout);
+    deadline_.arm(begun_header_ != 0 ? options_.header_timeout : options_.keep_alive_timeout);
   }
+}
+
+void Http2Session::reading_body(int change) {
+  reading_bodies_ += change;
+  waiting_since_ = std::chrono::steady_clock::now();
+}
+
+bool Http2Session::floods(const nghttp2_frame& frame) {
+  const bool answered_data = frame.hd.length > 0 || (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  const bool idle = frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS ||
+                    frame.hd.type == NGHTTP2_RST_STREAM || frame.hd.type == NGHTTP2_PRIORITY ||
+                    (frame.hd.type == NGHTTP2_DATA && !answered_data);
+  if (!idle || --allowance_ > 0)
+    return false;
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(watchdog_.now() - allowed_at_).count();
+  allowed_at_ = watchdog_.now();
+  allowance_ =
+      static_cast<int>(std::min<std::int64_t>(seconds, kMostIdleFrames / kIdleFramesPerSecond) *
+                       kIdleFramesPerSecond);
+  return allowance_ <= 0;
+}
+
+std::optional<SessionControl::Time> Http2Session::idle_since(Time now) const {
+  if (closed_)
+    return std::nullopt;
+  if (serving_ == 0)
+    return waiting_since_;
+  const bool slow = static_cast<std::size_t>(reading_bodies_) == serving_ &&
+                    now - waiting_since_ > options_.header_timeout;
+  return slow ? std::optional(waiting_since_) : std::nullopt;
 }
 
 bool Http2Session::receive(const char* bytes, std::size_t count) {
@@ -169,6 +203,7 @@ bool Http2Session::receive(const char* bytes, std::size_t count) {
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes), count);
   for (std::shared_ptr<Stream>& stream : std::exchange(begun_, {})) {
     ++serving_;
+    waiting_since_ = std::chrono::steady_clock::now();
     watch_idle();
     asio::co_spawn(socket_.get_executor(), serve(shared_from_this(), std::move(stream)),
                    asio::detached);
@@ -189,6 +224,7 @@ Task<void> Http2Session::serve(std::shared_ptr<Http2Session> session,
     stream->abort();
   }
   --session->serving_;
+  session->waiting_since_ = std::chrono::steady_clock::now();
   session->watch_idle();
   session->ended_.set();
 }

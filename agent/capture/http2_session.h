@@ -8,7 +8,8 @@
 // up those that are read.
 //
 // Streams that a client resets free their place at once, their calls end a little later: a client
-// that keeps opening and resetting (CVE-2023-44487) is told to go when too many have not ended.
+// that keeps opening and resetting (CVE-2023-44487) is told to go when too many have not ended, and
+// so is one that keeps sending frames that ask for nothing.
 //
 // Thread: the I/O thread. Ownership: run() and each exchange's coroutine keep the session alive.
 // Errors: a protocol error ends the connection with GOAWAY, as nghttp2 decides; nothing is thrown.
@@ -28,6 +29,9 @@ namespace invlog::capture {
 
 class Http2Session : public SessionControl, public std::enable_shared_from_this<Http2Session> {
  public:
+  // PING, SETTINGS, RST_STREAM, PRIORITY and empty DATA frames: so many at once, and a second.
+  static constexpr int kMostIdleFrames = 10'000;
+  static constexpr int kIdleFramesPerSecond = 1'000;
   static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
   Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
@@ -37,6 +41,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   Task<void> run();
   void drain() override;
   void close() override;
+  std::optional<Time> idle_since(Time now) const override;
   std::size_t streams() const override { return serving_; }
 
  private:
@@ -51,6 +56,9 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   // Arms the deadline that holds while no exchange is under way.
   void watch_idle();
   Stream* find(std::int32_t id);
+  void reading_body(int change);
+  // Counts frames that cost the client nothing; true: too many.
+  bool floods(const nghttp2_frame& frame);
 
   StreamSocket socket_;
   CallerLookup caller_;
@@ -64,7 +72,11 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   std::vector<std::shared_ptr<Stream>> begun_;               // to be served after this receive()
   std::size_t serving_ = 0;        // exchanges whose handler has not ended
   std::int32_t begun_header_ = 0;  // the stream whose header block has not come to its end
-  Event ended_;                    // an exchange or the write loop has
+  int reading_bodies_ = 0;         // those of them that wait for their request's body
+  Time waiting_since_ = std::chrono::steady_clock::now();  // that one of these two changed
+  int allowance_ = kMostIdleFrames;                        // of frames that ask for nothing
+  Time allowed_at_;                                        // when it was last added to
+  Event ended_;                                            // an exchange or the write loop has
   Event writable_;
   bool writing_ = false;  // the write loop runs
   bool sending_ = false;  // a write of it is under way

@@ -51,6 +51,8 @@ bool Http2Session::Stream::add_header(std::string_view name, std::string_view va
     request_.method = value;
   } else if (name == ":path") {
     request_.target = value;
+  } else if (name == ":authority") {
+    request_.authority = value;
   } else if (name == "content-length") {
     std::uint64_t length = 0;
     for (char digit : value) {
@@ -89,9 +91,10 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   } else {
     body_->append(bytes);
   }
-  give_window_back();
+  if (!asks_for_room_)
+    give_window_back();
   deadline_.arm(session_.options_.client_stall_timeout);
-  if (too_large_)
+  if (too_large_ || asks_for_room_)
     event_.set();
 }
 
@@ -125,12 +128,20 @@ void Http2Session::Stream::ask_for_body() {
   session_.wake_writer();
 }
 
-Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t limit) {
+void Http2Session::Stream::leave_body() {
+  too_large_ = true;
+  std::string().swap(early_body_);
+  give_window_back();
+}
+
+Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t limit,
+                                               BodyRoom* room) {
   if (request_.content_length && *request_.content_length > limit) {
     too_large_ = true;
     give_window_back();
     co_return BodyRead::too_large;
   }
+  asks_for_room_ = room != nullptr && !request_.content_length;
   ask_for_body();
   body = std::move(early_body_);
   limit_ = limit;
@@ -139,8 +150,15 @@ Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t li
     too_large_ = true;
   give_window_back();
   deadline_.arm(session_.options_.client_stall_timeout);
-  while (!request_ended_ && !too_large_ && !closed_)
+  session_.reading_body(+1);
+  while (!request_ended_ && !too_large_ && !closed_) {
     co_await event_.wait();
+    if (asks_for_room_ && !closed_) {
+      co_await room->grow_to(body.size());
+      give_window_back();
+    }
+  }
+  session_.reading_body(-1);
   deadline_.disarm();
   body_ = nullptr;
   if (too_large_)

@@ -19,7 +19,9 @@ class Http2Session::Stream : public Exchange {
   RequestHead& request() override { return request_; }
   const bedrock::Caller& caller() override { return session_.caller_.caller(); }
   void when_client_gone(std::function<void()> gone) override;
-  Task<BodyRead> read_body(std::string& body, std::size_t limit) override;
+  const Peer& peer() override { return session_.caller_.peer(); }
+  void leave_body() override;
+  Task<BodyRead> read_body(std::string& body, std::size_t limit, BodyRoom* room) override;
   Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override;
   Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override;
   void abort() override;
@@ -52,6 +54,7 @@ class Http2Session::Stream : public Exchange {
   std::size_t limit_ = 0;
   std::size_t held_window_ = 0;  // received bytes that the stream's window lacks yet
   bool request_ended_ = false, too_large_ = false;
+  bool asks_for_room_ = false;  // the stream's window waits for read_body()
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;

@@ -17,8 +17,9 @@ using Headers = std::vector<Header>;  // names as received, in order
 
 struct RequestHead {
   std::string method;
-  std::string target;  // as received; never normalised
-  Headers headers;     // without HTTP/2's pseudo headers
+  std::string target;     // as received; never normalised
+  std::string authority;  // HTTP/2's :authority; "" none, or HTTP/1.1
+  Headers headers;        // without HTTP/2's pseudo headers
   std::optional<std::uint64_t> content_length;
 };
 

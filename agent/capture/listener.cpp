@@ -12,6 +12,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "agent/capture/rare_warning.h"
 
 namespace invlog::capture {
 namespace {
@@ -34,9 +38,38 @@ Task<void> serve(StreamSocket socket, SessionServices& services) {
   }
 }
 
+// Whether there is room for one more connection, if need be that of one which waits for its client.
+// Closing ends its session a little later, so sessions may for moments be more than the limit.
+bool makes_room(SessionServices& services) {
+  return services.sessions.size() < services.options.max_connections ||
+         services.sessions.close_longest_idle(std::chrono::steady_clock::now());
+}
+
+// What fits the socket's empty buffer is sent at once or not at all.
+template <class Socket>
+void refuse_connection(Socket& socket, SessionServices& services) {
+  const LocalResponse refusal =
+      aws_error(503, "ServiceUnavailableException",
+                "invlog: all of the agent's max_connections of " +
+                    std::to_string(services.options.max_connections) + " have a call under way");
+  std::string text = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n";
+  for (const auto& [name, value] : refusal.head.headers)
+    text += name + ": " + value + "\r\n";
+  text += "\r\n" + refusal.body;
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  // What is left unread at the close would have the kernel reset the connection, and the answer
+  // with it.
+  char unread[16 * 1024];
+  socket.read_some(asio::buffer(unread), ignored);
+  socket.write_some(asio::buffer(text), ignored);
+  socket.shutdown(asio::socket_base::shutdown_send, ignored);
+}
+
 template <class Acceptor>
 Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
   using Protocol = typename Acceptor::protocol_type;
+  RareWarning cannot_accept, too_many;
   const Executor executor = acceptor.get_executor();
   while (acceptor.is_open()) {
     asio::basic_stream_socket<Protocol, Executor> socket(executor);
@@ -47,16 +80,20 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
       break;
     if (failure) {
       // Out of descriptors or memory: what is open must finish first.
-      spdlog::warn("cannot accept a connection: {}", failure.message());
+      cannot_accept.say(std::chrono::steady_clock::now(),
+                        "cannot accept a connection: " + failure.message());
       asio::basic_waitable_timer<std::chrono::steady_clock,
                                  asio::wait_traits<std::chrono::steady_clock>, Executor>
           pause(executor, std::chrono::milliseconds(200));
       co_await pause.async_wait(asio::redirect_error(use_task, failure));
       continue;
     }
-    const std::size_t most = services.options.max_connections;
-    if (most != 0 && services.sessions.size() >= most)
+    if (!makes_room(services)) {
+      too_many.say(std::chrono::steady_clock::now(),
+                   "refused a connection: all max_connections have a call under way");
+      refuse_connection(socket, services);
       continue;
+    }
     prepare(socket);
     asio::co_spawn(executor, serve(StreamSocket(std::move(socket)), services), asio::detached);
   }

@@ -80,18 +80,51 @@ Task<void> ProxiedCall::run() {
   exchange_.when_client_gone({});
 }
 
-Task<bool> ProxiedCall::prepare() {
+// Takes from the budget as a body grows whose length nobody announced; twice of it at a time, so
+// that it waits seldom.
+class ProxiedCall::GrowingBody : public BodyRoom {
+ public:
+  GrowingBody(ProxiedCall& call, const MemoryBudget::Arriving& arriving)
+      : call_(call), arriving_(arriving) {}
+  Task<void> grow_to(std::size_t bytes) override {
+    std::uint64_t& taken = call_.budget_taken_;
+    if (bytes <= taken)
+      co_return;
+    const std::uint64_t most =
+        std::max<std::uint64_t>(call_.services_.limits.max_request_bytes, bytes);
+    const std::uint64_t more = std::min(std::max<std::uint64_t>(bytes, 2 * taken), most) - taken;
+    co_await call_.services_.budget.take_when_room(more, taken, &arriving_);
+    taken += more;
+  }
+
+ private:
+  ProxiedCall& call_;
+  const MemoryBudget::Arriving& arriving_;
+};
+
+Task<BodyRead> ProxiedCall::read_body() {
   const std::uint64_t announced =
       std::min(exchange_.request().content_length.value_or(0), services_.limits.max_request_bytes);
   co_await services_.budget.take_when_room(announced);
   budget_taken_ = announced;
   std::string& body = invocation_.request.bytes;
-  const BodyRead read = co_await exchange_.read_body(body, services_.limits.max_request_bytes);
+  const MemoryBudget::Arriving arriving(services_.budget, Steady::now(), [this] {
+    cut_slow_ = true;
+    exchange_.abort();
+  });
+  GrowingBody room(*this, arriving);
+  const BodyRead read =
+      co_await exchange_.read_body(body, services_.limits.max_request_bytes, &room);
   if (body.size() > budget_taken_) {
     services_.budget.take(body.size() - budget_taken_);
     budget_taken_ = body.size();
   }
   invocation_.request.total = body.size();
+  co_return cut_slow_ ? BodyRead::client_gone : read;
+}
+
+Task<bool> ProxiedCall::prepare() {
+  const BodyRead read = co_await read_body();
   // However the call goes on, its record needs room: without it, the next call waits here.
   const bool admitted = !target_ || co_await services_.recorder.admit();
   switch (read) {
@@ -111,7 +144,10 @@ Task<bool> ProxiedCall::prepare() {
       co_return false;
     case BodyRead::client_gone:
       invocation_.request.truncated = true;
-      finish(bedrock::Outcome::client_closed, "the client closed before its request was complete");
+      finish(bedrock::Outcome::client_closed,
+             cut_slow_ ? "the agent ended the connection: the request was slow to arrive while "
+                         "others waited for memory"
+                       : "the client closed before its request was complete");
       co_return false;
   }
   if (exchange_.request().method == "CONNECT") {

@@ -70,7 +70,9 @@ class ProxiedCall {
  private:
   using Steady = std::chrono::steady_clock;
 
+  class GrowingBody;
   Task<bool> prepare();  // false: the call has ended
+  Task<BodyRead> read_body();
   Task<bool> judge();
   Task<bool> authorize();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem
@@ -105,6 +107,7 @@ class ProxiedCall {
   bool timed_out_ = false;
   bool connecting_ = false;
   bool finished_ = false;
+  bool cut_slow_ = false;  // its body was, for others that waited for memory
 };
 
 }  // namespace invlog::capture

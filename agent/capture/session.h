@@ -19,17 +19,19 @@
 namespace invlog::capture {
 
 struct SessionOptions {
+  // From a request's first byte to its head's end.
+  std::chrono::milliseconds header_timeout{10000};
   // A client that neither sends what it began nor takes what it is sent for so long is gone.
   std::chrono::milliseconds client_stall_timeout{300000};
   // A connection without a request for so long is closed.
   std::chrono::milliseconds keep_alive_timeout{600000};
   std::size_t max_concurrent_streams = 256;  // HTTP/2, per connection
-  // One more than these is closed as soon as it is accepted; 0: no limit.
-  std::size_t max_connections = 0;
+  std::size_t max_connections = 1024;
 };
 
 class SessionControl {
  public:
+  using Time = std::chrono::steady_clock::time_point;
   virtual ~SessionControl() = default;
   // Lets the exchanges under way finish, then closes; at once if there is none.
   virtual void drain() = 0;
@@ -37,6 +39,9 @@ class SessionControl {
   virtual void close() = 0;
   // HTTP/2 streams under way.
   virtual std::size_t streams() const { return 0; }
+  // Since when it has waited for its client to ask for something; nothing while a call is under
+  // way. A request that is slow to arrive counts as waiting.
+  virtual std::optional<Time> idle_since(Time now) const = 0;
 };
 
 // The client's connection with the bytes that were read to find out which protocol it speaks.

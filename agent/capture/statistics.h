@@ -18,6 +18,7 @@ struct Statistics {
   std::uint64_t passed_through = 0;   // calls on paths that are no invocation
   std::uint64_t denied = 0;           // calls refused here
   std::uint64_t policy_denied = 0;    // those of them that policy denied
+  std::uint64_t access_denied = 0;    // and those whose callers may not call
   std::uint64_t flagged = 0;          // calls that policy let through with a flag
   std::uint64_t dropped = 0;          // records that could not be handed over
   std::uint64_t upstream_errors = 0;  // calls that ended because of the upstream

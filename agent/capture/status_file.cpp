@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "storage/file_mode.h"
 #include "storage/json_writer.h"
@@ -16,6 +17,51 @@ using storage::append_json_member;
 using storage::append_json_number;
 using storage::append_json_raw;
 using storage::append_json_string;
+
+namespace {
+
+bool write_all(int file, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t count = ::write(file, content.data(), content.size());
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return false;
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+bool overwrite(const std::string& path, const std::string& content) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0)
+    return false;
+  const bool written =
+      write_all(file, content) && ::ftruncate(file, static_cast<off_t>(content.size())) == 0;
+  ::close(file);
+  return written;
+}
+
+// "" or what went wrong.
+std::string write_beside(const std::string& path, const std::string& content) {
+  const std::string beside = path + ".new";
+  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                          storage::private_file_mode(path));
+  if (file < 0)
+    return beside + ": " + std::strerror(errno);
+  const bool written = write_all(file, content);
+  int cause = errno;
+  ::close(file);
+  if (written) {
+    if (::rename(beside.c_str(), path.c_str()) == 0)
+      return {};
+    cause = errno;
+  }
+  ::unlink(beside.c_str());
+  return path + ": " + std::strerror(cause);
+}
+
+}  // namespace
 
 std::string status_json(const AgentFacts& agent, const Statistics& statistics,
                         const storage::WriterStatus& store) {
@@ -46,6 +92,7 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   number(out, "passed_through", statistics.passed_through);
   number(out, "denied", statistics.denied);
   number(out, "policy_denied", statistics.policy_denied);
+  number(out, "access_denied", statistics.access_denied);
   number(out, "flagged", statistics.flagged);
   number(out, "dropped", store.dropped);
   number(out, "upstream_errors", statistics.upstream_errors);
@@ -58,29 +105,10 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
 }
 
 std::string replace_file(const std::string& path, const std::string& content) {
-  const std::string beside = path + ".new";
-  const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                          storage::private_file_mode(path));
-  if (file < 0)
-    return beside + ": " + std::strerror(errno);
-  std::size_t written = 0;
-  while (written < content.size()) {
-    const ssize_t count = ::write(file, content.data() + written, content.size() - written);
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count <= 0)
-      break;
-    written += static_cast<std::size_t>(count);
-  }
-  int cause = errno;
-  ::close(file);
-  if (written == content.size()) {
-    if (::rename(beside.c_str(), path.c_str()) == 0)
-      return {};
-    cause = errno;
-  }
-  ::unlink(beside.c_str());
-  return path + ": " + std::strerror(cause);
+  std::string problem = write_beside(path, content);
+  if (!problem.empty() && overwrite(path, content))
+    problem.clear();
+  return problem;
 }
 
 }  // namespace invlog::capture

@@ -21,7 +21,8 @@ struct AgentFacts {
 
 std::string status_json(const AgentFacts& agent, const Statistics& statistics,
                         const storage::WriterStatus& store);
-// "" or what went wrong.
+// "" or what went wrong. Where nothing can be written beside it (a full disk), a file that is there
+// is overwritten in place, which needs no room.
 std::string replace_file(const std::string& path, const std::string& content);
 
 }  // namespace invlog::capture

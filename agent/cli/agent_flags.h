@@ -32,6 +32,18 @@ inline constexpr AgentFlag kAgentFlags[] = {
     {"idle_timeout", "--idle-timeout", "without a byte from or to the upstream (default: 300s)"},
     {"log_level", "--log-level", "trace, debug, info, warning or error (default: info)"},
     {"log_format", "--log-format",
-     "auto, text, json or journal (default: auto, the journal under systemd, else text)"}};
+     "auto, text, json or journal (default: auto, the journal under systemd, else text)"},
+    {"allow_remote", "--allow-remote",
+     "true: listen on addresses that other hosts reach (default: false)"},
+    {"allow_users", "--allow-users", "names or ids of users that may call, separated by commas"},
+    {"allow_groups", "--allow-groups",
+     "names or ids of groups whose members may call, separated by commas"},
+    {"allowed_hosts", "--allowed-hosts",
+     "more names by which applications may call the agent, separated by commas"},
+    {"header_timeout", "--header-timeout",
+     "from a request's first byte to its head's end (default: 10s)"},
+    {"keep_alive_timeout", "--keep-alive-timeout",
+     "a connection without a request (default: 600s)"},
+    {"max_connections", "--max-connections", "from clients, at a time (default: 1024)"}};
 
 }  // namespace invlog::cli

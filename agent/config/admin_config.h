@@ -12,6 +12,8 @@ struct AdminConfig {
   std::string listen_socket;      // path of a Unix socket, "" none
   bool ready_needs_credentials = true;
 
+  bool operator==(const AdminConfig&) const = default;
+
   bool enabled() const { return !listen_host.empty() || !listen_socket.empty(); }
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "agent/config/access_config.h"
 #include "agent/config/admin_config.h"
 #include "agent/config/exporters_config.h"
 #include "agent/config/policy_config.h"
@@ -24,7 +25,7 @@ struct AgentConfig {
   RegionMismatch region_mismatch = RegionMismatch::refuse;
   std::string state_dir = "/var/lib/invlog";  // holds <region>.db and status.json
   std::string listen_host =
-      "127.0.0.1";                   // a loopback address; "": no TCP listener, only the socket
+      "127.0.0.1";  // a loopback address, unless access.allow_remote; "": no TCP listener
   std::uint16_t listen_port = 4180;  // 0: the kernel picks; the ready line says which
   std::string listen_socket;         // path of a Unix socket, "" none
   std::string upstream;      // URL; default https://bedrock-runtime.<region>.<partition's suffix>
@@ -41,6 +42,8 @@ struct AgentConfig {
   std::chrono::milliseconds idle_timeout{300000};  // no byte either way from the upstream
   std::string log_level = "info";
   std::string log_format = "auto";  // auto, text, json, journal
+  AccessConfig access;
+  ClientLimits clients;
   ExportersConfig exporters;
   AwsConfig aws;
   RetentionConfig retention;

@@ -1,28 +1,18 @@
 // [agent].
 #include <algorithm>
 
+#include "agent/config/access_settings.h"
 #include "agent/config/settings.h"
 #include "exporters/aws/endpoints.h"
 
 namespace invlog::config {
 namespace {
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" ||
-         (host.starts_with("127.") &&
-          host.find_first_not_of("0123456789.") == std::string_view::npos);
-}
-
 SettingError add_tcp_listener(AgentConfig& configuration, const std::string& address) {
   if (!split_host_and_port(address, configuration.listen_host, configuration.listen_port)) {
     return in_quotes(address) +
            " is no address to listen on: write \"127.0.0.1:4180\", \"[::1]:4180\" or "
            "\"unix:/run/invlog/invlog.sock\"";
-  }
-  if (!is_loopback(configuration.listen_host)) {
-    return in_quotes(address) +
-           " is not a loopback address: whoever reaches the agent calls Bedrock with its "
-           "credentials, so it listens on 127.0.0.1, [::1] or a Unix socket only";
   }
   return std::nullopt;
 }
@@ -165,6 +155,9 @@ SettingError set_idle_timeout(AgentConfig& configuration, const SettingValues& v
 }
 
 std::optional<Mismatch> finish(AgentConfig& configuration) {
+  if (auto problem = listen_problem(configuration)) {
+    return problem;
+  }
   if (configuration.upstream.empty()) {
     configuration.upstream =
         "https://" + aws::service_host("bedrock-runtime", configuration.region);
@@ -218,6 +211,13 @@ const SettingsTable& agent_table() {
           {"idle_timeout", ValueForm::text, set_idle_timeout, "300s"},
           {"log_level", ValueForm::text, set_log_level, "info", true},
           {"log_format", ValueForm::text, set_log_format, "auto"},
+          {"allow_remote", ValueForm::boolean, set_allow_remote, "false"},
+          {"allow_users", ValueForm::texts, set_allow_users},
+          {"allow_groups", ValueForm::texts, set_allow_groups},
+          {"allowed_hosts", ValueForm::texts, set_allowed_hosts},
+          {"header_timeout", ValueForm::text, set_header_timeout, "10s"},
+          {"keep_alive_timeout", ValueForm::text, set_keep_alive_timeout, "600s"},
+          {"max_connections", ValueForm::number, set_max_connections, "1024"},
       },
       [](AgentConfig&) {},
       finish};

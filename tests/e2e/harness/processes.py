@@ -101,10 +101,11 @@ class FakeBedrock(Process):
 
 class Agent(Process):
     """`invlog agent` with a configuration file of `settings` ([agent] keys) and further `tables` ("exporters.s3": keys), on
-    a port that the kernel picks. `host`: the name that its host seems to have."""
+    a port that the kernel picks. `host`: the name that its host seems to have. `wrapper`: a command that runs it;
+    `preload`: more of its environment."""
 
     def __init__(self, folder: pathlib.Path, upstream: str, credentials: dict | None = None, flags: list | None = None,
-                 tables: dict | None = None, host: str = "", **settings):
+                 tables: dict | None = None, host: str = "", wrapper: list | None = None, preload: dict | None = None, **settings):
         self.folder, self.state = folder, folder / "state"
         self.settings = {"region": REGION, "state_dir": str(self.state), "listen": "127.0.0.1:0", **settings}
         if upstream:  # "": the Region's own endpoint
@@ -115,8 +116,8 @@ class Agent(Process):
         # A `credentials` with a HOME of its own is a whole environment. Only an instance's metadata service of ours is asked.
         credentials = SIGNING if credentials is None else credentials
         no_instance = {} if "AWS_EC2_METADATA_SERVICE_ENDPOINT" in credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
-        self.environment = environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **no_instance, **credentials}
-        super().__init__("agent", [*on_host(host), BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
+        self.environment = environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **no_instance, **credentials, **(preload or {})}
+        super().__init__("agent", [*on_host(host), *(wrapper or []), BUILD / "invlog", "agent", "--config", self.configuration, *(flags or [])], folder, environment,
                          r"127\.0\.0\.1:(\d+)")
         self.url = f"http://127.0.0.1:{self.port}"
         self.store = self.state / f"{self.settings['region']}.db"

@@ -1,4 +1,6 @@
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "storage/reader.h"
@@ -347,4 +349,65 @@ TEST_CASE("Many threads submit at once and every record is there once") {
   std::sort(bodies.begin(), bodies.end());
   CHECK(std::adjacent_find(bodies.begin(), bodies.end()) == bodies.end());
   CHECK(bodies.size() == kThreads * kEach);
+}
+
+TEST_CASE("A store whose file is removed is written again from what is open") {
+  const bool with_log = GENERATE(true, false);
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    for (int i = 0; i < 50; ++i) {
+      REQUIRE(submit_and_wait(writer, record_with(prose(2000, 7) + std::to_string(i), "before")));
+    }
+    std::filesystem::remove(store.path());
+    if (with_log) {
+      std::filesystem::remove(store.path() + "-wal");
+      std::filesystem::remove(store.path() + "-shm");
+      std::filesystem::remove(store.path() + "-lock");
+    }
+    REQUIRE(submit_and_wait(writer, record_with(prose(2000, 7) + "x", "after")));
+    CHECK(!writer.status().failing);
+    auto reader = Reader::open(store.path());
+    REQUIRE(reader);
+    CHECK((*reader)->find(1, Bodies::both)->record.request.bytes == prose(2000, 7) + "0");
+    CHECK((*reader)->find(51, Bodies::both)->record.response.bytes == "after");
+    CHECK(contains(refusal(store.options()), "another"));  // the lock is held
+    REQUIRE(submit_and_wait(writer, record_with("last", "")));
+  }
+  CHECK(store.query("SELECT count(*) FROM record") == "52");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "1");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "0");
+  CHECK_FALSE(std::filesystem::exists(store.path() + ".restored"));
+  check_whole(store);
+}
+
+TEST_CASE("A file that was removed when nothing came after it is there at the stop") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    REQUIRE(submit_and_wait(writer, record_with("kept", "")));
+    std::filesystem::remove(store.path());
+  }
+  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  check_whole(store);
+}
+
+TEST_CASE("Another file in the store's place is left alone, and records wait") {
+  TemporaryStore store;
+  Writer writer(store.options());
+  REQUIRE(submit_and_wait(writer, record_with("first", "")));
+  std::filesystem::rename(store.path(), store.path() + ".away");
+  std::ofstream(store.path()) << "not ours";
+  submit(writer, record_with("second", ""));
+  while (!writer.status().failing) {
+    std::this_thread::yield();
+  }
+  CHECK(contains(writer.status().last_error, "another file has taken its place"));
+  std::filesystem::rename(store.path() + ".away", store.path());
+  while (writer.status().failing) {
+    std::this_thread::yield();
+  }
+  writer.stop();
+  CHECK(store.query("SELECT count(*) FROM record") == "2");
+  check_whole(store);
 }

@@ -3,7 +3,13 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "agent/capture/caller_groups.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/capture/coroutine_loop.h"
 
 namespace invlog::capture {
 
@@ -23,6 +29,8 @@ TEST_CASE("The owner of a loopback TCP peer is known by uid") {
   CallerLookup lookup(server);
   CHECK(lookup.caller().uid == ::geteuid());
   CHECK_FALSE(lookup.caller().pid);
+  CHECK(lookup.peer().transport == Peer::Transport::loopback);
+  CHECK(lookup.peer().groups.empty());
   CHECK(lookup.caller().executable.empty());
   ::close(server);
   ::close(client);
@@ -36,6 +44,10 @@ TEST_CASE("A Unix socket's peer is known by uid, pid and executable") {
   CHECK(lookup.caller().uid == ::geteuid());
   CHECK(lookup.caller().pid == ::getpid());
   CHECK_FALSE(lookup.caller().executable.empty());
+  CHECK(lookup.peer().transport == Peer::Transport::unix_socket);
+  const auto& groups = lookup.peer().groups;
+  CHECK(std::find(groups.begin(), groups.end(), ::getegid()) != groups.end());
+  CHECK(groups.size() == static_cast<std::size_t>(::getgroups(0, nullptr)) + 1);
   ::close(ends[0]);
   ::close(ends[1]);
 }
@@ -44,6 +56,35 @@ TEST_CASE("A socket that was closed is nobody's") {
   CallerLookup lookup(0);
   lookup.close();
   CHECK_FALSE(lookup.caller().uid);
+  CHECK(lookup.peer().transport == Peer::Transport::unknown);
+}
+
+TEST_CASE("A user's groups are asked for once a minute, on another thread") {
+  CoroutineLoop loop;
+  boost::asio::thread_pool helper(1);
+  auto now = std::chrono::steady_clock::time_point();
+  std::atomic<int> asked{0};
+  CallerGroups groups(
+      loop.executor(), helper,
+      [&asked](std::uint32_t uid) {
+        ++asked;
+        return CallerGroups::Groups{uid, 7};
+      },
+      [&now] { return now; });
+  for (const auto& [second, expected] : {std::pair{0, 1}, {59, 1}, {60, 2}}) {
+    now = std::chrono::steady_clock::time_point() + std::chrono::seconds(second);
+    const auto found = loop.start(groups.of(5));
+    REQUIRE(loop.run_until([&] { return found->has_value(); }));
+    CHECK(***found == CallerGroups::Groups{5, 7});
+    CHECK(asked == expected);
+  }
+  helper.join();
+}
+
+TEST_CASE("The system knows root's groups, and none of a user that is not there") {
+  const auto groups = groups_of_user(0);
+  CHECK(std::find(groups.begin(), groups.end(), 0u) != groups.end());
+  CHECK(groups_of_user(4'000'000'000u).empty());
 }
 
 }  // namespace invlog::capture

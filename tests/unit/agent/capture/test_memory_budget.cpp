@@ -1,5 +1,7 @@
 #include "agent/capture/memory_budget.h"
 
+#include <string>
+
 #include "tests/catch.h"
 #include "tests/unit/agent/capture/coroutine_loop.h"
 
@@ -50,6 +52,45 @@ TEST_CASE("A body alone is let in whatever its size") {
   budget.give_back(1000);
   loop.run();
   CHECK(*second);
+}
+
+TEST_CASE("While one waits, bodies that are slow to arrive are cut, and only then") {
+  CoroutineLoop loop;
+  MemoryBudget budget(100);
+  const MemoryBudget::Time start{};
+  const auto limit = std::chrono::milliseconds(1000);
+  std::string cut;
+  const MemoryBudget::Arriving old(budget, start, [&] { cut += "old "; });
+  const MemoryBudget::Arriving young(budget, start + 2 * limit, [&] { cut += "young "; });
+  loop.start(budget.take_when_room(100));
+  budget.cut_slow(start + 3 * limit, limit);
+  CHECK(cut.empty());
+  const auto waiting = loop.start(budget.take_when_room(10));
+  budget.cut_slow(start + 3 * limit, limit);
+  CHECK(cut == "old ");
+  CHECK(old.was_cut());
+  budget.cut_slow(start + 3 * limit, limit);
+  CHECK(cut == "old ");
+  CHECK_FALSE(*waiting);
+  budget.give_back(100);
+  loop.run();
+  CHECK(*waiting);
+  CHECK_FALSE(young.was_cut());
+}
+
+TEST_CASE("A body that grows is let in when it is alone, and when it was cut") {
+  CoroutineLoop loop;
+  MemoryBudget budget(100);
+  const MemoryBudget::Arriving growing(budget, {}, [] {});
+  loop.start(budget.take_when_room(80));
+  CHECK(*loop.start(budget.take_when_room(80, 80, &growing)));
+  const auto other = loop.start(budget.take_when_room(1));
+  const auto more = loop.start(budget.take_when_room(10, 80, &growing));
+  CHECK_FALSE(*more);
+  budget.cut_slow(MemoryBudget::Time{} + std::chrono::seconds(1), std::chrono::milliseconds(1));
+  loop.run();
+  CHECK(*more);
+  CHECK_FALSE(*other);
 }
 
 TEST_CASE("A copy takes what is left, and no more") {

@@ -91,6 +91,15 @@ TEST_CASE("A file is replaced whole, is its owner's alone, and nothing stays bes
   CHECK(files == 1);
 }
 
+TEST_CASE("Where nothing can be written beside it, the file is overwritten in place") {
+  const tests::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/status.json";
+  CHECK(replace_file(path, "first, and longer") == "");
+  std::filesystem::create_directory(path + ".new");
+  CHECK(replace_file(path, "second") == "");
+  CHECK(content(path) == "second");
+}
+
 TEST_CASE("A file that cannot be replaced is named with the cause, and the old one stays") {
   const tests::TemporaryDirectory directory;
   const std::string missing = replace_file(directory.path() + "/no/status.json", "x");

@@ -1,0 +1,105 @@
+#include "agent/capture/access_gate.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "agent/bedrock/user_names.h"
+
+namespace invlog::capture {
+namespace {
+
+template <class Values>
+bool any_in(const Values& values, const std::vector<std::uint32_t>& allowed) {
+  return std::any_of(values.begin(), values.end(), [&](std::uint32_t value) {
+    return std::find(allowed.begin(), allowed.end(), value) != allowed.end();
+  });
+}
+
+std::string caller_name(Exchange& exchange) {
+  const auto& uid = exchange.caller().uid;
+  return uid ? bedrock::user_name(*uid) : "";
+}
+
+}  // namespace
+
+AccessGate::AccessGate(config::AccessConfig access, std::string upstream_host, CallerGroups& groups,
+                       Recorder& recorder, Statistics& statistics)
+    : access_(std::move(access)),
+      browsers_(access_.hosts, std::move(upstream_host)),
+      groups_(groups),
+      statistics_(statistics),
+      refusals_([&recorder](const RefusedCalls& refused) {
+        spdlog::warn("refused {} calls of {}: {}", refused.calls,
+                     refused.caller.empty() ? "an unknown caller" : refused.caller,
+                     refused.message);
+        recorder.note_event("call-refused", refusal_event(refused));
+      }) {}
+
+Task<bool> AccessGate::admit(Exchange& exchange) {
+  std::optional<Refusal> refusal = co_await judge(exchange);
+  if (!refusal)
+    co_return true;
+  co_await refuse(exchange, std::move(*refusal));
+  co_return false;
+}
+
+Task<std::optional<AccessGate::Refusal>> AccessGate::judge(Exchange& exchange) {
+  if (access_.names_callers()) {
+    if (auto refusal = co_await judge_caller(exchange))
+      co_return refusal;
+  }
+  // No browser reaches a Unix socket, and clients send any Host there.
+  if (exchange.peer().transport == Peer::Transport::unix_socket)
+    co_return std::nullopt;
+  std::string problem = browsers_.problem(exchange.request());
+  if (problem.empty())
+    co_return std::nullopt;
+  co_return Refusal{"browser", std::move(problem)};
+}
+
+Task<std::optional<AccessGate::Refusal>> AccessGate::judge_caller(Exchange& exchange) {
+  const std::optional<std::uint32_t> uid = exchange.caller().uid;
+  if (!uid) {
+    co_return Refusal{"unknown-caller",
+                      "invlog: who calls cannot be told (another host, or a connection that is "
+                      "closed already), and only users in the agent's allow_users and "
+                      "allow_groups may call"};
+  }
+  if (co_await is_listed(exchange, *uid))
+    co_return std::nullopt;
+  co_return Refusal{"caller", "invlog: the user " + bedrock::user_name(*uid) +
+                                  " may not call: neither allow_users nor allow_groups in the "
+                                  "agent's configuration names this user or one of its groups"};
+}
+
+Task<bool> AccessGate::is_listed(Exchange& exchange, std::uint32_t uid) {
+  if (any_in(std::array{uid}, access_.user_ids))
+    co_return true;
+  if (access_.group_ids.empty())
+    co_return false;
+  if (exchange.peer().transport == Peer::Transport::unix_socket)
+    co_return any_in(exchange.peer().groups, access_.group_ids);
+  const auto groups = co_await groups_.of(uid);
+  co_return any_in(*groups, access_.group_ids);
+}
+
+Task<void> AccessGate::refuse(Exchange& exchange, Refusal refusal) {
+  ++statistics_.calls;
+  ++statistics_.denied;
+  ++statistics_.access_denied;
+  statistics_.changed = true;
+  refusals_.note(refusal.why, caller_name(exchange), refusal.message,
+                 std::chrono::steady_clock::now());
+  exchange.leave_body();
+  const LocalResponse answer = aws_error(403, "AccessDeniedException", refusal.message);
+  ResponseHead head = answer.head;
+  const bool no_body = exchange.request().method == "HEAD";
+  if (no_body)
+    head.body = ResponseHead::Body::none;
+  co_await exchange.start_response(head, no_body ? std::string_view() : answer.body, true);
+}
+
+}  // namespace invlog::capture

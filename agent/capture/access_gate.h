@@ -1,0 +1,56 @@
+// Who may call: the agent lends its credentials to its callers. Asked of each call before its body
+// is read.
+//
+// With allow_users or allow_groups, only users that the kernel names and that are in one of the
+// lists, by a Unix socket's peer credentials or by the owner of a loopback socket; whoever cannot
+// be told is refused. On TCP, nobody whom a browser sends (browser_guard.h). A refused call is
+// answered 403 as AWS does it, counted, and told of in the log and by events of the kind
+// `call-refused` (refusal_log.h).
+//
+// Thread: the I/O thread. Ownership: what the constructor is given must outlive it. Errors: none.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "agent/capture/browser_guard.h"
+#include "agent/capture/caller_groups.h"
+#include "agent/capture/exchange.h"
+#include "agent/capture/recorder.h"
+#include "agent/capture/refusal_log.h"
+#include "agent/capture/statistics.h"
+#include "agent/config/access_config.h"
+
+namespace invlog::capture {
+
+class AccessGate {
+ public:
+  AccessGate(config::AccessConfig access, std::string upstream_host, CallerGroups& groups,
+             Recorder& recorder, Statistics& statistics);
+
+  // False: the call was refused and answered.
+  Task<bool> admit(Exchange& exchange);
+
+  // Once a tick, and at the end: tells of calls that were refused since.
+  void tick(std::chrono::steady_clock::time_point now) { refusals_.tick(now); }
+  void flush() { refusals_.flush(); }
+
+ private:
+  struct Refusal {
+    const char* why;
+    std::string message;
+  };
+  Task<std::optional<Refusal>> judge(Exchange& exchange);
+  Task<std::optional<Refusal>> judge_caller(Exchange& exchange);
+  Task<bool> is_listed(Exchange& exchange, std::uint32_t uid);
+  Task<void> refuse(Exchange& exchange, Refusal refusal);
+
+  config::AccessConfig access_;
+  BrowserGuard browsers_;
+  CallerGroups& groups_;
+  Statistics& statistics_;
+  RefusalLog refusals_;
+};
+
+}  // namespace invlog::capture

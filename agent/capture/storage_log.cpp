@@ -1,0 +1,46 @@
+#include "agent/capture/storage_log.h"
+
+#include "exporters/log_fields.h"
+
+namespace invlog::capture {
+namespace {
+
+constexpr std::chrono::minutes kSaidAgainAfter{1};
+
+long long seconds_between(StorageLog::Time from, StorageLog::Time to) {
+  return std::chrono::duration_cast<std::chrono::seconds>(to - from).count();
+}
+
+}  // namespace
+
+void StorageLog::begins(const storage::WriterStatus& store, Time now) {
+  since_ = said_ = now;
+  dropped_before_ = store.dropped;
+  const LogContext context({log_message::kStoreFailing, {}});
+  spdlog::error("the store takes no records: {}", store.last_error);
+}
+
+void StorageLog::look(const storage::WriterStatus& store, Time now) {
+  if (store.failing && !failing_) {
+    begins(store, now);
+  } else if (store.failing && now - said_ >= kSaidAgainAfter) {
+    said_ = now;
+    const LogContext context({log_message::kStoreFailing, {}});
+    spdlog::error("the store takes no records since {} s, {} are lost and {} wait: {}",
+                  seconds_between(since_, now), store.dropped - dropped_before_,
+                  store.queued_records, store.last_error);
+  } else if (failing_ && !store.failing) {
+    const LogContext context({log_message::kStoreRecovered, {}});
+    spdlog::info("the store takes records again, after {} s; {} were lost",
+                 seconds_between(since_, now), store.dropped - dropped_before_);
+  }
+  failing_ = store.failing;
+  if (!store.retention_error.empty() && store.retention_error != retention_error_) {
+    const LogContext context({log_message::kRetentionFailing, {}});
+    retention_.say(
+        now, "old records could not be taken away, it is tried again: " + store.retention_error);
+  }
+  retention_error_ = store.retention_error;
+}
+
+}  // namespace invlog::capture

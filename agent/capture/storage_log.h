@@ -1,0 +1,32 @@
+// Says in the log when the store takes no records: at once, once a minute while that lasts, with
+// how many records were lost by it, and when it takes them again.
+//
+// Thread: any one. Errors: none.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "agent/capture/rare_warning.h"
+#include "storage/writer.h"
+
+namespace invlog::capture {
+
+class StorageLog {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  void look(const storage::WriterStatus& store, Time now);
+
+ private:
+  void begins(const storage::WriterStatus& store, Time now);
+
+  bool failing_ = false;
+  Time since_, said_;
+  std::uint64_t dropped_before_ = 0;
+  std::string retention_error_;
+  RareWarning retention_;
+};
+
+}  // namespace invlog::capture

@@ -1,0 +1,279 @@
+"""A disk that fills, turns read-only, loses its permissions or the store's file while the agent runs: it serves on as
+configured, says so, recovers by itself, and the store stays whole. Needs root, to mount small file systems."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+from harness import store
+from harness.aws import eventually
+from harness.client import call, converse, converse_body, target
+from harness.processes import Agent, FakeBedrock, Stack
+
+MEBIBYTE = 1 << 20
+NOBODY = 65534
+
+
+class DiskStack(Stack):
+    """A Stack with its state on a file system of its own."""
+
+    def __init__(self, size: str = "8m", **agent_options):
+        assert os.geteuid() == 0, "these tests mount file systems: run them as root"
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
+        self.state = self.folder / "state"
+        self.state.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "invlog-test", self.state], check=True)
+        try:
+            self.agent_options = agent_options
+            self.bedrock = FakeBedrock(self.folder)
+            self.agent = Agent(self.folder, self.bedrock.url, **agent_options)
+        except BaseException:
+            self.unmount()
+            raise
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", self.state], check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        finally:
+            self.unmount()
+
+    def fill(self, leave: int = 0) -> None:
+        """Until `leave` bytes, in whole pages, are free."""
+        with open(self.state / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+        size = os.path.getsize(self.state / "filler")
+        os.truncate(self.state / "filler", max(0, size - leave))
+
+    def free(self) -> None:
+        (self.state / "filler").unlink()
+
+    def storage(self) -> dict:
+        return json.loads((self.state / "status.json").read_text())["storage"]
+
+    def dropped(self) -> int:
+        return store.rows(self.agent.store, "SELECT coalesce(sum(count), 0) AS n FROM event WHERE kind = 'dropped'")[0]["n"]
+
+    def kept(self) -> int:
+        return store.rows(self.agent.store, "SELECT count(*) AS n FROM record")[0]["n"]
+
+
+def noisy(stack: Stack, size: int = 20_000) -> int:
+    """A call that takes about `size` bytes of the store."""
+    return call(stack.agent.url, target("converse"), converse_body(os.urandom(size).hex())).status
+
+
+def call_until_failing(stack: DiskStack, seconds: float = 20) -> int:
+    deadline, sent = time.monotonic() + seconds, 0
+    while not stack.storage()["failing"]:
+        assert time.monotonic() < deadline, f"{sent} calls, and the store does not fail"
+        assert noisy(stack) == 200
+        sent += 1
+    return sent
+
+
+def test_a_full_disk_with_pass_loses_only_what_is_counted_and_recovers():
+    with DiskStack(on_storage_failure="pass", queue_size="256KiB") as stack:
+        assert converse(stack.agent.url, "first").status == 200
+        sent = 1
+        for leave in (0, 4096, 40_960, 262_144):
+            stack.fill(leave)
+            sent += call_until_failing(stack)
+            for _ in range(30):
+                assert noisy(stack) == 200, "the application does not notice"
+                sent += 1
+            assert "full" in stack.storage()["last_error"], stack.storage()
+            stack.free()
+            eventually(lambda: not stack.storage()["failing"], 15)
+            eventually(lambda: stack.kept() + stack.dropped() == sent, 10)
+            store.prove(stack.agent.store)
+        assert stack.dropped() > 0
+        assert len(stack.agent.errors().split("the store takes no records:")) - 1 == 4, stack.agent.errors()
+        recovered = store.rows(stack.agent.store, "SELECT count(*) AS n FROM event WHERE kind = 'storage-recovered'")
+        assert recovered[0]["n"] == 4
+
+
+def test_a_full_disk_with_deny_refuses_until_there_is_room():
+    with DiskStack(on_storage_failure="deny") as stack:
+        assert converse(stack.agent.url, "first").status == 200
+        stack.fill()
+        eventually(lambda: noisy(stack) == 503, 20)
+        stack.free()
+        eventually(lambda: noisy(stack) == 200, 20)
+        store.prove(stack.agent.store)
+
+
+def test_a_kill_on_a_full_disk_costs_nothing_that_was_committed():
+    with DiskStack(on_storage_failure="pass") as stack:
+        for number in range(20):
+            assert noisy(stack, 1000) == 200
+        store.wait_for_count(stack.agent.store, 20)
+        stack.fill()
+        call_until_failing(stack)
+        stack.agent.kill()
+        stack.free()
+        stack.start_agent()
+        assert converse(stack.agent.url, "again").status == 200
+        eventually(lambda: stack.kept() >= 21)
+        store.prove(stack.agent.store)
+
+
+def test_a_removed_store_file_comes_back_with_all_that_was_in_it():
+    with DiskStack() as stack:
+        for number in range(10):
+            assert converse(stack.agent.url, f"before {number}").status == 200
+        store.wait_for(stack.agent.store, 10)
+        stack.agent.store.unlink()
+        for number in range(10):
+            assert converse(stack.agent.url, f"after {number}").status == 200
+        eventually(lambda: stack.agent.store.exists() and stack.kept() == 20)
+        assert b"before 0" in store.request(stack.agent.store, 1)
+        assert len(store.rows(stack.agent.store, "SELECT 1 FROM event WHERE kind = 'file-restored'")) == 1
+        for path in stack.state.glob("eu-central-1*"):
+            path.unlink()
+        assert converse(stack.agent.url, "last").status == 200
+        eventually(lambda: stack.agent.store.exists() and stack.kept() == 21)
+        store.prove(stack.agent.store)
+        assert stack.agent.stop() == 0
+        store.prove(stack.agent.store)
+        stack.start_agent()
+
+
+def test_a_store_that_cannot_be_written_again_waits_until_it_can():
+    with DiskStack(on_storage_failure="pass", queue_size="256KiB") as stack:
+        sent = 0
+        while sent < 40:
+            assert noisy(stack) == 200
+            sent += 1
+        store.wait_for_count(stack.agent.store, 40)
+        stack.fill(100_000)
+        stack.agent.store.unlink()
+        sent += call_until_failing(stack)
+        assert "was removed" in stack.storage()["last_error"], stack.storage()
+        stack.free()
+        eventually(lambda: stack.agent.store.exists() and stack.kept() + stack.dropped() == sent, 20)
+        store.prove(stack.agent.store)
+
+
+READ_ONLY = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+static int read_only(void) { const char* flag = getenv("READ_ONLY_FLAG"); return flag && access(flag, F_OK) == 0; }
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+static int refuse(void) { errno = EROFS; return -1; }
+ssize_t pwrite64(int fd, const void* data, size_t size, off64_t at) { return read_only() ? refuse() : REAL(pwrite64)(fd, data, size, at); }
+ssize_t pwrite(int fd, const void* data, size_t size, off_t at) { return read_only() ? refuse() : REAL(pwrite)(fd, data, size, at); }
+int ftruncate64(int fd, off64_t size) { return read_only() ? refuse() : REAL(ftruncate64)(fd, size); }
+int ftruncate(int fd, off_t size) { return read_only() ? refuse() : REAL(ftruncate)(fd, size); }
+int unlink(const char* path) { return read_only() ? refuse() : REAL(unlink)(path); }
+int rename(const char* from, const char* to) { return read_only() ? refuse() : REAL(rename)(from, to); }
+#define OPEN(name) int name(const char* path, int flags, ...) { va_list rest; va_start(rest, flags); mode_t mode = va_arg(rest, mode_t); va_end(rest); \
+  return read_only() && (flags & O_ACCMODE) != O_RDONLY && strncmp(path, "/dev/", 5) ? refuse() : REAL(name)(path, flags, mode); }
+OPEN(open)
+OPEN(open64)
+"""
+
+
+def test_a_file_system_that_turns_read_only_and_back():
+    """The kernel does not remount what is open for writing (EBUSY), only its own errors do that: so here the C library's
+    calls answer as it does then."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
+    try:
+        (folder / "read_only.c").write_text(READ_ONLY)
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / "read_only.so", folder / "read_only.c"], check=True)
+        flag = folder / "flag"
+        with Stack(on_storage_failure="pass", queue_size="256KiB", preload={"LD_PRELOAD": str(folder / "read_only.so"), "READ_ONLY_FLAG": str(flag)}) as stack:
+            assert converse(stack.agent.url, "first").status == 200
+            store.wait_for(stack.agent.store, 1)
+            flag.touch()
+            for _ in range(40):
+                assert noisy(stack) == 200
+            eventually(lambda: "the store takes no records:" in stack.agent.errors(), 10)
+            time.sleep(3)
+            said = stack.agent.errors()
+            assert said.count("the store takes no records") == 1, said
+            assert said.count("cannot write the status") == 1 and "Read-only file system" in said, said
+            flag.unlink()
+            counted = "SELECT (SELECT count(*) FROM record) + (SELECT coalesce(sum(count), 0) FROM event WHERE kind = 'dropped') AS n"
+            eventually(lambda: store.rows(stack.agent.store, counted)[0]["n"] == 41, 20)
+            eventually(lambda: "the store takes records again" in stack.agent.errors())
+            store.prove(stack.agent.store)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_lost_permissions_stop_no_call_and_lose_no_record():
+    """An agent without privileges keeps what it has open; what it must open anew waits."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
+    assert os.geteuid() == 0, "this test gives permissions away: run it as root"
+    state = folder / "state"
+    state.mkdir()
+    bedrock = FakeBedrock(folder)
+    for path in (folder, state):
+        os.chown(path, NOBODY, NOBODY)
+    agent = Agent(folder, bedrock.url, wrapper=["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"])
+    try:
+        assert converse(agent.url, "first").status == 200
+        store.wait_for(agent.store, 1)
+        os.chmod(agent.store, 0)
+        os.chmod(state, 0)
+        for number in range(20):
+            assert converse(agent.url, f"without permission {number}").status == 200
+        eventually(lambda: "cannot write the status" in agent.errors(), 10)
+        time.sleep(2)
+        assert agent.errors().count("cannot write the status") == 1, agent.errors()
+        os.chmod(state, 0o700)
+        os.chmod(agent.store, 0o600)
+        store.wait_for(agent.store, 21)
+        assert agent.stop() == 0
+        store.prove(agent.store)
+    finally:
+        agent.kill()
+        bedrock.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_max_size_is_held_under_full_load():
+    limit = 16 * MEBIBYTE
+    with Stack(tables={"retention": {"max_size": "16MiB"}}) as stack:
+        largest, done = [0], threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                parts = (stack.agent.store, pathlib.Path(f"{stack.agent.store}-wal"))
+                with contextlib.suppress(FileNotFoundError):
+                    largest[0] = max(largest[0], sum(os.path.getsize(path) for path in parts if path.exists()))
+                time.sleep(0.002)
+
+        statuses: list[int] = []
+        clients = [threading.Thread(target=lambda: statuses.extend(noisy(stack, 100_000) for _ in range(40))) for _ in range(8)]
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        done.set()
+        watcher.join()
+        assert statuses == [200] * 320
+        assert largest[0] <= limit * 105 // 100, f"{largest[0]} bytes of {limit}"
+        assert largest[0] >= limit * 3 // 4, f"only {largest[0]} bytes: the load was none"
+        assert store.rows(stack.agent.store, "SELECT min(id) AS first FROM record")[0]["first"] > 50
+        store.prove(stack.agent.store)

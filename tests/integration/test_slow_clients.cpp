@@ -1,0 +1,251 @@
+// Clients that send slowly, much, or nothing: what they hold is bounded, and others are served.
+#include <cstdio>
+#include <future>
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/integration/agent_fixture.h"
+#include "tests/integration/http2_client.h"
+#include "tests/integration/scripted_upstream.h"
+
+namespace invlog::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+ScriptedUpstream::Script echo() {
+  return ScriptedUpstream::answering([](const UpstreamRequest&) { return json_response("{}"); });
+}
+
+// Sends `piece` every few milliseconds until the agent ends the connection; false: it never does.
+bool cut_while_dripping(LoopbackSocket& socket, std::string_view piece) {
+  const auto limit = steady_clock::now() + std::chrono::seconds(5);
+  while (steady_clock::now() < limit) {
+    if (!socket.send(piece) || socket.sees_end(milliseconds(5)))
+      return true;
+  }
+  return false;
+}
+
+void check_served(AgentFixture& agent) {
+  LoopbackSocket client = agent.connect();
+  client.send(post(kConverse, "{}"));
+  CHECK(read_response(client).status == 200);
+}
+
+std::string chunk(std::size_t bytes) {
+  char size[20];
+  std::snprintf(size, sizeof size, "%zx\r\n", bytes);
+  return size + std::string(bytes, 'x') + "\r\n";
+}
+
+constexpr std::string_view kChunkedHead = "Transfer-Encoding: chunked\r\n\r\n";
+
+std::string chunked_head() {
+  return "POST " + std::string(kConverse) + " HTTP/1.1\r\nHost: x\r\n" + std::string(kChunkedHead);
+}
+
+}  // namespace
+
+TEST_CASE("A head that drips in is cut at header_timeout, however steadily it drips") {
+  const std::string start =
+      GENERATE(std::string("POST /x HTTP/1.1\r\nX: "), std::string("PRI * HTTP/2.0\r\n\r\n"));
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.clients.header_timeout = milliseconds(60);
+  AgentFixture agent(configuration);
+  LoopbackSocket slow = agent.connect();
+  slow.send(start);
+  if (start.starts_with("PRI")) {
+    CHECK(slow.sees_end());
+  } else {
+    CHECK(cut_while_dripping(slow, "x"));
+  }
+  check_served(agent);
+  CHECK(agent.statistics().calls == 1);
+}
+
+TEST_CASE("Connections without a request end after keep_alive_timeout") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.clients.keep_alive_timeout = milliseconds(60);
+  AgentFixture agent(configuration);
+  LoopbackSocket silent = agent.connect(), used = agent.connect(), http2 = agent.connect();
+  http2.send(http2_opening());
+  used.send(post(kConverse, "{}"));
+  CHECK(read_response(used).status == 200);
+  CHECK(silent.sees_end());
+  CHECK(used.sees_end());
+  while (!http2.read_some().empty()) {
+  }
+  CHECK(http2.sees_end());
+}
+
+TEST_CASE("At max_connections the longest idle connection makes room") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.clients.max_connections = 8;
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> idle;
+  for (int number = 0; number < 8; ++number) {
+    idle.push_back(agent.connect());
+    idle.back().send(post(kConverse, "{}"));
+    CHECK(read_response(idle.back()).status == 200);
+  }
+  // The oldest is used again, so another is the longest idle.
+  idle[0].send(post(kConverse, "{}"));
+  CHECK(read_response(idle[0]).status == 200);
+  check_served(agent);
+  CHECK(idle[1].sees_end());
+  idle[0].send(post(kConverse, "{}"));
+  CHECK(read_response(idle[0]).status == 200);
+  // A thousand that say nothing, or half a head, do not keep others out.
+  std::vector<LoopbackSocket> many;
+  for (int number = 0; number < 1000; ++number) {
+    many.push_back(agent.connect());
+    many.back().send("POST /x HT");
+    if (number % 100 == 0)
+      check_served(agent);
+  }
+  check_served(agent);
+}
+
+TEST_CASE("Where each connection has a call under way, another is refused with 503") {
+  std::promise<void> go;
+  const auto gone = go.get_future().share();
+  ScriptedUpstream upstream(ScriptedUpstream::answering([gone](const UpstreamRequest&) {
+    gone.wait();
+    return json_response("{}");
+  }));
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.clients.max_connections = 3;
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> busy;
+  for (int number = 0; number < 3; ++number) {
+    busy.push_back(agent.connect());
+    busy.back().send(post(kConverse, "{}"));
+  }
+  while (upstream.connections() < 3) {
+  }
+  LoopbackSocket other = agent.connect();
+  const HttpResponse refusal = read_response(other);
+  CHECK(refusal.status == 503);
+  CHECK(refusal.header("x-amzn-ErrorType") == "ServiceUnavailableException");
+  CHECK(refusal.body.find("max_connections of 3") != std::string::npos);
+  go.set_value();
+  for (LoopbackSocket& client : busy)
+    CHECK(read_response(client).status == 200);
+  check_served(agent);
+}
+
+TEST_CASE("Bodies that are announced and do not come make room for others") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
+  configuration.clients.header_timeout = milliseconds(100);
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> slow;
+  for (int number = 0; number < 4; ++number) {
+    slow.push_back(agent.connect());
+    slow.back().send("POST " + std::string(kConverse) +
+                     " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx");
+  }
+  while (agent.statistics().calls < 4) {
+  }
+  check_served(agent);
+  for (LoopbackSocket& client : slow)
+    CHECK(client.sees_end());
+  const auto records = agent.sink().wait_for(5);
+  std::size_t cut = 0;
+  for (const auto& record : records)
+    cut += record.error.find("slow to arrive") != std::string::npos;
+  CHECK(cut == 4);
+}
+
+TEST_CASE("Endless chunks are bounded together, and slow ones make room") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 100'000;
+  configuration.clients.header_timeout = milliseconds(100);
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> slow;
+  // Ten that hold 90,000 each would be over twice of what there is.
+  for (int number = 0; number < 10; ++number) {
+    slow.push_back(agent.connect());
+    slow.back().send(chunked_head() + chunk(90'000));
+  }
+  while (agent.statistics().calls < 10) {
+  }
+  check_served(agent);
+  std::size_t ended = 0;
+  for (LoopbackSocket& client : slow)
+    ended += client.sees_end(milliseconds(500));
+  CHECK(ended >= 4);
+  LoopbackSocket good = agent.connect();
+  good.send(chunked_head() + chunk(90'000) + "0\r\n\r\n");
+  CHECK(read_response(good).status == 200);
+}
+
+TEST_CASE("HTTP/2: bodies without a length are bounded together too") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 1'000'000;
+  configuration.clients.header_timeout = milliseconds(100);
+  AgentFixture agent(configuration);
+  Http2Client client(agent.port());
+  const std::string part(900'000, 'x');
+  std::vector<std::int32_t> streams;
+  for (int number = 0; number < 8; ++number)
+    streams.push_back(client.post(kConverse, part, {}, false));
+  CHECK(client.run_until([&] {
+    std::size_t resets = 0;
+    for (const std::int32_t id : streams)
+      resets += client.stream(id).closed;
+    return resets >= 4;
+  }));
+  CHECK(client.wait_for(client.post(kConverse, "{}")).status == 200);
+  check_served(agent);
+}
+
+TEST_CASE("HTTP/2: frames that ask for nothing end the connection when they do not end") {
+  const auto frame = GENERATE(http2_frame(NGHTTP2_PING, 0, 0, std::string(8, 'x')),
+                              http2_frame(NGHTTP2_SETTINGS, 0, 0, std::string_view()),
+                              http2_frame(NGHTTP2_PRIORITY, 0, 1, std::string(5, '\1')));
+  ScriptedUpstream upstream(echo());
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket socket = agent.connect();
+  socket.send(http2_opening());
+  std::string many;
+  for (int number = 0; number < 500; ++number)
+    many += frame;
+  bool open = true;
+  int rounds = 0;
+  // It reads what it is sent, unlike the flood of test_http2_abuse.cpp.
+  for (; rounds < 1000 && open; ++rounds) {
+    open = socket.send(many);
+    if (open && frame[3] != NGHTTP2_PRIORITY)
+      open = !socket.read_some().empty();
+  }
+  CHECK_FALSE(open);
+  CHECK(rounds >= 10);
+  check_served(agent);
+}
+
+TEST_CASE("HTTP/2: empty DATA frames end the connection when they do not end") {
+  ScriptedUpstream upstream(echo());
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket socket = agent.connect();
+  socket.send(http2_opening() + http2_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1,
+                                            hpack(http2_post_headers(kConverse))));
+  std::string many;
+  for (int number = 0; number < 500; ++number)
+    many += http2_frame(NGHTTP2_DATA, 0, 1, "");
+  int rounds = 0;
+  while (rounds < 1000 && socket.send(many))
+    ++rounds;
+  CHECK(rounds < 1000);
+  check_served(agent);
+}
+
+}  // namespace invlog::test
