@@ -159,7 +159,7 @@ TEST_CASE("Bodies that are announced and do not come make room for others") {
   const auto records = agent.sink().wait_for(5);
   std::size_t cut = 0;
   for (const auto& record : records)
-    cut += record.error.find("slow to arrive") != std::string::npos;
+    cut += record.details.find("slow to arrive") != std::string::npos;
   CHECK(cut == 4);
 }
 

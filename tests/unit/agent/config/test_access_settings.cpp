@@ -24,11 +24,12 @@ TEST_CASE("without a word about access, loopback only and whoever reaches it") {
 
 TEST_CASE("another address than loopback needs allow_remote, wherever it stands") {
   CHECK(error_of(from_file(kRegion + "listen = \"0.0.0.0:4180\"")) ==
-        "c.toml:3:10: \"0.0.0.0:4180\" is not a loopback address: whoever reaches the agent calls "
+        "c.toml:3:10: listen: \"0.0.0.0:4180\" is not a loopback address: whoever reaches the "
+        "agent calls "
         "Bedrock with its credentials, so it listens on 127.0.0.1, [::1] or a Unix socket only, "
         "unless allow_remote = true");
   CHECK(contains(error_of(from_file(kRegion + "listen = \"[::]:4180\"\nallow_remote = false")),
-                 "c.toml:3:10: \"[::]:4180\" is not a loopback"));
+                 "c.toml:3:10: listen: \"[::]:4180\" is not a loopback"));
   const auto before = from_file(kRegion + "allow_remote = true\nlisten = \"10.0.0.1:4180\"");
   REQUIRE(error_of(before) == "(no error)");
   CHECK(before->listen_host == "10.0.0.1");
@@ -51,10 +52,11 @@ TEST_CASE("users and groups are found by name or taken by number") {
 
 TEST_CASE("a user or group that nobody knows is an error with its place") {
   CHECK(error_of(from_file(kRegion + "allow_users = [\"no-such-user\"]")) ==
-        "c.toml:3:15: there is no user \"no-such-user\" on this host: write a name that `getent "
+        "c.toml:3:15: allow_users: there is no user \"no-such-user\" on this host: write a name "
+        "that `getent "
         "passwd` knows, or a number");
   CHECK(contains(error_of(from_file(kRegion + "allow_groups = \"no-such-group\"")),
-                 "c.toml:3:16: there is no group \"no-such-group\""));
+                 "c.toml:3:16: allow_groups: there is no group \"no-such-group\""));
   CHECK(contains(error_of(from_file(kRegion + "allow_users = \"\"")), "names no user"));
   for (const char* wrong : {"4294967295", "99999999999"}) {
     CHECK(contains(error_of(from_file(kRegion + "allow_users = \"" + wrong + "\"")),
