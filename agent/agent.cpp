@@ -116,6 +116,21 @@ std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
   return descriptors;
 }
 
+// Who changes `listen` must hear that something else decides.
+void say_what_replaces_listen(const config::AgentConfig& configuration,
+                              const std::string& address) {
+  const std::string wanted =
+      configuration.listen_host + ":" + std::to_string(configuration.listen_port);
+  if (wanted != address &&
+      "[" + configuration.listen_host + "]:" + std::to_string(configuration.listen_port) !=
+          address) {
+    spdlog::warn(
+        "listening on {}, the service manager's socket, which replaces `listen`: change "
+        "ListenStream= in the socket unit (systemctl edit invlog.socket)",
+        address);
+  }
+}
+
 }  // namespace
 
 int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& reloader) {
@@ -139,7 +154,10 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
-  capture::AgentLoop loop(configuration, environment, sink, *credentials, capture_sockets(sockets));
+  const std::vector<int> inherited = capture_sockets(sockets);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited);
+  if (!inherited.empty())
+    say_what_replaces_listen(configuration, loop.listen_address());
   loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
   delivery::ReplaceableDelivery service(
       [&](const config::AgentConfig& wanted) {
