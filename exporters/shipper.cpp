@@ -61,7 +61,9 @@ class Shipper::Implementation {
         turn_(options_, destination, [this] { return stopping_.load(); }) {}
 
   void run() {
-    lower_priority();
+    if (!options_.wait) {  // else the thread is a test's own, which has more to do
+      lower_priority();
+    }
     while (!stopping_) {
       const TurnResult result = turn_.take(std::nullopt);
       if (const milliseconds pause = pause_after(result); pause.count() > 0 && !wait(pause)) {

@@ -64,23 +64,36 @@ tl::expected<std::optional<KeptHead>, aws::ServiceFailure> ChainHeadSearch::newe
   if (!entries) {
     return tl::unexpected(entries.error());
   }
+  std::optional<KeptHead> newest;
+  std::string_view written;
   std::size_t asked = 0;
   for (const S3Listing::Entry& entry : *entries) {
+    // S3's times are whole seconds, in which several objects may have been written.
+    if (newest && entry.modified != written) {
+      break;
+    }
     if (++asked > kMostAsked) {
-      aws::ServiceFailure failure;
-      failure.message = s3_uri(bucket_, folder_of(layout_, since_us)) + ": none of the newest " +
-                        std::to_string(kMostAsked) + " objects is this store's";
-      return tl::unexpected(std::move(failure));
+      return newest ? tl::expected<std::optional<KeptHead>, aws::ServiceFailure>(newest)
+                    : none_of_so_many(since_us);
     }
     auto answer = reader_.head(entry.key);
     if (!answer) {
       return tl::unexpected(needing(std::move(answer.error()), "s3:GetObject"));
     }
-    if (auto head = head_in(entry.key, *answer)) {
-      return head;
+    auto head = head_in(entry.key, *answer);
+    if (head && (!newest || head->segment > newest->segment)) {
+      newest = std::move(head);
+      written = entry.modified;
     }
   }
-  return std::optional<KeptHead>();
+  return newest;
+}
+
+tl::unexpected<aws::ServiceFailure> ChainHeadSearch::none_of_so_many(std::int64_t since_us) const {
+  aws::ServiceFailure failure;
+  failure.message = s3_uri(bucket_, folder_of(layout_, since_us)) + ": none of the newest " +
+                    std::to_string(kMostAsked) + " objects is this store's";
+  return tl::unexpected(std::move(failure));
 }
 
 std::optional<KeptHead> ChainHeadSearch::head_in(const std::string& key,

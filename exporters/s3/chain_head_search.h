@@ -33,6 +33,7 @@ class ChainHeadSearch {
  private:
   tl::expected<std::vector<S3Listing::Entry>, aws::ServiceFailure> newest_first(
       std::int64_t since_us);
+  tl::unexpected<aws::ServiceFailure> none_of_so_many(std::int64_t since_us) const;
   // The head that an object's metadata has; none if it has none, or is another store's.
   std::optional<KeptHead> head_in(const std::string& key, const aws::HttpResponse& answer) const;
 

@@ -91,6 +91,23 @@ TEST_CASE("Objects of other stores, without a head or with an odd one are passed
   CHECK((*head)->place == "s3://records-eu/" + scene.key(3, 3, true));
 }
 
+TEST_CASE("Of objects of one second the highest segment counts") {
+  SearchScene scene;
+  scene.http.answer(200, "", kHere);
+  scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
+                {scene.key(11, 20), "2026-09-21T14:20:00.000Z"},
+                {scene.key(21, 30), "2026-09-21T14:20:00.000Z"},
+                {scene.key(31, 40), "2026-09-21T14:19:59.000Z"}});
+  scene.has_head("1-10", "7");
+  scene.has_head("11-20", "9");
+  scene.has_head("21-30", "8");
+  const auto head = scene.search();
+  REQUIRE(head);
+  REQUIRE(*head);
+  CHECK((*head)->segment == 9);
+  CHECK(scene.http.seen.size() == 5);
+}
+
 TEST_CASE("No object of this store is no head, and what cannot be asked says why") {
   SearchScene scene;
   scene.http.answer(200, "", kHere);
