@@ -90,7 +90,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   sessions_.options.max_connections = configuration.clients.max_connections;
   watchdog_.set_tick(tick_length(configuration));
   for (const int descriptor : inherited_sockets)
-    inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_));
+    inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_,
+                                        configuration.access.allow_remote));
   if (!inherited_.empty())
     return;
   if (!configuration.listen_host.empty()) {

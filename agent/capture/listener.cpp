@@ -121,7 +121,7 @@ std::string address_text(const TcpAcceptor& acceptor) {
 }  // namespace
 
 std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
-                                         SessionServices& services) {
+                                         SessionServices& services, bool allow_remote) {
   constexpr int kListening = 1;
   if (::sd_is_socket(descriptor, AF_UNIX, SOCK_STREAM, kListening) > 0)
     return std::make_unique<UnixListener>(executor, descriptor, services);
@@ -132,11 +132,12 @@ std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
                              "and Accept=no");
   }
   auto listener = std::make_unique<TcpListener>(executor, descriptor, services);
-  if (!listener->is_loopback()) {
+  if (!allow_remote && !listener->is_loopback()) {
     throw std::runtime_error(
         which + "listens on " + listener->address() +
         ", which is not a loopback address: whoever reaches the agent calls "
-        "Bedrock with its credentials; change ListenStream= in the socket unit");
+        "Bedrock with its credentials; change ListenStream= in the socket unit, or set "
+        "allow_remote");
   }
   return listener;
 }

@@ -30,7 +30,7 @@ class Listener {
 // Listens on a socket that was inherited, which it owns from now on. Throws std::runtime_error for
 // what is no listening stream socket, TCP on a loopback address or Unix.
 std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
-                                         SessionServices& services);
+                                         SessionServices& services, bool allow_remote = false);
 
 class TcpListener : public Listener {
  public:
