@@ -48,7 +48,19 @@ void Store::prepare() {
                                            options_.clock);
 }
 
+// The open segment goes on: what is in memory of it is what the file has.
+void Store::reopen() {
+  retention_.reset();
+  statements_.reset();
+  labels_.reset();
+  connection_.reset();
+  lock_.reset();
+  open_file();
+  prepare();
+}
+
 void Store::set_retention(const RetentionOptions& retention) {
+  options_.retention = retention;
   retention_ =
       std::make_unique<Retention>(connection_.get(), options_.path, retention, options_.clock);
 }

@@ -108,7 +108,7 @@ class Store {
   void in_transaction(void (Store::*work)());
   void finish_open_segment();
 
-  const WriterOptions options_;
+  WriterOptions options_;
   std::unique_ptr<FileLock> lock_;
   Connection connection_;
   std::unique_ptr<LabelWriter> labels_;

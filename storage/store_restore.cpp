@@ -97,15 +97,4 @@ void Store::restore_if_removed() {
   add_event("file-restored", std::nullopt, "");
 }
 
-// The open segment goes on: what is in memory of it is what the file has.
-void Store::reopen() {
-  retention_.reset();
-  statements_.reset();
-  labels_.reset();
-  connection_.reset();
-  lock_.reset();
-  open_file();
-  prepare();
-}
-
 }  // namespace invlog::storage
