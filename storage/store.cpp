@@ -60,9 +60,11 @@ void Store::reopen() {
 }
 
 void Store::set_retention(const RetentionOptions& retention) {
+  if (retention_) {  // else reopen() failed, and will make it
+    retention_ =
+        std::make_unique<Retention>(connection_.get(), options_.path, retention, options_.clock);
+  }
   options_.retention = retention;
-  retention_ =
-      std::make_unique<Retention>(connection_.get(), options_.path, retention, options_.clock);
 }
 
 Store::~Store() {

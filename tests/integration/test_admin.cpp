@@ -116,7 +116,8 @@ TEST_CASE("[admin] refuses what it is not there for", "[admin]") {
   CHECK(read_response(client).status >= 400);
 }
 
-TEST_CASE("[admin] has few connections, and the one that is idle for longest makes room", "[admin]") {
+TEST_CASE("[admin] has few connections, and the one that is idle for longest makes room",
+          "[admin]") {
   const Served served;
   std::vector<LoopbackSocket> open;
   const auto answers = [](LoopbackSocket& client) {
