@@ -174,6 +174,17 @@ class DeliveryLedger::Implementation {
     transaction.commit();
   }
 
+  void add_event_once(std::string_view kind, std::string_view details) {
+    WriteTransaction transaction(connection_.get());
+    Statement newest(connection_.get(), "SELECT kind, details FROM event ORDER BY id DESC LIMIT 1");
+    if (newest.step() && newest.bytes(0) == kind && newest.bytes(1) == details) {
+      return;
+    }
+    newest.reset();
+    insert_event(kind, std::nullopt, details);
+    transaction.commit();
+  }
+
   bool pin_account(const std::string& account_id) {
     WriteTransaction transaction(connection_.get());
     Statement select(connection_.get(), "SELECT account_id FROM store");
@@ -479,6 +490,10 @@ void DeliveryLedger::note_failure(std::string_view destination, std::string_view
 
 void DeliveryLedger::add_event(std::string_view kind, std::string_view details) {
   implementation_->add_event(kind, details);
+}
+
+void DeliveryLedger::add_event_once(std::string_view kind, std::string_view details) {
+  implementation_->add_event_once(kind, details);
 }
 
 bool DeliveryLedger::pin_account(const std::string& account_id) {

@@ -102,6 +102,8 @@ class DeliveryLedger {
   void note_failure(std::string_view destination, std::string_view error, bool is_retry);
   // An event row (`kind`: "delivery-refused", ...; `details`: JSON object text or "").
   void add_event(std::string_view kind, std::string_view details);
+  // Not if the newest event says just that: for what is tried again and again.
+  void add_event_once(std::string_view kind, std::string_view details);
   // Pins an account that was unknown at the store's birth, with an event. False: another is pinned.
   bool pin_account(const std::string& account_id);
 

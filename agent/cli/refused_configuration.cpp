@@ -19,7 +19,7 @@ void note_refused_configuration(const std::string& store_path, const std::string
     if (ledger) {
       std::string details = "{";
       storage::append_json_member(details, "reason", reason);
-      (*ledger)->add_event("configuration-refused", details + "}");
+      (*ledger)->add_event_once("configuration-refused", details + "}");
     }
   } catch (const storage::StoreError&) {
     // The refusal itself was said to the user; it does not depend on the store.

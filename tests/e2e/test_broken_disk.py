@@ -15,6 +15,7 @@ from harness import store
 from harness.aws import eventually
 from harness.client import call, converse, converse_body, target
 from harness.processes import Agent, FakeBedrock, Stack
+from harness.skip import need_root
 
 MEBIBYTE = 1 << 20
 NOBODY = 65534
@@ -24,7 +25,7 @@ class DiskStack(Stack):
     """A Stack with its state on a file system of its own."""
 
     def __init__(self, size: str = "8m", **agent_options):
-        assert os.geteuid() == 0, "these tests mount file systems: run them as root"
+        need_root("to mount a small file system")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
         self.state = self.folder / "state"
         self.state.mkdir()
@@ -221,8 +222,8 @@ def test_a_file_system_that_turns_read_only_and_back():
 
 def test_lost_permissions_stop_no_call_and_lose_no_record():
     """An agent without privileges keeps what it has open; what it must open anew waits."""
+    need_root("to give permissions away")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
-    assert os.geteuid() == 0, "this test gives permissions away: run it as root"
     state = folder / "state"
     state.mkdir()
     bedrock = FakeBedrock(folder)

@@ -236,6 +236,23 @@ TEST_CASE("A backlog counts what is undelivered, while both ends move") {
   CHECK(ledger->backlog("cloudwatch_logs").records == 17);
 }
 
+TEST_CASE("What is tried again and again is one event") {
+  const TemporaryStore store;
+  fill(store, 1);
+  const auto ledger = open_ledger(store);
+  const auto events = [&] {
+    return store.query("SELECT count(*) FROM event WHERE kind = 'configuration-refused'");
+  };
+  ledger->add_event_once("configuration-refused", R"({"reason":"a"})");
+  ledger->add_event_once("configuration-refused", R"({"reason":"a"})");
+  CHECK(events() == "1");
+  ledger->add_event_once("configuration-refused", R"({"reason":"b"})");
+  CHECK(events() == "2");
+  ledger->add_event("delivery-refused", "");
+  ledger->add_event_once("configuration-refused", R"({"reason":"b"})");
+  CHECK(events() == "3");
+}
+
 TEST_CASE("A ledger's events are in the chain, whether an agent runs or not") {
   TemporaryStore store;
   fill(store, 2);
