@@ -90,6 +90,7 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   options.agent_version = kVersion;
   options.queue_bytes = configuration.queue_bytes;
   options.retention = delivery::retention_options(configuration);
+  options.open_later = true;  // a full disk stops the records, not the calls
   return options;
 }
 
@@ -257,7 +258,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   if (stopping_delivery.joinable())
     stopping_delivery.join();
 
-  writer.stop(kLastCommit);
+  writer.stop(kLastCommit, [&service_manager] { service_manager.still_stopping(); });
   loop.helper().join();
   capture::replace_file(status_path, status_now());
   return 0;

@@ -297,10 +297,7 @@ void Store::close() {
     lock_.reset();
   };
   try {
-    restore_if_removed();
-    if (!events_.empty() && rows_.empty()) {
-      commit();
-    }
+    restore_file();
     close_segment();
     Statement uncovered(connection_.get(),
                         "SELECT coalesce(max(id), 0) > coalesce((SELECT max(last_event) FROM "

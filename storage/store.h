@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +72,13 @@ class Store {
   bool close_requested() const;
   void answer_close_request();
 
+  // The file is not at its path any more.
+  bool file_is_gone() const;
+  // Writes it again, as commit() does where there is something to commit. The group must be empty.
+  void restore_file();
+  // Told again and again during work that takes as long as the store is large, and what that is.
+  void when_busy(std::function<void(const std::string& activity)> told) { told_ = std::move(told); }
+
   // Ends the open segment, puts events that no segment covers yet into the chain, and closes the
   // file. The group must be empty. Throws StoreError; the file is closed all the same.
   void close();
@@ -91,6 +99,7 @@ class Store {
   void open_file();
   void prepare();
   void restore_if_removed();
+  void copy_to(const std::string& copy);
   void reopen();
   void create();
   void check_identity();
@@ -109,6 +118,7 @@ class Store {
   void finish_open_segment();
 
   WriterOptions options_;
+  std::function<void(const std::string&)> told_;
   std::unique_ptr<FileLock> lock_;
   Connection connection_;
   std::unique_ptr<LabelWriter> labels_;

@@ -1,8 +1,11 @@
 #include "storage/writer.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
+#include "storage/disk_refusal.h"
+#include "storage/store_error.h"
 #include "storage/time_text.h"
 #include "storage/writer_implementation.h"
 
@@ -19,7 +22,34 @@ WriterOptions with_clock(WriterOptions options) {
 }  // namespace
 
 Writer::Implementation::Implementation(WriterOptions options)
-    : options_(with_clock(std::move(options))), store_(options_), thread_([this] { run(); }) {}
+    : options_(with_clock(std::move(options))),
+      store_(open_or_later()),
+      thread_([this] { run(); }) {}
+
+std::unique_ptr<Store> Writer::Implementation::open_or_later() {
+  try {
+    return open();
+  } catch (const StoreError& error) {
+    const std::string refusal =
+        disk_refusal(std::filesystem::path(options_.path).parent_path().string());
+    if (!options_.open_later || refusal.empty()) {
+      throw;
+    }
+    status_.failing = true;
+    status_.last_error = std::string(error.what()) + " (" + refusal + ")";
+    return nullptr;
+  }
+}
+
+std::unique_ptr<Store> Writer::Implementation::open() {
+  auto store = std::make_unique<Store>(options_);
+  store->when_busy([this](const std::string& activity) {
+    beat();
+    const std::lock_guard lock(mutex_);
+    activity_ = activity;
+  });
+  return store;
+}
 
 Submitted Writer::Implementation::submit(std::unique_ptr<PendingRecord>& pending,
                                          Committed committed, IntentId intent) {
@@ -62,7 +92,7 @@ void Writer::Implementation::record_event(std::string kind, std::string details)
   if (new_events_.size() < kMostWaiting) {
     new_events_.emplace_back(std::move(kind), std::move(details));
   } else {
-    ++dropped_by_cause_["event"];
+    ++lost_events_;
   }
   wake_.notify_one();
 }
@@ -79,17 +109,34 @@ void Writer::Implementation::set_retention(RetentionOptions retention) {
 
 WriterStatus Writer::Implementation::status() const {
   const std::lock_guard lock(mutex_);
-  return status_;
+  WriterStatus status = status_;
+  if (hangs() && !status.failing) {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(Steady::now() - *attempt_began_);
+    status.failing = true;
+    status.last_error = "store " + options_.path + ": ";
+    status.last_error += activity_.empty() ? "the disk has not answered for " +
+                                                 std::to_string(seconds.count() / 5 * 5) + " s"
+                                           : activity_;
+  }
+  return status;
 }
 
-void Writer::Implementation::stop(std::chrono::milliseconds limit) {
+void Writer::Implementation::stop(std::chrono::milliseconds limit,
+                                  const std::function<void()>& still_working) {
   {
-    const std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (!stopping_) {
       stopping_ = true;
       stop_at_ = Steady::now() + limit;
     }
     wake_.notify_all();
+    std::uint64_t beats = heartbeat();
+    while (!ended_.wait_for(lock, std::chrono::seconds(1), [this] { return finished_; })) {
+      if (still_working && std::exchange(beats, heartbeat()) != heartbeat()) {
+        still_working();
+      }
+    }
   }
   const std::lock_guard joining(join_mutex_);
   if (thread_.joinable()) {
@@ -106,7 +153,7 @@ Submitted Writer::Implementation::enqueue(std::unique_ptr<PendingRecord>& pendin
     return Submitted::failed;
   }
   if (!fits) {
-    return status_.failing ? Submitted::failed : Submitted::full;
+    return failing() ? Submitted::failed : Submitted::full;
   }
   item.pending = std::move(pending);
   item.submitted_at = Steady::now();
@@ -183,8 +230,8 @@ WriterStatus Writer::status() const {
   return implementation_->status();
 }
 
-void Writer::stop(std::chrono::milliseconds limit) {
-  implementation_->stop(limit);
+void Writer::stop(std::chrono::milliseconds limit, const std::function<void()>& still_working) {
+  implementation_->stop(limit, still_working);
 }
 
 }  // namespace invlog::storage

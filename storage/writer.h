@@ -7,9 +7,10 @@
 // Threads: every public function may be called from any thread. Callbacks run on the writer's
 // thread and must not block. Ownership: the writer owns the SQLite connection from construction to
 // stop(); `Clock` must outlive it. Errors: the constructor throws StoreError (another Region,
-// another account, damaged, locked, unknown version). After that nothing throws: a failing commit
-// keeps the group, is retried with back-off (100 ms doubling to 5 s), and shows in status(). What
-// cannot be kept is counted and becomes an event row with the next successful commit.
+// another account, damaged, locked, unknown version; a disk that refuses, unless `open_later`).
+// After that nothing throws: a failing commit keeps the group, is retried with back-off (100 ms
+// doubling to 5 s), and shows in status(). What cannot be kept is counted and becomes an event row
+// with the next successful commit.
 #pragma once
 
 #include <chrono>
@@ -46,6 +47,12 @@ struct WriterOptions {
   std::size_t segment_bytes = 16 << 20;           // a segment closes at this much stream, bytes;
                                                   // at half of it where references save little
   RetentionOptions retention;
+  // An attempt at the file system that takes longer counts as failing, so that callers wait no
+  // more.
+  std::chrono::milliseconds longest_attempt{5000};
+  // Where the disk is full or read-only when the store is to be opened: true fails as a commit
+  // does, and goes on trying; false throws.
+  bool open_later = false;
   std::string vfs;  // SQLite VFS by name, "" the default (tests put faults there)
   std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
 };
@@ -58,7 +65,8 @@ enum class Submitted {
 };
 
 struct WriterStatus {
-  bool failing = false;    // the last commit did not succeed
+  // The last commit did not succeed, or one under way takes longer than `longest_attempt`.
+  bool failing = false;
   std::string last_error;  // "" if none
   std::string
       retention_error;  // why old segments could not be taken away the last time, "" if none
@@ -102,7 +110,7 @@ class Writer {
   void count_dropped(const char* why, std::uint64_t records = 1);
   // An event row: `kind` is a short constant ("started", "stopped", "stream-damage"), `details`
   // JSON object text or "". While the store takes nothing, a thousand wait; of more only the number
-  // is kept, as dropped ones.
+  // is kept, as an event "events-dropped".
   void record_event(std::string kind, std::string details);
 
   // What the store may grow to, from the next commit or step of retention on; a commit under way
@@ -112,14 +120,16 @@ class Writer {
 
   WriterStatus status() const;
 
-  // Grows with each step of the writer's thread, and at least every 5 s while it waits for work or
-  // tries a failed commit again. What stays the same for longer hangs in the file system (or in a
-  // callback). Never waits.
+  // Grows with each step of the writer's thread, and at least every second while it waits for work,
+  // for another attempt at a failed commit, or writes a removed file again. What stays the same for
+  // longer hangs in the file system (or in a callback). Never waits.
   std::uint64_t heartbeat() const;
 
   // Commits what is queued (bounded by `limit`), closes the store, joins the thread. Safe to call
-  // twice.
-  void stop(std::chrono::milliseconds limit = std::chrono::seconds(10));
+  // twice. A removed file is written again first, however long that takes; `still_working` is
+  // called about once a second as long as the thread gets on with it.
+  void stop(std::chrono::milliseconds limit = std::chrono::seconds(10),
+            const std::function<void()>& still_working = {});
 
  private:
   class Implementation;

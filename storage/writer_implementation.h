@@ -43,7 +43,7 @@ class Writer::Implementation {
   void set_retention(RetentionOptions retention);
   WriterStatus status() const;
   std::uint64_t heartbeat() const;
-  void stop(std::chrono::milliseconds limit);
+  void stop(std::chrono::milliseconds limit, const std::function<void()>& still_working);
 
  private:
   using Steady = std::chrono::steady_clock;
@@ -66,13 +66,22 @@ class Writer::Implementation {
 
   Submitted enqueue(std::unique_ptr<PendingRecord>& pending, Item item);
   bool enough_collected() const;
-  bool past_stop_limit() const { return stopping_ && Steady::now() >= stop_at_; }
-  bool past_stop(const Lock&) const { return past_stop_limit(); }
+  bool past_stop() const { return stopping_ && Steady::now() >= stop_at_; }
+  // The file system has not answered for too long.
+  bool hangs() const {
+    return attempt_began_ && Steady::now() - *attempt_began_ > options_.longest_attempt;
+  }
+  bool failing() const { return status_.failing || hangs(); }
 
+  std::unique_ptr<Store> open_or_later();
+  std::unique_ptr<Store> open();
+  bool open_at_last(Lock& lock);
   void run();
   void beat() { beats_.fetch_add(1, std::memory_order_relaxed); }
   bool group_is_due() const { return Steady::now() >= group_due_; }
-  bool has_side_work() const { return !dropped_by_cause_.empty() || !new_events_.empty(); }
+  bool has_side_work() const {
+    return !dropped_by_cause_.empty() || !new_events_.empty() || lost_events_ > 0;
+  }
   // While the lock was given up: whoever came then saw no reason to wake this thread.
   bool nothing_came() const {
     return queue_.empty() && waiting_for_room_.empty() && !has_side_work() && !stopping_;
@@ -84,12 +93,22 @@ class Writer::Implementation {
   void collect_side_work();
   void commit(Lock& lock);
   bool tidy(Lock& lock);
-  bool new_retention_due() const { return new_retention_ && Steady::now() >= retention_due_; }
+  bool new_retention_due() const {
+    return store_ && new_retention_ && Steady::now() >= retention_due_;
+  }
   void take_new_retention(Lock& lock);
+  void restore_if_gone(Lock& lock);
   void close_segment_if_due(Lock& lock);
   void close_segment_if_asked(Lock& lock);
   void answer(Lock& lock, bool ok);
   bool attempt(Lock& lock, const std::function<void()>& work);
+  // Once: what came of it, and whether somebody else's transaction is why.
+  struct Tried {
+    std::string error;
+    bool busy = false;
+  };
+  Tried try_once(Lock& lock, const std::function<void()>& work);
+  void pause(Lock& lock, std::chrono::milliseconds length);
   void give_room(Lock& lock);
   void finish(Lock& lock);
   void abandon(Lock& lock);
@@ -97,10 +116,11 @@ class Writer::Implementation {
   const WriterOptions options_;
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, ended_;
   std::deque<Item> queue_;
   std::map<std::string, std::uint64_t> dropped_by_cause_;
   std::vector<std::pair<std::string, std::string>> new_events_;
+  std::uint64_t lost_events_ = 0;
   std::optional<RetentionOptions> new_retention_;  // not yet the store's
   std::vector<std::function<void()>> waiting_for_room_;
   std::vector<Used> returned_;
@@ -110,11 +130,13 @@ class Writer::Implementation {
   bool stopping_ = false;
   bool finished_ = false;
   Steady::time_point stop_at_;
+  std::optional<Steady::time_point> attempt_began_;
+  std::string activity_;  // of an attempt that takes as long as the store is large
 
   std::atomic<std::uint64_t> beats_{0};
 
-  // The writer's thread only.
-  Store store_;
+  // The writer's thread only. None: the disk has refused so far.
+  std::unique_ptr<Store> store_;
   bool group_open_ = false;
   bool draining_ = false;  // the queue is being emptied into the group
   bool urgent_ = false;

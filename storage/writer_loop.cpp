@@ -45,7 +45,7 @@ void Writer::Implementation::run() {
   // whoever answers a call goes before whoever writes it down.
   ::setpriority(PRIO_PROCESS, 0, kNiceness);
   Lock lock(mutex_);
-  if (!store_.group_empty()) {
+  if (open_at_last(lock) && !store_->group_empty()) {
     // What recovery found no room for.
     open_group(Steady::now());
   }
@@ -71,6 +71,11 @@ void Writer::Implementation::run() {
   finish(lock);
 }
 
+// Where the constructor could not. False: the time for it is over.
+bool Writer::Implementation::open_at_last(Lock& lock) {
+  return store_ || attempt(lock, [this] { store_ = open(); });
+}
+
 void Writer::Implementation::wait(Lock& lock) {
   if (group_open_) {
     waiting_ = Waiting::for_due;
@@ -83,6 +88,7 @@ void Writer::Implementation::wait(Lock& lock) {
     returned_.clear();
     waiting_ = Waiting::for_work;
     wake_.wait_for(lock, kIdleWait);
+    restore_if_gone(lock);
     close_segment_if_due(lock);
     close_segment_if_asked(lock);
   }
@@ -110,9 +116,9 @@ void Writer::Implementation::take_one(Lock& lock) {
   lock.unlock();
   process(item);
   const bool group_full =
-      store_.group_bytes() >= std::min(kGroupBytes, store_.most_group_bytes()) ||
-      store_.group_records() >= kGroupRecords;
-  const bool segment_due = store_.segment_due();
+      store_->group_bytes() >= std::min(kGroupBytes, store_->most_group_bytes()) ||
+      store_->group_records() >= kGroupRecords;
+  const bool segment_due = store_->segment_due();
   if (item.bytes > kReturnedBytes) {
     used_ = {};
   }
@@ -133,7 +139,7 @@ void Writer::Implementation::process(Item& item) {
   try {
     Record record = item.pending->build();
     if (item.is_intent) {
-      const IntentId id = store_.add_intent(record);
+      const IntentId id = store_->add_intent(record);
       urgent_ = true;
       callbacks_.push_back([id, done = std::move(item.intent_committed)](bool ok) {
         if (done) {
@@ -141,7 +147,7 @@ void Writer::Implementation::process(Item& item) {
         }
       });
     } else {
-      used_.bodies = store_.add(std::move(record), item.intent);
+      used_.bodies = store_->add(std::move(record), item.intent);
       ++group_records_;
       // The client of a strict call is waiting for this commit.
       urgent_ = urgent_ || item.intent != 0;
@@ -167,18 +173,22 @@ void Writer::Implementation::collect_side_work() {
   for (const auto& [why, records] : dropped_by_cause_) {
     std::string details = "{\"why\":";
     append_json_string(details, why);
-    store_.add_event("dropped", static_cast<std::int64_t>(records), details + "}");
+    store_->add_event("dropped", static_cast<std::int64_t>(records), details + "}");
   }
   dropped_by_cause_.clear();
   for (auto& [kind, details] : new_events_) {
-    store_.add_event(std::move(kind), std::nullopt, std::move(details));
+    store_->add_event(std::move(kind), std::nullopt, std::move(details));
   }
   new_events_.clear();
+  if (lost_events_ > 0) {
+    store_->add_event("events-dropped", static_cast<std::int64_t>(std::exchange(lost_events_, 0)),
+                      "");
+  }
 }
 
 void Writer::Implementation::commit(Lock& lock) {
   collect_side_work();
-  if (!attempt(lock, [this] { store_.commit(); })) {
+  if (!attempt(lock, [this] { store_->commit(); })) {
     return;
   }
   status_.committed += group_records_;
@@ -196,7 +206,7 @@ bool Writer::Implementation::tidy(Lock& lock) {
   bool more = false;
   lock.unlock();
   try {
-    more = store_.tidy();
+    more = store_->tidy();
   } catch (const StoreError& failure) {
     error = failure.what();
     next_tidy_ = Steady::now() + kTidyBackOff;
@@ -215,7 +225,7 @@ void Writer::Implementation::take_new_retention(Lock& lock) {
   std::string error;
   lock.unlock();
   try {
-    store_.set_retention(retention);
+    store_->set_retention(retention);
   } catch (const StoreError& failure) {
     error = failure.what();
   }
@@ -229,18 +239,25 @@ void Writer::Implementation::take_new_retention(Lock& lock) {
   }
 }
 
+// Without a record to write, nobody else would notice.
+void Writer::Implementation::restore_if_gone(Lock& lock) {
+  if (!abandoned_ && !group_open_ && store_->file_is_gone()) {
+    attempt(lock, [this] { store_->restore_file(); });
+  }
+}
+
 void Writer::Implementation::close_segment_if_due(Lock& lock) {
-  if (!abandoned_ && !group_open_ && store_.segment_due()) {
-    attempt(lock, [this] { store_.close_segment(); });
+  if (!abandoned_ && !group_open_ && store_->segment_due()) {
+    attempt(lock, [this] { store_->close_segment(); });
   }
 }
 
 void Writer::Implementation::close_segment_if_asked(Lock& lock) {
-  if (abandoned_ || group_open_ || !store_.close_requested()) {
+  if (abandoned_ || group_open_ || !store_->close_requested()) {
     return;
   }
-  if (attempt(lock, [this] { store_.close_segment(); })) {
-    store_.answer_close_request();
+  if (attempt(lock, [this] { store_->close_segment(); })) {
+    store_->answer_close_request();
   }
 }
 
@@ -257,44 +274,64 @@ void Writer::Implementation::answer(Lock& lock, bool ok) {
   lock.lock();
 }
 
+Writer::Implementation::Tried Writer::Implementation::try_once(Lock& lock,
+                                                               const std::function<void()>& work) {
+  Tried tried;
+  const auto began = Steady::now();
+  attempt_began_ = began;
+  lock.unlock();
+  try {
+    work();
+  } catch (const StoreError& failure) {
+    tried.error = failure.what();
+    tried.busy = failure.sqlite_code() == SQLITE_BUSY;
+  }
+  lock.lock();
+  attempt_began_.reset();
+  activity_.clear();
+  return tried;
+}
+
+// Until the next attempt; beats meanwhile.
+void Writer::Implementation::pause(Lock& lock, std::chrono::milliseconds length) {
+  auto until = Steady::now() + length;
+  if (stopping_) {
+    until = std::min(until, stop_at_);
+  }
+  const auto ready = [this] { return new_retention_due() || past_stop(); };
+  while (!ready() && Steady::now() < until) {
+    beat();
+    wake_.wait_until(lock, std::min(until, Steady::now() + kIdleWait), ready);
+  }
+}
+
 bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& work) {
   auto back_off = kFirstBackOff;
   const auto started = Steady::now();
   while (true) {
     beat();
-    std::string error;
-    bool busy = false;
     take_new_retention(lock);
-    lock.unlock();
-    try {
-      work();
-    } catch (const StoreError& failure) {
-      error = failure.what();
-      busy = failure.sqlite_code() == SQLITE_BUSY && Steady::now() - started < kLongestBusy;
-    }
-    lock.lock();
-    if (error.empty()) {
+    const Tried tried = try_once(lock, work);
+    if (tried.error.empty()) {
       if (status_.failing) {
         status_.failing = false;
         new_events_.emplace_back("storage-recovered", error_details(status_.last_error));
       }
       return true;
     }
-    if (past_stop(lock)) {
+    if (past_stop()) {
       status_.failing = true;
-      status_.last_error = error;
+      status_.last_error = tried.error;
       abandoned_ = true;
       return false;
     }
-    auto pause = kBusyWait;
-    if (!busy) {
-      status_.failing = true;
-      status_.last_error = error;
-      pause = std::exchange(back_off, std::min(back_off * 2, kLongestBackOff));
+    if (tried.busy && Steady::now() - started < kLongestBusy) {
+      pause(lock, kBusyWait);
+      continue;
     }
-    const auto until = Steady::now() + pause;
-    wake_.wait_until(lock, stopping_ ? std::min(until, stop_at_) : until,
-                     [this] { return new_retention_due() || past_stop_limit(); });
+    status_.failing = true;
+    status_.last_error = tried.error;
+    pause(lock, std::exchange(back_off, std::min(back_off * 2, kLongestBackOff)));
   }
 }
 
@@ -318,8 +355,10 @@ void Writer::Implementation::abandon(Lock& lock) {
   if (lost > 0) {
     dropped_by_cause_["storage-failed"] += lost;
   }
-  store_.drop_group();
-  collect_side_work();
+  if (store_) {
+    store_->drop_group();
+    collect_side_work();
+  }
   answer(lock, false);
   std::deque<Item> left;
   left.swap(queue_);
@@ -344,8 +383,10 @@ void Writer::Implementation::finish(Lock& lock) {
   try {
     // What was abandoned is told where there is room for a row: the store may be full, or the disk
     // answer again.
-    store_.commit();
-    store_.close();
+    if (store_) {
+      store_->commit();
+      store_->close();
+    }
   } catch (const StoreError& error) {
     const std::lock_guard relock(mutex_);
     status_.failing = true;
@@ -353,6 +394,7 @@ void Writer::Implementation::finish(Lock& lock) {
   }
   lock.lock();
   finished_ = true;
+  ended_.notify_all();
   std::vector<std::function<void()>> rooms;
   rooms.swap(waiting_for_room_);
   lock.unlock();

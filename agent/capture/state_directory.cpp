@@ -23,6 +23,8 @@ StateDirectory::StateDirectory(const std::string& path) {
   }
   const std::string lock_path = path + "/agent.lock";
   lock_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0 && errno == EROFS)  // what is there can be locked all the same
+    lock_ = ::open(lock_path.c_str(), O_RDONLY | O_CLOEXEC);
   if (lock_ < 0)
     throw std::runtime_error(where + std::strerror(errno));
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {

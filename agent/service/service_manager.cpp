@@ -83,6 +83,10 @@ void ServiceManager::stopping(const std::string& status) {
   notify(with_status("STOPPING=1", status));
 }
 
+void ServiceManager::still_stopping() {
+  notify("EXTEND_TIMEOUT_USEC=10000000");
+}
+
 void ServiceManager::tick(Time now, const ServiceState& state) {
   feed(now, state.writer_beats);
   show(now, state);

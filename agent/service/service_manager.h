@@ -47,6 +47,9 @@ class ServiceManager {
   void reloading();
   // STOPPING=1: no new calls; those under way may end.
   void stopping(const std::string& status);
+  // EXTEND_TIMEOUT_USEC: the stop takes longer than TimeoutStopSec allows, and gets on. To be said
+  // again about once a second; 10 s after the last time the service manager's patience ends.
+  void still_stopping();
 
   // To be called about once a second from the I/O loop: feeds the watchdog if the agent is alive,
   // and renews the status.

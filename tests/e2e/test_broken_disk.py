@@ -29,7 +29,7 @@ class DiskStack(Stack):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
         self.state = self.folder / "state"
         self.state.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "invlog-test", self.state], check=True)
+        self.mount(size)
         try:
             self.agent_options = agent_options
             self.bedrock = FakeBedrock(self.folder)
@@ -37,6 +37,9 @@ class DiskStack(Stack):
         except BaseException:
             self.unmount()
             raise
+
+    def mount(self, size: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "invlog-test", self.state], check=True)
 
     def unmount(self) -> None:
         subprocess.run(["umount", "--lazy", self.state], check=False)
@@ -102,6 +105,69 @@ def test_a_full_disk_with_pass_loses_only_what_is_counted_and_recovers():
         assert len(stack.agent.errors().split("the store takes no records:")) - 1 == 4, stack.agent.errors()
         recovered = store.rows(stack.agent.store, "SELECT count(*) AS n FROM event WHERE kind = 'storage-recovered'")
         assert recovered[0]["n"] == 4
+
+
+def test_an_agent_starts_on_a_full_disk_and_records_when_there_is_room():
+    with DiskStack(on_storage_failure="pass") as stack:
+        assert converse(stack.agent.url, "first").status == 200
+        store.wait_for(stack.agent.store, 1)
+        assert stack.agent.stop() == 0
+        stack.fill()
+        agent = stack.agent = Agent(stack.folder, stack.bedrock.url, **stack.agent_options)
+        assert converse(agent.url, "while it is full").status == 200
+        eventually(lambda: "the store takes no records:" in agent.errors(), 10)
+        stack.free()
+        store.wait_for(agent.store, 2)
+        eventually(lambda: "the store takes records again" in agent.errors(), 10)
+        assert converse(agent.url, "last").status == 200
+        store.wait_for(agent.store, 3)
+        store.prove(agent.store)
+
+
+class JournalStack(DiskStack):
+    """On ext4, which turns read-only when its journal is aborted, as it does when a disk fails."""
+
+    def mount(self, size: str) -> None:
+        self.image = self.folder / "image"
+        subprocess.run(["truncate", "-s", size, self.image], check=True)
+        subprocess.run(["mkfs.ext4", "-q", self.image], check=True)
+        self.mount_again()
+
+    def mount_again(self) -> None:
+        subprocess.run(["mount", "-o", "loop", self.image, self.state], check=True)
+        self.state.chmod(0o700)
+
+    def turn_read_only(self) -> None:
+        subprocess.run(["mount", "-o", "remount,abort", self.state], check=False, capture_output=True)
+
+    def repair(self) -> None:
+        subprocess.run(["umount", self.state], check=True)
+        subprocess.run(["e2fsck", "-fy", self.image], check=False, capture_output=True)
+        self.mount_again()
+
+
+def test_a_file_system_that_fails_and_turns_read_only():
+    """Unlike test_a_file_system_that_turns_read_only_and_back, the kernel says so; it is mounted anew."""
+    with JournalStack("32M", on_storage_failure="pass", queue_size="256KiB") as stack:
+        for number in range(20):
+            assert converse(stack.agent.url, f"before {number}").status == 200
+        store.wait_for_count(stack.agent.store, 20)
+        stack.turn_read_only()
+        for _ in range(40):
+            assert noisy(stack) == 200
+        eventually(lambda: "the store takes no records:" in stack.agent.errors(), 15)
+        stack.agent.kill()
+        agent = stack.agent = Agent(stack.folder, stack.bedrock.url, **stack.agent_options)
+        for _ in range(3):
+            assert converse(agent.url, "nothing can be recorded").status == 200, "it starts on a read-only file system, and serves"
+        eventually(lambda: "Read-only file system" in agent.errors(), 10)
+        agent.stop()
+        stack.repair()
+        stack.agent = Agent(stack.folder, stack.bedrock.url, **stack.agent_options)
+        assert stack.kept() >= 20, "what was committed is there"
+        assert converse(stack.agent.url, "after").status == 200
+        eventually(lambda: store.rows(stack.agent.store, "SELECT count(*) AS n FROM invocations WHERE started_at > '2'")[0]["n"] >= 21, 10)
+        store.prove(stack.agent.store)
 
 
 def test_a_full_disk_with_deny_refuses_until_there_is_room():

@@ -4,7 +4,9 @@
 #include <thread>
 
 #include "storage/reader.h"
+#include "storage/schema.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "storage/verify.h"
 #include "storage/writer.h"
 #include "tests/catch.h"
@@ -389,6 +391,48 @@ TEST_CASE("A file that was removed when nothing came after it is there at the st
     std::filesystem::remove(store.path());
   }
   CHECK(store.query("SELECT count(*) FROM record") == "1");
+  check_whole(store);
+}
+
+TEST_CASE("A file that was removed is written again although nothing comes after it") {
+  TemporaryStore store;
+  Writer writer(store.options());
+  REQUIRE(submit_and_wait(writer, record_with("kept", "")));
+  std::filesystem::remove(store.path());
+  while (!std::filesystem::exists(store.path())) {
+    std::this_thread::yield();
+  }
+  writer.stop();
+  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  check_whole(store);
+}
+
+TEST_CASE("A store that does not answer counts as failing while it is waited for") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.longest_attempt = std::chrono::milliseconds(20);
+  options.queue_bytes = 1;
+  Writer writer(options);
+  REQUIRE(submit_and_wait(writer, record_with("first", "")));
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(store.path().c_str(), &other) == SQLITE_OK);
+  const Connection closed_at_the_end(other);
+  execute(other, "BEGIN IMMEDIATE");
+  submit(writer, record_with("second", ""));
+  while (!writer.status().failing) {
+    std::this_thread::yield();
+  }
+  CHECK(contains(writer.status().last_error, "the disk has not answered"));
+  submit(writer, record_with("queued", ""));
+  std::unique_ptr<PendingRecord> more = std::make_unique<ReadyRecord>(record_with("more", ""));
+  CHECK(writer.submit(more) == Submitted::failed);
+  execute(other, "ROLLBACK");
+  while (writer.status().failing) {
+    std::this_thread::yield();
+  }
+  writer.stop();
+  CHECK(store.query("SELECT count(*) FROM record") == "3");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'storage-recovered'") == "0");
   check_whole(store);
 }
 
