@@ -112,7 +112,7 @@ TEST_CASE("the agent is where it says, else where systemd listens, else where it
   AgentSearch search = host.search();
   host.agent_says("127.0.0.1:4999");
   search.listen = "localhost:5000";
-  CHECK(found(search) == "127.0.0.1:5000 eu-central-1");
+  CHECK(found(search) == "127.0.0.1:5000 eu-west-1");
 }
 
 TEST_CASE("only the service's configurations have a socket unit") {
