@@ -19,7 +19,12 @@ config::LoadedConfig load(const AgentSearch& search) {
     sources.flags["state_dir"] = *search.state_dir;
   if (search.listen)
     sources.flags["listen"] = *search.listen;
-  return config::load_config(sources);
+  config::LoadedConfig loaded = config::load_config(sources);
+  if (!loaded.problems.empty() && search.listen && !search.config_file) {
+    sources.default_file.clear();  // nobody asked for it, and this user may not be let read it
+    loaded = config::load_config(sources);
+  }
+  return loaded;
 }
 
 std::vector<std::string> configured_addresses(const config::AgentConfig& configuration) {
@@ -93,6 +98,9 @@ std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& er
   const config::LoadedConfig loaded = load(search);
   if (!loaded.problems.empty()) {
     err << "invlog: " << loaded.problems.front() << '\n';
+    if (!search.listen)
+      err << "invlog: with --listen HOST:PORT, where the agent listens, no configuration is "
+             "needed\n";
     exit_code = kUsageError;
     return std::nullopt;
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "agent/cli/agent_status.h"

@@ -1,6 +1,7 @@
 #include "agent/cli/program_options.h"
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -43,8 +44,8 @@ void ProgramOptions::add_env() {
       "Examples:\n"
       "  invlog env\n"
       "  eval \"$(invlog env)\"\n"
-      "  invlog env --format systemd > /etc/my-app/bedrock.env    # EnvironmentFile=\n"
-      "  invlog env --format docker > bedrock.env                 # docker run --env-file");
+      "  invlog env --format systemd > /etc/my-app/bedrock.env   # EnvironmentFile=\n"
+      "  invlog env --format docker > bedrock.env   # docker run --network host --env-file");
   add_search(command, env_.search, env_.openai);
   static const std::map<std::string, VariableFormat> kFormats = {
       {"sh", VariableFormat::sh},

@@ -147,6 +147,15 @@ TEST_CASE("an address that no URL can name is an error that says what to do") {
 
   host.directory.write("invlog.toml", "[agent]\nlistne = 1\n");
   CHECK(contains(found(host.search()), ":2:1: unknown key \"listne\""));
+  CHECK(contains(found(host.search()), "with --listen HOST:PORT"));
+  AgentSearch search = host.search();
+  search.listen = "127.0.0.1:5000";
+  CHECK(found(search) == "127.0.0.1:5000 ");
+  search.listen = "nowhere";
+  CHECK(contains(found(search), "--listen: \"nowhere\""));
+  search.listen = "127.0.0.1:5000";
+  search.config_file = search.default_config_file;
+  CHECK(contains(found(search), "unknown key"));
   CHECK(env_told(host.search()).exit_code == 2);
 }
 
