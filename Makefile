@@ -170,7 +170,9 @@ LIBDIR      ?= $(PREFIX)/lib
 DATADIR     ?= $(PREFIX)/share
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+EXAMPLEDIR  ?= $(DATADIR)/doc/invlog/examples
 UNITS       := invlog.service invlog@.service invlog.socket invlog@.socket
+EXAMPLES    := $(patsubst systemd/examples/%,%,$(shell find systemd/examples -type f))
 MANUALS     := build/manual/invlog.1 build/manual/invlog.toml.5
 # What the program and the example say of themselves, as manual pages and for the shell's completion.
 $(MANUALS) build/manual/invlog.bash: build/manual/%: systemd/package/manual build/invlog systemd/invlog.toml
@@ -178,8 +180,8 @@ $(MANUALS) build/manual/invlog.bash: build/manual/%: systemd/package/manual buil
 	$(call say,write  )systemd/package/manual $(@F) build/invlog systemd/invlog.toml > $@
 INSTALLED   := $(BINDIR)/invlog $(LIBDIR)/invlog_sqlite.so $(DATADIR)/invlog/invlog.toml $(UNITS:%=$(UNITDIR)/%) \
                $(SYSUSERSDIR)/invlog.conf $(DATADIR)/man/man1/invlog.1 $(DATADIR)/man/man5/invlog.toml.5 \
-               $(DATADIR)/bash-completion/completions/invlog
-install: all $(MANUALS) build/manual/invlog.bash ## install the program, the SQLite extension, units, manual, completion and example under PREFIX
+               $(DATADIR)/bash-completion/completions/invlog $(EXAMPLES:%=$(EXAMPLEDIR)/%)
+install: all $(MANUALS) build/manual/invlog.bash ## install the program, the SQLite extension, units, manual, completion and examples under PREFIX
 	install -D -m 755 build/invlog $(DESTDIR)$(BINDIR)/invlog
 	install -D -m 644 build/invlog_sqlite.so $(DESTDIR)$(LIBDIR)/invlog_sqlite.so
 	install -D -m 644 systemd/invlog.toml $(DESTDIR)$(DATADIR)/invlog/invlog.toml
@@ -189,6 +191,7 @@ install: all $(MANUALS) build/manual/invlog.bash ## install the program, the SQL
 	install -D -m 644 build/manual/invlog.1 $(DESTDIR)$(DATADIR)/man/man1/invlog.1
 	install -D -m 644 build/manual/invlog.toml.5 $(DESTDIR)$(DATADIR)/man/man5/invlog.toml.5
 	install -D -m 644 build/manual/invlog.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/invlog
+	for example in $(EXAMPLES); do install -D -m 644 systemd/examples/$$example $(DESTDIR)$(EXAMPLEDIR)/$$example || exit 1; done
 uninstall: ## remove what install put there (data and configuration stay)
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 deb: ## build build/invlog_VERSION_ARCHITECTURE.deb

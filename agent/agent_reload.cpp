@@ -83,13 +83,22 @@ void AgentReload::begin() {
   });
 }
 
+AgentReload::Privacy AgentReload::privacy_of(const config::AgentConfig& configuration) {
+  try {
+    return bedrock::make_privacy_filter(configuration.privacy);
+  } catch (const std::exception&) {
+    reloader_.take_back();
+    throw;
+  }
+}
+
 AgentReload::Read AgentReload::read() {
   Read read;
   try {
     read.change = reloader_.reload();
     read.configuration = reloader_.configuration();
     if (read.change.problems.empty())
-      read.privacy = bedrock::make_privacy_filter(read.configuration.privacy);
+      read.privacy = privacy_of(read.configuration);
   } catch (const std::exception& error) {
     read.change.problems = {error.what()};
   }
@@ -120,8 +129,12 @@ void AgentReload::put_in_force(Read& read) {
       loop_.change(read.configuration, std::move(read.privacy));
       apply_(read.configuration);
     } catch (const std::exception& error) {
+      // The next reload must not find that nothing has changed.
+      reloader_.take_back();
       spdlog::error("the new configuration is not wholly in force: {}; restart the agent",
                     error.what());
+      note_refusal(error.what());
+      return;
     }
     spdlog::info("the configuration was read again; new in force: {}", joined_keys(change.changed));
   }
@@ -143,8 +156,12 @@ void AgentReload::refuse(const config::Problems& problems) {
       "the new configuration is refused, the old one stays in force: {}{}", problems.front(),
       more == 0 ? ""
                 : " (and " + std::to_string(more) + " more: `invlog check-config` lists them all)");
+  note_refusal(problems.front());
+}
+
+void AgentReload::note_refusal(const std::string& reason) {
   std::string details = "{";
-  storage::append_json_member(details, "reason", problems.front());
+  storage::append_json_member(details, "reason", reason);
   note_event_("configuration-refused", details + "}");
 }
 

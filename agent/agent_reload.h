@@ -47,9 +47,11 @@ class AgentReload {
   void wait_for_signal();
   void begin();
   Read read();
+  Privacy privacy_of(const config::AgentConfig& configuration);
   void finish(Read& read);
   void put_in_force(Read& read);
   void refuse(const config::Problems& problems);
+  void note_refusal(const std::string& reason);
 
   capture::AgentLoop& loop_;
   config::ConfigReloader& reloader_;

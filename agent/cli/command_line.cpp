@@ -15,6 +15,7 @@
 #include "agent/cli/policy_command.h"
 #include "agent/cli/privacy_command.h"
 #include "agent/cli/profiles_command.h"
+#include "agent/cli/program_options.h"
 #include "agent/cli/query_command.h"
 #include "agent/cli/reconcile_command.h"
 #include "agent/cli/report_command.h"
@@ -71,12 +72,14 @@ class CommandLine {
     add_reconcile();
     add_policy();
     add_privacy();
+    programs_.emplace(app_, context, [this](std::function<int()> run) { run_ = std::move(run); });
   }
 
   int run(int argument_count, const char* const* arguments) {
     if (argument_count > 1 && !known_command(arguments[1])) {
       return kUsageError;
     }
+    argument_count = programs_->take_program(argument_count, arguments);
     try {
       app_.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
@@ -781,6 +784,7 @@ class CommandLine {
   const CommandLineContext& context_;
   CLI::App app_;
   std::function<int()> run_;
+  std::optional<ProgramOptions> programs_;
 
   AgentOptions agent_;
   std::map<std::string, std::vector<std::string>> agent_values_;

@@ -76,7 +76,7 @@ GivenTables mixed(const GivenTables& before, const GivenTables& after) {
 }  // namespace
 
 ConfigReloader::ConfigReloader(ConfigSources sources, LoadedConfig running)
-    : sources_(std::move(sources)), running_(std::move(running)) {
+    : sources_(std::move(sources)), running_(std::move(running)), before_(running_) {
   sources_.instance_region = [region = running_.configuration.region] { return region; };
 }
 
@@ -98,8 +98,13 @@ ConfigChange ConfigReloader::reload() {
     }
     return {std::move(assembled.problems), {}, {}};
   }
-  running_ = {std::move(assembled.configuration), std::move(given), std::move(fresh.files), {}};
+  before_ = std::exchange(
+      running_, {std::move(assembled.configuration), std::move(given), std::move(fresh.files), {}});
   return change;
+}
+
+void ConfigReloader::take_back() {
+  running_ = before_;
 }
 
 }  // namespace invlog::config

@@ -29,11 +29,13 @@ class ConfigReloader {
 
   // Reads again. Without problems configuration() is afterwards what is to be in force.
   ConfigChange reload();
+  // What the last reload() brought could not be put in force: configuration() is the one before.
+  void take_back();
   const AgentConfig& configuration() const { return running_.configuration; }
 
  private:
   ConfigSources sources_;
-  LoadedConfig running_;
+  LoadedConfig running_, before_;
 };
 
 }  // namespace invlog::config

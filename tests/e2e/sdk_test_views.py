@@ -6,6 +6,7 @@ are installed once, under build/.
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -26,13 +27,14 @@ def run(command: list, environment: dict | None = None, seconds: int = 200) -> s
     return done.stdout
 
 
-def node(case_file: str) -> list:
-    """The command that runs a case file. Modules are found beside the file, so it is copied to where they are."""
+def node(case_file: str | pathlib.Path) -> list:
+    """The command that runs a file of sdk/, or one of elsewhere. Modules are found beside the file, so it is copied to where
+    they are."""
     NODE.mkdir(parents=True, exist_ok=True)
     shutil.copy(SDK / "package.json", NODE / "package.json")
     if not (NODE / "node_modules/@anthropic-ai/bedrock-sdk").exists() or not (NODE / "node_modules/@aws-sdk/client-bedrock-runtime").exists():
         install(["npm", "install", "--prefix", NODE, "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"])
-    return ["node", shutil.copy(SDK / case_file, NODE / case_file)]
+    return ["node", shutil.copy(SDK / case_file, NODE / pathlib.Path(case_file).name)]
 
 
 def compare(command: list, stack: Stack, least: int, credentials: dict | None = None) -> dict:

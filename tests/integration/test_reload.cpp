@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <future>
+#include <stdexcept>
 #include <thread>
 
 #include "agent/agent_reload.h"
@@ -25,6 +26,8 @@ class Reloaded {
             },
             [this](const config::AgentConfig& configuration) {
               note("apply " + configuration.log_level);
+              if (configuration.log_level == "trace")
+                throw std::runtime_error("no room for it");
             }) {
     reload_.before = [this] { note("before"); };
     reload_.after = [this] { note("after"); };
@@ -92,6 +95,15 @@ TEST_CASE("A reload is announced, applied, noted and its end announced") {
   CHECK(refused[1].find("c.toml:3:13: log_level: ") != std::string::npos);
   reloaded.write("log_level = \"debug\"\n");
   CHECK(reloaded.after_signals(1, 1) == Notes{"before", "after"});
+}
+
+TEST_CASE("What could not be put in force is tried again by the next reload") {
+  Reloaded reloaded("");
+  reloaded.write("log_level = \"trace\"\n");
+  const Notes failed{"before", "apply trace",
+                     R"(configuration-refused {"reason":"no room for it"})", "after"};
+  CHECK(reloaded.after_signals(1, 1) == failed);
+  CHECK(reloaded.after_signals(1, 1) == failed);
 }
 
 TEST_CASE("Signals that come during a reload make one more") {

@@ -40,7 +40,7 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"--help"}).exit_code == 0);
   for (const char* command :
        {"agent", "query", "show", "tail", "search", "usage", "status", "verify", "export", "report",
-        "ship", "doctor", "check-config", "config"}) {
+        "ship", "doctor", "check-config", "config", "env", "exec"}) {
     INFO(command);
     CHECK(contains(invlog_command({"--help"}).out, command));
     const Answer help = invlog_command({command, "--help"});
@@ -63,6 +63,12 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"tail", "-n", "-1"}).exit_code == 2);
   CHECK(contains(invlog_command({"ship"}).err, "--once is required"));
   CHECK(invlog_command({"ship", "--once", "--destination", "kafka"}).exit_code == 2);
+  CHECK(contains(invlog_command({"exec"}).err, "write -- before the program"));
+  CHECK(contains(invlog_command({"exec", "--"}).err, "write -- before the program"));
+  CHECK(contains(invlog_command({"exec", "ls"}).err, "invlog exec -- ls ..."));
+  CHECK(invlog_command({"exec", "--wait", "soon", "--", "ls"}).exit_code == 2);
+  CHECK(invlog_command({"env", "--format", "yaml"}).exit_code == 2);
+  CHECK(invlog_command({"env", "--format", "sh", "--json"}).exit_code == 2);
   CHECK(invlog_command({"dead-letters"}).exit_code == 2);
   CHECK(invlog_command({"dead-letters", "show", "x"}).exit_code == 2);
   for (const char* command : {"list", "show", "retry", "drop"}) {

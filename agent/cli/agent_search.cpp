@@ -1,0 +1,121 @@
+#include "agent/cli/agent_search.h"
+
+#include <filesystem>
+
+#include "agent/cli/store_access.h"
+#include "agent/config/config_loader.h"
+#include "agent/config/setting_checks.h"
+
+namespace invlog::cli {
+namespace {
+
+config::LoadedConfig load(const AgentSearch& search) {
+  config::ConfigSources sources;
+  sources.file = search.config_file;
+  sources.default_file = search.default_config_file;
+  sources.environment = search.environment;
+  sources.region_optional = true;
+  if (search.state_dir)
+    sources.flags["state_dir"] = *search.state_dir;
+  if (search.listen)
+    sources.flags["listen"] = *search.listen;
+  config::LoadedConfig loaded = config::load_config(sources);
+  if (!loaded.problems.empty() && search.listen && !search.config_file) {
+    sources.default_file.clear();  // nobody asked for it, and this user may not be let read it
+    loaded = config::load_config(sources);
+  }
+  return loaded;
+}
+
+std::vector<std::string> configured_addresses(const config::AgentConfig& configuration) {
+  std::vector<std::string> addresses;
+  if (!configuration.listen_host.empty())
+    addresses.push_back(
+        AgentEndpoint{configuration.listen_host, configuration.listen_port}.address());
+  if (!configuration.listen_socket.empty())
+    addresses.push_back("unix:" + configuration.listen_socket);
+  return addresses;
+}
+
+std::vector<std::string> addresses_of(const AgentSearch& search, const AgentStatus& status,
+                                      const config::AgentConfig& configuration) {
+  if (search.listen)
+    return configured_addresses(configuration);
+  if (status.running && !status.listen.empty())
+    return {status.listen};
+  const std::string unit =
+      search.state_dir ? ""
+                       : socket_unit_of(search.config_file.value_or(search.default_config_file),
+                                        search.default_config_file);
+  if (!unit.empty()) {
+    if (auto sockets = search.sockets_of_unit(unit); !sockets.empty())
+      return sockets;
+  }
+  return configured_addresses(configuration);
+}
+
+// Where it is `localhost`, the agent listens on 127.0.0.1, and a program might try ::1.
+std::string host_to_call(const std::string& host) {
+  if (host == "0.0.0.0" || host == "localhost")
+    return "127.0.0.1";
+  return host == "::" ? "::1" : host;
+}
+
+}  // namespace
+
+std::string socket_unit_of(const std::string& config_file, const std::string& default_config_file) {
+  const std::filesystem::path path(config_file), usual(default_config_file);
+  if (path == usual)
+    return "invlog.socket";
+  const std::filesystem::path folder = path.parent_path();
+  if (folder.parent_path() != usual.parent_path() || path.filename() != usual.filename())
+    return "";
+  return "invlog@" + folder.filename().string() + ".socket";
+}
+
+tl::expected<AgentEndpoint, std::string> endpoint_among(const std::vector<std::string>& addresses) {
+  std::string others;
+  for (const std::string& address : addresses) {
+    AgentEndpoint endpoint;
+    if (address.starts_with("unix:") ||
+        !config::split_host_and_port(address, endpoint.host, endpoint.port)) {
+      others += (others.empty() ? "" : ", ") + address;
+      continue;
+    }
+    endpoint.host = host_to_call(endpoint.host);
+    if (endpoint.port == 0) {
+      return tl::unexpected(
+          "listen is " + address +
+          ", so the kernel picks the port when the agent starts, and no running agent was found "
+          "that tells it: start the agent, or configure a port");
+    }
+    return endpoint;
+  }
+  return tl::unexpected("the agent listens on " + others +
+                        " only, and no URL can name a Unix socket: add a TCP address, listen = "
+                        "[\"127.0.0.1:4180\", \"unix:...\"], or ListenStream=127.0.0.1:4180 in "
+                        "its socket unit (systemctl edit invlog.socket)");
+}
+
+std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& err, int& exit_code) {
+  const config::LoadedConfig loaded = load(search);
+  if (!loaded.problems.empty()) {
+    err << "invlog: " << loaded.problems.front() << '\n';
+    if (!search.listen)
+      err << "invlog: with --listen HOST:PORT, where the agent listens, no configuration is "
+             "needed\n";
+    exit_code = kUsageError;
+    return std::nullopt;
+  }
+  const AgentStatus status = read_agent_status(loaded.configuration.state_dir, search.is_invlog);
+  const auto endpoint = endpoint_among(addresses_of(search, status, loaded.configuration));
+  if (!endpoint) {
+    err << "invlog: " << endpoint.error() << '\n';
+    exit_code = kFailure;
+    return std::nullopt;
+  }
+  const bool tells = status.running && !status.region.empty();
+  return FoundAgent{*endpoint, tells ? status.region : loaded.configuration.region};
+}
+
+}  // namespace invlog::cli
