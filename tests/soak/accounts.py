@@ -4,6 +4,7 @@ A record is found by the call's marker. What a call must have left behind follow
 whether the service had the request whole, and from what happened to the agent and the service meanwhile.
 """
 
+import array
 import collections
 import hashlib
 import json
@@ -16,8 +17,11 @@ from harness import store
 
 from ledger import BEGAN, Call, Ledger
 
-COMMIT = 0.5  # seconds after which a kill loses no answered call in group durability; the agent commits within 20 ms
-NOTICE = 3.0  # and within which it has noticed that a client has gone
+# Seconds by which a record may be behind its call's end when a kill comes. The agent commits within 20 ms; where others
+# keep processors and disk busy, what it has to commit waits. How long that was at most is shown.
+LAG = 5.0
+SCHEDULING = 0.5  # within which an application notices that it has its answer
+NOTICE = 3.0  # within which the agent has noticed that a client has gone
 PATIENCE = 45.0  # a call without a record is given up after so long
 BODIES_COMPARED = 0.1  # of the calls
 QUIET_EVENTS = {"recovered", "interrupted", "retention", "configuration-reloaded", "configuration-refused"}
@@ -64,6 +68,9 @@ class Accounts(threading.Thread):
         self.event_counts: collections.Counter = collections.Counter()
         self.undelivered = 0  # records that retention took before they were delivered
         self.bodies_compared = 0
+        self.ends = array.array("d")  # of answered calls that are records
+        self.lost: list[Call] = []  # answered, not recorded, with a kill right behind
+        self.longest_lag = 0.0
         self.problems: dict[str, list[str]] = collections.defaultdict(list)  # by check
         self.ending = threading.Event()
         self.lock = threading.Lock()
@@ -78,6 +85,8 @@ class Accounts(threading.Thread):
                 self._read_journal()
                 self._read_store()
                 self._settle(final)
+                if final:
+                    self._judge_lost()
             except Exception:
                 self.problems["accounting"].append(traceback.format_exc())
 
@@ -169,26 +178,40 @@ class Accounts(threading.Thread):
             if self._required(call):
                 self.wrong("missing", f"no record of a call: {describe(call)}")
             return
+        if call.seen == "complete":
+            self.ends.append(call.ended)
         allowed = self._allowed(call)
         if call.record["outcome"] not in allowed:
             self.wrong("outcomes", f"not one of {sorted(allowed)}: {describe(call)}")
-        elif call.seen == "complete" and (call.record["status"] != call.status or call.request_id != (call.record["request_id"] or call.request_id)):
+        elif call.seen == "complete" and call.record["outcome"] != "interrupted" and (call.record["status"] != call.status or call.request_id != (call.record["request_id"] or call.request_id)):
             self.wrong("outcomes", f"another answer than the application's: {describe(call)}")
 
+    def _judge_lost(self) -> None:
+        """The agent commits in the order of the calls' ends: what is lost is the last before a kill."""
+        for killed, _ in self.history.group_kills.spans:
+            lost = [call for call in self.lost if killed - LAG <= call.ended <= killed]
+            newest = max((end for end in self.ends if end <= killed), default=0)
+            for call in lost:
+                self.longest_lag = max(self.longest_lag, killed - call.ended)
+                if call.ended < newest - SCHEDULING:
+                    self.wrong("missing", f"no record of a call, but later ones: {describe(call)}, kill {killed - BEGAN:.2f}")
+
     def _killed(self, call: Call) -> bool:
-        times = call.started, call.ended + NOTICE
+        times = call.started, call.ended + LAG
         return self.history.group_kills.meets(*times) or self.history.strict_kills.meets(*times)
 
     def _stopped(self, call: Call) -> bool:
         return self.history.stops.meets(call.started, call.ended + NOTICE)
 
     def _required(self, call: Call) -> bool:
-        if call.seen == "complete":
-            return not self.history.group_kills.meets(call.started, call.ended + COMMIT)
         if call.seen == "in-head":
             return False
-        if self.history.group_kills.meets(call.started, call.ended + NOTICE):
+        if self.history.group_kills.meets(call.started, call.ended + LAG):
+            if call.seen == "complete":
+                self.lost.append(call)
             return False
+        if call.seen == "complete":
+            return not (call.by_agent and self._killed(call))  # what never left the host waits for no commit
         if call.in_journal:
             return True
         if call.seen == "unanswered" or self._killed(call) or self._stopped(call):
@@ -198,7 +221,9 @@ class Accounts(threading.Thread):
 
     def _allowed(self, call: Call) -> set[str]:
         if call.seen == "complete":
-            return {{403: "denied", 502: "upstream-closed", 504: "timeout"}.get(call.status, "error") if call.by_agent else "complete"}
+            if not call.by_agent:
+                return {"complete"}
+            return {{403: "denied", 502: "upstream-closed", 504: "timeout"}.get(call.status, "error"), *(["interrupted"] if self._killed(call) else [])}
         if self._killed(call):
             return {"complete", "interrupted", "client-closed", "upstream-closed", "timeout", "denied"}
         if call.seen == "cancelled":  # it may have been over by then
