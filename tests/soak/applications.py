@@ -38,8 +38,7 @@ class Request:
         text = f"{draw.getrandbits(96):x} asks " + "and goes on " * draw.choice((1, 5, 60)) + "to someone@example.com"
         if draw.random() < 0.2:
             text += f" [[fake words={draw.choice((50, 400))} gap_ms={draw.choice((0, 1))}]]"
-        large = draw.random() < 0.06
-        noise = draw.randbytes(LARGE).hex() if large else ""
+        noise = draw.randbytes(LARGE).hex() if application.pacer.is_large() else ""
         if operation == "openai":
             self.path, body = "/openai/v1/chat/completions", {"model": OPENAI, "stream": draw.random() < 0.5,
                                                              "messages": [{"role": "user", "content": text + noise}]}

@@ -23,6 +23,7 @@ GOOD = [{"policy": {"deny": ["global"]}}, {"policy": {"rules": ["deny global cal
         {"privacy": {"metadata_only": True}, "agent": {"log_level": "warning"}}, {"retention": {"max_age": "2h"}},
         {"exporters.s3": {"batch_age": "1s", "compression": "none"}}]
 BAD = ['[privacy]\nredcat = ["email"]\n', "[policy\n", '[retention]\nmax_size = "much"\n', '[agent]\nlog_level = 7\n', '[exporters.s3]\nbucket = ""\n']
+KINDS = ["throttle", "error", "html", "reset", "close", "cut", "garbage", "slow"]  # of a delivery's faults
 BUSY = ("invlog_requests_in_flight", "invlog_client_connections", "invlog_http2_streams", "invlog_body_memory_bytes", "invlog_queue_bytes",
         "invlog_queue_records", "invlog_held_records")
 
@@ -135,12 +136,12 @@ class Director:
         self.outages += 1
 
     def delivery_faults(self) -> None:
-        """Random ones, for a while; now and then all there are."""
+        """A few at random, or an outage of a few attempts: the store must not fill up with what is not delivered."""
         self.aws.work()
         draw = self.random.random()
         if draw < 0.5:
-            self.aws.seed(self.random.randrange(1 << 30), 0.25)
-        elif draw < 0.7:
+            self.aws.seed(self.random.randrange(1 << 30), 0.25, kinds=KINDS, limit=self.random.randrange(1, 6))
+        elif draw < 0.8:
             self.aws.fail("error", service="s3", status=500, code="InternalError", times=self.random.randrange(2, 6))
 
     # --- Delivery ---

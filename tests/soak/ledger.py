@@ -59,9 +59,11 @@ class Pacer:
     """Bursts and lulls, and pauses on demand: who asks for leave to go on waits here."""
 
     BURST, LULL = (8.0, 66.0), (4.0, 10.0)  # seconds, calls a second
+    LARGE = 0.9  # seconds between large bodies: how fast the store grows depends on no machine
 
     def __init__(self):
         self.condition = threading.Condition()
+        self.next_large = time.monotonic()
         self.next, self.paused, self.ended, self.parked, self.users = time.monotonic(), False, False, 0, 0
 
     def wait(self, cost: float = 1.0) -> bool:
@@ -75,6 +77,15 @@ class Pacer:
             until = self.next
         time.sleep(max(0.0, until - now))
         return not (self.paused or self.ended)
+
+    def is_large(self) -> bool:
+        """Whether the next body is to be large."""
+        with self.condition:
+            now = time.monotonic()
+            large = now >= self.next_large
+            if large:
+                self.next_large = max(now, self.next_large + self.LARGE)
+            return large
 
     def park(self) -> bool:
         """Until the pause ends. False: it was the end."""

@@ -117,7 +117,7 @@ class Verdict:
         longest = max((life.seconds() for life in self.lives), default=0)
         self.check("one life was longer than half the run", [] if longest > self.seconds / 2 else [f"{longest:.0f} of {self.seconds:.0f} s"])
         answered = self.ledger.counts.get("complete 200", 0)
-        self.check("there was load", [] if answered > 8 * self.seconds else [f"{answered} calls answered with 200 in {self.seconds:.0f} s"])
+        self.check("there was load", [] if answered > 4 * self.seconds else [f"{answered} calls answered with 200 in {self.seconds:.0f} s"])
 
     def _row(self, life: Life) -> dict:
         resident, threads = life.early_and_late("resident"), life.early_and_late("threads")
