@@ -188,8 +188,10 @@ class Accounts(threading.Thread):
 
     def _judge_lost(self) -> None:
         """The agent commits in the order of the calls' ends: what is lost is the last before a kill."""
+        before = 0.0
         for killed, _ in self.history.group_kills.spans:
-            lost = [call for call in self.lost if killed - LAG <= call.ended <= killed]
+            lost = [call for call in self.lost if before < call.ended <= killed]
+            before = killed
             newest = max((end for end in self.ends if end <= killed), default=0)
             for call in lost:
                 self.longest_lag = max(self.longest_lag, killed - call.ended)

@@ -205,12 +205,13 @@ class Director:
             self.accounts.wrong("accounting", "the applications did not come to rest")
         time.sleep(2.5)
         seen = self.metrics()
-        if any(seen.get(name, 0) for name in BUSY):  # a busy machine
+        self.accounts.tick()
+        if any(seen[name] for name in BUSY):  # a busy machine
             time.sleep(3)
             seen = self.metrics()
-        self.accounts.tick()
+            self.accounts.tick()
         self.life.quiet.append(Quiet(time.monotonic(), descriptors(self.life.process) - int(seen["invlog_upstream_idle_connections"]),
-                                     {name: seen[name] for name in BUSY if seen[name]}, seen["invlog_records_committed_total"],
+                                     file_size(f"{self.manager.store}-wal"), {name: seen[name] for name in BUSY if seen[name]}, seen["invlog_records_committed_total"],
                                      sum(value for name, value in seen.items() if name.startswith("invlog_calls_total")),
                                      self.accounts.last_record))
         self.pacer.go_on()

@@ -46,6 +46,7 @@ class Quiet:
 
     at: float
     descriptors: int  # without idle connections to the service, which come and go
+    log: int
     busy: dict[str, float]  # metrics that should be 0
     committed: float
     calls: float
