@@ -1,65 +1,14 @@
 """What systemd and the agent have to say to each other, with this test as systemd: notifications, the watchdog, inherited
 sockets. The real one is in tests/service."""
 
-import os
-import pathlib
-import queue
-import shutil
-import socket
-import tempfile
 import threading
 import time
 
 from harness import store
 from harness.client import call, connect, converse_body, target
-from harness.processes import BUILD, REGION, SIGNING, FakeBedrock, Process, configuration
+from harness.service_manager import ServiceManager
 
 SIDE_BY_SIDE = True
-
-
-class ServiceManager:
-    """A folder, a listening socket that outlives the agent, and a notification socket."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
-        self.bedrock = FakeBedrock(self.folder)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notifications.bind(str(self.folder / "notify"))
-        self.heard: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()  # who does not listen lets the agent wait
-        self.store = self.folder / "state" / f"{REGION}.db"
-        settings = {"region": REGION, "state_dir": str(self.folder / "state"), "listen": "127.0.0.1:1", "upstream": self.bedrock.url}
-        (self.folder / "invlog.toml").write_text(configuration({"agent": settings}))
-
-    def start(self) -> Process:
-        inherited = self.listener.fileno()
-        return Process("agent", ["sh", "-c", f'exec 3<&{inherited}; LISTEN_PID=$$ exec "$@"', "sh", BUILD / "invlog", "agent", "--config",
-                                 self.folder / "invlog.toml"], self.folder,
-                       {"PATH": os.environ["PATH"], "HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true", **SIGNING, "LISTEN_FDS": "1",
-                        "LISTEN_FDNAMES": "capture", "NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "4000000"},
-                       r"127\.0\.0\.1:(\d+)", descriptors=(inherited,))
-
-    def _listen(self) -> None:
-        while message := self.notifications.recv(4096).decode():
-            self.heard.put(message)
-
-    def hear(self, wanted: str) -> str:
-        """The next message that has `wanted` in it."""
-        while True:
-            message = self.heard.get(timeout=10)
-            if wanted in message:
-                return message
-
-    def __enter__(self) -> "ServiceManager":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.bedrock.kill()
-        self.listener.close()
-        self.notifications.shutdown(socket.SHUT_RD)  # ends the thread
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def test_systemd_hears_that_the_agent_is_ready_alive_and_stopping():
