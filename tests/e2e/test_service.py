@@ -20,17 +20,20 @@ SIDE_BY_SIDE = True
 class ServiceManager:
     """A folder, a listening socket that outlives the agent, and a notification socket."""
 
-    def __init__(self):
+    def __init__(self, host: str = "127.0.0.1"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
         self.bedrock = FakeBedrock(self.folder)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener = socket.create_server((host, 0), backlog=512)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifications.bind(str(self.folder / "notify"))
         self.heard: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()  # who does not listen lets the agent wait
         self.store = self.folder / "state" / f"{REGION}.db"
-        settings = {"region": REGION, "state_dir": str(self.folder / "state"), "listen": "127.0.0.1:1", "upstream": self.bedrock.url}
+        self.configure()
+
+    def configure(self, **more) -> None:
+        settings = {"region": REGION, "state_dir": str(self.folder / "state"), "listen": "127.0.0.1:1", "upstream": self.bedrock.url, **more}
         (self.folder / "invlog.toml").write_text(configuration({"agent": settings}))
 
     def start(self) -> Process:
@@ -39,7 +42,7 @@ class ServiceManager:
                                  self.folder / "invlog.toml"], self.folder,
                        {"PATH": os.environ["PATH"], "HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true", **SIGNING, "LISTEN_FDS": "1",
                         "LISTEN_FDNAMES": "capture", "NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "4000000"},
-                       r"127\.0\.0\.1:(\d+)", descriptors=(inherited,))
+                       r"ready: http://[\d.]+:(\d+)", descriptors=(inherited,))
 
     def _listen(self) -> None:
         while message := self.notifications.recv(4096).decode():
@@ -114,3 +117,22 @@ def test_restarts_refuse_no_connection():
         assert not problems, problems
         assert len(answered) > 20
         assert store.rows(manager.store, "SELECT count(*) AS calls FROM invocations WHERE status = 200")[0]["calls"] == len(answered) + 1
+
+
+def test_it_is_said_what_replaces_listen_and_what_other_hosts_reach():
+    with ServiceManager() as manager:
+        def said() -> str:
+            before = (manager.folder / "agent.stderr").read_text() if (manager.folder / "agent.stderr").exists() else ""
+            agent = manager.start()
+            assert agent.stop() == 0
+            return agent.errors()[len(before):]
+        assert "replaces `listen`" in said()
+        port = manager.listener.getsockname()[1]
+        for listen in (f"127.0.0.1:{port}", f"localhost:{port}", ["unix:/run/invlog/none.sock", f"localhost:{port}"]):
+            manager.configure(listen=listen, allow_remote=True)
+            assert "replaces `listen`" not in (words := said()) and "allow_remote" not in words, words
+    with ServiceManager("0.0.0.0") as manager:
+        manager.configure(allow_remote=True)
+        assert f"allow_remote: whoever reaches {manager.url[7:].replace('127.0.0.1', '0.0.0.0')} calls Bedrock" in said()
+        manager.configure(allow_remote=True, allow_users=["root"])
+        assert "allow_remote:" not in said()
