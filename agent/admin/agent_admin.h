@@ -31,7 +31,6 @@ class AgentAdmin {
   void change(const config::AgentConfig& configuration);
   // After the loop: closes the store that it reads.
   void close() { server_.reset(); }
-  std::string address() const { return server_ ? server_->address() : ""; }
 
  private:
   AgentCounts counts() const;
