@@ -22,6 +22,7 @@
 #include "agent/capture/status_file.h"
 #include "agent/capture/storage_log.h"
 #include "agent/capture/writer_sink.h"
+#include "agent/config/setting_checks.h"
 #include "agent/delivery/aws_access.h"
 #include "agent/delivery/delivery_service.h"
 #include "agent/delivery/destinations.h"
@@ -119,16 +120,31 @@ std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
 
 // Who changes `listen` must hear that something else decides.
 void say_what_replaces_listen(const config::AgentConfig& configuration,
-                              const std::string& address) {
+                              const capture::AgentLoop& loop) {
+  const bool by_name = configuration.listen_host == "localhost";
   const std::string wanted =
-      configuration.listen_host + ":" + std::to_string(configuration.listen_port);
-  if (wanted != address &&
-      "[" + configuration.listen_host + "]:" + std::to_string(configuration.listen_port) !=
-          address) {
-    spdlog::warn(
-        "listening on {}, the service manager's socket, which replaces `listen`: change "
-        "ListenStream= in the socket unit (systemctl edit invlog.socket)",
-        address);
+      configuration.listen_host.empty()
+          ? "unix:" + configuration.listen_socket
+          : config::host_and_port(by_name ? "127.0.0.1" : configuration.listen_host,
+                                  configuration.listen_port);
+  for (const capture::Listener* listener : loop.listeners()) {
+    if (listener->address() == wanted)
+      return;
+  }
+  spdlog::warn(
+      "listening on {}, the service manager's socket, which replaces `listen`: change "
+      "ListenStream= in the socket unit (systemctl edit invlog.socket)",
+      loop.listen_address());
+}
+
+void warn_of_strangers(const config::AgentConfig& configuration, const capture::AgentLoop& loop) {
+  if (configuration.access.names_callers())  // whom the kernel does not know is refused
+    return;
+  for (const capture::Listener* listener : loop.listeners()) {
+    if (!listener->is_local()) {
+      spdlog::warn("allow_remote: whoever reaches {} calls Bedrock with the agent's credentials",
+                   listener->address());
+    }
   }
 }
 
@@ -143,11 +159,6 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   std::signal(SIGHUP, SIG_IGN);  // until `reload` listens
 
   capture::raise_descriptor_limit(configuration.clients.max_connections);
-  if (configuration.access.allow_remote && !configuration.listen_host.empty() &&
-      !configuration.access.names_callers()) {
-    spdlog::warn("allow_remote: whoever reaches {} calls Bedrock with the agent's credentials",
-                 configuration.listen_host);
-  }
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
   capture::WriterSink sink(writer);
@@ -158,7 +169,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   const std::vector<int> inherited = capture_sockets(sockets);
   capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited);
   if (!inherited.empty())
-    say_what_replaces_listen(configuration, loop.listen_address());
+    say_what_replaces_listen(configuration, loop);
+  warn_of_strangers(configuration, loop);
   loop.set_profiles([&catalogue](std::string_view id) { return catalogue.find(id); });
   delivery::ReplaceableDelivery service(
       [&](const config::AgentConfig& wanted) {
@@ -167,7 +179,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
       configuration);
   residency::ProfileService profiles(configuration, *credentials, environment, catalogue);
 
-  auto admin = admin::start_admin(configuration, loop, writer);
+  admin::AgentAdmin admin(configuration, loop, writer);
 
   capture::AgentFacts facts;
   facts.pid = ::getpid();
@@ -225,6 +237,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
       [&, exporters = configuration.exporters](const config::AgentConfig& changed) mutable {
         spdlog::default_logger()->set_level(spdlog::level::from_str(changed.log_level));
         writer.set_retention(delivery::retention_options(changed));
+        admin.change(changed);
         if (std::exchange(exporters, changed.exporters) != changed.exporters)
           service.replace(changed);
       });
@@ -252,7 +265,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   log_started(configuration);
   service_manager.ready("Listening on " + facts.listen);
   loop.run(kStopLimit);
-  admin.reset();    // it reads the store, which the writer has to close as the last one
+  admin.close();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more
   profiles.stop();
   if (stopping_delivery.joinable())

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/config/json_strings.h"
 #include "storage/json_writer.h"
 
 namespace invlog {
@@ -19,15 +20,6 @@ std::string joined_keys(const std::vector<std::string>& keys) {
     all += (all.empty() ? "" : ", ") + key;
   }
   return all;
-}
-
-std::string json_keys(const std::vector<std::string>& keys) {
-  std::string array = "[";
-  for (const std::string& key : keys) {
-    array += array.size() > 1 ? "," : "";
-    storage::append_json_string(array, key);
-  }
-  return array + "]";
 }
 
 }  // namespace
@@ -145,8 +137,8 @@ void AgentReload::put_in_force(Read& read) {
         joined_keys(change.needs_restart));
   }
   std::string details = "{";
-  storage::append_json_raw(details, "changed", json_keys(change.changed));
-  storage::append_json_raw(details, "needs_restart", json_keys(change.needs_restart));
+  storage::append_json_raw(details, "changed", config::json_strings(change.changed));
+  storage::append_json_raw(details, "needs_restart", config::json_strings(change.needs_restart));
   note_event_("configuration-reloaded", details + "}");
 }
 

@@ -17,6 +17,8 @@ using capture::ResponseHead;
 using capture::Task;
 
 constexpr std::size_t kLongestBody = 1024;
+constexpr const char* kText = "text/plain; charset=utf-8";
+constexpr const char* kStopping = "the agent is stopping\n";
 constexpr const char* kPaths = "/metrics\n/healthz\n/readyz\n";
 
 capture::SessionOptions small_sessions() {
@@ -48,9 +50,13 @@ AdminServer::AdminServer(capture::Executor executor, capture::Watchdog& watchdog
     : executor_(executor),
       configuration_(configuration),
       sources_(std::move(sources)),
-      store_(sources_.store_path, sources_.destinations),
-      sessions_{
-          [this](Exchange& exchange) { return handle(exchange); }, small_sessions(), watchdog, {}} {
+      browsers_(sources_.allowed_hosts, ""),
+      store_(sources_.store_path),
+      sessions_{[this](Exchange& exchange) { return handle(exchange); },
+                small_sessions(),
+                watchdog,
+                {},
+                counts_} {
   try {
     if (!configuration.listen_host.empty()) {
       tcp_ = std::make_unique<capture::TcpListener>(executor, configuration.listen_host,
@@ -84,26 +90,17 @@ void AdminServer::stop() {
 
 std::string AdminServer::address() const {
   std::string text;
-  if (tcp_) {
-    const bool v6 = configuration_.listen_host.find(':') != std::string::npos;
-    text = "http://" + (v6 ? "[" + configuration_.listen_host + "]" : configuration_.listen_host) +
-           ":" + std::to_string(tcp_->port());
-  }
+  if (tcp_)
+    text = "http://" + tcp_->address();
   if (unix_)
-    text += (text.empty() ? "unix:" : " and unix:") + configuration_.listen_socket;
+    text += (text.empty() ? "" : " and ") + unix_->address();
   return text;
 }
 
 Task<void> AdminServer::handle(Exchange& exchange) {
-  std::string body;
-  const BodyRead read = co_await exchange.read_body(body, kLongestBody);
-  if (read == BodyRead::client_gone)
+  Answer answer = co_await answer_to(exchange);
+  if (answer.status == 0)
     co_return;
-  Answer answer;
-  answer.status = read == BodyRead::too_large ? 413 : 400;
-  answer.text = "no body is expected\n";
-  if (read == BodyRead::complete)
-    answer = co_await answer_to(exchange.request());
   ResponseHead head = head_of(answer.status, answer.content_type, answer.text.size());
   const bool no_body = exchange.request().method == "HEAD";
   if (no_body) {
@@ -113,7 +110,24 @@ Task<void> AdminServer::handle(Exchange& exchange) {
   co_await exchange.start_response(head, answer.text, true);
 }
 
-Task<AdminServer::Answer> AdminServer::answer_to(const RequestHead& request) {
+Task<AdminServer::Answer> AdminServer::answer_to(Exchange& exchange) {
+  // No browser reaches a Unix socket, and clients send any Host there.
+  if (exchange.peer().transport != capture::Peer::Transport::unix_socket) {
+    if (const std::string problem = browsers_.problem(exchange.request()); !problem.empty()) {
+      exchange.leave_body();
+      co_return Answer{403, kText, problem + "\n"};
+    }
+  }
+  std::string body;
+  const BodyRead read = co_await exchange.read_body(body, kLongestBody);
+  if (read == BodyRead::complete)
+    co_return co_await found(exchange.request());
+  if (read == BodyRead::client_gone)
+    co_return Answer{0, kText, ""};
+  co_return Answer{read == BodyRead::too_large ? 413 : 400, kText, "no body is expected\n"};
+}
+
+Task<AdminServer::Answer> AdminServer::found(const RequestHead& request) {
   Answer answer;
   const std::string path = request.target.substr(0, request.target.find('?'));
   if (request.method != "GET" && request.method != "HEAD") {
@@ -146,10 +160,12 @@ AdminServer::Answer AdminServer::readiness() const {
 }
 
 Task<AdminServer::Answer> AdminServer::metrics() {
+  if (stopped_)
+    co_return Answer{503, kText, kStopping};
   const auto reply = std::make_shared<Reply>();
   waiting_.push_back(reply);
   boost::asio::post(thread_, [this, reply, counts = sources_.counts()] {
-    const StoreFacts& store = store_.look(std::chrono::steady_clock::now());
+    const StoreFacts& store = store_.look(std::chrono::steady_clock::now(), counts.destinations);
     std::string text = metrics_text(counts, store, read_process_facts(), storage::system_now_us());
     boost::asio::post(executor_, [reply, text = std::move(text)]() mutable {
       reply->text = std::move(text);
@@ -161,7 +177,7 @@ Task<AdminServer::Answer> AdminServer::metrics() {
   Answer answer;
   if (reply->text.empty()) {  // the agent stops meanwhile
     answer.status = 503;
-    answer.text = "the agent is stopping\n";
+    answer.text = kStopping;
   } else {
     answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
     answer.text = std::move(reply->text);

@@ -1,8 +1,8 @@
 // The [admin] listener: /metrics, /healthz and /readyz over HTTP, on loopback or a Unix socket.
 //
 // Uses the agent's own listeners and sessions on its I/O loop, with limits of their own: few
-// connections, short timeouts, no bodies. What may block (reading the store for /metrics) runs on a
-// thread of the server's.
+// connections, short timeouts, no bodies; a web page gets nothing on TCP. What may block (reading
+// the store for /metrics) runs on a thread of the server's.
 //
 // Thread: constructed, stopped and destroyed on the I/O thread's owner while the loop does not run,
 // or on the I/O thread. Ownership: must be stopped before the loop ends (AgentLoop::on_end), and
@@ -19,6 +19,7 @@
 
 #include "agent/admin/metrics_text.h"
 #include "agent/admin/store_watch.h"
+#include "agent/capture/browser_guard.h"
 #include "agent/capture/listener.h"
 #include "agent/config/admin_config.h"
 
@@ -29,7 +30,7 @@ struct AdminSources {
   // Why the agent should be sent no calls now, each a line; empty: it is ready. On the I/O thread.
   std::function<std::vector<std::string>()> not_ready;
   std::string store_path;
-  std::vector<std::string> destinations;  // names of the configured ones
+  std::vector<std::string> allowed_hosts;  // names of the agent on TCP (browser_guard.h)
 };
 
 class AdminServer {
@@ -47,7 +48,7 @@ class AdminServer {
 
  private:
   struct Answer {
-    int status = 200;
+    int status = 200;  // 0: nobody is there any more
     std::string content_type = "text/plain; charset=utf-8";
     std::string text;
   };
@@ -58,14 +59,17 @@ class AdminServer {
   };
 
   capture::Task<void> handle(capture::Exchange& exchange);
-  capture::Task<Answer> answer_to(const capture::RequestHead& request);
+  capture::Task<Answer> answer_to(capture::Exchange& exchange);
+  capture::Task<Answer> found(const capture::RequestHead& request);
   Answer readiness() const;
   capture::Task<Answer> metrics();
 
   capture::Executor executor_;
   const config::AdminConfig configuration_;
   const AdminSources sources_;
-  StoreWatch store_;  // the thread's
+  const capture::BrowserGuard browsers_;
+  StoreWatch store_;              // the thread's
+  capture::ClientCounts counts_;  // of this listener's own clients; told to nobody
   capture::SessionServices sessions_;
   std::list<std::shared_ptr<Reply>> waiting_;
   bool stopped_ = false;

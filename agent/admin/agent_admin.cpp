@@ -6,23 +6,6 @@
 #include "agent/version.h"
 
 namespace invlog::admin {
-namespace {
-
-AgentCounts counts_of(const config::AgentConfig& configuration, const capture::AgentLoop& loop,
-                      const storage::Writer& writer) {
-  AgentCounts counts;
-  counts.version = kVersion;
-  counts.region = configuration.region;
-  counts.statistics = loop.statistics();
-  counts.loop = loop.facts();
-  counts.writer = writer.status();
-  counts.queue_bytes_limit = configuration.queue_bytes;
-  counts.store_bytes_limit = configuration.retention.max_size_bytes;
-  return counts;
-}
-
-}  // namespace
-
 std::vector<std::string> reasons_not_ready(bool stopping, const storage::WriterStatus& writer,
                                            const std::string& credentials_problem) {
   std::vector<std::string> reasons;
@@ -38,30 +21,50 @@ std::vector<std::string> reasons_not_ready(bool stopping, const storage::WriterS
   return reasons;
 }
 
-std::unique_ptr<AdminServer> start_admin(const config::AgentConfig& configuration,
-                                         capture::AgentLoop& loop, const storage::Writer& writer) {
+AgentAdmin::AgentAdmin(const config::AgentConfig& configuration, capture::AgentLoop& loop,
+                       const storage::Writer& writer)
+    : configuration_(configuration), loop_(loop), writer_(writer) {
   if (!configuration.admin.enabled()) {
-    return nullptr;
+    return;
   }
+  change(configuration);
   const bool signs = configuration.admin.ready_needs_credentials;
   AdminSources sources;
-  sources.counts = [&] { return counts_of(configuration, loop, writer); };
-  sources.not_ready = [&loop, &writer, signs] {
-    return reasons_not_ready(loop.facts().stopping, writer.status(),
-                             signs ? loop.credentials_problem() : "");
+  sources.counts = [this] { return counts(); };
+  sources.not_ready = [this, signs] {
+    return reasons_not_ready(loop_.facts().stopping, writer_.status(),
+                             signs ? loop_.credentials_problem() : "");
   };
   sources.store_path = configuration.store_path();
-  for (delivery::DestinationDescription& each : delivery::describe_destinations(configuration)) {
-    sources.destinations.push_back(std::move(each.name));
-  }
+  sources.allowed_hosts = configuration.access.hosts;
   if (signs) {
     loop.credentials_problem();  // so that they are known when somebody asks
   }
-  auto server = std::make_unique<AdminServer>(loop.context().get_executor(), loop.watchdog(),
-                                              configuration.admin, std::move(sources));
-  loop.on_end = [serving = server.get()] { serving->stop(); };
-  spdlog::info("metrics and health on {}", server->address());
-  return server;
+  server_ = std::make_unique<AdminServer>(loop.context().get_executor(), loop.watchdog(),
+                                          configuration.admin, std::move(sources));
+  loop.on_end = [serving = server_.get()] { serving->stop(); };
+  spdlog::info("metrics and health on {}", server_->address());
+}
+
+void AgentAdmin::change(const config::AgentConfig& configuration) {
+  store_bytes_limit_ = configuration.retention.max_size_bytes;
+  destinations_.clear();
+  for (delivery::DestinationDescription& each : delivery::describe_destinations(configuration)) {
+    destinations_.push_back(std::move(each.name));
+  }
+}
+
+AgentCounts AgentAdmin::counts() const {
+  AgentCounts counts;
+  counts.version = kVersion;
+  counts.region = configuration_.region;
+  counts.statistics = loop_.statistics();
+  counts.loop = loop_.facts();
+  counts.writer = writer_.status();
+  counts.queue_bytes_limit = configuration_.queue_bytes;
+  counts.store_bytes_limit = store_bytes_limit_;
+  counts.destinations = destinations_;
+  return counts;
 }
 
 }  // namespace invlog::admin

@@ -1,7 +1,7 @@
 // The [admin] listener of a running agent: what its server tells of loop, writer and configuration.
 //
-// Thread: as AdminServer. Ownership: loop, writer and configuration must outlive what is returned.
-// Errors: as AdminServer.
+// Thread: as AdminServer. Ownership: loop, writer and configuration must outlive it. Errors: as
+// AdminServer.
 #pragma once
 
 #include <memory>
@@ -20,8 +20,27 @@ namespace invlog::admin {
 std::vector<std::string> reasons_not_ready(bool stopping, const storage::WriterStatus& writer,
                                            const std::string& credentials_problem);
 
-// Null if [admin] names no address. Says in the log where it listens, and ends with the loop.
-std::unique_ptr<AdminServer> start_admin(const config::AgentConfig& configuration,
-                                         capture::AgentLoop& loop, const storage::Writer& writer);
+class AgentAdmin {
+ public:
+  // Says in the log where it listens, and ends with the loop; nothing of it if [admin] names no
+  // address.
+  AgentAdmin(const config::AgentConfig& configuration, capture::AgentLoop& loop,
+             const storage::Writer& writer);
+
+  // Tells of these destinations and this max_size from now on; on the I/O thread.
+  void change(const config::AgentConfig& configuration);
+  // After the loop: closes the store that it reads.
+  void close() { server_.reset(); }
+
+ private:
+  AgentCounts counts() const;
+
+  const config::AgentConfig& configuration_;  // as it was at the start
+  capture::AgentLoop& loop_;
+  const storage::Writer& writer_;
+  std::vector<std::string> destinations_;
+  std::uint64_t store_bytes_limit_ = 0;
+  std::unique_ptr<AdminServer> server_;  // the first to go: it asks the rest
+};
 
 }  // namespace invlog::admin

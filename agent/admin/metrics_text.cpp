@@ -45,10 +45,18 @@ void add_capture(MetricFamilies& out, const AgentCounts& agent) {
       .value(counted.passed_through);
   out.counter("invlog_requests_denied_total", "Requests refused by the agent.")
       .value(counted.policy_denied, {{"reason", "policy"}})
-      .value(counted.denied - std::min(counted.denied, counted.policy_denied),
-             {{"reason", "other"}});
+      .value(counted.access_denied, {{"reason", "access"}})
+      .value(
+          counted.denied - std::min(counted.denied, counted.policy_denied + counted.access_denied),
+          {{"reason", "other"}});
   out.counter("invlog_policy_flagged_total", "Calls that policy let through with a flag.")
       .value(counted.flagged);
+  out.counter("invlog_connections_refused_total",
+              "Connections refused with a call under way on each of max_connections.")
+      .value(counted.clients.connections_refused);
+  out.counter("invlog_slow_clients_cut_total",
+              "Connections and HTTP/2 streams cut because the client sent or took too slowly.")
+      .value(counted.clients.slow_cut);
   out.counter("invlog_upstream_errors_total", "Calls that ended because of the upstream.")
       .value(counted.upstream_errors);
   add_calls(out, counted.ended);

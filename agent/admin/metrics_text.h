@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "agent/admin/process_facts.h"
 #include "agent/admin/store_watch.h"
@@ -26,7 +27,8 @@ struct AgentCounts {
   capture::LoopFacts loop;
   storage::WriterStatus writer;
   std::uint64_t queue_bytes_limit = 0;
-  std::uint64_t store_bytes_limit = 0;  // 0: none
+  std::uint64_t store_bytes_limit = 0;    // 0: none
+  std::vector<std::string> destinations;  // names of the configured ones
 };
 
 // `now_us`: Unix time in µs, for ages.

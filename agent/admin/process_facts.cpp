@@ -1,6 +1,7 @@
 #include "agent/admin/process_facts.h"
 
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -26,16 +27,17 @@ std::vector<std::uint64_t> numbers_of_stat(const std::string& directory) {
   return numbers;
 }
 
-// Unix time at which the system started.
+double seconds_of(clockid_t clock) {
+  timespec time{};
+  return ::clock_gettime(clock, &time) == 0
+             ? static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9
+             : 0;
+}
+
+// Unix time at which the system started. Not from /proc/stat, which a service with ProcSubset=pid
+// does not see.
 double boot_time() {
-  std::ifstream file("/proc/stat");
-  for (std::string word; file >> word;) {
-    double seconds = 0;
-    if (word == "btime" && file >> seconds) {
-      return seconds;
-    }
-  }
-  return 0;
+  return seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME);
 }
 
 std::uint64_t entries_in(const std::string& directory) {

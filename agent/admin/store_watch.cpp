@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "storage/moved_file.h"
 #include "storage/retention_base.h"
 #include "storage/statement.h"
 
@@ -22,18 +23,16 @@ std::uint64_t bytes_of_file(const std::string& path) {
 
 }  // namespace
 
-StoreWatch::StoreWatch(std::string store_path, std::vector<std::string> destinations)
-    : path_(std::move(store_path)), destinations_(std::move(destinations)) {}
-
-const StoreFacts& StoreWatch::look(std::chrono::steady_clock::time_point now) {
-  if (read_at_ && now - *read_at_ < kFresh) {
+const StoreFacts& StoreWatch::look(std::chrono::steady_clock::time_point now,
+                                   const std::vector<std::string>& destinations) {
+  if (read_at_ && now - *read_at_ < kFresh && destinations == destinations_) {
     return facts_;
   }
+  destinations_ = destinations;
   try {
     facts_ = read();
   } catch (const std::exception& error) {
-    ledger_.reset();
-    reader_.reset();
+    close();
     facts_ = StoreFacts();
     facts_.problem = error.what();
   }
@@ -43,7 +42,16 @@ const StoreFacts& StoreWatch::look(std::chrono::steady_clock::time_point now) {
   return facts_;
 }
 
+void StoreWatch::close() {
+  ledger_.reset();
+  reader_.reset();
+}
+
 void StoreWatch::open() {
+  // The agent writes a removed file again, and this one would stay as it was.
+  if (reader_ && storage::file_has_moved(reader_->connection())) {
+    close();
+  }
   if (!reader_) {
     constexpr std::size_t kPageCache = 256 << 10;
     auto opened = storage::Reader::open(path_, {1, kPageCache});

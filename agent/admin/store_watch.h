@@ -2,7 +2,8 @@
 // many events of each kind there are.
 //
 // Why it keeps its reader: the ledger counts a backlog on from where it stood the last time, so
-// that asking costs little however much waits.
+// that asking costs little however much waits. A file that was removed and written again is opened
+// anew.
 //
 // Thread: one, which may block (not the I/O thread). Errors: none thrown; what cannot be read is in
 // `problem`, and the next look opens the store again.
@@ -41,17 +42,20 @@ class StoreWatch {
   // What was read is used again for so long.
   static constexpr std::chrono::seconds kFresh{5};
 
-  // `destinations`: the names of the configured ones; others that the store knows are left out.
-  StoreWatch(std::string store_path, std::vector<std::string> destinations);
+  explicit StoreWatch(std::string store_path) : path_(std::move(store_path)) {}
 
-  const StoreFacts& look(std::chrono::steady_clock::time_point now);
+  // `destinations`: the names of the configured ones; others that the store knows are left out.
+  // Other names than the last time are read for at once.
+  const StoreFacts& look(std::chrono::steady_clock::time_point now,
+                         const std::vector<std::string>& destinations);
 
  private:
   StoreFacts read();
   void open();
+  void close();
 
   const std::string path_;
-  const std::vector<std::string> destinations_;
+  std::vector<std::string> destinations_;
   std::unique_ptr<storage::Reader> reader_;
   std::unique_ptr<storage::DeliveryLedger> ledger_;  // reads through reader_
   StoreFacts facts_;

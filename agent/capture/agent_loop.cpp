@@ -1,7 +1,6 @@
 #include "agent/capture/agent_loop.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -83,7 +82,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                 },
                 SessionOptions{},
                 watchdog_,
-                {}} {
+                {},
+                statistics_.clients} {
   sessions_.options.client_stall_timeout = configuration.idle_timeout;
   sessions_.options.header_timeout = configuration.clients.header_timeout;
   sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
@@ -99,11 +99,11 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                                          configuration.listen_port, sessions_);
   }
   if (!configuration.listen_socket.empty()) {
-    unix_ = std::make_unique<UnixListener>(context_.get_executor(), configuration.listen_socket,
-                                           sessions_);
     // Whoever may not call is told so; to other users' programs the socket would only be closed.
-    if (configuration.access.names_callers())
-      ::chmod(configuration.listen_socket.c_str(), 0666);
+    using Access = UnixListener::Access;
+    unix_ = std::make_unique<UnixListener>(
+        context_.get_executor(), configuration.listen_socket, sessions_,
+        configuration.access.names_callers() ? Access::everybody : Access::own_group);
   }
 }
 
@@ -111,20 +111,24 @@ AgentLoop::~AgentLoop() {
   helper_.join();
 }
 
+std::vector<const Listener*> AgentLoop::listeners() const {
+  std::vector<const Listener*> all;
+  if (tcp_)
+    all.push_back(tcp_.get());
+  if (unix_)
+    all.push_back(unix_.get());
+  for (const auto& listener : inherited_)
+    all.push_back(listener.get());
+  return all;
+}
+
 std::string AgentLoop::listen_address() const {
-  if (!inherited_.empty()) {
-    for (const auto& listener : inherited_) {
-      if (std::string address = listener->address(); !address.starts_with("unix:"))
-        return address;
-    }
-    return inherited_.front()->address();
+  const std::vector<const Listener*> all = listeners();
+  for (const Listener* listener : all) {
+    if (std::string address = listener->address(); !address.starts_with("unix:"))
+      return address;
   }
-  if (!tcp_) {
-    return "unix:" + configuration_.listen_socket;
-  }
-  const bool v6 = configuration_.listen_host.find(':') != std::string::npos;
-  return (v6 ? "[" + configuration_.listen_host + "]" : configuration_.listen_host) + ":" +
-         std::to_string(tcp_->port());
+  return all.front()->address();
 }
 
 void AgentLoop::change(const config::AgentConfig& configuration,
@@ -141,7 +145,7 @@ void AgentLoop::tick() {
   watchdog_.tick(now);
   pool_.drop_idle(now);
   recorder_.tick();
-  budget_.cut_slow(now, configuration_.clients.header_timeout);
+  statistics_.clients.slow_cut += budget_.cut_slow(now, configuration_.clients.header_timeout);
   gate_.tick(now);
 }
 

@@ -62,6 +62,8 @@ class AgentLoop {
   void change(const config::AgentConfig& configuration,
               std::shared_ptr<const bedrock::PrivacyFilter> privacy);
 
+  // Its own, or those that were inherited; they live as long as the loop.
+  std::vector<const Listener*> listeners() const;
   // "127.0.0.1:4180", the port as bound; "unix:/path" if there is only a socket. Of several
   // inherited sockets, the first TCP one.
   std::string listen_address() const;

@@ -16,13 +16,21 @@ constexpr std::chrono::milliseconds kFirstBytesWhenStopping{250};
 // While the protocol is not known: closes soon on a stop, and if the client says nothing.
 class Undecided : public SessionControl {
  public:
-  Undecided(StreamSocket& socket, Watchdog& watchdog)
-      : socket_(socket), deadline_(watchdog, [this] { close(); }) {}
+  Undecided(StreamSocket& socket, SessionServices& services)
+      : socket_(socket), counts_(services.counts), deadline_(services.watchdog, [this] {
+          counts_.slow_cut += began_ && socket_.is_open() ? 1 : 0;
+          close();
+        }) {}
   std::optional<Time> idle_since(Time) const override {
     return socket_.is_open() ? std::optional(since_) : std::nullopt;
   }
   void drain() override { wait_at_most(kFirstBytesWhenStopping); }
   void wait_at_most(std::chrono::milliseconds limit) { deadline_.arm(limit); }
+  // The client has begun to say which.
+  void hurry(std::chrono::milliseconds limit) {
+    began_ = true;
+    wait_at_most(limit);
+  }
   void close() override {
     error_code ignored;
     socket_.close(ignored);
@@ -30,6 +38,8 @@ class Undecided : public SessionControl {
 
  private:
   StreamSocket& socket_;
+  ClientCounts& counts_;
+  bool began_ = false;
   Watchdog::Deadline deadline_;
   Time since_ = std::chrono::steady_clock::now();
 };
@@ -54,7 +64,7 @@ bool may_be_http2(const std::string& bytes) {
 
 // False if the connection closed before it said which.
 Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionServices& services) {
-  Undecided undecided(socket, services.watchdog);
+  Undecided undecided(socket, services);
   const Membership membership(services.sessions, &undecided);
   undecided.wait_at_most(services.sessions.draining() ? kFirstBytesWhenStopping
                                                       : services.options.keep_alive_timeout);
@@ -73,7 +83,7 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
       break;
     // Once: a client that sends byte by byte gets no more time.
     if (!std::exchange(timed, true))
-      undecided.wait_at_most(services.options.header_timeout);
+      undecided.hurry(services.options.header_timeout);
   }
   bytes.resize(count);
   co_return true;
@@ -81,8 +91,9 @@ Task<bool> read_first_bytes(StreamSocket& socket, std::string& bytes, SessionSer
 
 template <class Session>
 Task<void> run_session(AcceptedConnection connection, SessionServices& services) {
-  const auto session = std::make_shared<Session>(std::move(connection), services.handler,
-                                                 services.options, services.watchdog);
+  const auto session =
+      std::make_shared<Session>(std::move(connection), services.handler, services.options,
+                                services.watchdog, services.counts);
   const Membership membership(services.sessions, session.get());
   if (services.sessions.draining())
     session->drain();
@@ -109,7 +120,9 @@ bool SessionSet::close_longest_idle(SessionControl::Time now) {
 Task<void> serve_connection(StreamSocket socket, SessionServices& services) {
   const int descriptor = socket.native_handle();
   std::string bytes;
-  if (!co_await read_first_bytes(socket, bytes, services))
+  // Accepted before the end, it would outlive what serves it.
+  if (services.sessions.closed() || !co_await read_first_bytes(socket, bytes, services) ||
+      services.sessions.closed())
     co_return;
   const bool http2 = may_be_http2(bytes);
   AcceptedConnection connection{std::move(socket), std::move(bytes), CallerLookup(descriptor)};

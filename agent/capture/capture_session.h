@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 
+#include "agent/capture/client_counts.h"
 #include "agent/capture/event.h"
 #include "agent/capture/exchange.h"
 #include "agent/capture/session.h"
@@ -35,7 +36,12 @@ class SessionSet {
   }
   // A stop has begun: a session that comes now ends with its first request.
   bool draining() const { return draining_; }
-  void close() { each(&SessionControl::close); }
+  // For good: what comes after it is not served.
+  void close() {
+    draining_ = closed_ = true;
+    each(&SessionControl::close);
+  }
+  bool closed() const { return closed_; }
   std::size_t size() const { return sessions_.size(); }
   // HTTP/2 streams under way in all of them.
   std::size_t streams() const {
@@ -55,7 +61,7 @@ class SessionSet {
   }
   std::list<SessionControl*> sessions_;
   Event emptied_;
-  bool draining_ = false;
+  bool draining_ = false, closed_ = false;
 };
 
 struct SessionServices {
@@ -63,6 +69,7 @@ struct SessionServices {
   SessionOptions options;
   Watchdog& watchdog;
   SessionSet sessions;
+  ClientCounts& counts;
 };
 
 // Runs until the connection is closed. `services` must outlive it.

@@ -134,7 +134,7 @@ class Http1Session::Exchange1 : public Exchange {
     if (framing == Http1Parser::Framing::length && *request_.content_length > limit) {
       co_return BodyRead::too_large;
     }
-    session_.deadline_.arm(session_.options_.client_stall_timeout);
+    session_.hurry(session_.options_.client_stall_timeout);
     if (expects_continue_ && session_.buffered().empty()) {
       const asio::const_buffer line(kContinue.data(), kContinue.size());
       if (!co_await session_.write(&line, 1))
@@ -162,7 +162,7 @@ class Http1Session::Exchange1 : public Exchange {
       have += co_await session_.socket_.async_read_some(
           asio::buffer(body.data() + have, body.size() - have),
           asio::redirect_error(use_task, failure));
-      session_.deadline_.arm(session_.options_.client_stall_timeout);
+      session_.hurry(session_.options_.client_stall_timeout);
       if (failure) {
         body.resize(have);
         session_.at_end_ = true;
@@ -185,7 +185,7 @@ class Http1Session::Exchange1 : public Exchange {
         co_return BodyRead::complete;
       if (room != nullptr) {
         co_await room->grow_to(body.size());
-        session_.deadline_.arm(session_.options_.client_stall_timeout);
+        session_.hurry(session_.options_.client_stall_timeout);
       }
       // A chunk header or a trailer section that fills the whole buffer.
       if (session_.buffered().size() >= Http1Parser::kMaxHeadBytes)
@@ -237,12 +237,13 @@ class Http1Session::Exchange1 : public Exchange {
 };
 
 Http1Session::Http1Session(AcceptedConnection connection, const ExchangeHandler& handler,
-                           const SessionOptions& options, Watchdog& watchdog)
+                           const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts)
     : socket_(std::move(connection.socket)),
       caller_(std::move(connection.caller)),
       handler_(handler),
       options_(options),
-      deadline_(watchdog, [this] { close(); }),
+      counts_(counts),
+      deadline_(watchdog, [this] { on_deadline(); }),
       parser_(Http1Parser::Kind::request) {
   buffer_.resize(std::max(kBufferBytes, connection.first_bytes.size()));
   std::memcpy(buffer_.data(), connection.first_bytes.data(), connection.first_bytes.size());
@@ -296,6 +297,21 @@ void Http1Session::stop_waiting() {
     std::exchange(client_gone_, nullptr)();
 }
 
+void Http1Session::hurry(std::chrono::milliseconds limit) {
+  hurried_ = true;
+  deadline_.arm(limit);
+}
+
+void Http1Session::wait_at_most(std::chrono::milliseconds limit) {
+  hurried_ = false;
+  deadline_.arm(limit);
+}
+
+void Http1Session::on_deadline() {
+  counts_.slow_cut += hurried_ && socket_.is_open() ? 1 : 0;
+  close();
+}
+
 Task<bool> Http1Session::read_more() {
   if (at_end_)
     co_return false;
@@ -327,7 +343,7 @@ Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
       if (taken < buffer.size())
         rest.push_back(buffer + taken);
     }
-    deadline_.arm(options_.client_stall_timeout);
+    hurry(options_.client_stall_timeout);
     co_await asio::async_write(socket_, rest, asio::redirect_error(use_task, failure));
     deadline_.disarm();
   }
@@ -359,9 +375,9 @@ Task<Http1Session::HeadRead> Http1Session::read_head() {
     }
     // Once for the whole head: a client that sends it byte by byte gets no more time.
     if (!began) {
-      deadline_.arm(options_.keep_alive_timeout);
+      wait_at_most(options_.keep_alive_timeout);
     } else if (!std::exchange(timed, true)) {
-      deadline_.arm(options_.header_timeout);
+      hurry(options_.header_timeout);
     }
     if (!co_await read_more())
       co_return HeadRead::closed;
@@ -409,7 +425,7 @@ Task<void> Http1Session::linger() {
     co_return;
   error_code ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-  deadline_.arm(kLingerTime);
+  wait_at_most(kLingerTime);
   std::size_t discarded = 0;
   while (discarded < kLingerBytes && !at_end_) {
     if (!reading_)

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/capture/client_counts.h"
 #include "agent/capture/event.h"
 #include "agent/capture/http1_parser.h"
 #include "agent/capture/session.h"
@@ -22,7 +23,7 @@ namespace invlog::capture {
 class Http1Session : public SessionControl, public std::enable_shared_from_this<Http1Session> {
  public:
   Http1Session(AcceptedConnection connection, const ExchangeHandler& handler,
-               const SessionOptions& options, Watchdog& watchdog);
+               const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts);
   // Serves the connection until it closes.
   Task<void> run();
   void drain() override;
@@ -38,6 +39,11 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   void start_read();       // unless one is outstanding or the buffer is full
   void on_read(error_code failure, std::size_t bytes);
   void stop_waiting();
+  // Arms the deadline for a client in the middle of something; it is cut, and counted.
+  void hurry(std::chrono::milliseconds limit);
+  // For one that is not.
+  void wait_at_most(std::chrono::milliseconds limit);
+  void on_deadline();
   Task<bool> write(const void* buffers, std::size_t count);
   Task<void> linger();
   bool finished_with_connection() const;
@@ -48,6 +54,8 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   CallerLookup caller_;
   const ExchangeHandler& handler_;
   const SessionOptions& options_;
+  ClientCounts& counts_;
+  bool hurried_ = false;  // what the deadline is for
   Watchdog::Deadline deadline_;
   Http1Parser parser_;
   std::string buffer_;  // [begin_, end_) is unread

@@ -111,13 +111,14 @@ struct Http2Session::Callbacks {
 };
 
 Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
-                           const SessionOptions& options, Watchdog& watchdog)
+                           const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts)
     : socket_(std::move(connection.socket)),
       caller_(std::move(connection.caller)),
       handler_(handler),
       options_(options),
       watchdog_(watchdog),
-      deadline_(watchdog, [this] { close(); }),
+      counts_(counts),
+      deadline_(watchdog, [this] { on_deadline(); }),
       first_bytes_(std::move(connection.first_bytes)),
       allowed_at_(watchdog.now()) {
   nghttp2_session_callbacks* callbacks = nullptr;
@@ -165,6 +166,11 @@ void Http2Session::watch_idle() {
   } else {
     deadline_.arm(begun_header_ != 0 ? options_.header_timeout : options_.keep_alive_timeout);
   }
+}
+
+void Http2Session::on_deadline() {
+  counts_.slow_cut += !closed_ && (sending_ || begun_header_ != 0) ? 1 : 0;
+  close();
 }
 
 void Http2Session::reading_body(int change) {

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/client_counts.h"
 #include "agent/capture/event.h"
 #include "agent/capture/session.h"
 
@@ -35,7 +36,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
   Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
-               const SessionOptions& options, Watchdog& watchdog);
+               const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts);
   ~Http2Session() override;
   // Serves the connection until it closes and its last exchange has ended.
   Task<void> run();
@@ -55,6 +56,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   void wake_writer() { writable_.set(); }
   // Arms the deadline that holds while no exchange is under way.
   void watch_idle();
+  void on_deadline();
   Stream* find(std::int32_t id);
   void reading_body(int change);
   // Counts frames that cost the client nothing; true: too many.
@@ -65,6 +67,7 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   const ExchangeHandler& handler_;
   const SessionOptions& options_;
   Watchdog& watchdog_;
+  ClientCounts& counts_;
   Watchdog::Deadline deadline_;
   nghttp2_session* session_ = nullptr;
   std::string first_bytes_;

@@ -255,6 +255,7 @@ void Http2Session::Stream::abort() {
 void Http2Session::Stream::stalled() {
   if (closed_ || session_.closed_)
     return;
+  ++session_.counts_.slow_cut;
   nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
   session_.wake_writer();
   if (client_gone_)

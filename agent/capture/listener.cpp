@@ -11,11 +11,13 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "agent/capture/rare_warning.h"
+#include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
 namespace {
@@ -75,8 +77,8 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
     asio::basic_stream_socket<Protocol, Executor> socket(executor);
     error_code failure;
     co_await acceptor.async_accept(socket, asio::redirect_error(use_task, failure));
-    // What was accepted just before the stop is served still.
-    if (failure && !acceptor.is_open())
+    // What was accepted just before the stop is served still, unless nothing is any more.
+    if ((failure && !acceptor.is_open()) || services.sessions.closed())
       break;
     if (failure) {
       // Out of descriptors or memory: what is open must finish first.
@@ -91,6 +93,7 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
     if (!makes_room(services)) {
       too_many.say(std::chrono::steady_clock::now(),
                    "refused a connection: all max_connections have a call under way");
+      ++services.counts.connections_refused;
       refuse_connection(socket, services);
       continue;
     }
@@ -113,9 +116,7 @@ void run(const std::shared_ptr<State>& state, SessionServices& services) {
 std::string address_text(const TcpAcceptor& acceptor) {
   error_code ignored;
   const asio::ip::tcp::endpoint endpoint = acceptor.local_endpoint(ignored);
-  const std::string host = endpoint.address().to_string();
-  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" +
-         std::to_string(endpoint.port());
+  return config::host_and_port(endpoint.address().to_string(), endpoint.port());
 }
 
 }  // namespace
@@ -132,7 +133,7 @@ std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
                              "and Accept=no");
   }
   auto listener = std::make_unique<TcpListener>(executor, descriptor, services);
-  if (!allow_remote && !listener->is_loopback()) {
+  if (!allow_remote && !listener->is_local()) {
     throw std::runtime_error(
         which + "listens on " + listener->address() +
         ", which is not a loopback address: whoever reaches the agent calls "
@@ -194,7 +195,7 @@ std::uint16_t TcpListener::port() const {
   return state_->acceptor.local_endpoint(ignored).port();
 }
 
-bool TcpListener::is_loopback() const {
+bool TcpListener::is_local() const {
   error_code ignored;
   return state_->acceptor.local_endpoint(ignored).address().is_loopback();
 }
@@ -204,7 +205,8 @@ void TcpListener::stop() {
   state_->acceptor.close(ignored);
 }
 
-UnixListener::UnixListener(Executor executor, const std::string& path, SessionServices& services)
+UnixListener::UnixListener(Executor executor, const std::string& path, SessionServices& services,
+                           Access access)
     : state_(std::make_shared<State>(executor)), path_(path) {
   const std::string where = "listen on " + path + ": ";
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -227,6 +229,9 @@ UnixListener::UnixListener(Executor executor, const std::string& path, SessionSe
   acceptor.open(endpoint.protocol(), failure);
   if (!failure)
     acceptor.bind(endpoint, failure);
+  // To connect is to write; nobody can before it listens.
+  if (!failure && ::chmod(path.c_str(), static_cast<mode_t>(access)) != 0)
+    failure.assign(errno, boost::system::system_category());
   if (!failure)
     acceptor.listen(asio::socket_base::max_listen_connections, failure);
   if (failure)

@@ -25,6 +25,8 @@ class Listener {
   virtual void stop() = 0;
   // "127.0.0.1:4180", "[::1]:4180" or "unix:/path".
   virtual std::string address() const = 0;
+  // Whether only this host reaches it.
+  virtual bool is_local() const = 0;
 };
 
 // Listens on a socket that was inherited, which it owns from now on. Throws std::runtime_error for
@@ -42,7 +44,7 @@ class TcpListener : public Listener {
   ~TcpListener() override;
   std::string address() const override;
   std::uint16_t port() const;
-  bool is_loopback() const;
+  bool is_local() const override;
   void stop() override;
 
  private:
@@ -52,12 +54,17 @@ class TcpListener : public Listener {
 
 class UnixListener : public Listener {
  public:
+  // Who may connect, whatever the umask: the agent's own user and group, or everybody.
+  enum class Access : unsigned { own_group = 0660, everybody = 0666 };
+
   // A socket file that nobody listens on any more is replaced.
-  UnixListener(Executor executor, const std::string& path, SessionServices& services);
+  UnixListener(Executor executor, const std::string& path, SessionServices& services,
+               Access access = Access::own_group);
   // Of an inherited socket.
   UnixListener(Executor executor, int descriptor, SessionServices& services);
   ~UnixListener() override;
   std::string address() const override;
+  bool is_local() const override { return true; }
   void stop() override;
 
  private:

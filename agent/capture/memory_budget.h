@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -69,19 +70,21 @@ class MemoryBudget {
     used_ -= bytes;
     wake_waiting();
   }
-  // Once a tick: if somebody waits, cuts what has been arriving for longer than `limit`.
-  void cut_slow(Time now, std::chrono::milliseconds limit) {
+  // Once a tick: if somebody waits, cuts what has been arriving for longer than `limit`; how many.
+  std::size_t cut_slow(Time now, std::chrono::milliseconds limit) {
     if (waiting_.empty())
-      return;
-    bool any = false;
+      return 0;
+    std::size_t cut = 0;
     for (Arriving* arriving : arriving_) {
       if (arriving->was_cut_ || now - arriving->since_ <= limit)
         continue;
-      arriving->was_cut_ = any = true;
+      arriving->was_cut_ = true;
+      ++cut;
       arriving->cut_();
     }
-    if (any)
+    if (cut > 0)
       wake_waiting();
+    return cut;
   }
   std::uint64_t used() const { return used_; }
   std::uint64_t limit() const { return limit_; }

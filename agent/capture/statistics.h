@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/capture/call_counts.h"
+#include "agent/capture/client_counts.h"
 
 namespace invlog::capture {
 
@@ -24,6 +25,7 @@ struct Statistics {
   std::uint64_t upstream_errors = 0;  // calls that ended because of the upstream
   std::uint64_t in_flight = 0;        // calls that have not ended
   CallCounts ended;                   // those that became a record, by how they ended
+  ClientCounts clients;
   std::deque<std::string> last_errors;
   bool changed = true;
 

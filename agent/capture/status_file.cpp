@@ -94,6 +94,8 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   number(out, "policy_denied", statistics.policy_denied);
   number(out, "access_denied", statistics.access_denied);
   number(out, "flagged", statistics.flagged);
+  number(out, "connections_refused", statistics.clients.connections_refused);
+  number(out, "slow_clients_cut", statistics.clients.slow_cut);
   number(out, "dropped", store.dropped);
   number(out, "upstream_errors", statistics.upstream_errors);
   number(out, "queued_records", store.queued_records);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "agent/capture/http_message.h"
+#include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
 namespace {
@@ -109,14 +110,8 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-bool is_loopback_host(const std::string& host) {
-  in_addr v4{};
-  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1)
-    return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  if (::inet_pton(AF_INET6, host.c_str(), &v6) == 1)
-    return IN6_IS_ADDR_LOOPBACK(&v6);
-  return equal_ignoring_case(host, "localhost") ||
+bool is_this_host(const std::string& host) {
+  return config::is_loopback_host(host) || equal_ignoring_case(host, "localhost") ||
          (host.size() > 10 && equal_ignoring_case(host.substr(host.size() - 10), ".localhost"));
 }
 
@@ -187,7 +182,7 @@ tl::expected<UpstreamEndpoint, std::string> parse_upstream(std::string_view url,
     endpoint.base_path.pop_back();
   }
 
-  if (!endpoint.tls || is_loopback_host(endpoint.host))
+  if (!endpoint.tls || is_this_host(endpoint.host))
     return endpoint;
   const auto proxy_url = variable(environment, "https_proxy", "HTTPS_PROXY");
   if (!proxy_url)

@@ -90,7 +90,10 @@ AgentStatus read_agent_status(const std::string& state_dir,
   status.passed_through = number_at(object, "/passed_through");
   status.denied = number_at(object, "/denied");
   status.policy_denied = number_at(object, "/policy_denied");
+  status.access_denied = number_at(object, "/access_denied");
   status.flagged = number_at(object, "/flagged");
+  status.connections_refused = number_at(object, "/connections_refused");
+  status.slow_clients_cut = number_at(object, "/slow_clients_cut");
   status.dropped = number_at(object, "/dropped");
   status.upstream_errors = number_at(object, "/upstream_errors");
   status.queued_records = number_at(object, "/queued_records");

@@ -6,6 +6,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/effective_config.h"
+#include "agent/config/json_strings.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -18,15 +19,6 @@ config::LoadedConfig load(const ConfigOptions& options) {
   return config::load_config(sources);
 }
 
-std::string json_texts(const std::vector<std::string>& texts) {
-  std::string array = "[";
-  for (const std::string& text : texts) {
-    array += array.size() > 1 ? "," : "";
-    storage::append_json_string(array, text);
-  }
-  return array + "]";
-}
-
 int print_check(const config::LoadedConfig& loaded, std::ostream& out) {
   const bool valid = loaded.problems.empty();
   const std::string& region = loaded.configuration.region;
@@ -37,8 +29,8 @@ int print_check(const config::LoadedConfig& loaded, std::ostream& out) {
   } else {
     storage::append_json_member(line, "region", region);
   }
-  storage::append_json_raw(line, "files", json_texts(loaded.files));
-  storage::append_json_raw(line, "problems", json_texts(loaded.problems));
+  storage::append_json_raw(line, "files", config::json_strings(loaded.files));
+  storage::append_json_raw(line, "problems", config::json_strings(loaded.problems));
   out << line << "}\n";
   return valid ? kSuccess : kUsageError;
 }

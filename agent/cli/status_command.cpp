@@ -159,6 +159,14 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
     print_field(out, "policy",
                 grouped(agent.policy_denied) + " denied, " + grouped(agent.flagged) + " flagged");
   }
+  if (agent.access_denied > 0) {
+    print_field(out, "refused callers", grouped(agent.access_denied) + " calls");
+  }
+  if (agent.connections_refused > 0 || agent.slow_clients_cut > 0) {
+    print_field(out, "clients",
+                grouped(agent.connections_refused) + " connections refused at max_connections, " +
+                    grouped(agent.slow_clients_cut) + " cut for being slow");
+  }
   print_field(out, "queue",
               grouped(agent.queued_records) + " records, " +
                   readable_size(static_cast<unsigned long long>(agent.queued_bytes)));

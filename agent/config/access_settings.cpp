@@ -14,12 +14,6 @@ constexpr std::uint32_t kNobodyAtAll = 0xffffffff;  // (uid_t)-1: chown(2)'s "le
 constexpr std::uint64_t kMostConnections = 1'000'000;
 constexpr std::size_t kLookupBytes = 64 * 1024;  // a group with many members
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" ||
-         (host.starts_with("127.") &&
-          host.find_first_not_of("0123456789.") == std::string_view::npos);
-}
-
 std::optional<std::uint32_t> parse_id(const std::string& text) {
   std::uint32_t id = 0;
   const char* const end = text.data() + text.size();
@@ -152,12 +146,10 @@ SettingError set_max_connections(AgentConfig& configuration, const SettingValues
 
 std::optional<Mismatch> listen_problem(const AgentConfig& configuration) {
   const std::string& host = configuration.listen_host;
-  if (host.empty() || is_loopback(host) || configuration.access.allow_remote) {
+  if (host.empty() || is_loopback_host(host) || configuration.access.allow_remote) {
     return std::nullopt;
   }
-  const std::string address = (host.find(':') == std::string::npos ? host : "[" + host + "]") +
-                              ":" + std::to_string(configuration.listen_port);
-  return Mismatch{"listen", in_quotes(address) +
+  return Mismatch{"listen", in_quotes(host_and_port(host, configuration.listen_port)) +
                                 " is not a loopback address: whoever reaches the agent calls "
                                 "Bedrock with its credentials, so it listens on 127.0.0.1, [::1] "
                                 "or a Unix socket only, unless allow_remote = true"};

@@ -2,53 +2,20 @@
 #include <algorithm>
 
 #include "agent/config/access_settings.h"
+#include "agent/config/listen_setting.h"
 #include "agent/config/settings.h"
 #include "exporters/aws/endpoints.h"
 
 namespace invlog::config {
 namespace {
 
-SettingError add_tcp_listener(AgentConfig& configuration, const std::string& address) {
-  if (!split_host_and_port(address, configuration.listen_host, configuration.listen_port)) {
-    return in_quotes(address) +
-           " is no address to listen on: write \"127.0.0.1:4180\", \"[::1]:4180\" or "
-           "\"unix:/run/invlog/invlog.sock\"";
-  }
-  return std::nullopt;
-}
-
-SettingError add_socket_listener(AgentConfig& configuration, const std::string& path) {
-  constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un
-  if (path.empty() || path.front() != '/') {
-    return in_quotes("unix:" + path) + " needs an absolute path: \"unix:/run/invlog/invlog.sock\"";
-  }
-  if (path.size() > kLongestSocketPath) {
-    return in_quotes("unix:" + path) + " is too long for a Unix socket: 107 bytes at most";
-  }
-  configuration.listen_socket = path;
-  return std::nullopt;
-}
-
 SettingError set_listen(AgentConfig& configuration, const SettingValues& addresses) {
-  constexpr std::string_view kUnixPrefix = "unix:";
-  configuration.listen_host.clear();
-  configuration.listen_socket.clear();
   if (addresses.empty()) {
     return "there is no address in it";
   }
-  for (const std::string& address : addresses) {
-    const bool socket = address.starts_with(kUnixPrefix);
-    if (!(socket ? configuration.listen_socket : configuration.listen_host).empty()) {
-      return in_quotes(address) + " is one too many: one HOST:PORT and one unix:PATH at most";
-    }
-    const SettingError error =
-        socket ? add_socket_listener(configuration, address.substr(kUnixPrefix.size()))
-               : add_tcp_listener(configuration, address);
-    if (error) {
-      return error;
-    }
-  }
-  return std::nullopt;
+  return set_listen_addresses(
+      {configuration.listen_host, configuration.listen_port, configuration.listen_socket},
+      addresses, {"4180", "/run/invlog/invlog.sock"});
 }
 
 SettingError set_upstream(AgentConfig& configuration, const SettingValues& values) {

@@ -59,6 +59,12 @@ SettingError set_readable_file(std::string& member, const std::string& path);
 // "host:port" or "[v6]:port"; false if it is neither.
 bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t& port);
 
+// The same the other way; an IPv6 address gets its brackets.
+std::string host_and_port(std::string_view host, std::uint16_t port);
+
+// Whether what listens on `host` (an IP address, or localhost) is reached from this host only.
+bool is_loopback_host(std::string_view host);
+
 // http(s)://HOST[:PORT] without anything behind it but one slash, which is dropped.
 SettingError set_url(std::string& member, const std::string& url);
 // Of a URL that set_url() took; an IPv6 address in its brackets.

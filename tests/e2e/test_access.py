@@ -2,8 +2,12 @@
 
 import json
 import os
+import resource
+import socket
 import subprocess
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from harness import store
@@ -62,3 +66,57 @@ def test_a_web_page_may_not_call():
             answer = call(stack.agent.url, target("converse", MODEL), body, headers)
             assert answer.status == 403 and "invlog: the request" in answer.json()["message"], answer
         assert call(stack.agent.url, target("converse", MODEL), body, {"Host": "bedrock-runtime.eu-central-1.amazonaws.com"}).status == 200
+
+
+IDLE, HALF_HEADS = 3000, 300
+
+
+def descriptors(stack: Stack) -> int:
+    return len(os.listdir(f"/proc/{stack.agent.child.pid}/fd"))
+
+
+def slowest_call(stack: Stack, count: int) -> float:
+    """The seconds that the slowest of so many calls took, each on a connection of its own."""
+    slowest = 0.0
+    for _ in range(count):
+        began = time.monotonic()
+        assert converse(stack.agent.url, "hello").status == 200
+        slowest = max(slowest, time.monotonic() - began)
+    return slowest
+
+
+def test_thousands_of_idle_connections_harm_nobody():
+    """Against the default max_connections: silent ones, ones that wait between two requests, and heads that stop half-way."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert before[1] == resource.RLIM_INFINITY or before[1] >= 2 * (IDLE + HALF_HEADS), f"the hard limit of descriptors is {before[1]}"
+    with Stack() as stack, ExitStack() as open_ones:
+        open_ones.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 2 * (IDLE + HALF_HEADS)), before[1]))
+        slowest_call(stack, 20)
+        memory, files = stack.agent.resident_kilobytes(), descriptors(stack)
+
+        def connect(sent: bytes) -> None:
+            client = open_ones.enter_context(socket.create_connection(("127.0.0.1", stack.agent.port), timeout=10))
+            if sent:
+                client.sendall(sent)
+
+        slowest = 0.0
+        for number in range(IDLE):
+            connect(b"" if number % 10 else b"GET /no/such/path HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if number % 100 == 0:
+                slowest = max(slowest, slowest_call(stack, 1))
+        for _ in range(HALF_HEADS):
+            connect(b"POST " + target("converse").encode() + b" HTTP/1.1\r\nHost: localhost\r\nX-Half: ")
+        slowest = max(slowest, slowest_call(stack, 20))
+        assert slowest < 2, f"a call took {slowest:.2f} s"
+        grown = stack.agent.resident_kilobytes() - memory
+        assert grown < 48 << 10, f"the agent grew by {grown} KiB"
+        held = descriptors(stack)
+        assert 900 < held - files <= 1024 + 50, f"{files} descriptors became {held}"
+        open_ones.close()
+
+        def given_back() -> bool:
+            assert descriptors(stack) <= files + 8, f"{files} descriptors, now {descriptors(stack)}"
+            return True
+        eventually(given_back)
+        assert slowest_call(stack, 5) < 2

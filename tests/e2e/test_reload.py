@@ -6,8 +6,10 @@ import subprocess
 import time
 
 from harness import delivery, store
+from harness.aws import eventually
 from harness.client import call, converse, converse_body, target
 from harness.processes import BUILD, Stack, configuration
+from test_admin import ADMIN, metrics
 
 SIDE_BY_SIDE = True
 GLOBAL = "global.amazon.nova-2-lite-v1:0"
@@ -103,6 +105,25 @@ def test_a_destination_can_come_while_the_agent_runs():
             rows = store.rows(stack.agent.store, "SELECT destination, cursor FROM delivery")
             time.sleep(0.05)
         assert rows == [{"destination": "s3", "cursor": 2}], rows
+
+
+def test_metrics_follow_a_reload():
+    with delivery.Delivery(s3=None, logs=None, more={"admin": ADMIN, "retention": {"max_size": "1GiB"}}) as stack:
+        assert converse(stack.agent.url, "before").status == 200
+        seen = metrics(stack)[1]
+        assert seen["invlog_store_limit_bytes"] == 1 << 30 and not any(name.startswith("invlog_delivery_") for name in seen), seen
+        write(stack, "s3.toml", {"exporters.s3": delivery.to_s3(stack.aws.url, batch_age="200ms"), "retention": {"max_size": "2GiB"}})
+        reload(stack, "[exporters.s3]")
+
+        def delivered():
+            seen = metrics(stack)[1]
+            assert seen.get('invlog_delivery_records_total{destination="s3"}') == 1, seen
+            return seen
+        assert eventually(delivered)["invlog_store_limit_bytes"] == 2 << 30
+        (stack.folder / "conf.d/s3.toml").unlink()
+        reload(stack, "[exporters.s3]")
+        seen = metrics(stack)[1]
+        assert seen["invlog_store_limit_bytes"] == 1 << 30 and not any(name.startswith("invlog_delivery_") for name in seen), seen
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:

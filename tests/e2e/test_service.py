@@ -1,6 +1,8 @@
 """What systemd and the agent have to say to each other, with this test as systemd: notifications, the watchdog, inherited
 sockets. The real one is in tests/service."""
 
+import re
+import signal
 import threading
 import time
 
@@ -20,6 +22,10 @@ def test_systemd_hears_that_the_agent_is_ready_alive_and_stopping():
         for number in range(10):
             assert call(manager.url, target("converse"), converse_body(f"call {number}")).status == 200
         assert "no record waits for the store" in manager.hear("calls/s")
+        agent.child.send_signal(signal.SIGHUP)
+        reloading = manager.hear("RELOADING=1")
+        assert re.search(r"^MONOTONIC_USEC=\d+$", reloading, re.MULTILINE), reloading
+        manager.hear("READY=1")
         assert agent.stop() == 0
         manager.hear("STOPPING=1")
         assert store.rows(manager.store, "SELECT count(*) AS calls FROM invocations")[0]["calls"] == 10
@@ -63,3 +69,22 @@ def test_restarts_refuse_no_connection():
         assert not problems, problems
         assert len(answered) > 20
         assert store.rows(manager.store, "SELECT count(*) AS calls FROM invocations WHERE status = 200")[0]["calls"] == len(answered) + 1
+
+
+def test_it_is_said_what_replaces_listen_and_what_other_hosts_reach():
+    with ServiceManager() as manager:
+        def said() -> str:
+            before = (manager.folder / "agent.stderr").read_text() if (manager.folder / "agent.stderr").exists() else ""
+            agent = manager.start()
+            assert agent.stop() == 0
+            return agent.errors()[len(before):]
+        assert "replaces `listen`" in said()
+        port = manager.listener.getsockname()[1]
+        for listen in (f"127.0.0.1:{port}", f"localhost:{port}", ["unix:/run/invlog/none.sock", f"localhost:{port}"]):
+            manager.write_configuration(listen=listen, allow_remote=True)
+            assert "replaces `listen`" not in (words := said()) and "allow_remote" not in words, words
+    with ServiceManager(host="0.0.0.0") as manager:
+        manager.write_configuration(allow_remote=True)
+        assert f"allow_remote: whoever reaches {manager.url[7:].replace('127.0.0.1', '0.0.0.0')} calls Bedrock" in said()
+        manager.write_configuration(allow_remote=True, allow_users=["root"])
+        assert "allow_remote:" not in said()

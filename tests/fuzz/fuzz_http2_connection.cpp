@@ -246,7 +246,8 @@ class Connection {
   int ends_[2];
   asio::io_context context_{1};
   Watchdog watchdog_{std::chrono::steady_clock::now()};
-  SessionServices services_{answer, SessionOptions{}, watchdog_, {}};
+  ClientCounts counts_;
+  SessionServices services_{answer, SessionOptions{}, watchdog_, {}, counts_};
   std::string out_;
   std::uint32_t newest_ = static_cast<std::uint32_t>(-1);
 };

@@ -53,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ::shutdown(ends[1], SHUT_WR);
 
   Watchdog watchdog(std::chrono::steady_clock::now());
-  SessionServices services{answer, SessionOptions{}, watchdog, {}};
+  ClientCounts counts;
+  SessionServices services{answer, SessionOptions{}, watchdog, {}, counts};
   {
     asio::io_context context(1);
     StreamSocket socket(context.get_executor(), asio::generic::stream_protocol(AF_UNIX, 0),

@@ -1,4 +1,5 @@
 // The [admin] listener over real connections: what it answers, and what it does not put up with.
+#include <sys/stat.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <future>
@@ -29,6 +30,7 @@ class Served {
     };
     sources.not_ready = [reasons = std::move(reasons)] { return reasons; };
     sources.store_path = directory_.path() + "/none.db";
+    sources.allowed_hosts = {"monitor.example.com"};
     server_ = std::make_unique<AdminServer>(context_.get_executor(), watchdog_, configuration,
                                             std::move(sources));
     const std::string address = server_->address();
@@ -114,6 +116,63 @@ TEST_CASE("[admin] refuses what it is not there for", "[admin]") {
   LoopbackSocket client = served.connect();
   client.send("GET /metrics HTTP/1.1\r\nX-Long: " + std::string(70'000, 'x') + "\r\n\r\n");
   CHECK(read_response(client).status >= 400);
+}
+
+TEST_CASE("[admin] gives web pages nothing on TCP", "[admin]") {
+  const Served served;
+  for (const char* header : {"Host: localhost\r\nOrigin: https://page.example",
+                             "Host: localhost\r\nOrigin: null", "Host: rebound.example:4182"}) {
+    LoopbackSocket page = served.connect();
+    page.send(std::string("GET /metrics HTTP/1.1\r\n") + header + "\r\n\r\n");
+    const HttpResponse refused = read_response(page);
+    CHECK(refused.status == 403);
+    CHECK_THAT(refused.body, contains_text("invlog: the request"));
+    LoopbackSocket local = LoopbackSocket::connect_unix(served.socket());
+    local.send(std::string("GET /healthz HTTP/1.1\r\n") + header + "\r\n\r\n");
+    CHECK(read_response(local).status == 200);
+  }
+  LoopbackSocket named = served.connect();
+  named.send("GET /healthz HTTP/1.1\r\nHost: monitor.example.com\r\n\r\n");
+  CHECK(read_response(named).status == 200);
+}
+
+TEST_CASE("[admin] leaves its group connect to its socket, whatever the umask", "[admin]") {
+  const Served served;
+  struct stat information {};
+  REQUIRE(::stat(served.socket().c_str(), &information) == 0);
+  CHECK((information.st_mode & 0777) == 0660);
+}
+
+TEST_CASE("[admin] leaves nothing behind of what was accepted as it ended", "[admin]") {
+  for (int turns = 0; turns < 16; ++turns) {
+    const tests::TemporaryDirectory directory;
+    config::AdminConfig configuration;
+    configuration.listen_host = "127.0.0.1";
+    admin::AdminSources sources;
+    sources.counts = [] { return admin::AgentCounts(); };
+    sources.not_ready = [] { return std::vector<std::string>(); };
+    sources.store_path = directory.path() + "/none.db";
+    boost::asio::io_context context{1};
+    capture::Watchdog watchdog{std::chrono::steady_clock::now()};
+    AdminServer server(context.get_executor(), watchdog, configuration, std::move(sources));
+    const std::string address = server.address();
+    const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+    std::vector<LoopbackSocket> clients;
+    for (int number = 0; number < 3; ++number) {
+      clients.push_back(LoopbackSocket::connect(port));
+      if (number > 0)
+        clients.back().send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    for (int turn = 0; turn < turns; ++turn)
+      context.poll_one();
+    server.stop();
+    context.poll();
+    CHECK(context.stopped());  // else a coroutine waits, and outlives the server
+    for (LoopbackSocket& client : clients) {
+      while (!client.sees_end(std::chrono::milliseconds(1000)))
+        REQUIRE_FALSE(client.read_some().empty());
+    }
+  }
 }
 
 TEST_CASE("[admin] has few connections, and the one that is idle for longest makes room",

@@ -1,6 +1,7 @@
 // Clients that send slowly, much, or nothing: what they hold is bounded, and others are served.
 #include <cstdio>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include "tests/catch.h"
@@ -64,6 +65,7 @@ TEST_CASE("A head that drips in is cut at header_timeout, however steadily it dr
   }
   check_served(agent);
   CHECK(agent.statistics().calls == 1);
+  CHECK(agent.statistics().clients.slow_cut == 1);
 }
 
 TEST_CASE("Connections without a request end after keep_alive_timeout") {
@@ -80,6 +82,7 @@ TEST_CASE("Connections without a request end after keep_alive_timeout") {
   while (!http2.read_some().empty()) {
   }
   CHECK(http2.sees_end());
+  CHECK(agent.statistics().clients.slow_cut == 0);
 }
 
 TEST_CASE("At max_connections the longest idle connection makes room") {
@@ -137,6 +140,7 @@ TEST_CASE("Where each connection has a call under way, another is refused with 5
   for (LoopbackSocket& client : busy)
     CHECK(read_response(client).status == 200);
   check_served(agent);
+  CHECK(agent.statistics().clients.connections_refused == 1);
 }
 
 TEST_CASE("Bodies that are announced and do not come make room for others") {
@@ -153,6 +157,8 @@ TEST_CASE("Bodies that are announced and do not come make room for others") {
   }
   while (agent.statistics().calls < 4) {
   }
+  // All four are slow by now: those that are not yet would stay, once there is room.
+  std::this_thread::sleep_for(configuration.clients.header_timeout + milliseconds(10));
   check_served(agent);
   for (LoopbackSocket& client : slow)
     CHECK(client.sees_end());
@@ -161,6 +167,7 @@ TEST_CASE("Bodies that are announced and do not come make room for others") {
   for (const auto& record : records)
     cut += record.details.find("slow to arrive") != std::string::npos;
   CHECK(cut == 4);
+  CHECK(agent.statistics().clients.slow_cut == 4);
 }
 
 TEST_CASE("Endless chunks are bounded together, and slow ones make room") {

@@ -15,11 +15,11 @@ class ServiceManager:
     """A folder, a fake Bedrock, a listening socket that outlives the agent, and a notification socket. `tables`: further
     tables of the configuration; `settings`: further keys of [agent]."""
 
-    def __init__(self, tables: dict | None = None, environment: dict | None = None, **settings):
+    def __init__(self, tables: dict | None = None, environment: dict | None = None, host: str = "127.0.0.1", **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
         self.keep_folder = False
         self.bedrock = FakeBedrock(self.folder)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener = socket.create_server((host, 0), backlog=512)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifications.bind(str(self.folder / "notify"))
@@ -43,7 +43,7 @@ class ServiceManager:
                                  self.configuration], self.folder,
                        {**self.environment, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "capture", "NOTIFY_SOCKET": str(self.folder / "notify"),
                         "WATCHDOG_USEC": "4000000"},
-                       r"127\.0\.0\.1:(\d+)", descriptors=(inherited,))
+                       r"ready: http://[\d.]+:(\d+)", descriptors=(inherited,))
 
     def restart_bedrock(self) -> None:
         """After its kill(), on the same port."""

@@ -67,8 +67,11 @@ TEST_CASE("what the agent counts is under its name", "[admin]") {
   agent.version = "1.2.3";
   agent.region = "eu-central-1";
   agent.statistics.calls = 11;
-  agent.statistics.denied = 5;
+  agent.statistics.denied = 9;
   agent.statistics.policy_denied = 3;
+  agent.statistics.access_denied = 4;
+  agent.statistics.clients.connections_refused = 6;
+  agent.statistics.clients.slow_cut = 12;
   agent.statistics.flagged = 2;
   agent.statistics.in_flight = 4;
   agent.loop.connections = 9;
@@ -81,7 +84,10 @@ TEST_CASE("what the agent counts is under its name", "[admin]") {
   CHECK(value_of(text, "invlog_build_info{version=\"1.2.3\",region=\"eu-central-1\"}") == "1");
   CHECK(value_of(text, "invlog_requests_total") == "11");
   CHECK(value_of(text, "invlog_requests_denied_total{reason=\"policy\"}") == "3");
+  CHECK(value_of(text, "invlog_requests_denied_total{reason=\"access\"}") == "4");
   CHECK(value_of(text, "invlog_requests_denied_total{reason=\"other\"}") == "2");
+  CHECK(value_of(text, "invlog_connections_refused_total") == "6");
+  CHECK(value_of(text, "invlog_slow_clients_cut_total") == "12");
   CHECK(value_of(text, "invlog_policy_flagged_total") == "2");
   CHECK(value_of(text, "invlog_requests_in_flight") == "4");
   CHECK(value_of(text, "invlog_client_connections") == "9");

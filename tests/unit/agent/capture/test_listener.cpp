@@ -19,7 +19,8 @@ namespace {
 struct Scene {
   CoroutineLoop loop;
   Watchdog watchdog{std::chrono::steady_clock::now()};
-  SessionServices services{[](Exchange&) -> Task<void> { co_return; }, {}, watchdog, {}};
+  ClientCounts counts;
+  SessionServices services{[](Exchange&) -> Task<void> { co_return; }, {}, watchdog, {}, counts};
 
   std::string tcp_refusal(const std::string& host, std::uint16_t port) {
     try {
@@ -71,6 +72,26 @@ TEST_CASE("A Unix socket's file comes with the listener and goes with it") {
   }
   CHECK_FALSE(is_socket(path));
   scene.loop.run();
+}
+
+TEST_CASE("Whatever the umask, the agent's group may connect to its socket, or everybody") {
+  const tests::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/agent.sock";
+  const auto mode_with = [&](mode_t umask, UnixListener::Access access) {
+    Scene scene;
+    const mode_t before = ::umask(umask);
+    UnixListener listener(scene.loop.executor(), path, scene.services, access);
+    ::umask(before);
+    struct stat information {};
+    REQUIRE(::stat(path.c_str(), &information) == 0);
+    listener.stop();
+    scene.loop.run();
+    return information.st_mode & 07777;
+  };
+  for (const mode_t umask : {0000u, 0027u, 0077u}) {
+    CHECK(mode_with(umask, UnixListener::Access::own_group) == 0660);
+    CHECK(mode_with(umask, UnixListener::Access::everybody) == 0666);
+  }
 }
 
 TEST_CASE("A socket file that nobody listens on is replaced, any other file is not") {

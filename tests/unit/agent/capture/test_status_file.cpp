@@ -37,6 +37,8 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   statistics.passed_through = 2;
   statistics.denied = 1;
   statistics.upstream_errors = 7;
+  statistics.access_denied = 8;
+  statistics.clients = {4, 11};
   statistics.note_error("a \"quoted\" \\ text\nof two lines \x01");
   statistics.note_error("another");
   storage::WriterStatus store;
@@ -56,6 +58,9 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   CHECK(number("passed_through") == 2);
   CHECK(number("denied") == 1);
   CHECK(number("dropped") == 3);
+  CHECK(number("access_denied") == 8);
+  CHECK(number("connections_refused") == 4);
+  CHECK(number("slow_clients_cut") == 11);
   CHECK(number("upstream_errors") == 7);
   CHECK(number("queued_records") == 5);
   CHECK(number("queued_bytes") == 2048);

@@ -62,12 +62,26 @@ TEST_CASE("status shows what the agent says of itself") {
   CHECK(contains(text, "upstream errors 7\n"));
   CHECK(contains(text, "storage         FAILING: disk full\n"));
   CHECK(contains(text, "last error      cannot reach upstream\n"));
+  CHECK(!contains(text, "refused callers"));
+  CHECK(!contains(text, "clients         "));
   text = status(store, false, false);
   CHECK(contains(text, "agent           not running (process 4242 is gone)"));
   CHECK(!contains(text, "listening on"));
   const std::string json = status(store, true);
   CHECK(contains(json, "\"agent_running\":true,\"agent\":{\"pid\":4242,"));
   CHECK(json.find('\n') == json.size() - 1);
+}
+
+TEST_CASE("status shows callers and clients that were turned away") {
+  const ExampleStore store;
+  store.directory().write(
+      "status.json",
+      R"({"pid":4242,"access_denied":1234,"connections_refused":2,"slow_clients_cut":5})");
+  const std::string text = status(store, false);
+  CHECK(contains(text, "refused callers 1,234 calls\n"));
+  CHECK(contains(text,
+                 "clients         2 connections refused at max_connections, 5 cut for being "
+                 "slow\n"));
 }
 
 TEST_CASE("a damaged status file is said, and the rest is shown") {
