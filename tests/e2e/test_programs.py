@@ -52,6 +52,7 @@ def test_exec_becomes_the_program():
     with Stack() as stack:
         execute = [INVLOG, "exec", "--config", stack.agent.configuration, "--"]
         assert run([*execute, PYTHON, "-c", CLIENT], A_PROXY).stdout == "200\n"
+        store.wait_for(stack.agent.store, 1)
         assert texts(stack.agent.store) == ["eu-central-1"]
         # Options behind -- are the program's, and so are brackets, which a parser might take apart.
         said = run([*execute, "printf", "%s|", "--config", "--", "[a,b]", "", "x y"])
