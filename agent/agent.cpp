@@ -40,10 +40,10 @@
 namespace invlog {
 namespace {
 
-// Calls under way may end, and so may attempts to deliver; with the last commit it makes 10 s.
-constexpr std::chrono::seconds kStopLimit{8};
 // A store that takes nothing (its disk or its max_size is full) is not waited for longer.
 constexpr std::chrono::seconds kLastCommit{2};
+// What a stop may take after the time for calls: they are cut, their records committed.
+constexpr std::chrono::seconds kAfterCalls{10};
 
 // Large bodies come and go; what they held goes back to the system instead of staying in the heap.
 void keep_heap_small() {
@@ -224,9 +224,9 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
       const LogContext context({log_message::kStopping, {}});
       spdlog::info("stopping");
     }
-    service_manager.stopping("Calls under way may end");
+    service_manager.stopping("Calls under way may end", configuration.stop_timeout + kAfterCalls);
     loop.stop();
-    stopping_delivery = std::thread([&service] { service.stop(kStopLimit); });
+    stopping_delivery = std::thread([&] { service.stop(configuration.stop_timeout); });
   });
 
   AgentReload reload(
@@ -264,7 +264,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   std::fflush(stdout);
   log_started(configuration);
   service_manager.ready("Listening on " + facts.listen);
-  loop.run(kStopLimit);
+  loop.run(configuration.stop_timeout);
   admin.close();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more
   profiles.stop();

@@ -30,6 +30,7 @@ inline constexpr AgentFlag kAgentFlags[] = {
     {"queue_size", "--queue-size", "bytes between calls and store (default: 4MiB)"},
     {"connect_timeout", "--connect-timeout", "towards the upstream (default: 5s)"},
     {"idle_timeout", "--idle-timeout", "without a byte from or to the upstream (default: 300s)"},
+    {"stop_timeout", "--stop-timeout", "for calls under way at a stop (default: 8s)"},
     {"log_level", "--log-level", "trace, debug, info, warning or error (default: info)"},
     {"log_format", "--log-format",
      "auto, text, json or journal (default: auto, the journal under systemd, else text)"},

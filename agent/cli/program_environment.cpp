@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "agent/config/setting_checks.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -95,8 +96,7 @@ std::string quoted_for_systemd(const std::string& value) {
 }  // namespace
 
 std::string AgentEndpoint::address() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return config::host_and_port(host, port);
 }
 
 ProgramVariables program_variables(const ProgramNeeds& needs, const aws::Environment& present) {

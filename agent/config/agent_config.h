@@ -40,6 +40,7 @@ struct AgentConfig {
   std::uint64_t queue_bytes = 4ull << 20;
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds idle_timeout{300000};  // no byte either way from the upstream
+  std::chrono::milliseconds stop_timeout{8000};    // for calls under way, once a stop has begun
   std::string log_level = "info";
   std::string log_format = "auto";  // auto, text, json, journal
   AccessConfig access;

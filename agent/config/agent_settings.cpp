@@ -117,6 +117,10 @@ SettingError set_connect_timeout(AgentConfig& configuration, const SettingValues
   return set_duration(configuration.connect_timeout, values.front());
 }
 
+SettingError set_stop_timeout(AgentConfig& configuration, const SettingValues& values) {
+  return set_duration(configuration.stop_timeout, values.front());
+}
+
 SettingError set_idle_timeout(AgentConfig& configuration, const SettingValues& values) {
   return set_duration(configuration.idle_timeout, values.front());
 }
@@ -176,6 +180,7 @@ const SettingsTable& agent_table() {
           {"queue_size", ValueForm::size, set_queue_size, "4MiB"},
           {"connect_timeout", ValueForm::text, set_connect_timeout, "5s"},
           {"idle_timeout", ValueForm::text, set_idle_timeout, "300s"},
+          {"stop_timeout", ValueForm::text, set_stop_timeout, "8s"},
           {"log_level", ValueForm::text, set_log_level, "info", true},
           {"log_format", ValueForm::text, set_log_format, "auto"},
           {"allow_remote", ValueForm::boolean, set_allow_remote, "false"},

@@ -79,8 +79,9 @@ void ServiceManager::reloading() {
   notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
-void ServiceManager::stopping(const std::string& status) {
-  notify(with_status("STOPPING=1", status));
+void ServiceManager::stopping(const std::string& status, std::chrono::microseconds at_most) {
+  notify(with_status("STOPPING=1", status) +
+         "\nEXTEND_TIMEOUT_USEC=" + std::to_string(at_most.count()));
 }
 
 void ServiceManager::still_stopping() {

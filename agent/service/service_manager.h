@@ -45,8 +45,9 @@ class ServiceManager {
   // RELOADING=1 with MONOTONIC_USEC, which systemd 253 and newer want (Type=notify-reload). Must be
   // followed by ready().
   void reloading();
-  // STOPPING=1: no new calls; those under way may end.
-  void stopping(const std::string& status);
+  // STOPPING=1: no new calls; those under way may end. `at_most`: how long that takes, which
+  // TimeoutStopSec= need not know (EXTEND_TIMEOUT_USEC).
+  void stopping(const std::string& status, std::chrono::microseconds at_most);
   // EXTEND_TIMEOUT_USEC: the stop takes longer than TimeoutStopSec allows, and gets on. To be said
   // again about once a second; 10 s after the last time the service manager's patience ends.
   void still_stopping();

@@ -7,7 +7,8 @@ import threading
 import time
 
 from harness import store
-from harness.client import call, connect, converse_body, target
+from harness.aws import eventually
+from harness.client import call, connect, converse_body, converse_stream, target
 from harness.service_manager import ServiceManager
 
 SIDE_BY_SIDE = True
@@ -29,6 +30,23 @@ def test_systemd_hears_that_the_agent_is_ready_alive_and_stopping():
         assert agent.stop() == 0
         manager.hear("STOPPING=1")
         assert store.rows(manager.store, "SELECT count(*) AS calls FROM invocations")[0]["calls"] == 10
+
+
+def test_a_stop_waits_for_calls_as_long_as_configured():
+    with ServiceManager(stop_timeout="700ms") as manager:
+        agent = manager.start()
+        answers = []
+        client = threading.Thread(target=lambda: answers.append(converse_stream(manager.url, "long", {"x-fake": "gap_ms=4000"})), daemon=True)
+        client.start()
+        eventually(lambda: manager.bedrock.journal_path.read_text())
+        began = time.monotonic()
+        assert agent.stop() == 0
+        assert 0.6 < time.monotonic() - began < 3.5
+        assert "EXTEND_TIMEOUT_USEC=10700000" in manager.hear("STOPPING=1")
+        client.join(5)
+        assert answers[0].broken, answers
+        (call_row,) = store.rows(manager.store)
+        assert call_row["outcome"] not in ("complete", "client-closed"), call_row["outcome"]
 
 
 def test_restarts_refuse_no_connection():

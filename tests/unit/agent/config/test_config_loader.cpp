@@ -51,6 +51,7 @@ max_recorded_response_size = 1048576
 queue_size = "16 MiB"
 connect_timeout = "250ms"
 idle_timeout = "10m"
+stop_timeout = "2m"
 log_level = "debug"
 )");
   REQUIRE(error_of(result) == "(no error)");
@@ -71,6 +72,7 @@ log_level = "debug"
   CHECK(result->queue_bytes == 16u << 20);
   CHECK(result->connect_timeout == 250ms);
   CHECK(result->idle_timeout == 10min);
+  CHECK(result->stop_timeout == 2min);
   CHECK(result->log_level == "debug");
 }
 
@@ -93,6 +95,7 @@ TEST_CASE("the shipped example is valid, names every key, and states the default
   CHECK(example->queue_bytes == defaults->queue_bytes);
   CHECK(example->connect_timeout == defaults->connect_timeout);
   CHECK(example->idle_timeout == defaults->idle_timeout);
+  CHECK(example->stop_timeout == defaults->stop_timeout);
   CHECK(example->log_level == defaults->log_level);
 
   const std::string text = invlog::tests::read_whole_file("systemd/invlog.toml");

@@ -74,10 +74,11 @@ TEST_CASE("The service manager hears ready, reloading and stopping as systemd wa
   const NotifySocket socket;
   ServiceManager manager;
   manager.ready("Listening on 127.0.0.1:4180");
-  manager.stopping("two\nlines");
+  manager.stopping("two\nlines", std::chrono::seconds(18));
   manager.ready("");
   CHECK(socket.heard() == Messages{"READY=1\nSTATUS=Listening on 127.0.0.1:4180",
-                                   "STOPPING=1\nSTATUS=two lines", "READY=1"});
+                                   "STOPPING=1\nSTATUS=two lines\nEXTEND_TIMEOUT_USEC=18000000",
+                                   "READY=1"});
   const auto monotonic_us = [] {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -168,7 +169,7 @@ TEST_CASE("Without a service manager nothing happens") {
   manager.ready("x");
   manager.reloading();
   manager.tick(std::chrono::steady_clock::now(), {});
-  manager.stopping("");
+  manager.stopping("", {});
   CHECK_FALSE(manager.watchdog());
 }
 
