@@ -91,6 +91,9 @@ TEST_CASE("A body that grows is let in when it is alone, and when it was cut") {
   loop.run();
   CHECK(*more);
   CHECK_FALSE(*other);
+  budget.give_back(170);
+  loop.run();
+  CHECK(*other);
 }
 
 TEST_CASE("A copy takes what is left, and no more") {
