@@ -1,6 +1,7 @@
 """What systemd and the agent have to say to each other, with this test as systemd: notifications, the watchdog, inherited
 sockets. The real one is in tests/service."""
 
+import json
 import re
 import signal
 import threading
@@ -38,7 +39,7 @@ def test_a_stop_waits_for_calls_as_long_as_configured():
         answers = []
         client = threading.Thread(target=lambda: answers.append(converse_stream(manager.url, "long", {"x-fake": "gap_ms=4000"})), daemon=True)
         client.start()
-        eventually(lambda: manager.bedrock.journal_path.read_text())
+        eventually(lambda: json.loads((manager.folder / "state/status.json").read_text())["calls"] == 1)
         began = time.monotonic()
         assert agent.stop() == 0
         assert 0.6 < time.monotonic() - began < 3.5
