@@ -33,7 +33,7 @@ int write_probe(const std::string& path) {
 }  // namespace
 
 std::string disk_refusal(const std::string& directory) {
-  const int error = write_probe(directory + "/probe-" + std::to_string(::getpid()));
+  const int error = write_probe(directory + "probe-" + std::to_string(::getpid()));
   return is_the_disks(error) ? std::strerror(error) : "";
 }
 

@@ -8,9 +8,9 @@
 
 namespace invlog::storage {
 
-// Writes a few KiB into a file of its own in this directory, and removes it. "": that works, or
-// fails for another reason than the disk (no such directory, no permission). Else the cause: no
-// space left, read-only, quota exceeded, input/output error.
+// Writes a few KiB into a file of its own in this directory (as directory_of() says it), and
+// removes it. "": that works, or fails for another reason than the disk (no such directory, no
+// permission). Else the cause: no space left, read-only, quota exceeded, input/output error.
 std::string disk_refusal(const std::string& directory);
 
 }  // namespace invlog::storage

@@ -8,16 +8,16 @@
 
 #include <string>
 
+#include "storage/directory_of.h"
+
 namespace invlog::storage {
 
 // For a file at `path`: 0600, its owner's alone; or 0640 where the directory's mode is 0750, which
 // says that the group, and nobody else, is meant to read.
 inline mode_t private_file_mode(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   struct stat information {};
   const bool group_reads =
-      ::stat(directory.c_str(), &information) == 0 && (information.st_mode & 0777) == 0750;
+      ::stat(directory_of(path).c_str(), &information) == 0 && (information.st_mode & 0777) == 0750;
   return group_reads ? 0640 : 0600;
 }
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "storage/directory_of.h"
 #include "storage/file_mode.h"
 #include "storage/moved_file.h"
 #include "storage/schema.h"
@@ -60,9 +61,7 @@ void take_name(const std::string& copy, const std::string& store) {
   if (::renameat2(AT_FDCWD, copy.c_str(), AT_FDCWD, store.c_str(), RENAME_NOREPLACE) != 0) {
     cannot_restore(store, std::strerror(errno));
   }
-  const std::string directory = store.substr(0, store.find_last_of('/') + 1);
-  const int descriptor =
-      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int descriptor = ::open(directory_of(store).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor >= 0) {
     ::fsync(descriptor);
     ::close(descriptor);

@@ -1,9 +1,9 @@
 #include "storage/writer.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
+#include "storage/directory_of.h"
 #include "storage/disk_refusal.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
@@ -30,8 +30,7 @@ std::unique_ptr<Store> Writer::Implementation::open_or_later() {
   try {
     return open();
   } catch (const StoreError& error) {
-    const std::string refusal =
-        disk_refusal(std::filesystem::path(options_.path).parent_path().string());
+    const std::string refusal = disk_refusal(directory_of(options_.path));
     if (!options_.open_later || refusal.empty()) {
       throw;
     }

@@ -31,7 +31,7 @@ std::vector<std::string> configured_addresses(const config::AgentConfig& configu
   std::vector<std::string> addresses;
   if (!configuration.listen_host.empty())
     addresses.push_back(
-        AgentEndpoint{configuration.listen_host, configuration.listen_port}.address());
+        config::host_and_port(configuration.listen_host, configuration.listen_port));
   if (!configuration.listen_socket.empty())
     addresses.push_back("unix:" + configuration.listen_socket);
   return addresses;
