@@ -17,7 +17,8 @@ class UpstreamPool {
  public:
   static constexpr std::chrono::seconds kIdleLimit{20};
 
-  UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls);
+  UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls,
+               std::shared_ptr<OwnSockets> own = nullptr);
 
   const UpstreamEndpoint& endpoint() const { return endpoint_; }
   // A living kept connection (`reused` is set), or null.
@@ -35,6 +36,7 @@ class UpstreamPool {
   Executor executor_;
   UpstreamEndpoint endpoint_;
   const TlsContext* tls_;
+  std::shared_ptr<OwnSockets> own_;
   std::vector<std::shared_ptr<UpstreamConnection>> idle_;  // oldest first
   bool closed_ = false;
 };
