@@ -23,10 +23,12 @@ std::string host_port(const std::string& host, std::uint16_t port) {
 
 }  // namespace
 
-UpstreamConnection::UpstreamConnection(Executor executor, const UpstreamEndpoint& endpoint,
+UpstreamConnection::UpstreamConnection(Executor executor,
+                                       std::shared_ptr<const UpstreamEndpoint> endpoint,
                                        const TlsContext* tls, std::shared_ptr<OwnSockets> own)
     : executor_(executor),
-      endpoint_(endpoint),
+      shared_endpoint_(std::move(endpoint)),
+      endpoint_(*shared_endpoint_),
       tls_(tls),
       socket_(executor),
       own_(std::move(own)) {}

@@ -27,10 +27,10 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
  public:
   using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 
-  // `tls` may be null for a plain endpoint. Both must outlive the connection. `own`, if any, knows
+  // `tls` may be null for a plain endpoint, and must outlive the connection. `own`, if any, knows
   // it while it is connected.
-  UpstreamConnection(Executor executor, const UpstreamEndpoint& endpoint, const TlsContext* tls,
-                     std::shared_ptr<OwnSockets> own = nullptr);
+  UpstreamConnection(Executor executor, std::shared_ptr<const UpstreamEndpoint> endpoint,
+                     const TlsContext* tls, std::shared_ptr<OwnSockets> own = nullptr);
   ~UpstreamConnection();
 
   // "" or what went wrong: "connect to 10.0.0.1:443: Connection refused".
@@ -68,6 +68,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Task<bool> wait_for_tls(int result, error_code& failure);
 
   Executor executor_;
+  const std::shared_ptr<const UpstreamEndpoint> shared_endpoint_;
   const UpstreamEndpoint& endpoint_;
   const TlsContext* tls_;
   TcpSocket socket_;
