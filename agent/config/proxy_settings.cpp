@@ -114,6 +114,11 @@ std::optional<Mismatch> check_proxy(AgentConfig& configuration) {
       return Mismatch{"hosts", *problem, "agent.region"};
     }
   }
+  if (proxy.connect_host == proxy.listen_host && proxy.connect_port == proxy.listen_port &&
+      !proxy.listen_host.empty()) {
+    return Mismatch{"connect_to", "proxy mode itself listens there: it would call itself",
+                    "listen"};
+  }
   if (const SettingError problem = region_problem(proxy.connect_host, configuration.region)) {
     return Mismatch{"connect_to", *problem, "agent.region"};
   }

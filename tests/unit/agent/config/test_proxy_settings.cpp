@@ -50,6 +50,7 @@ TEST_CASE("[proxy] connect_to is a host with or without a port", "[proxy]") {
     INFO(text);
     CHECK(contains(target(text), "\" is no host to connect to: write HOST, HOST:PORT"));
   }
+  CHECK(contains(target("127.0.0.1:4181"), "connect_to: proxy mode itself listens there"));
   CHECK(contains(target("bedrock-runtime.us-east-1.amazonaws.com"),
                  "c.toml:4:14: connect_to: \"bedrock-runtime.us-east-1.amazonaws.com\" is AWS's"));
 }
