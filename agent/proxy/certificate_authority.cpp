@@ -118,9 +118,9 @@ std::string without_certificates(const std::string& state_dir, const std::string
   if (::access(path.c_str(), R_OK) == 0) {
     return error + kMakeAnew;
   }
-  return errno == ENOENT || errno == ENOTDIR ? "there is no certificate authority in " + state_dir +
-                                                   ": `invlog ca init` makes one"
-                                             : error;
+  return errno == ENOENT || errno == ENOTDIR
+             ? "there is no certificate authority in " + state_dir + ": `invlog ca init` makes one"
+             : error;
 }
 
 Certificate copy_of(const Certificate& certificate) {

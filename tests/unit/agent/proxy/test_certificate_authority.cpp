@@ -53,7 +53,7 @@ TEST_CASE("a leaf for a permitted name is accepted by who trusts the authority, 
   CHECK(refusal(stranger.trusted(), leaf, kBedrock, kNow) == kUnknownIssuer);
   CHECK(refusal(scene.trusted(), leaf, "example.com", kNow) == "hostname mismatch");
 
-  const std::string endpoint = "vpce-0123-abcd." + kVpcEndpoints;
+  const std::string endpoint = "vpce-0123456789abcdef0-abcdefgh." + kVpcEndpoints;
   const Leaf long_one = issued(authority, endpoint);  // too long for a common name
   CHECK(endpoint.size() > 64);
   CHECK(refusal(scene.trusted(), long_one, endpoint, kNow) == "");
@@ -68,9 +68,7 @@ TEST_CASE("a leaf lives a week, and never longer than its authority", "[ca]") {
   scene.create();
   const CertificateAuthority authority = scene.authority();
   const Leaf leaf = issued(authority, kBedrock);
-  const auto at = [&](Time time) {
-    return refusal(scene.trusted(), leaf, kBedrock, time);
-  };
+  const auto at = [&](Time time) { return refusal(scene.trusted(), leaf, kBedrock, time); };
   CHECK(at(kNow - hours(2)) == "certificate is not yet valid");
   CHECK(at(kNow - std::chrono::minutes(50)) == "");
   CHECK(at(kNow + hours(7 * 24 - 1)) == "");
