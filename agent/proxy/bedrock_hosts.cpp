@@ -25,8 +25,8 @@ bool only(std::string_view text, std::string_view allowed) {
 }
 
 bool is_label(std::string_view label) {
-  return label.size() <= kLongestLabel && label.front() != '-' && label.back() != '-' &&
-         only(label, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+  return !label.empty() && label.size() <= kLongestLabel && label.front() != '-' &&
+         label.back() != '-' && only(label, "abcdefghijklmnopqrstuvwxyz0123456789-_");
 }
 
 // Takes the last label off a name; "" if there is none left.
@@ -46,27 +46,15 @@ bool ends_in_a_number(std::string_view name) {
 }
 
 // In the form in which inet_ntop() writes it, so that one address has one name; "" if it is none.
-std::string canonical_address(int family, const std::string& text) {
+std::string canonical_address(int family, std::string_view text) {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   std::array<char, INET6_ADDRSTRLEN> written{};
-  if (::inet_pton(family, text.c_str(), bytes.data()) != 1 ||
+  if (text.find('\0') != std::string_view::npos ||
+      ::inet_pton(family, std::string(text).c_str(), bytes.data()) != 1 ||
       ::inet_ntop(family, bytes.data(), written.data(), written.size()) == nullptr) {
     return "";
   }
   return written.data();
-}
-
-bool is_dns_name(std::string_view name) {
-  if (name.empty() || name.size() > kLongestName || ends_in_a_number(name)) {
-    return false;
-  }
-  while (!name.empty()) {
-    const std::string_view label = take_last_label(name);
-    if (label.empty() || !is_label(label)) {
-      return false;
-    }
-  }
-  return true;
 }
 
 // The host and ":port" of an authority; false if there is no such form to be seen.
@@ -121,6 +109,23 @@ bool is_of(const AwsName& name, std::string_view region) {
 
 }  // namespace
 
+std::string dns_name_of(std::string_view text) {
+  text.remove_suffix(text.ends_with('.') ? 1 : 0);
+  if (text.empty() || text.size() > kLongestName) {
+    return "";
+  }
+  std::string name;
+  std::transform(text.begin(), text.end(), std::back_inserter(name), lower);
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    if (!is_label(std::string_view(name).substr(begin, end - begin))) {
+      return "";
+    }
+    begin = end + 1;
+  }
+  return ends_in_a_number(name) ? "" : name;
+}
+
 tl::expected<Authority, std::string> parse_authority(std::string_view target) {
   std::string_view host, digits;
   Authority authority;
@@ -130,20 +135,17 @@ tl::expected<Authority, std::string> parse_authority(std::string_view target) {
   if (!parse_port(digits, authority.port)) {
     return tl::unexpected(std::string("its port is not within 1 and 65535"));
   }
-  std::transform(host.begin(), host.end(), std::back_inserter(authority.host), lower);
-  if (authority.host.find('\0') != std::string::npos) {
-    return tl::unexpected(std::string("its host has a zero byte in it"));
-  }
   if (host.starts_with('[')) {
-    authority.host = canonical_address(AF_INET6, authority.host.substr(1, host.size() - 2));
+    authority.host = canonical_address(AF_INET6, host.substr(1, host.size() - 2));
     return authority.host.empty()
                ? tl::unexpected(std::string("what is in brackets is no IPv6 address"))
                : tl::expected<Authority, std::string>(authority);
   }
-  if (authority.host.ends_with('.')) {
-    authority.host.pop_back();
+  authority.host = dns_name_of(host);
+  if (authority.host.empty()) {
+    authority.host = canonical_address(AF_INET, host);
   }
-  if (!is_dns_name(authority.host) && canonical_address(AF_INET, authority.host).empty()) {
+  if (authority.host.empty()) {
     return tl::unexpected(std::string("its host is neither a DNS name nor an IP address"));
   }
   return authority;
