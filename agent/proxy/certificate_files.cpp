@@ -176,6 +176,10 @@ std::string der_of(const X509* certificate) {
   return text;
 }
 
+bool is_unreadable(const std::string& path) {
+  return ::access(path.c_str(), R_OK) != 0 && errno == EACCES;
+}
+
 tl::expected<Certificates, std::string> certificates_in(const std::string& path) {
   const auto text = whole_file(path);
   if (!text) {

@@ -33,6 +33,9 @@ std::string pem_of(const Certificates& certificates);
 // Its bytes, by which certificates are told apart.
 std::string der_of(const X509* certificate);
 
+// Whether the file is there, or may be, and this user may not read it.
+bool is_unreadable(const std::string& path);
+
 // All certificates of a PEM file of up to 16 MiB; at least one.
 tl::expected<Certificates, std::string> certificates_in(const std::string& path);
 // Of somebody else's file: those that can be read, which may be none.
