@@ -169,8 +169,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
   const std::vector<int> proxy_sockets = sockets.take(service::kProxySockets);
   const std::vector<int> inherited = capture_sockets(sockets);
-  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited,
-                          proxy_sockets);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, proxy_sockets);
   if (!inherited.empty())
     say_what_replaces_listen(configuration, loop);
   warn_of_strangers(configuration, loop);

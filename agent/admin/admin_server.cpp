@@ -64,9 +64,8 @@ AdminServer::AdminServer(capture::Executor executor, capture::Watchdog& watchdog
                                                     sessions_.endpoint);
     }
     if (!configuration.listen_socket.empty()) {
-      unix_ =
-          std::make_unique<capture::UnixListener>(executor, configuration.listen_socket, sessions_,
-                                                 sessions_.endpoint);
+      unix_ = std::make_unique<capture::UnixListener>(executor, configuration.listen_socket,
+                                                      sessions_, sessions_.endpoint);
     }
   } catch (const std::exception& failure) {
     throw std::runtime_error(std::string("[admin] ") + failure.what());

@@ -72,7 +72,7 @@ Task<std::optional<AccessGate::Refusal>> AccessGate::judge(Exchange& exchange) {
 }
 
 Task<std::optional<AccessGate::Refusal>> AccessGate::judge_caller(const bedrock::Caller& caller,
-                                                                   const Peer& peer) {
+                                                                  const Peer& peer) {
   const std::optional<std::uint32_t> uid = caller.uid;
   if (!uid) {
     co_return Refusal{"unknown-caller",

@@ -39,7 +39,9 @@ proxy::CertificateAuthority authority_of(const config::AgentConfig& configuratio
 
 std::unique_ptr<TlsContext> tls_of(const config::AgentConfig& configuration) {
   const bool plain = configuration.upstream.rfind("http://", 0) == 0;
-  return plain && !wants_proxy(configuration) ? nullptr : std::make_unique<TlsContext>(configuration.ca_bundle);
+  return plain && !wants_proxy(configuration)
+             ? nullptr
+             : std::make_unique<TlsContext>(configuration.ca_bundle);
 }
 
 // A second, or less where a timeout is configured so short that a second would blur it.
@@ -111,8 +113,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
     return;
   if (!configuration.listen_host.empty()) {
     tcp_ = std::make_unique<TcpListener>(context_.get_executor(), configuration.listen_host,
-                                         configuration.listen_port, sessions_,
-                                         sessions_.endpoint);
+                                         configuration.listen_port, sessions_, sessions_.endpoint);
   }
   if (!configuration.listen_socket.empty()) {
     // Whoever may not call is told so; to other users' programs the socket would only be closed.

@@ -1,6 +1,6 @@
-// Endpoint and proxy mode, put together: listeners, sessions, the upstream pool, signing and recording on one
-// I/O thread, from start to an orderly stop. run_agent() adds the store, the signals and the
-// service manager; tests run it as it is.
+// Endpoint and proxy mode, put together: listeners, sessions, the upstream pool, signing and
+// recording on one I/O thread, from start to an orderly stop. run_agent() adds the store, the
+// signals and the service manager; tests run it as it is.
 //
 // Thread: constructed, run and destroyed on one thread, which is the I/O thread while run() runs.
 // Ownership: the sink and the credentials provider must outlive it. Errors: the constructor throws

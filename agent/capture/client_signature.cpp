@@ -11,14 +11,14 @@ constexpr std::size_t kLongestKeyId = 128;  // IAM's AccessKeyIdType
 bool is_key_id(std::string_view text) {
   return !text.empty() && text.size() <= kLongestKeyId &&
          std::all_of(text.begin(), text.end(), [](char character) {
-           return (character >= 'A' && character <= 'Z') || (character >= 'a' && character <= 'z') ||
+           return (character >= 'A' && character <= 'Z') ||
+                  (character >= 'a' && character <= 'z') ||
                   (character >= '0' && character <= '9') || character == '_';
          });
 }
 
 // The value behind `name` up to one of `ends`; "" without.
-std::string_view value_behind(std::string_view text, std::string_view name,
-                              std::string_view ends) {
+std::string_view value_behind(std::string_view text, std::string_view name, std::string_view ends) {
   const std::size_t at = text.find(name);
   if (at == std::string_view::npos)
     return {};

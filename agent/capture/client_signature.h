@@ -1,6 +1,6 @@
 // What may be known of the signature that an application made: whose key, and when. The signature
-// itself, and a session token, go nowhere but to AWS. Source: AWS Signature Version 4, "Authorization
-// header" and "Query parameters"; facts/bedrock.md §6.4.
+// itself, and a session token, go nowhere but to AWS. Source: AWS Signature Version 4,
+// "Authorization header" and "Query parameters"; facts/bedrock.md §6.4.
 //
 // Pure function; any thread. Errors: what cannot be read is "".
 #pragma once

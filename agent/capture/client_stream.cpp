@@ -154,8 +154,7 @@ Task<void> ClientStream::write(Buffers buffers, error_code& failure) {
     co_return;
   }
   for (;;) {
-    std::size_t written =
-        write_some(buffers.data(), buffers.data() + buffers.size(), failure);
+    std::size_t written = write_some(buffers.data(), buffers.data() + buffers.size(), failure);
     for (asio::const_buffer& buffer : buffers) {
       const std::size_t taken = std::min(written, buffer.size());
       written -= taken;

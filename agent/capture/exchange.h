@@ -64,8 +64,8 @@ class Exchange {
   // (or stream) closes after the answer.
   virtual void leave_body() = 0;
 
-  // Instead of read_body(), where a request can be answered while it is read: appends the bytes that
-  // have come since the last call to `piece`; waits for some, or for the end.
+  // Instead of read_body(), where a request can be answered while it is read: appends the bytes
+  // that have come since the last call to `piece`; waits for some, or for the end.
   virtual bool streams_both_ways() const { return false; }
   virtual Task<PieceRead> read_some_body(std::string& piece);
 

@@ -423,9 +423,8 @@ Task<void> Http1Session::run() {
     if (read == HeadRead::closed)
       break;
     if (read == HeadRead::malformed) {
-      const std::string text = last_response_text(
-          aws_error(400, "ValidationException",
-                    "invlog: malformed HTTP request: " + parser_.error()));
+      const std::string text = last_response_text(aws_error(
+          400, "ValidationException", "invlog: malformed HTTP request: " + parser_.error()));
       const asio::const_buffer bytes(text.data(), text.size());
       if (co_await write(&bytes, 1))
         co_await linger();

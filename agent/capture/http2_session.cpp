@@ -267,7 +267,8 @@ Task<void> Http2Session::write_loop() {
     if (!failure && written < out.size()) {
       deadline_.arm(options_.client_stall_timeout);
       sending_ = true;
-      co_await stream_.write({all + written}, failure);
+      ClientStream::Buffers rest(1, all + written);
+      co_await stream_.write(std::move(rest), failure);
       sending_ = false;
       watch_idle();
     }

@@ -50,7 +50,7 @@ class Http2Session::Stream : public Exchange {
   RequestHead request_;
   std::size_t header_bytes_ = 0;
   std::function<void()> client_gone_;
-  Event event_;  // body bytes, room for response bytes, or the stream's end
+  Event event_;       // body bytes, room for response bytes, or the stream's end
   Event body_event_;  // for read_some_body(), which may wait while a response is written
 
   std::string* body_ = nullptr;  // where read_body() wants it

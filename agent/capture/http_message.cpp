@@ -178,8 +178,8 @@ LocalResponse aws_error(int status, std::string_view type, std::string_view mess
 }
 
 std::string last_response_text(const LocalResponse& response) {
-  std::string text = "HTTP/1.1 " + std::to_string(response.head.status) + " " +
-                     response.head.reason + "\r\n";
+  std::string text =
+      "HTTP/1.1 " + std::to_string(response.head.status) + " " + response.head.reason + "\r\n";
   for (const auto& [name, value] : response.head.headers)
     text += name + ": " + value + "\r\n";
   return text + "Connection: close\r\n\r\n" + response.body;

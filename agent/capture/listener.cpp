@@ -101,8 +101,7 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services, const Entra
 
 // Keeps the acceptor alive as long as its coroutine runs.
 template <class State>
-void run(const std::shared_ptr<State>& state, SessionServices& services,
-         const Entrance& entrance) {
+void run(const std::shared_ptr<State>& state, SessionServices& services, const Entrance& entrance) {
   asio::co_spawn(
       state->acceptor.get_executor(),
       [](std::shared_ptr<State> kept, SessionServices& served, const Entrance& by) -> Task<void> {
@@ -240,7 +239,7 @@ UnixListener::UnixListener(Executor executor, const std::string& path, SessionSe
 }
 
 UnixListener::UnixListener(Executor executor, int descriptor, SessionServices& services,
-                         const Entrance& entrance)
+                           const Entrance& entrance)
     : state_(std::make_shared<State>(executor)) {
   state_->acceptor.assign(asio::local::stream_protocol(), descriptor);
   run(state_, services, entrance);

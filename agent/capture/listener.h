@@ -3,9 +3,10 @@
 // A socket that was inherited from the service manager listens already, and goes on when the agent
 // stops; so does its file.
 //
-// Thread: the I/O thread. Ownership: services and the entrance must outlive it; the Unix socket's file is removed
-// when it stops. Errors: the constructors throw std::runtime_error with one clear line (address in
-// use, no permission); running out of file descriptors pauses accepting for a tick.
+// Thread: the I/O thread. Ownership: services and the entrance must outlive it; the Unix socket's
+// file is removed when it stops. Errors: the constructors throw std::runtime_error with one clear
+// line (address in use, no permission); running out of file descriptors pauses accepting for a
+// tick.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -41,7 +42,8 @@ class TcpListener : public Listener {
   TcpListener(Executor executor, const std::string& host, std::uint16_t port,
               SessionServices& services, const Entrance& entrance);
   // Of an inherited socket.
-  TcpListener(Executor executor, int descriptor, SessionServices& services, const Entrance& entrance);
+  TcpListener(Executor executor, int descriptor, SessionServices& services,
+              const Entrance& entrance);
   ~TcpListener() override;
   std::string address() const override;
   std::uint16_t port() const;
@@ -62,7 +64,8 @@ class UnixListener : public Listener {
   UnixListener(Executor executor, const std::string& path, SessionServices& services,
                const Entrance& entrance, Access access = Access::own_group);
   // Of an inherited socket.
-  UnixListener(Executor executor, int descriptor, SessionServices& services, const Entrance& entrance);
+  UnixListener(Executor executor, int descriptor, SessionServices& services,
+               const Entrance& entrance);
   ~UnixListener() override;
   std::string address() const override;
   bool is_local() const override { return true; }

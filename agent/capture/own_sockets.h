@@ -1,5 +1,6 @@
-// The addresses that the agent's own connections come from, so that it notices when one of them leads
-// back to it: a name that is resolved to the proxy for everybody is resolved so for the agent, too.
+// The addresses that the agent's own connections come from, so that it notices when one of them
+// leads back to it: a name that is resolved to the proxy for everybody is resolved so for the
+// agent, too.
 //
 // Thread: the I/O thread. Errors: none.
 #pragma once

@@ -26,8 +26,8 @@ std::string passed_head(const RequestHead& request, std::string_view body) {
   if (from_http2)
     append_header(head, "Host", request.authority);
   for (const auto& [name, value] : request.headers) {
-    const bool dropped = from_http2 ? is_hop_by_hop(name) || equal_ignoring_case(name, "host")
-                                    : is_upgrade(name);
+    const bool dropped =
+        from_http2 ? is_hop_by_hop(name) || equal_ignoring_case(name, "host") : is_upgrade(name);
     if (!dropped)
       append_header(head, name, value);
   }

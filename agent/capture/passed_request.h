@@ -1,5 +1,5 @@
-// A request as it goes on in proxy mode: with all that the application signed and nothing that it did
-// not send.
+// A request as it goes on in proxy mode: with all that the application signed and nothing that it
+// did not send.
 //
 // Its head is written from what was parsed, not copied: names, their case and order, and values are
 // what they were, while no spelling that a server might read otherwise than the agent did (folded

@@ -175,20 +175,19 @@ Task<bool> ProxiedCall::check_kind() {
                     bedrock::Outcome::denied);
     co_return false;
   }
-  if (!target_ ||
-      target_->operation != bedrock::Operation::invoke_model_with_bidirectional_stream)
+  if (!target_ || target_->operation != bedrock::Operation::invoke_model_with_bidirectional_stream)
     co_return true;
   both_ways_ = intercepted() && exchange_.streams_both_ways();
   if (both_ways_)
     co_return true;
   exchange_.leave_body();
-  co_await refuse(400, "ValidationException",
-                  intercepted()
-                      ? "invlog: InvokeModelWithBidirectionalStream needs HTTP/2"
-                      : "invlog: InvokeModelWithBidirectionalStream is signed frame by frame, which "
-                        "the agent cannot do for the application: use proxy mode (`invlog ca "
-                        "--help`)",
-                  bedrock::Outcome::denied);
+  co_await refuse(
+      400, "ValidationException",
+      intercepted() ? "invlog: InvokeModelWithBidirectionalStream needs HTTP/2"
+                    : "invlog: InvokeModelWithBidirectionalStream is signed frame by frame, which "
+                      "the agent cannot do for the application: use proxy mode (`invlog ca "
+                      "--help`)",
+      bedrock::Outcome::denied);
   co_return false;
 }
 

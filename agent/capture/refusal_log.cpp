@@ -4,8 +4,8 @@
 
 namespace invlog::capture {
 
-void RefusalLog::note(const std::string& why, const std::string& subject, const std::string& message,
-                      Time now) {
+void RefusalLog::note(const std::string& why, const std::string& subject,
+                      const std::string& message, Time now) {
   const auto known = entries_.find({why, subject});
   const bool told_apart = known != entries_.end() || entries_.size() < kMostSubjects;
   const std::string name = told_apart ? subject : "(others)";

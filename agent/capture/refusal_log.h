@@ -1,5 +1,5 @@
-// Tells of refused calls without a row for each: of each caller (or host) and reason the first call at once,
-// then once a minute how many more there were.
+// Tells of refused calls without a row for each: of each caller (or host) and reason the first call
+// at once, then once a minute how many more there were.
 //
 // Thread: the I/O thread. Ownership: `tell` is called from note(), tick() and flush(). Errors:
 // none. Those that are told apart are bounded; what more there are is told of together.

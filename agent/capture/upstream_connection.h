@@ -4,9 +4,9 @@
 // TLS reads and writes the socket itself (SSL_set_fd) and Asio only says when it is ready: no
 // second set of buffers, so that hundreds of connections fit in little memory.
 //
-// Thread: the I/O thread; one read and one write at a time. cancel() may come at any moment and ends what is
-// under way; the connection is then good for nothing. Ownership: shared, because an address lookup
-// cannot be interrupted and may outlive the call. Errors: results, in words.
+// Thread: the I/O thread; one read and one write at a time. cancel() may come at any moment and
+// ends what is under way; the connection is then good for nothing. Ownership: shared, because an
+// address lookup cannot be interrupted and may outlive the call. Errors: results, in words.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

@@ -6,9 +6,10 @@ namespace invlog::capture {
 
 UpstreamPool::UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls,
                            std::shared_ptr<OwnSockets> own)
-    : executor_(executor), 
+    : executor_(executor),
       endpoint_(std::make_shared<const UpstreamEndpoint>(std::move(endpoint))),
-       tls_(tls), own_(std::move(own)) {}
+      tls_(tls),
+      own_(std::move(own)) {}
 
 std::shared_ptr<UpstreamConnection> UpstreamPool::take_idle() {
   while (!idle_.empty()) {

@@ -98,8 +98,8 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
       }
       break;
     case Kind::other_region:
-      verdict.message = authority.host + " is Bedrock in another Region than " + region +
-                        ", this agent's";
+      verdict.message =
+          authority.host + " is Bedrock in another Region than " + region + ", this agent's";
       if (configuration_.other_regions == config::OtherRegions::flag) {
         verdict.flagged = true;
       } else {
@@ -112,8 +112,7 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
     case Kind::other:
       if (configuration_.other_hosts == config::OtherHosts::refuse) {
         verdict.why = "other-host";
-        verdict.message = "invlog: " + authority.host +
-                          " is not the Bedrock runtime of " + region +
+        verdict.message = "invlog: " + authority.host + " is not the Bedrock runtime of " + region +
                           ", and other hosts are not passed on ([proxy] other_hosts)";
       }
       break;
@@ -137,10 +136,12 @@ void Interceptor::note_flag(const Authority& authority, const Verdict& verdict) 
 
 Task<void> Interceptor::refuse(Exchange& exchange, int status, std::string message) {
   exchange.leave_body();
-  const capture::LocalResponse answer = capture::aws_error(
-      status, status == 403 ? "AccessDeniedException" : status == 502 ? "ServiceUnavailableException"
-                                                                      : "ValidationException",
-      message);
+  const capture::LocalResponse answer =
+      capture::aws_error(status,
+                         status == 403   ? "AccessDeniedException"
+                         : status == 502 ? "ServiceUnavailableException"
+                                         : "ValidationException",
+                         message);
   capture::ResponseHead head = answer.head;
   const bool no_body = exchange.request().method == "HEAD";
   if (no_body)
@@ -176,9 +177,8 @@ Task<void> Interceptor::connect(Exchange& exchange) {
     co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
     co_return;
   }
-  co_await exchange.turn_over([this, far](AcceptedConnection connection) {
-    return tunnel(std::move(connection), far);
-  });
+  co_await exchange.turn_over(
+      [this, far](AcceptedConnection connection) { return tunnel(std::move(connection), far); });
 }
 
 Task<std::string> Interceptor::reach(const Authority& authority, Far& far) {
@@ -300,17 +300,17 @@ bool Interceptor::comes_from_here(capture::ClientStream& stream) const {
   std::copy_n(reinterpret_cast<const char*>(peer.data()), peer.size(),
               reinterpret_cast<char*>(endpoint.data()));
   if (endpoint.address().is_v6() && endpoint.address().to_v6().is_v4_mapped()) {
-    endpoint.address(
-        asio::ip::make_address_v4(asio::ip::v4_mapped, endpoint.address().to_v6()));
+    endpoint.address(asio::ip::make_address_v4(asio::ip::v4_mapped, endpoint.address().to_v6()));
   }
   return own_->contain(endpoint);
 }
 
 Task<void> Interceptor::take_tls(AcceptedConnection connection) {
   if (comes_from_here(connection.stream)) {
-    loop_.say(std::chrono::steady_clock::now(),
-              "proxy: the agent's own connection to Bedrock leads back to the agent: the host's name "
-              "is resolved to it for everybody; set [proxy] connect_to");
+    loop_.say(
+        std::chrono::steady_clock::now(),
+        "proxy: the agent's own connection to Bedrock leads back to the agent: the host's name "
+        "is resolved to it for everybody; set [proxy] connect_to");
     send_last(connection.stream, kUnrecognizedName);
     co_return;
   }

@@ -1,6 +1,6 @@
 // The proxy's port: decides by the name of the host that a connection is for (CONNECT's target, or
-// the server name in the hello of a TLS connection that came without one) whether it is intercepted,
-// tunnelled blindly or refused, and does that.
+// the server name in the hello of a TLS connection that came without one) whether it is
+// intercepted, tunnelled blindly or refused, and does that.
 //
 // An intercepted connection becomes a session like any other; its calls are recorded, judged and
 // limited by the same code as in endpoint mode, and go to the host as they are (proxied_call.h).

@@ -10,10 +10,10 @@
 namespace invlog::proxy {
 namespace {
 
-using capture::asio::buffer;
 using capture::error_code;
 using capture::Task;
 using capture::use_task;
+using capture::asio::buffer;
 namespace asio = capture::asio;
 
 constexpr std::size_t kCopyBytes = 64 * 1024;
