@@ -93,9 +93,11 @@ class Process:
 
 
 class FakeBedrock(Process):
-    def __init__(self, folder: pathlib.Path, *options: object):
+    """`wrapper`: a command that runs it."""
+
+    def __init__(self, folder: pathlib.Path, *options: object, wrapper: list | None = None):
         self.journal_path = folder / "bedrock.journal"
-        super().__init__("bedrock", [PYTHON, REPOSITORY / "tests/fakes/bedrock", "--journal", self.journal_path, *options], folder,
+        super().__init__("bedrock", [*(wrapper or []), PYTHON, REPOSITORY / "tests/fakes/bedrock", "--journal", self.journal_path, *options], folder,
                          {"PATH": os.environ["PATH"]}, r"listening on \S+:(\d+)")
         self.url = f"http://127.0.0.1:{self.port}"
 

@@ -115,6 +115,16 @@ def intercepted(port: int, host: str, context: ssl.SSLContext, server_name: str 
         raise
 
 
+def transparent(port: int, server_name: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """TLS to the port itself, as if the name had led there."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    try:
+        return context.wrap_socket(connection, server_hostname=server_name)
+    except BaseException:
+        connection.close()
+        raise
+
+
 def head(method: str, target: str, headers: list[tuple[str, str]]) -> bytes:
     return (f"{method} {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n").encode("latin-1")
 

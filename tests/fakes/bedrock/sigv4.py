@@ -64,9 +64,9 @@ class EventChain:
     """Verifies the signatures of the events that a client sends, each over the one before it; the first goes on from the
     request's own.
 
-    Source: signEvent() and sign() in @smithy/signature-v4 (dist-es/SignatureV4.js 3.1.2, EVENT_ALGORITHM_IDENTIFIER in
-    dist-es/constants.js) and EventSigningTransformStream.js of @aws-sdk/eventstream-handler-node, as the JavaScript SDK
-    (@aws-sdk/client-bedrock-runtime 3.1164.0) installs them."""
+    Source: signEvent() in @smithy/signature-v4 5.7.5 (dist-es/SignatureV4.js; EVENT_ALGORITHM_IDENTIFIER in
+    dist-es/constants.js) and EventSigningTransformStream.js in @aws-sdk/eventstream-handler-node 3.972.42, as
+    @aws-sdk/client-bedrock-runtime 3.1164.0 installs them."""
 
     def __init__(self, secret_key: str, rest_of_scope: list[str], signature: str):
         self.secret_key, self.rest_of_scope, self.signature = secret_key, rest_of_scope, signature
