@@ -7,15 +7,17 @@ import hmac
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
 
-from harness import event_stream
+from harness import certificates, event_stream, signing, wire
 from harness.client import CLAUDE, MODEL, call, claude_body, converse, converse_body, target
 from harness.processes import ACCESS_KEY, BEARER_KEY, REPOSITORY, SECRET_KEY, FakeBedrock
 from harness.shared import shared_file
+from harness.signing import sign as sign_as_client
 
 sys.path.insert(0, str(REPOSITORY / "tests/fakes"))
 from bedrock import sigv4 as fake_sigv4  # noqa: E402
@@ -185,3 +187,99 @@ def make_certificate(folder: pathlib.Path) -> None:
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-keyout", folder / "key.pem", "-out", folder / "certificate.pem", "-subj", "/CN=127.0.0.1",
                     "-addext", "subjectAltName=IP:127.0.0.1,DNS:bedrock.test"], check=True, capture_output=True)
+
+
+HOST = "bedrock-runtime.eu-central-1.amazonaws.com"
+
+
+@contextmanager
+def fake_with_tls(*options):
+    """The fake under Bedrock's own name, and the file of the authority that says so."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
+    try:
+        authority = certificates.CertificateAuthority(folder)
+        with fake_bedrock("--tls", *authority.issue(HOST), *options) as bedrock:
+            yield bedrock, authority.certificate
+    finally:
+        shutil.rmtree(folder)
+
+
+def open_tls(bedrock: FakeBedrock, authority: pathlib.Path, *alpn: str):
+    return wire.trust(authority, alpn).wrap_socket(socket.create_connection(("127.0.0.1", bedrock.port), timeout=10), server_hostname=HOST)
+
+
+def test_fake_journals_what_the_wire_had():
+    body = json.dumps(converse_body("hello")).encode()
+    with fake_with_tls() as (bedrock, authority), open_tls(bedrock, authority, "http/1.1") as connection:
+        signed = sign_as_client("bedrock", "POST", HOST, target("converse"), body, {"content-TYPE": "application/json"})
+        head = wire.head("POST", target("converse"), [("Content-Length", str(len(body))), ("X-Order", " b"), *signed.items(), ("x-order", "a")])
+        answer = wire.exchange(connection, head, body)
+        assert answer.status == 200, answer
+        line, = bedrock.journal(1)
+        assert line["request_head"].encode("latin-1") == head and line["response_head"].encode("latin-1") == answer.head
+        assert line["body_sha256"] == hashlib.sha256(body).hexdigest() and line["response_sha256"] == hashlib.sha256(answer.body).hexdigest()
+        assert line["authorization_sha256"] == hashlib.sha256(signed["Authorization"].encode()).hexdigest()
+        assert (line["server_name"], line["alpn"]) == (HOST, "http/1.1")
+        other = wire.call(connection, "127.0.0.1", target("converse"), body)
+        assert other.status == 200, "a signature covers the host that the client names"
+
+
+def test_fake_answers_a_bidirectional_stream_while_it_is_sent():
+    with fake_with_tls() as (bedrock, authority), open_tls(bedrock, authority, "h2") as connection:
+        client = wire.Http2(connection)
+        for number, signed_end in enumerate((True, False), 1):
+            talk = wire.Conversation(client, HOST)
+            for text in ("one", "two", "three"):
+                assert talk.tell(text) == {"event": {"textOutput": {"content": f"You said: {text}"}}}
+            status, body = talk.end(signed_end)
+            assert status == 200 and len(event_stream.frames(body)) == 3
+            line = bedrock.journal(number)[-1]
+            assert line["ending"] == "complete" and line["frames_in"] == talk.sent and len(line["frames_out"]) == 3
+            assert line["response_sha256"] == hashlib.sha256(body).hexdigest()
+        over_http1 = call_over_http1(bedrock, authority)
+        assert over_http1.status == 400 and "HTTP/2" in over_http1.json()["message"]
+
+
+def call_over_http1(bedrock: FakeBedrock, authority: pathlib.Path) -> wire.RawAnswer:
+    with open_tls(bedrock, authority, "http/1.1") as connection:
+        return wire.call(connection, HOST, "/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream", b"")
+
+
+def test_fake_refuses_a_bidirectional_streams_wrong_frames():
+    calls: list = []
+
+    def ending(spoil, **how) -> tuple[int, str]:
+        """Of a stream whose second event is what `spoil` makes of it."""
+        calls.append(spoil)
+        client = wire.Http2(open_tls(bedrock, authority, "h2"))
+        with client.socket:
+            talk = wire.Conversation(client, HOST, **how)
+            if client.status(talk.stream) != 200:
+                return client.finish(talk.stream)[0], ""
+            talk.tell("one")
+            talk.send(spoil(talk.signer, event_stream.chunk({"event": {"textInput": {"content": "two"}}})))
+            client.send(talk.stream, b"", end=True)
+            status, body = client.finish(talk.stream)
+            last = event_stream.frames(body)[-1][0]
+            return status, bedrock.journal(len(calls))[-1]["ending"] + ("" if last[":message-type"] == "event" else " " + last[":exception-type"])
+
+    def flip(frame: bytes, at: int) -> bytes:
+        return frame[:at] + bytes([frame[at] ^ 1]) + frame[at:][1:]
+
+    def forged(signer: signing.EventSigner, event: bytes) -> bytes:
+        signer.signature = "0" * 64
+        return signer.sign(event)
+
+    def behind_the_end(signer: signing.EventSigner, event: bytes) -> bytes:
+        return signer.sign(b"") + signer.sign(event)
+
+    with fake_with_tls() as (bedrock, authority):
+        assert ending(lambda signer, event: signer.sign(event)) == (200, "complete")
+        for spoil, words in ((lambda signer, event: flip(signer.sign(event), 9), "prelude"), (lambda signer, event: flip(signer.sign(event), -1), "CRC of an event"),
+                             (lambda signer, event: signer.sign(flip(event, -1)), "CRC of an event"), (forged, "signature does not match"),
+                             (lambda signer, event: event, ":chunk-signature"), (behind_the_end, "behind the one that ends"),
+                             (lambda signer, event: signer.sign(event)[:-1], "middle of an event")):
+            status, found = ending(spoil)
+            assert status == 200 and words in found and found.endswith("validationException"), (words, found)
+        assert ending(None, secret="wrong")[0] == 403
+        assert ending(None, model="amazon.nova-micro-v1%3A0")[0] == 400

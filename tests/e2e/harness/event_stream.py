@@ -1,5 +1,6 @@
-"""Reads application/vnd.amazon.eventstream as the tests' own, with both CRCs."""
+"""Reads application/vnd.amazon.eventstream as the tests' own, with both CRCs, and writes it."""
 
+import base64
 import json
 import struct
 import zlib
@@ -36,3 +37,21 @@ def text(data: bytes) -> str:
     """The text that a ConverseStream says."""
     return "".join(json.loads(payload)["delta"].get("text", "") for headers, payload in frames(data)
                    if headers.get(":event-type") == "contentBlockDelta")
+
+
+def frame(encoded_headers: bytes, payload: bytes) -> bytes:
+    prelude = struct.pack(">II", len(encoded_headers) + len(payload) + 16, len(encoded_headers))
+    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + encoded_headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+def chunk(event: dict) -> bytes:
+    """An input event of a bidirectional stream, unsigned."""
+    headers = b"".join(struct.pack(">B", len(name)) + name.encode() + struct.pack(">BH", 7, len(value)) + value.encode()
+                       for name, value in ((":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")))
+    return frame(headers, json.dumps({"bytes": base64.b64encode(json.dumps(event).encode()).decode()}).encode())
+
+
+def chunks(data: bytes) -> list:
+    """The model's own events in the chunks of a stream."""
+    return [json.loads(base64.b64decode(json.loads(payload)["bytes"])) for headers, payload in frames(data) if headers.get(":event-type") == "chunk"]

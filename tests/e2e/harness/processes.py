@@ -1,5 +1,6 @@
 """Starts and ends the programs under test. Whatever a test leaves running is ended by stop_all()."""
 
+import json
 import os
 import pathlib
 import re
@@ -92,11 +93,25 @@ class Process:
 
 
 class FakeBedrock(Process):
-    def __init__(self, folder: pathlib.Path, *options: object):
+    """`wrapper`: a command that runs it."""
+
+    def __init__(self, folder: pathlib.Path, *options: object, wrapper: list | None = None):
         self.journal_path = folder / "bedrock.journal"
-        super().__init__("bedrock", [PYTHON, REPOSITORY / "tests/fakes/bedrock", "--journal", self.journal_path, *options], folder,
+        super().__init__("bedrock", [*(wrapper or []), PYTHON, REPOSITORY / "tests/fakes/bedrock", "--journal", self.journal_path, *options], folder,
                          {"PATH": os.environ["PATH"]}, r"listening on \S+:(\d+)")
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def journal(self, count: int | None = None, seconds: float = 5) -> list[dict]:
+        """What came, in the order in which it was answered; a line is written when the answer is out. With `count`: as soon as there
+        are so many; fails if there are fewer in time, or more."""
+        deadline = time.monotonic() + seconds
+        while True:
+            lines = self.journal_path.read_text().splitlines() if self.journal_path.exists() else []
+            if count is None or len(lines) >= count or time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+        assert count in (None, len(lines)), f"the fake was called {len(lines)} times, not {count}"
+        return [json.loads(line) for line in lines]
 
 
 class Agent(Process):

@@ -1,5 +1,6 @@
 """One request and one response, whatever HTTP version carried them."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ class Request:
     headers: Headers  # HTTP/2's :authority appears as "host"
     body: bytes
     version: str  # "1.1" or "2"
+    raw_head: str = ""  # HTTP/1.1: every byte to the empty line and with it, one character each (latin-1)
 
     @property
     def raw_path(self) -> str:
@@ -26,6 +28,11 @@ class Request:
     def segments(self) -> list[str]:
         """The path's segments, percent-decoded one by one: an encoded slash stays inside its segment."""
         return [unquote(segment) for segment in self.raw_path.split("/")[1:]]
+
+    def is_bidirectional(self) -> bool:
+        """Whether it is answered while its body, signed event by event, is still coming."""
+        segments = self.segments()
+        return self.method == "POST" and len(segments) == 3 and segments[0] == "model" and segments[2] == "invoke-with-bidirectional-stream"
 
     def header(self, name: str) -> str | None:
         name = name.lower()
@@ -43,12 +50,26 @@ class Response:
     trailers: Headers = field(default_factory=list)
 
 
+class Sent:
+    """What went out, for the journal: HTTP/1.1's head as it was written, and the body without its transfer coding."""
+
+    def __init__(self, wanted: bool):
+        self.wanted, self.raw_head, self.size, self.digest = wanted, "", 0, hashlib.sha256()
+
+    def body(self, data: bytes) -> None:
+        if self.wanted:
+            self.size += len(data)
+            self.digest.update(data)
+
+
 class ClientGone(Exception):
     """The client closed or reset while it was being answered."""
 
 
 class ResponseWriter(Protocol):
     """What both codecs offer to delivery.py."""
+
+    sent: Sent
 
     async def start(self, status: int, headers: Headers, length: int | None) -> None: ...
     async def write(self, data: bytes) -> None: ...

@@ -8,7 +8,7 @@ import struct
 
 from .delivery import deliver
 from .errors import ServiceError
-from .exchange import ClientGone, Headers, Request
+from .exchange import ClientGone, Headers, Request, Sent
 from .journal import Journal
 from .service import Service
 
@@ -16,8 +16,8 @@ MAXIMUM_REQUEST = 40_000_000
 
 
 class _Writer:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, keep_alive: bool):
-        self.reader, self.writer, self.keep_alive = reader, writer, keep_alive
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, keep_alive: bool, sent: Sent):
+        self.reader, self.writer, self.keep_alive, self.sent = reader, writer, keep_alive, sent
         self.chunked = False
         self.aborted = False
 
@@ -27,12 +27,14 @@ class _Writer:
         lines += [f"{name}: {value}" for name, value in headers]
         lines.append("Transfer-Encoding: chunked" if self.chunked else f"Content-Length: {length}")
         lines.append("Connection: " + ("keep-alive" if self.keep_alive else "close"))
-        self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        self.sent.raw_head = "\r\n".join(lines) + "\r\n\r\n"
+        self.writer.write(self.sent.raw_head.encode("latin-1"))
         if self.chunked:
             await self._drain()
 
     async def write(self, data: bytes) -> None:
         if data:
+            self.sent.body(data)
             self.writer.write(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
             await self._drain()
 
@@ -67,21 +69,21 @@ async def serve(first: bytes, reader: asyncio.StreamReader, writer: asyncio.Stre
             return
         except ValueError as error:
             response = ServiceError(400, "BadRequestException", f"fake: {error}").response()
-            answer = _Writer(reader, writer, keep_alive=False)
+            answer = _Writer(reader, writer, keep_alive=False, sent=Sent(False))
             await answer.start(400, response.headers, len(response.pieces[0]))
             await answer.write(response.pieces[0])
             return
         keep_alive = (request.header("connection") or "").lower() != "close"
         response, directives = service.handle(request)
         keep_alive = keep_alive and not directives.flag("connection_close")
-        answer = _Writer(reader, writer, keep_alive)
+        answer = _Writer(reader, writer, keep_alive, journal.sent())
         ending = "client-gone"
         try:
             ending = await deliver(answer, response, directives)
         except ClientGone:
             return
         finally:
-            journal.write(request, response, ending, writer.get_extra_info("peername"))
+            journal.write(request, response.status, ending, writer, answer.sent)
         if answer.aborted or not keep_alive:
             return
 
@@ -113,10 +115,10 @@ class Buffer:
 
 async def read_request(buffer: Buffer, writer: asyncio.StreamWriter) -> Request:
     try:
-        head = (await buffer.until(b"\r\n\r\n")).decode("latin-1")
+        head = (await buffer.until(b"\r\n\r\n")).decode("latin-1").lstrip("\r\n")
     except asyncio.LimitOverrunError:
         raise ValueError("the request's head is too long") from None
-    request_line, *lines = head[:-4].lstrip("\r\n").split("\r\n")
+    request_line, *lines = head[:-4].split("\r\n")
     parts = request_line.split(" ")
     if len(parts) != 3 or parts[2] != "HTTP/1.1" or not parts[1].startswith("/"):
         raise ValueError(f"not a request line: {request_line!r}")
@@ -126,7 +128,7 @@ async def read_request(buffer: Buffer, writer: asyncio.StreamWriter) -> Request:
         if not colon or not name or name != name.strip():
             raise ValueError(f"not a header line: {line!r}")
         headers.append((name, value.strip(" \t")))
-    request = Request(parts[0], parts[1], headers, b"", "1.1")
+    request = Request(parts[0], parts[1], headers, b"", "1.1", head)
     if len([name for name, _ in headers if name.lower() == "host"]) != 1:
         raise ValueError("exactly one Host header is required")
     if (request.header("expect") or "").lower() == "100-continue":

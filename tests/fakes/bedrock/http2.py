@@ -9,6 +9,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
+from . import bidirectional
 from .delivery import deliver
 from .exchange import ClientGone, Headers, Request
 from .journal import Journal
@@ -47,6 +48,7 @@ class Connection:
         self.reader, self.writer, self.service, self.journal = reader, writer, service, journal
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="latin-1"))
         self.requests: dict[int, Request] = {}
+        self.inputs: dict[int, asyncio.Queue] = {}  # of bidirectional streams: what comes, b"" at the end, None if the client goes
         self.answers: dict[int, asyncio.Task] = {}
         self.gone: set[int] = set()  # streams that the client reset
         self.window_changed = asyncio.Event()
@@ -69,6 +71,8 @@ class Connection:
         finally:
             self.closed = True
             self.window_changed.set()
+            for queue in self.inputs.values():
+                queue.put_nowait(None)
             await asyncio.gather(*self.answers.values(), return_exceptions=True)
 
     async def flush(self) -> None:
@@ -87,15 +91,28 @@ class Connection:
                 headers = [(name, value) for name, value in event.headers if not name.startswith(":")]
                 if ":authority" in pseudo:
                     headers = [("host", pseudo[":authority"])] + [pair for pair in headers if pair[0] != "host"]
-                self.requests[event.stream_id] = Request(pseudo[":method"], pseudo[":path"], headers, b"", "2")
+                request = Request(pseudo[":method"], pseudo[":path"], headers, b"", "2")
+                if request.is_bidirectional():
+                    self.inputs[event.stream_id] = asyncio.Queue()
+                    self.answers[event.stream_id] = asyncio.create_task(self._converse(event.stream_id, request))
+                else:
+                    self.requests[event.stream_id] = request
             case h2.events.DataReceived():
-                self.requests[event.stream_id].body += event.data
+                if event.stream_id in self.requests:
+                    self.requests[event.stream_id].body += event.data
+                elif event.stream_id in self.inputs and event.data:
+                    self.inputs[event.stream_id].put_nowait(event.data)
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             case h2.events.StreamEnded():
-                request = self.requests.pop(event.stream_id)
-                self.answers[event.stream_id] = asyncio.create_task(self._answer(event.stream_id, request))
+                if event.stream_id in self.inputs:
+                    self.inputs[event.stream_id].put_nowait(b"")
+                elif event.stream_id in self.requests:
+                    request = self.requests.pop(event.stream_id)
+                    self.answers[event.stream_id] = asyncio.create_task(self._answer(event.stream_id, request))
             case h2.events.StreamReset():
                 self.requests.pop(event.stream_id, None)
+                if event.stream_id in self.inputs:
+                    self.inputs[event.stream_id].put_nowait(None)
                 self.gone.add(event.stream_id)
                 self.window_changed.set()
             case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
@@ -103,20 +120,34 @@ class Connection:
 
     async def _answer(self, stream_id: int, request: Request) -> None:
         response, directives = self.service.handle(request)
-        ending = "client-gone"
+        ending, answer = "client-gone", _Writer(self, stream_id)
         try:
-            ending = await deliver(_Writer(self, stream_id), response, directives)
+            ending = await deliver(answer, response, directives)
         except (ClientGone, h2.exceptions.ProtocolError):
             pass
         finally:
-            self.journal.write(request, response, ending, self.writer.get_extra_info("peername"))
+            self.journal.write(request, response.status, ending, self.writer, answer.sent)
+            self.answers.pop(stream_id, None)
+            self.gone.discard(stream_id)
+
+    async def _converse(self, stream_id: int, request: Request) -> None:
+        """Answers while the request is still coming."""
+        answer = _Writer(self, stream_id)
+        stream = bidirectional.Stream(request, self.service, self.inputs[stream_id], answer)
+        try:
+            await stream.run()
+        except (ClientGone, h2.exceptions.ProtocolError):
+            pass
+        finally:
+            self.journal.write(request, stream.status, stream.ending, self.writer, answer.sent, frames_in=stream.frames_in, frames_out=stream.frames_out)
+            self.inputs.pop(stream_id, None)
             self.answers.pop(stream_id, None)
             self.gone.discard(stream_id)
 
 
 class _Writer:
     def __init__(self, connection: Connection, stream_id: int):
-        self.connection, self.stream_id = connection, stream_id
+        self.connection, self.stream_id, self.sent = connection, stream_id, connection.journal.sent()
 
     async def start(self, status: int, headers: Headers, length: int | None) -> None:
         self._check()
@@ -129,6 +160,7 @@ class _Writer:
 
     async def write(self, data: bytes) -> None:
         h2_connection = self.connection.h2
+        self.sent.body(data)
         while data:
             self._check()
             size = min(len(data), h2_connection.local_flow_control_window(self.stream_id), h2_connection.max_outbound_frame_size)

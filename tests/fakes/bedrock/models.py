@@ -15,7 +15,7 @@ PROFILE_ONLY = {
 }
 ON_DEMAND = {
     "amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0",
-    "amazon.titan-text-lite-v1", "amazon.titan-text-express-v1", "amazon.titan-embed-text-v2:0",
+    "amazon.nova-sonic-v1:0", "amazon.titan-text-lite-v1", "amazon.titan-text-express-v1", "amazon.titan-embed-text-v2:0",
     "anthropic.claude-v2", "anthropic.claude-v2:1", "anthropic.claude-3-haiku-20240307-v1:0",
     "anthropic.claude-3-sonnet-20240229-v1:0", "anthropic.claude-3-5-sonnet-20240620-v1:0",
     "anthropic.claude-3-5-haiku-20241022-v1:0", "anthropic.claude-3-7-sonnet-20250219-v1:0",

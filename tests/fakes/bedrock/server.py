@@ -18,6 +18,7 @@ class Server:
         """Returns the port, for port 0 the one that the kernel chose."""
         if tls:
             tls.set_alpn_protocols(["h2", "http/1.1"])
+            tls.sni_callback = _remember_name
         self.server = await asyncio.start_server(self._serve, host, port, ssl=tls, limit=1 << 20, backlog=1024)
         return self.server.sockets[0].getsockname()[1]
 
@@ -42,3 +43,8 @@ class Server:
             writer.close()
             with contextlib.suppress(Exception):
                 await writer.wait_closed()
+
+
+def _remember_name(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+    """For the journal: which host the client thinks it is talking to."""
+    connection.server_name = name or ""

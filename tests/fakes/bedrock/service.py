@@ -51,6 +51,8 @@ class Service:
         if request.method == "POST" and len(segments) == 3 and segments[0] == "model":
             handler = {"converse": self._converse, "converse-stream": self._converse, "invoke": self._invoke,
                        "invoke-with-response-stream": self._invoke, "count-tokens": self._count_tokens}.get(segments[2])
+            if request.is_bidirectional():
+                raise validation("fake: InvokeModelWithBidirectionalStream is HTTP/2's only.")
             if handler:
                 if segments[1].startswith("fake."):
                     raise ServiceError.named(Directives({"error": segments[1].removeprefix("fake.")}).text("error"))
