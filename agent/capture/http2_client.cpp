@@ -280,6 +280,10 @@ Task<std::string> Http2Client::read_head(bool answers_head_request, ResponseHead
     error_code failure;
     co_await read_once(failure);
   }
+  while (lacks_only_end()) {
+    error_code failure;
+    co_await read_once(failure);
+  }
   head.status = status_;
   head.reason = reason_phrase(status_);
   head.headers = headers_;
@@ -311,7 +315,14 @@ Task<Http2Client::Piece> Http2Client::next() {
   error_code failure;
   if (!ended_ && !closed_ && received_body_.empty())
     co_await read_once(failure);
+  while (lacks_only_end())
+    co_await read_once(failure);
   co_return buffered();
+}
+
+bool Http2Client::lacks_only_end() const {
+  return !ended_ && !closed_ && body_bytes_ > 0 && remaining() == 0 &&
+         has_header(headers_, "content-length");
 }
 
 std::uint64_t Http2Client::remaining() const {

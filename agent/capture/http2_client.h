@@ -45,6 +45,9 @@ class Http2Client : public UpstreamExchange {
 
   void submit(bool without_body);
   bool all_sent() const { return outgoing_.empty() && (!outgoing_end_ || end_framed_); }
+  // The body is here by its length, but its end has not been seen: the client must not see the one
+  // without the other, or it may leave in between.
+  bool lacks_only_end() const;
   // Reads once, or waits until another coroutine has.
   Task<void> read_once(error_code& failure);
   // Writes what nghttp2 has to send, unless another coroutine is about it.

@@ -166,9 +166,11 @@ Task<void> Interceptor::connect(Exchange& exchange) {
   }
   exchange.leave_body();
   if (verdict.kind == Kind::intercept) {
-    co_await exchange.turn_over([this, to = *authority](AcceptedConnection connection) {
+    // A variable: GCC 12 destroys a temporary of an awaited expression twice (bug 104031).
+    capture::Turn turn = [this, to = *authority](AcceptedConnection connection) {
       return terminate(std::move(connection), to.host, to.port);
-    });
+    };
+    co_await exchange.turn_over(std::move(turn));
     co_return;
   }
   note_flag(*authority, verdict);
