@@ -122,8 +122,8 @@ def rows_of(title, results):
     rows = []
     for other in [name for name in results if name not in ("upstream", "invlog")]:
         for percentile in ("p50", "p99"):
-            rows.append(added_row(f"proxy mode, {title}: latency added, {percentile}", results, ("call_us", percentile),
-                                  1 if other == "mitmproxy" else None, other))
+            rows.append(added_row(f"proxy mode, {title}: latency added, {percentile}, against {other}", results,
+                                  ("call_us", percentile), 1 if other == "mitmproxy" else None, other))
     return rows + [cpu_row(f"proxy mode, {title}: CPU per call", results),
                    behind_row(f"proxy mode, {title}: recorded", results)]
 
