@@ -68,7 +68,7 @@ void CaOptions::add_changes(CLI::App& parent) {
       "Programs that trust the old one go on, and go on trusting its key: if somebody else may "
       "have "
       "that, remove ca.pem and `invlog ca init` instead.",
-      "  sudo invlog ca rotate && sudo systemctl restart invlog", change_);
+      "  sudo invlog ca rotate && sudo systemctl reload invlog", change_);
   rotate->callback(
       [this] { choose_([this] { return run_ca_rotate(change_, context_.out, context_.err); }); });
 }
