@@ -84,6 +84,7 @@ AgentStatus read_agent_status(const std::string& state_dir,
   for (const std::string& address : texts_at(object, "/listen")) {
     status.listen += (status.listen.empty() ? "" : ", ") + address;
   }
+  status.proxy_listen = text_at(object, "/proxy");
   status.started_at = text_at(object, "/started_at");
   status.calls = number_at(object, "/calls");
   status.recorded = number_at(object, "/recorded");
@@ -92,7 +93,6 @@ AgentStatus read_agent_status(const std::string& state_dir,
   status.policy_denied = number_at(object, "/policy_denied");
   status.access_denied = number_at(object, "/access_denied");
   status.flagged = number_at(object, "/flagged");
-  status.proxy = text_at(object, "/proxy");
   status.intercepted_connections = number_at(object, "/intercepted_connections");
   status.tunnels = number_at(object, "/tunnels");
   status.tunnels_flagged = number_at(object, "/tunnels_flagged");

@@ -150,8 +150,8 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
                              : "not running (process " + std::to_string(agent.pid) + " is gone)") +
                   ", version " + printable(agent.version));
   print_field(out, "listening on", agent.running ? printable(agent.listen) : "");
-  if (!agent.proxy.empty()) {
-    print_field(out, "proxy on", agent.running ? printable(agent.proxy) : "");
+  if (!agent.proxy_listen.empty()) {
+    print_field(out, "proxy on", agent.running ? printable(agent.proxy_listen) : "");
   }
   print_field(out, "since", printable(agent.started_at));
   print_field(out, "calls",
@@ -162,7 +162,7 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
     print_field(out, "policy",
                 grouped(agent.policy_denied) + " denied, " + grouped(agent.flagged) + " flagged");
   }
-  if (!agent.proxy.empty()) {
+  if (!agent.proxy_listen.empty()) {
     print_field(out, "proxy",
                 grouped(agent.intercepted_connections) + " connections intercepted, " +
                     grouped(agent.tunnels) + " tunnelled (" + grouped(agent.tunnels_flagged) +
