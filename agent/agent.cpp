@@ -112,8 +112,9 @@ service::ServiceState service_state(const capture::Statistics& statistics,
 std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
   std::vector<int> descriptors = sockets.take(service::kCaptureSockets);
   for (const std::string& name : sockets.left()) {
-    spdlog::warn("the service manager's socket \"{}\" is not used: FileDescriptorName= is \"{}\"",
-                 name, service::kCaptureSockets);
+    spdlog::warn(
+        "the service manager's socket \"{}\" is not used: FileDescriptorName= is \"{}\" or \"{}\"",
+        name, service::kCaptureSockets, service::kProxySockets);
   }
   return descriptors;
 }
@@ -166,8 +167,9 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
+  const std::vector<int> proxy_sockets = sockets.take(service::kProxySockets);
   const std::vector<int> inherited = capture_sockets(sockets);
-  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, proxy_sockets);
   if (!inherited.empty())
     say_what_replaces_listen(configuration, loop);
   warn_of_strangers(configuration, loop);
@@ -186,6 +188,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   facts.version = kVersion;
   facts.region = configuration.region;
   facts.listen = loop.listen_address();
+  facts.proxy = loop.proxy_address();
   facts.upstream = configuration.upstream;
   facts.started_at = storage::iso_seconds(storage::system_now_us());
   const std::string status_path = configuration.state_dir + "/status.json";
@@ -241,7 +244,10 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
         if (std::exchange(exporters, changed.exporters) != changed.exporters)
           service.replace(changed);
       });
-  reload.before = [&service_manager] { service_manager.reloading(); };
+  reload.before = [&] {
+    service_manager.reloading();
+    loop.reload_authority();
+  };
   reload.after = [&] {
     if (!stopping_delivery.joinable())  // else STOPPING=1 is the last word
       service_manager.ready("Listening on " + facts.listen);
@@ -263,6 +269,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
               configuration.store_path().c_str());
   std::fflush(stdout);
   log_started(configuration);
+  if (!facts.proxy.empty())
+    spdlog::info("proxy: listening on {}", facts.proxy);
   service_manager.ready("Listening on " + facts.listen);
   loop.run(configuration.stop_timeout);
   admin.close();    // it reads the store, which the writer has to close as the last one

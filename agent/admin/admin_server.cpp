@@ -52,7 +52,7 @@ AdminServer::AdminServer(capture::Executor executor, capture::Watchdog& watchdog
       sources_(std::move(sources)),
       browsers_(sources_.allowed_hosts, ""),
       store_(sources_.store_path),
-      sessions_{[this](Exchange& exchange) { return handle(exchange); },
+      sessions_{{[this](Exchange& exchange) { return handle(exchange); }},
                 small_sessions(),
                 watchdog,
                 {},
@@ -60,11 +60,12 @@ AdminServer::AdminServer(capture::Executor executor, capture::Watchdog& watchdog
   try {
     if (!configuration.listen_host.empty()) {
       tcp_ = std::make_unique<capture::TcpListener>(executor, configuration.listen_host,
-                                                    configuration.listen_port, sessions_);
+                                                    configuration.listen_port, sessions_,
+                                                    sessions_.endpoint);
     }
     if (!configuration.listen_socket.empty()) {
-      unix_ =
-          std::make_unique<capture::UnixListener>(executor, configuration.listen_socket, sessions_);
+      unix_ = std::make_unique<capture::UnixListener>(executor, configuration.listen_socket,
+                                                      sessions_, sessions_.endpoint);
     }
   } catch (const std::exception& failure) {
     throw std::runtime_error(std::string("[admin] ") + failure.what());

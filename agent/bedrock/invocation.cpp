@@ -82,7 +82,7 @@ std::size_t Invocation::memory_bytes() const {
          error.capacity() + identity_arn.capacity() + caller.executable.capacity() +
          residency.scope.capacity() + residency.profile.capacity() +
          residency.destinations.capacity() + residency.decision.capacity() +
-         residency.rule.capacity();
+         residency.rule.capacity() + access_key_id.capacity() + signed_at.capacity();
 }
 
 }  // namespace invlog::bedrock

@@ -77,6 +77,8 @@ struct Invocation {
   Outcome outcome = Outcome::complete;
   std::string error;         // what went wrong, in words; "" if nothing did
   std::string identity_arn;  // from configuration, "" unknown
+  bool intercepted = false;  // proxy mode: it went on as the application signed it
+  std::string access_key_id, signed_at;  // of that signature; "" unknown
   Caller caller;
   Residency residency;
   // What of its content is kept, as [privacy] was when the call began (null: everything); no value:

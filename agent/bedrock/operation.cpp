@@ -10,11 +10,12 @@
 namespace invlog::bedrock {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Operation>, 4> kModelOperations = {{
+constexpr std::array<std::pair<std::string_view, Operation>, 5> kModelOperations = {{
     {"converse", Operation::converse},
     {"converse-stream", Operation::converse_stream},
     {"invoke", Operation::invoke_model},
     {"invoke-with-response-stream", Operation::invoke_model_with_response_stream},
+    {"invoke-with-bidirectional-stream", Operation::invoke_model_with_bidirectional_stream},
 }};
 
 int hex_value(char digit) {
@@ -150,6 +151,8 @@ std::string_view operation_name(Operation operation) {
       return "ChatCompletions";
     case Operation::responses:
       return "Responses";
+    case Operation::invoke_model_with_bidirectional_stream:
+      return "InvokeModelWithBidirectionalStream";
   }
   return "";
 }

@@ -18,6 +18,7 @@ enum class Operation {
   chat_completions,  // POST /openai/v1/chat/completions; the record's operation is
                      // "ChatCompletions"
   responses,         // POST /openai/v1/responses; the record's operation is "Responses"
+  invoke_model_with_bidirectional_stream,
 };
 
 struct Target {

@@ -10,6 +10,7 @@
 #include "agent/bedrock/content_coding.h"
 #include "agent/bedrock/converse_assembler.h"
 #include "agent/bedrock/event_stream_decoder.h"
+#include "agent/bedrock/input_events.h"
 #include "agent/bedrock/json_text.h"
 #include "agent/bedrock/openai_assembler.h"
 #include "agent/bedrock/operation.h"
@@ -105,6 +106,8 @@ class RecordBuilder {
                  const char* prefix);
   void check_json(storage::Body& body);
   void read_plain_response();
+  void assemble_input_events();
+  void note_damage(const char* name, const EventStreamDamage& damage);
   void assemble_event_stream();
   void take_stream_exception(const EventMessage& message);
   void assemble_server_sent_events();
@@ -145,6 +148,15 @@ void RecordBuilder::take_plain_fields() {
   record_.decision = std::move(invocation_.residency.decision);
   if (!invocation_.residency.rule.empty()) {
     append_json_member(details_, "rule", invocation_.residency.rule);
+  }
+  if (invocation_.intercepted) {
+    append_json_member(details_, "capture", "proxy");
+  }
+  if (!invocation_.access_key_id.empty()) {
+    std::string signature = "{";
+    append_json_member(signature, "accessKeyId", invocation_.access_key_id);
+    append_json_member(signature, "signedAt", invocation_.signed_at);
+    append_json_raw(details_, "signature", signature + "}");
   }
 }
 
@@ -189,6 +201,9 @@ void RecordBuilder::check_json(storage::Body& body) {
 
 void RecordBuilder::take_request() {
   if (take_body(record_.request, invocation_.request, invocation_.request_headers, "request")) {
+    if (operation_ == Operation::invoke_model_with_bidirectional_stream) {
+      assemble_input_events();
+    }
     check_json(record_.request);
   }
   if (record_.request.is_json) {
@@ -217,6 +232,29 @@ void RecordBuilder::take_request() {
   if (parameters.size() > 1) {
     append_json_raw(details_, "requestParameters", parameters + "}");
   }
+}
+
+// What cannot be read is left out, not kept as it is: there are signatures in it.
+void RecordBuilder::assemble_input_events() {
+  storage::Body& request = record_.request;
+  InputEvents events(parsers_.payload, parsers_.chunk);
+  events.read(request.bytes);
+  if (events.damage()) {
+    note_damage("requestDamage", *events.damage());
+  }
+  if (!events.other_events().empty()) {
+    append_json_raw(details_, "otherRequestEvents", "[" + events.other_events() + "]");
+  }
+  append_json_number(details_, "requestEvents", static_cast<long long>(events.messages()));
+  request.bytes = events.body();
+  request.content_type = request.bytes.empty() ? "" : "application/json";
+}
+
+void RecordBuilder::note_damage(const char* name, const EventStreamDamage& damage) {
+  std::string text = "{";
+  append_json_number(text, "offset", static_cast<long long>(damage.offset));
+  append_json_member(text, "cause", damage.cause);
+  append_json_raw(details_, name, text + "}");
 }
 
 void RecordBuilder::read_request_body() {
@@ -314,10 +352,7 @@ void RecordBuilder::assemble_event_stream() {
     }
   }
   if (decoder.damage()) {
-    std::string damage = "{";
-    append_json_number(damage, "offset", static_cast<long long>(decoder.damage()->offset));
-    append_json_member(damage, "cause", decoder.damage()->cause);
-    append_json_raw(details_, "damage", damage + "}");
+    note_damage("damage", *decoder.damage());
   }
   const bool cut = !decoder.damage() && !decoder.undecoded().empty();
   note_early_end(cut || (is_converse() && !decoder.damage() && !converse.complete()));

@@ -31,6 +31,8 @@ class AccessGate {
 
   // False: the call was refused and answered.
   Task<bool> admit(Exchange& exchange);
+  // The same of a connection that nothing can be answered to; it is counted and told of.
+  Task<bool> admits(CallerLookup& caller);
 
   // Once a tick, and at the end: tells of calls that were refused since.
   void tick(std::chrono::steady_clock::time_point now) { refusals_.tick(now); }
@@ -42,8 +44,9 @@ class AccessGate {
     std::string message;
   };
   Task<std::optional<Refusal>> judge(Exchange& exchange);
-  Task<std::optional<Refusal>> judge_caller(Exchange& exchange);
-  Task<bool> is_listed(Exchange& exchange, std::uint32_t uid);
+  Task<std::optional<Refusal>> judge_caller(const bedrock::Caller& caller, const Peer& peer);
+  Task<bool> is_listed(const Peer& peer, std::uint32_t uid);
+  void note(const Refusal& refusal, const bedrock::Caller& caller);
   Task<void> refuse(Exchange& exchange, Refusal refusal);
 
   config::AccessConfig access_;

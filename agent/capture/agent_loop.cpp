@@ -25,9 +25,23 @@ UpstreamEndpoint endpoint_of(const config::AgentConfig& configuration,
   return *endpoint;
 }
 
+bool wants_proxy(const config::AgentConfig& configuration) {
+  return !configuration.proxy.listen_host.empty() &&
+         proxy::CertificateAuthority::exists(configuration.state_dir);
+}
+
+proxy::CertificateAuthority authority_of(const config::AgentConfig& configuration) {
+  auto authority = proxy::CertificateAuthority::load(configuration.state_dir);
+  if (!authority)
+    throw std::runtime_error("proxy mode: " + authority.error());
+  return std::move(*authority);
+}
+
 std::unique_ptr<TlsContext> tls_of(const config::AgentConfig& configuration) {
   const bool plain = configuration.upstream.rfind("http://", 0) == 0;
-  return plain ? nullptr : std::make_unique<TlsContext>(configuration.ca_bundle);
+  return plain && !wants_proxy(configuration)
+             ? nullptr
+             : std::make_unique<TlsContext>(configuration.ca_bundle);
 }
 
 // A second, or less where a timeout is configured so short that a second would blur it.
@@ -42,7 +56,8 @@ std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) 
 
 AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
                      RecordSink& sink, aws::CredentialsProvider& credentials,
-                     const std::vector<int>& inherited_sockets)
+                     const std::vector<int>& inherited_sockets,
+                     const std::vector<int>& proxy_sockets)
     : configuration_(configuration),
       watchdog_(std::chrono::steady_clock::now()),
       tls_(tls_of(configuration)),
@@ -74,12 +89,12 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              watchdog_,
              statistics_,
              judge_},
-      sessions_{[this](Exchange& exchange) -> Task<void> {
+      sessions_{{[this](Exchange& exchange) -> Task<void> {
                   if (!co_await gate_.admit(exchange))
                     co_return;
                   ProxiedCall call(exchange, calls_);
                   co_await call.run();
-                },
+                }},
                 SessionOptions{},
                 watchdog_,
                 {},
@@ -89,21 +104,69 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
   sessions_.options.max_connections = configuration.clients.max_connections;
   watchdog_.set_tick(tick_length(configuration));
+  if (!proxy_sockets.empty() || wants_proxy(configuration))
+    start_proxy(environment, proxy_sockets);
   for (const int descriptor : inherited_sockets)
     inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_,
-                                        configuration.access.allow_remote));
+                                        sessions_.endpoint, configuration.access.allow_remote));
   if (!inherited_.empty())
     return;
   if (!configuration.listen_host.empty()) {
     tcp_ = std::make_unique<TcpListener>(context_.get_executor(), configuration.listen_host,
-                                         configuration.listen_port, sessions_);
+                                         configuration.listen_port, sessions_, sessions_.endpoint);
   }
   if (!configuration.listen_socket.empty()) {
     // Whoever may not call is told so; to other users' programs the socket would only be closed.
     using Access = UnixListener::Access;
     unix_ = std::make_unique<UnixListener>(
-        context_.get_executor(), configuration.listen_socket, sessions_,
+        context_.get_executor(), configuration.listen_socket, sessions_, sessions_.endpoint,
         configuration.access.names_callers() ? Access::everybody : Access::own_group);
+  }
+}
+
+void AgentLoop::start_proxy(const aws::Environment& environment, const std::vector<int>& sockets) {
+  const config::ProxyConfig& wanted = configuration_.proxy;
+  interceptor_ = std::make_unique<proxy::Interceptor>(
+      proxy::Interceptor::Needs{context_.get_executor(), configuration_, environment, *tls_,
+                                sessions_, gate_, recorder_, statistics_},
+      authority_of(configuration_), [] { return std::chrono::system_clock::now(); });
+  const Entrance& entrance = interceptor_->entrance();
+  for (const int descriptor : sockets)
+    proxy_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_, entrance,
+                                    configuration_.access.allow_remote));
+  if (!proxy_.empty())
+    return;
+  const bool same_port = wanted.listen_port != 0 &&
+                         wanted.listen_port == configuration_.listen_port &&
+                         wanted.listen_host == configuration_.listen_host;
+  if (!same_port) {
+    proxy_.push_back(std::make_unique<TcpListener>(context_.get_executor(), wanted.listen_host,
+                                                   wanted.listen_port, sessions_, entrance));
+    return;
+  }
+  sessions_.endpoint.tls = entrance.tls;
+  sessions_.endpoint.handler = [this, call = sessions_.endpoint.handler](Exchange& exchange) {
+    return exchange.request().method == "CONNECT" && exchange.interception() == nullptr
+               ? interceptor_->connect(exchange)
+               : call(exchange);
+  };
+}
+
+std::string AgentLoop::proxy_address() const {
+  if (!interceptor_)
+    return "";
+  return proxy_.empty() ? listen_address() : proxy_.front()->address();
+}
+
+void AgentLoop::reload_authority() {
+  if (!interceptor_)
+    return;
+  auto authority = proxy::CertificateAuthority::load(configuration_.state_dir);
+  if (authority) {
+    interceptor_->replace(std::move(*authority));
+  } else {
+    spdlog::warn("proxy mode goes on with the certificate authority that it has: {}",
+                 authority.error());
   }
 }
 
@@ -147,6 +210,8 @@ void AgentLoop::tick() {
   recorder_.tick();
   statistics_.clients.slow_cut += budget_.cut_slow(now, configuration_.clients.header_timeout);
   gate_.tick(now);
+  if (interceptor_)
+    interceptor_->tick(now);
 }
 
 Task<void> AgentLoop::keep_ticking() {
@@ -169,7 +234,7 @@ LoopFacts AgentLoop::facts() const {
   LoopFacts facts;
   facts.connections = sessions_.sessions.size();
   facts.http2_streams = sessions_.sessions.streams();
-  facts.idle_connections = pool_.idle();
+  facts.idle_connections = pool_.idle() + (interceptor_ ? interceptor_->idle_connections() : 0);
   facts.held_records = recorder_.held();
   facts.body_bytes = budget_.used();
   facts.body_bytes_limit = budget_.limit();
@@ -184,6 +249,8 @@ void AgentLoop::stop() {
   if (unix_)
     unix_->stop();
   for (const auto& listener : inherited_)
+    listener->stop();
+  for (const auto& listener : proxy_)
     listener->stop();
   sessions_.sessions.drain();
   stopping_.set();
@@ -211,6 +278,8 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
     co_await wait_while_busy(std::chrono::steady_clock::now() + std::chrono::seconds(2));
   }
   pool_.close();
+  if (interceptor_)
+    interceptor_->close();
   gate_.flush();
   recorder_.drain();
   if (on_tick)

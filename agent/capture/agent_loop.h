@@ -1,6 +1,6 @@
-// Endpoint mode, put together: listeners, sessions, the upstream pool, signing and recording on one
-// I/O thread, from start to an orderly stop. run_agent() adds the store, the signals and the
-// service manager; tests run it as it is.
+// Endpoint and proxy mode, put together: listeners, sessions, the upstream pool, signing and
+// recording on one I/O thread, from start to an orderly stop. run_agent() adds the store, the
+// signals and the service manager; tests run it as it is.
 //
 // Thread: constructed, run and destroyed on one thread, which is the I/O thread while run() runs.
 // Ownership: the sink and the credentials provider must outlive it. Errors: the constructor throws
@@ -22,6 +22,7 @@
 #include "agent/capture/listener.h"
 #include "agent/capture/proxied_call.h"
 #include "agent/config/agent_config.h"
+#include "agent/proxy/interceptor.h"
 
 namespace invlog::capture {
 
@@ -40,9 +41,12 @@ class AgentLoop {
  public:
   // `inherited_sockets`: listening sockets of the service manager, which the loop owns from now on;
   // if there are any, `listen` is not used.
+  // Proxy mode's own are `proxy_sockets`; it is on if there is a certificate authority in the state
+  // directory and somewhere to listen.
   AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
             RecordSink& sink, aws::CredentialsProvider& credentials,
-            const std::vector<int>& inherited_sockets = {});
+            const std::vector<int>& inherited_sockets = {},
+            const std::vector<int>& proxy_sockets = {});
   ~AgentLoop();
 
   // Serves until stop() and then until the calls under way have ended, at most `stop_limit` longer;
@@ -56,6 +60,9 @@ class AgentLoop {
   // What inference profiles there are, from now on; until then none is known. On the I/O thread.
   void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }
 
+  // Takes the certificate authority anew (`invlog ca rotate`); on the I/O thread.
+  void reload_authority();
+
   // New values for what can change while it runs: [policy], on_overload, on_storage_failure, and
   // what make_privacy_filter() made of [privacy]. A call under way keeps the policy and the filter
   // that it began with. On the I/O thread.
@@ -68,6 +75,8 @@ class AgentLoop {
   // inherited sockets, the first TCP one.
   std::string listen_address() const;
   std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }
+  // Where proxy mode is to be had, as bound; "" it is off.
+  std::string proxy_address() const;
   asio::io_context& context() { return context_; }
   asio::thread_pool& helper() { return helper_; }
   const Statistics& statistics() const { return statistics_; }
@@ -81,6 +90,7 @@ class AgentLoop {
   std::function<void()> on_end;
 
  private:
+  void start_proxy(const aws::Environment& environment, const std::vector<int>& sockets);
   Task<void> keep_ticking();
   Task<void> wind_down(std::chrono::milliseconds limit);
   void tick();
@@ -101,9 +111,11 @@ class AgentLoop {
   AccessGate gate_;
   CallServices calls_;
   SessionServices sessions_;
-  std::unique_ptr<TcpListener> tcp_;  // at least one of the three
+  std::unique_ptr<proxy::Interceptor> interceptor_;  // null: proxy mode is off
+  std::unique_ptr<TcpListener> tcp_;                 // at least one of the three
   std::unique_ptr<UnixListener> unix_;
   std::vector<std::unique_ptr<Listener>> inherited_;
+  std::vector<std::unique_ptr<Listener>> proxy_;  // empty: on the same port, or off
   Event stopping_;
   bool winding_down_ = false;
   bool stopped_ = false;

@@ -39,7 +39,7 @@ class DurationCounts {
 
 class CallCounts {
  public:
-  static constexpr std::size_t kOperations = 6, kOutcomes = 7;
+  static constexpr std::size_t kOperations = 7, kOutcomes = 7;
   static constexpr std::size_t kStatusClasses = 6;  // 0: no answer was given; 1xx to 5xx
 
   // A call that became a record; its duration and outcome are known.
@@ -67,7 +67,8 @@ class CallCounts {
   DurationCounts first_bytes_;
 };
 
-static_assert(static_cast<std::size_t>(bedrock::Operation::responses) + 1 ==
+static_assert(static_cast<std::size_t>(bedrock::Operation::invoke_model_with_bidirectional_stream) +
+                  1 ==
               CallCounts::kOperations);
 static_assert(static_cast<std::size_t>(bedrock::Outcome::interrupted) + 1 == CallCounts::kOutcomes);
 

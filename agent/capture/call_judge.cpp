@@ -116,7 +116,9 @@ std::string CallJudge::event_of(const Judgement& judgement, const std::string& t
   std::string details = "{";
   storage::append_json_member(details, "rule", judgement.residency.rule);
   storage::append_json_member(details, "reason", judgement.reason);
-  storage::append_json_member(details, "target", target);
+  // Not its query: a presigned URL has a signature there.
+  storage::append_json_member(details, "target",
+                              std::string_view(target).substr(0, target.find('?')));
   return details + "}";
 }
 

@@ -64,15 +64,26 @@ class SessionSet {
   bool draining_ = false, closed_ = false;
 };
 
-struct SessionServices {
+// What one port of the agent's is for.
+struct Entrance {
   ExchangeHandler handler;
+  // Takes connections that begin with TLS; empty: nobody does, here.
+  Turn tls = nullptr;
+};
+
+struct SessionServices {
+  Entrance endpoint;
   SessionOptions options;
   Watchdog& watchdog;
   SessionSet sessions;
   ClientCounts& counts;
 };
 
-// Runs until the connection is closed. `services` must outlive it.
-Task<void> serve_connection(StreamSocket socket, SessionServices& services);
+// Runs until the connection is closed. `services` and `entrance` must outlive it.
+Task<void> serve_connection(StreamSocket socket, SessionServices& services,
+                            const Entrance& entrance);
+// The same for a connection of which the protocol is known.
+Task<void> serve_session(AcceptedConnection connection, SessionServices& services,
+                         const ExchangeHandler& handler, bool http2);
 
 }  // namespace invlog::capture

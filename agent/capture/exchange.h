@@ -27,6 +27,13 @@ enum class BodyRead {
   client_gone,  // nobody is there to be answered
 };
 
+enum class PieceRead { more, last, client_gone };
+
+struct AcceptedConnection;
+struct Interception;
+// What goes on with a connection that its session does not serve any more.
+using Turn = std::function<Task<void>(AcceptedConnection)>;
+
 // Who lets a body grow.
 class BodyRoom {
  public:
@@ -44,6 +51,8 @@ class Exchange {
   virtual const bedrock::Caller& caller() = 0;
   // Where the connection comes from.
   virtual const Peer& peer() = 0;
+  // Where the call goes as it is, in proxy mode; null in endpoint mode.
+  virtual Interception* interception() = 0;
 
   // Reads the whole request body into `body`, at most `limit` bytes; asks for it first if the
   // client expects that (100-continue). Call exactly once, before answering.
@@ -54,6 +63,19 @@ class Exchange {
   // Instead of read_body(), before a refusal: the body stays unread, and with one the connection
   // (or stream) closes after the answer.
   virtual void leave_body() = 0;
+
+  // Instead of read_body(), where a request can be answered while it is read: appends the bytes
+  // that have come since the last call to `piece`; waits for some, or for the end.
+  virtual bool streams_both_ways() const { return false; }
+  virtual Task<PieceRead> read_some_body(std::string& piece);
+
+  // Instead of all else: answers a CONNECT with "200", and has `turn` go on with the connection
+  // when the handler has ended. False: the client is gone, or the protocol does not let it.
+  virtual Task<bool> turn_over(Turn turn);
+
+  // Whether a response may be given as the upstream sent it: ResponseHead::raw, and its body with
+  // its transfer coding.
+  virtual bool takes_raw() const { return false; }
 
   // Calls `gone` at most once, when the client is found to have gone away while the exchange is
   // open; set it before read_body(). It must not start I/O on this exchange. Reset with {}.
@@ -70,6 +92,13 @@ class Exchange {
   // last chunk, or the stream is reset.
   virtual void abort() = 0;
 };
+
+inline Task<PieceRead> Exchange::read_some_body(std::string&) {
+  co_return PieceRead::client_gone;
+}
+inline Task<bool> Exchange::turn_over(Turn) {
+  co_return false;
+}
 
 using ExchangeHandler = std::function<Task<void>(Exchange&)>;
 

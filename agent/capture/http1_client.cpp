@@ -13,20 +13,33 @@ constexpr std::size_t kLargeBufferBytes = 16 * 1024;
 
 }  // namespace
 
-Http1Client::Http1Client(UpstreamConnection& connection)
+Http1Client::Http1Client(UpstreamConnection& connection, std::string_view head, bool keep_raw)
     : connection_(connection),
+      request_head_(head),
+      keeps_raw_(keep_raw),
       parser_(Http1Parser::Kind::response),
       buffer_(connection.read_buffer) {
   buffer_.resize(std::max(buffer_.size(), kSmallBufferBytes));
 }
 
+Task<void> Http1Client::begin(std::string_view body, bool, error_code& failure) {
+  co_await connection_.write(request_head_, body, failure);
+}
+
+Task<void> Http1Client::send(std::string_view body, bool, error_code& failure) {
+  co_await connection_.write(body, {}, failure);
+}
+
 Task<std::string> Http1Client::read_head(bool answers_head_request, ResponseHead& head) {
   for (;;) {
     parser_.begin(answers_head_request);
+    head.raw.clear();
     for (;;) {
       if (begin_ != end_) {
         std::size_t consumed = 0;
         const bool good = parser_.feed_head({buffer_.data() + begin_, end_ - begin_}, consumed);
+        if (keeps_raw_)
+          head.raw.append(buffer_.data() + begin_, consumed);
         begin_ += consumed;
         if (!good)
           co_return "malformed response: " + parser_.error();
@@ -68,6 +81,7 @@ Task<std::string> Http1Client::read_head(bool answers_head_request, ResponseHead
   head.headers = std::move(parser_.headers);
   reusable_ = parser_.minor_version == 1 && !header_has_token(head.headers, "connection", "close");
   remove_hop_by_hop(head.headers);
+  head.closes = !reusable_ || parser_.framing == Http1Parser::Framing::until_close;
   switch (parser_.framing) {
     case Http1Parser::Framing::none:
       head.body = has_header(head.headers, "content-length") && !answers_head_request &&
@@ -100,14 +114,14 @@ Http1Client::Piece Http1Client::decode() {
     case Http1Parser::Framing::length: {
       const std::size_t count =
           static_cast<std::size_t>(std::min<std::uint64_t>(here.size(), remaining_));
-      piece.bytes = here.substr(0, count);
+      piece.bytes = piece.raw = here.substr(0, count);
       begin_ += count;
       remaining_ -= count;
       ended_ = remaining_ == 0;
       break;
     }
     case Http1Parser::Framing::until_close:
-      piece.bytes = here;
+      piece.bytes = piece.raw = here;
       begin_ = end_;
       break;
     case Http1Parser::Framing::chunked: {
@@ -116,6 +130,7 @@ Http1Client::Piece Http1Client::decode() {
       const bool good = parser_.feed_chunked(here, consumed, decoded_);
       begin_ += consumed;
       piece.bytes = decoded_;
+      piece.raw = here.substr(0, consumed);
       if (!good) {
         piece.problem = "malformed response: " + parser_.error();
       } else if (end_ - begin_ >= kLargeBufferBytes) {

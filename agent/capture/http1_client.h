@@ -1,8 +1,6 @@
 // One request and its response in HTTP/1.1 on an upstream connection.
 //
-// The response's bytes are handed out as they arrive: buffered() decodes what is here, next() reads
-// once. Nothing waits for more than one read. Thread: the I/O thread. Errors: results; an error is
-// also a response that ends too early.
+// Thread, ownership and errors: as upstream_exchange.h says.
 #pragma once
 
 #include <string>
@@ -10,36 +8,32 @@
 
 #include "agent/capture/http1_parser.h"
 #include "agent/capture/upstream_connection.h"
+#include "agent/capture/upstream_exchange.h"
 
 namespace invlog::capture {
 
-class Http1Client {
+class Http1Client : public UpstreamExchange {
  public:
-  struct Piece {
-    std::string_view bytes;  // valid until the next call
-    bool end = false;        // the response is complete
-    std::string problem;     // "" or why it ended too early
-  };
+  // `head`: the request's, up to and including the empty line. `keep_raw`: the response's head is
+  // kept as received, and pieces come with what they were decoded from.
+  Http1Client(UpstreamConnection& connection, std::string_view head, bool keep_raw = false);
 
-  explicit Http1Client(UpstreamConnection& connection);
-
-  // Reads up to the end of the final response's head; informational ones are dropped. "" or what
-  // went wrong.
-  Task<std::string> read_head(bool answers_head_request, ResponseHead& head);
-  Piece buffered();
-  Task<Piece> next();
-
-  // Bytes of a body of known length that were not handed out yet.
-  std::uint64_t remaining() const { return remaining_; }
-  bool nothing_received() const { return !received_; }
-  // After the end: whether the connection may carry another request.
-  bool reusable() const { return reusable_; }
-  const Headers& trailers() const { return parser_.trailers; }
+  Task<void> begin(std::string_view body, bool end, error_code& failure) override;
+  Task<void> send(std::string_view body, bool end, error_code& failure) override;
+  Task<std::string> read_head(bool answers_head_request, ResponseHead& head) override;
+  Piece buffered() override;
+  Task<Piece> next() override;
+  std::uint64_t remaining() const override { return remaining_; }
+  bool nothing_received() const override { return !received_; }
+  bool reusable() const override { return reusable_; }
+  const Headers& trailers() const override { return parser_.trailers; }
 
  private:
   Piece decode();
 
   UpstreamConnection& connection_;
+  std::string_view request_head_;
+  const bool keeps_raw_;
   Http1Parser parser_;
   std::string& buffer_;  // the connection's
   std::size_t begin_ = 0, end_ = 0;

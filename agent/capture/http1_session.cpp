@@ -41,6 +41,7 @@ class Http1Session::Exchange1 : public Exchange {
     } else if (parser.framing == Http1Parser::Framing::none) {
       request_.content_length = 0;
     }
+    request_.minor_version = parser.minor_version;
     version_1_0_ = parser.minor_version == 0;
     const bool keep_alive = header_has_token(request_.headers, "connection", "keep-alive");
     close_ =
@@ -52,6 +53,17 @@ class Http1Session::Exchange1 : public Exchange {
   RequestHead& request() override { return request_; }
   const bedrock::Caller& caller() override { return session_.caller_.caller(); }
   const Peer& peer() override { return session_.caller_.peer(); }
+  Interception* interception() override { return session_.interception_.get(); }
+  bool takes_raw() const override { return true; }
+  Task<bool> turn_over(Turn turn) override {
+    constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
+    started_ = true;
+    const asio::const_buffer line(kEstablished.data(), kEstablished.size());
+    if (!co_await session_.write(&line, 1))
+      co_return false;
+    session_.turn_ = std::move(turn);
+    co_return true;
+  }
   void leave_body() override {
     if (session_.parser_.framing != Http1Parser::Framing::none)
       close_ = true;
@@ -78,8 +90,34 @@ class Http1Session::Exchange1 : public Exchange {
 
   Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override {
     started_ = true;
+    session_head_.clear();
+    chunked_ = false;
+    if (head.raw.empty()) {
+      write_head(head);
+    } else {
+      take_head(head);
+    }
+    co_return co_await send(session_head_, body, end, {});
+  }
+
+  Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override {
+    co_return co_await send({}, body, end, trailers);
+  }
+
+  void abort() override {
+    close_ = true;
+    session_.client_gone_ = nullptr;
+    session_.stream_.cut();
+    session_.close();
+  }
+
+  bool started() const { return started_; }
+  bool must_close() const { return close_ || !ended_; }
+  bool body_complete() const { return body_complete_; }
+
+ private:
+  void write_head(const ResponseHead& head) {
     std::string& out = session_head_;
-    out.clear();
     out.reserve(512);
     out += "HTTP/1.1 ";
     out += std::to_string(head.status);
@@ -92,7 +130,6 @@ class Http1Session::Exchange1 : public Exchange {
       out += value;
       out += "\r\n";
     }
-    chunked_ = false;
     if (head.body == ResponseHead::Body::unknown) {
       if (version_1_0_) {
         close_ = true;
@@ -109,24 +146,19 @@ class Http1Session::Exchange1 : public Exchange {
       out += "Connection: keep-alive\r\n";
     }
     out += "\r\n";
-    co_return co_await send(out, body, end, {});
   }
 
-  Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override {
-    co_return co_await send({}, body, end, trailers);
+  // As received; but who stops says so.
+  void take_head(const ResponseHead& head) {
+    session_head_ = head.raw;
+    if (head.closes) {
+      close_ = true;
+    } else if (session_.draining_ && session_head_.size() > 2) {
+      close_ = true;
+      session_head_.insert(session_head_.size() - 2, "Connection: close\r\n");
+    }
   }
 
-  void abort() override {
-    close_ = true;
-    session_.client_gone_ = nullptr;
-    session_.close();
-  }
-
-  bool started() const { return started_; }
-  bool must_close() const { return close_ || !ended_; }
-  bool body_complete() const { return body_complete_; }
-
- private:
   Task<BodyRead> read(std::string& body, std::size_t limit, BodyRoom* room) {
     const auto framing = session_.parser_.framing;
     if (framing == Http1Parser::Framing::none)
@@ -159,7 +191,7 @@ class Http1Session::Exchange1 : public Exchange {
         body.resize(std::min(length, std::max<std::size_t>(have * 2, 128 * 1024)));
       }
       error_code failure;
-      have += co_await session_.socket_.async_read_some(
+      have += co_await session_.stream_.async_read_some(
           asio::buffer(body.data() + have, body.size() - have),
           asio::redirect_error(use_task, failure));
       session_.hurry(session_.options_.client_stall_timeout);
@@ -238,8 +270,9 @@ class Http1Session::Exchange1 : public Exchange {
 
 Http1Session::Http1Session(AcceptedConnection connection, const ExchangeHandler& handler,
                            const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts)
-    : socket_(std::move(connection.socket)),
+    : stream_(std::move(connection.stream)),
       caller_(std::move(connection.caller)),
+      interception_(std::move(connection.interception)),
       handler_(handler),
       options_(options),
       counts_(counts),
@@ -248,8 +281,6 @@ Http1Session::Http1Session(AcceptedConnection connection, const ExchangeHandler&
   buffer_.resize(std::max(kBufferBytes, connection.first_bytes.size()));
   std::memcpy(buffer_.data(), connection.first_bytes.data(), connection.first_bytes.size());
   end_ = connection.first_bytes.size();
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
 }
 
 std::string_view Http1Session::buffered() const {
@@ -276,7 +307,7 @@ void Http1Session::start_read() {
     begin_ = 0;
   }
   reading_ = true;
-  socket_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
+  stream_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
                           [self = shared_from_this()](error_code failure, std::size_t bytes) {
                             self->on_read(failure, bytes);
                           });
@@ -308,7 +339,7 @@ void Http1Session::wait_at_most(std::chrono::milliseconds limit) {
 }
 
 void Http1Session::on_deadline() {
-  counts_.slow_cut += hurried_ && socket_.is_open() ? 1 : 0;
+  counts_.slow_cut += hurried_ && stream_.is_open() ? 1 : 0;
   close();
 }
 
@@ -326,13 +357,13 @@ Task<bool> Http1Session::read_more() {
 
 Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
   const auto* first = static_cast<const asio::const_buffer*>(buffers);
-  if (!socket_.is_open())
+  if (!stream_.is_open())
     co_return false;
   // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
   error_code failure;
   const Range range{first, first + count};
   const std::size_t total = asio::buffer_size(range);
-  std::size_t written = socket_.write_some(range, failure);
+  std::size_t written = stream_.write_some(range.first, range.last, failure);
   if (failure == asio::error::would_block)
     failure.clear();
   if (!failure && written < total) {
@@ -344,7 +375,7 @@ Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
         rest.push_back(buffer + taken);
     }
     hurry(options_.client_stall_timeout);
-    co_await asio::async_write(socket_, rest, asio::redirect_error(use_task, failure));
+    co_await stream_.write(std::move(rest), failure);
     deadline_.disarm();
   }
   if (failure)
@@ -392,13 +423,8 @@ Task<void> Http1Session::run() {
     if (read == HeadRead::closed)
       break;
     if (read == HeadRead::malformed) {
-      LocalResponse refusal = aws_error(400, "ValidationException",
-                                        "invlog: malformed HTTP request: " + parser_.error());
-      refusal.head.headers.emplace_back("Connection", "close");
-      std::string text = "HTTP/1.1 400 Bad Request\r\n";
-      for (const auto& [name, value] : refusal.head.headers)
-        text += name + ": " + value + "\r\n";
-      text += "\r\n" + refusal.body;
+      const std::string text = last_response_text(aws_error(
+          400, "ValidationException", "invlog: malformed HTTP request: " + parser_.error()));
       const asio::const_buffer bytes(text.data(), text.size());
       if (co_await write(&bytes, 1))
         co_await linger();
@@ -411,7 +437,11 @@ Task<void> Http1Session::run() {
     in_exchange_ = false;
     waiting_since_ = std::chrono::steady_clock::now();
     client_gone_ = nullptr;
-    if (exchange.must_close() || draining_ || !socket_.is_open()) {
+    if (turn_) {
+      deadline_.disarm();
+      co_return;
+    }
+    if (exchange.must_close() || draining_ || !stream_.is_open()) {
       if (exchange.started() && !exchange.body_complete())
         co_await linger();
       break;
@@ -420,11 +450,17 @@ Task<void> Http1Session::run() {
   close();
 }
 
+std::optional<Http1Session::TurnedOver> Http1Session::turned_over() {
+  if (!turn_ || !stream_.is_open())
+    return std::nullopt;
+  AcceptedConnection connection{std::move(stream_), std::string(buffered()), std::move(caller_)};
+  return TurnedOver{std::exchange(turn_, nullptr), std::move(connection)};
+}
+
 Task<void> Http1Session::linger() {
-  if (!socket_.is_open())
+  if (!stream_.is_open())
     co_return;
-  error_code ignored;
-  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  stream_.shutdown_send();
   wait_at_most(kLingerTime);
   std::size_t discarded = 0;
   while (discarded < kLingerBytes && !at_end_) {
@@ -442,13 +478,12 @@ void Http1Session::drain() {
   draining_ = true;
   // Between two requests nothing is lost by closing; the client sees an orderly end. A request that
   // has arrived, read or not, is served first.
-  error_code ignored;
-  if (!in_exchange_ && buffered().empty() && socket_.available(ignored) == 0)
+  if (!in_exchange_ && buffered().empty() && !stream_.has_unread())
     close();
 }
 
 std::optional<SessionControl::Time> Http1Session::idle_since(Time now) const {
-  if (!socket_.is_open())
+  if (!stream_.is_open())
     return std::nullopt;
   if (!in_exchange_)
     return waiting_since_;
@@ -457,9 +492,8 @@ std::optional<SessionControl::Time> Http1Session::idle_since(Time now) const {
 }
 
 void Http1Session::close() {
-  error_code ignored;
   caller_.close();
-  socket_.close(ignored);
+  stream_.close();
   at_end_ = true;
   stop_waiting();
 }

@@ -24,8 +24,14 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
  public:
   Http1Session(AcceptedConnection connection, const ExchangeHandler& handler,
                const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts);
-  // Serves the connection until it closes.
+  // Serves the connection until it closes, or until an exchange turns it over to something else.
   Task<void> run();
+  // After run(): what goes on with the connection, if it is not at its end.
+  struct TurnedOver {
+    Turn turn;
+    AcceptedConnection connection;
+  };
+  std::optional<TurnedOver> turned_over();
   void drain() override;
   void close() override;
   std::optional<Time> idle_since(Time now) const override;
@@ -50,8 +56,9 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   std::string_view buffered() const;
   void consume(std::size_t bytes);
 
-  StreamSocket socket_;
+  ClientStream stream_;
   CallerLookup caller_;
+  std::shared_ptr<Interception> interception_;
   const ExchangeHandler& handler_;
   const SessionOptions& options_;
   ClientCounts& counts_;
@@ -62,6 +69,7 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   std::size_t begin_ = 0, end_ = 0;
   Event readable_;
   std::function<void()> client_gone_;
+  Turn turn_;  // set by an exchange
   bool reading_ = false;
   bool at_end_ = false;  // the client closed, or the connection failed
   bool draining_ = false;

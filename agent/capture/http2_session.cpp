@@ -112,8 +112,9 @@ struct Http2Session::Callbacks {
 
 Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
                            const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts)
-    : socket_(std::move(connection.socket)),
+    : stream_(std::move(connection.stream)),
       caller_(std::move(connection.caller)),
+      interception_(std::move(connection.interception)),
       handler_(handler),
       options_(options),
       watchdog_(watchdog),
@@ -145,8 +146,6 @@ Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler&
         static_cast<std::uint32_t>(Stream::kMaxHeaderBytes)}}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
 }
 
 Http2Session::~Http2Session() {
@@ -211,7 +210,7 @@ bool Http2Session::receive(const char* bytes, std::size_t count) {
     ++serving_;
     waiting_since_ = std::chrono::steady_clock::now();
     watch_idle();
-    asio::co_spawn(socket_.get_executor(), serve(shared_from_this(), std::move(stream)),
+    asio::co_spawn(stream_.get_executor(), serve(shared_from_this(), std::move(stream)),
                    asio::detached);
   }
   if (serving_ > 2 * options_.max_concurrent_streams)
@@ -261,14 +260,15 @@ Task<void> Http2Session::write_loop() {
     }
     // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
     error_code failure;
-    const std::size_t written = socket_.write_some(asio::buffer(out), failure);
+    const asio::const_buffer all(out.data(), out.size());
+    const std::size_t written = stream_.write_some(&all, &all + 1, failure);
     if (failure == asio::error::would_block)
       failure.clear();
     if (!failure && written < out.size()) {
       deadline_.arm(options_.client_stall_timeout);
       sending_ = true;
-      co_await asio::async_write(socket_, asio::buffer(out) + written,
-                                 asio::redirect_error(use_task, failure));
+      ClientStream::Buffers rest(1, all + written);
+      co_await stream_.write(std::move(rest), failure);
       sending_ = false;
       watch_idle();
     }
@@ -285,7 +285,7 @@ Task<void> Http2Session::run() {
   watch_idle();
   writing_ = true;
   asio::co_spawn(
-      socket_.get_executor(),
+      stream_.get_executor(),
       [](std::shared_ptr<Http2Session> session) -> Task<void> {
         co_await session->write_loop();
       }(self),
@@ -295,7 +295,7 @@ Task<void> Http2Session::run() {
   std::string buffer(kReadBytes, '\0');
   while (good && !closed_) {
     error_code failure;
-    const std::size_t count = co_await socket_.async_read_some(
+    const std::size_t count = co_await stream_.async_read_some(
         asio::buffer(buffer), asio::redirect_error(use_task, failure));
     if (failure)
       break;
@@ -318,9 +318,8 @@ void Http2Session::drain() {
 void Http2Session::close() {
   if (std::exchange(closed_, true))
     return;
-  error_code ignored;
   caller_.close();
-  socket_.close(ignored);
+  stream_.close();
   for (auto& [id, stream] : std::exchange(streams_, {}))
     stream->on_closed();
   wake_writer();

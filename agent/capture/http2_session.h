@@ -62,8 +62,9 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   // Counts frames that cost the client nothing; true: too many.
   bool floods(const nghttp2_frame& frame);
 
-  StreamSocket socket_;
+  ClientStream stream_;
   CallerLookup caller_;
+  std::shared_ptr<Interception> interception_;
   const ExchangeHandler& handler_;
   const SessionOptions& options_;
   Watchdog& watchdog_;

@@ -3,45 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/capture/http2_fields.h"
+
 namespace invlog::capture {
-namespace {
-
-// HTTP/2 has lower-case names only (RFC 9113 §8.2).
-std::string lower_case(std::string text) {
-  for (char& character : text) {
-    if (character >= 'A' && character <= 'Z')
-      character = static_cast<char>(character + 32);
-  }
-  return text;
-}
-
-// Header fields in the form that nghttp2 takes; it copies them when they are submitted.
-class Fields {
- public:
-  explicit Fields(std::size_t count) { held_.reserve(count); }
-  void add(std::string name, std::string value) {
-    held_.emplace_back(lower_case(std::move(name)), std::move(value));
-  }
-  void add(const Headers& headers) {
-    for (const auto& [name, value] : headers)
-      add(name, value);
-  }
-  const nghttp2_nv* data() {
-    for (auto& [name, value] : held_) {
-      fields_.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
-                         reinterpret_cast<std::uint8_t*>(value.data()), name.size(), value.size(),
-                         NGHTTP2_NV_FLAG_NONE});
-    }
-    return fields_.data();
-  }
-  std::size_t size() const { return held_.size(); }
-
- private:
-  Headers held_;
-  std::vector<nghttp2_nv> fields_;
-};
-
-}  // namespace
 
 bool Http2Session::Stream::add_header(std::string_view name, std::string_view value) {
   header_bytes_ += name.size() + value.size() + 32;
@@ -84,6 +48,7 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   }
   if (body_ == nullptr) {
     early_body_.append(bytes);
+    body_event_.set();
     return;
   }
   if (body_->size() + bytes.size() > limit_) {
@@ -108,10 +73,11 @@ void Http2Session::Stream::give_window_back() {
 void Http2Session::Stream::end_request() {
   request_ended_ = true;
   event_.set();
+  body_event_.set();
 }
 
 void Http2Session::Stream::ask_for_body() {
-  if (request_ended_ || closed_)
+  if (request_ended_ || closed_ || std::exchange(asked_for_body_, true))
     return;
   if (early_body_.empty() && header_has_token(request_.headers, "expect", "100-continue")) {
     static constexpr std::string_view kName = ":status", kValue = "100";
@@ -166,11 +132,23 @@ Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t li
   co_return request_ended_ ? BodyRead::complete : BodyRead::client_gone;
 }
 
+Task<PieceRead> Http2Session::Stream::read_some_body(std::string& piece) {
+  ask_for_body();
+  while (early_body_.empty() && !request_ended_ && !closed_)
+    co_await body_event_.wait();
+  piece.append(early_body_);
+  early_body_.clear();
+  give_window_back();
+  if (request_ended_)
+    co_return PieceRead::last;
+  co_return closed_ ? PieceRead::client_gone : PieceRead::more;
+}
+
 Task<bool> Http2Session::Stream::start_response(const ResponseHead& head, std::string_view body,
                                                 bool end) {
   if (closed_)
     co_return false;
-  Fields fields(head.headers.size() + 1);
+  Http2Fields fields(head.headers.size() + 1);
   fields.add(":status", std::to_string(head.status));
   fields.add(head.headers);
   const bool no_body = end && body.empty();
@@ -228,7 +206,7 @@ ssize_t Http2Session::Stream::fill_frame(std::uint8_t* into, std::size_t room,
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     end_framed_ = true;
     if (!trailers_.empty()) {
-      Fields fields(trailers_.size());
+      Http2Fields fields(trailers_.size());
       fields.add(trailers_);
       const nghttp2_nv* pairs = fields.data();
       if (nghttp2_submit_trailer(session_.session_, id_, pairs, fields.size()) == 0) {
@@ -268,6 +246,7 @@ void Http2Session::Stream::on_closed() {
   if (!end_framed_ && client_gone_)
     std::exchange(client_gone_, nullptr)();
   event_.set();
+  body_event_.set();
 }
 
 }  // namespace invlog::capture

@@ -20,7 +20,10 @@ class Http2Session::Stream : public Exchange {
   const bedrock::Caller& caller() override { return session_.caller_.caller(); }
   void when_client_gone(std::function<void()> gone) override;
   const Peer& peer() override { return session_.caller_.peer(); }
+  Interception* interception() override { return session_.interception_.get(); }
   void leave_body() override;
+  bool streams_both_ways() const override { return true; }
+  Task<PieceRead> read_some_body(std::string& piece) override;
   Task<BodyRead> read_body(std::string& body, std::size_t limit, BodyRoom* room) override;
   Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override;
   Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override;
@@ -47,13 +50,15 @@ class Http2Session::Stream : public Exchange {
   RequestHead request_;
   std::size_t header_bytes_ = 0;
   std::function<void()> client_gone_;
-  Event event_;  // body bytes, room for response bytes, or the stream's end
+  Event event_;       // body bytes, room for response bytes, or the stream's end
+  Event body_event_;  // for read_some_body(), which may wait while a response is written
 
   std::string* body_ = nullptr;  // where read_body() wants it
   std::string early_body_;       // what came before it was called; at most a window
   std::size_t limit_ = 0;
   std::size_t held_window_ = 0;  // received bytes that the stream's window lacks yet
   bool request_ended_ = false, too_large_ = false;
+  bool asked_for_body_ = false;
   bool asks_for_room_ = false;  // the stream's window waits for read_body()
 
   std::string_view response_;  // what the client's windows had no room for yet

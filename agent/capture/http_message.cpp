@@ -138,10 +138,14 @@ std::string_view reason_phrase(int status) {
       return "Forbidden";
     case 404:
       return "Not Found";
+    case 405:
+      return "Method Not Allowed";
     case 408:
       return "Request Timeout";
     case 413:
       return "Content Too Large";
+    case 421:
+      return "Misdirected Request";
     case 424:
       return "Failed Dependency";
     case 429:
@@ -171,6 +175,14 @@ LocalResponse aws_error(int status, std::string_view type, std::string_view mess
                            {"x-amzn-ErrorType", std::string(type)},
                            {"Content-Length", std::to_string(response.body.size())}};
   return response;
+}
+
+std::string last_response_text(const LocalResponse& response) {
+  std::string text =
+      "HTTP/1.1 " + std::to_string(response.head.status) + " " + response.head.reason + "\r\n";
+  for (const auto& [name, value] : response.head.headers)
+    text += name + ": " + value + "\r\n";
+  return text + "Connection: close\r\n\r\n" + response.body;
 }
 
 }  // namespace invlog::capture

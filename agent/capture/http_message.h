@@ -19,6 +19,7 @@ struct RequestHead {
   std::string method;
   std::string target;     // as received; never normalised
   std::string authority;  // HTTP/2's :authority; "" none, or HTTP/1.1
+  int minor_version = 1;  // of HTTP/1
   Headers headers;        // without HTTP/2's pseudo headers
   std::optional<std::uint64_t> content_length;
 };
@@ -34,6 +35,9 @@ struct ResponseHead {
   std::string reason;
   Headers headers;  // without hop-by-hop headers
   Body body = Body::unknown;
+  // HTTP/1.1's bytes up to and including the empty line, as received; "" if nobody asked for them.
+  std::string raw;
+  bool closes = false;  // in HTTP/1.1, the connection ends with this response
 };
 
 // ASCII case is ignored.
@@ -59,6 +63,10 @@ struct LocalResponse {
   ResponseHead head;
   std::string body;
 };
+// `message` goes to the client as it is.
 LocalResponse aws_error(int status, std::string_view type, std::string_view message);
+
+// The whole of it as HTTP/1.1, after which the connection closes.
+std::string last_response_text(const LocalResponse& response);
 
 }  // namespace invlog::capture

@@ -32,9 +32,9 @@ void prepare(asio::basic_stream_socket<asio::ip::tcp, Executor>& socket) {
 void prepare(asio::basic_stream_socket<asio::local::stream_protocol, Executor>&) {}
 
 // Serves one connection; what it throws (only lack of memory) ends the connection, not the agent.
-Task<void> serve(StreamSocket socket, SessionServices& services) {
+Task<void> serve(StreamSocket socket, SessionServices& services, const Entrance& entrance) {
   try {
-    co_await serve_connection(std::move(socket), services);
+    co_await serve_connection(std::move(socket), services, entrance);
   } catch (const std::exception& failure) {
     spdlog::error("connection ended: {}", failure.what());
   }
@@ -50,14 +50,10 @@ bool makes_room(SessionServices& services) {
 // What fits the socket's empty buffer is sent at once or not at all.
 template <class Socket>
 void refuse_connection(Socket& socket, SessionServices& services) {
-  const LocalResponse refusal =
+  const std::string text = last_response_text(
       aws_error(503, "ServiceUnavailableException",
                 "invlog: all of the agent's max_connections of " +
-                    std::to_string(services.options.max_connections) + " have a call under way");
-  std::string text = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n";
-  for (const auto& [name, value] : refusal.head.headers)
-    text += name + ": " + value + "\r\n";
-  text += "\r\n" + refusal.body;
+                    std::to_string(services.options.max_connections) + " have a call under way"));
   error_code ignored;
   socket.non_blocking(true, ignored);
   // What is left unread at the close would have the kernel reset the connection, and the answer
@@ -69,7 +65,7 @@ void refuse_connection(Socket& socket, SessionServices& services) {
 }
 
 template <class Acceptor>
-Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
+Task<void> accept_all(Acceptor& acceptor, SessionServices& services, const Entrance& entrance) {
   using Protocol = typename Acceptor::protocol_type;
   RareWarning cannot_accept, too_many;
   const Executor executor = acceptor.get_executor();
@@ -98,18 +94,19 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services) {
       continue;
     }
     prepare(socket);
-    asio::co_spawn(executor, serve(StreamSocket(std::move(socket)), services), asio::detached);
+    asio::co_spawn(executor, serve(StreamSocket(std::move(socket)), services, entrance),
+                   asio::detached);
   }
 }
 
 // Keeps the acceptor alive as long as its coroutine runs.
 template <class State>
-void run(const std::shared_ptr<State>& state, SessionServices& services) {
+void run(const std::shared_ptr<State>& state, SessionServices& services, const Entrance& entrance) {
   asio::co_spawn(
       state->acceptor.get_executor(),
-      [](std::shared_ptr<State> kept, SessionServices& served) -> Task<void> {
-        co_await accept_all(kept->acceptor, served);
-      }(state, services),
+      [](std::shared_ptr<State> kept, SessionServices& served, const Entrance& by) -> Task<void> {
+        co_await accept_all(kept->acceptor, served, by);
+      }(state, services, entrance),
       asio::detached);
 }
 
@@ -122,17 +119,18 @@ std::string address_text(const TcpAcceptor& acceptor) {
 }  // namespace
 
 std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
-                                         SessionServices& services, bool allow_remote) {
+                                         SessionServices& services, const Entrance& entrance,
+                                         bool allow_remote) {
   constexpr int kListening = 1;
   if (::sd_is_socket(descriptor, AF_UNIX, SOCK_STREAM, kListening) > 0)
-    return std::make_unique<UnixListener>(executor, descriptor, services);
+    return std::make_unique<UnixListener>(executor, descriptor, services, entrance);
   const std::string which = "socket " + std::to_string(descriptor) + " of the service manager ";
   if (::sd_is_socket_inet(descriptor, AF_UNSPEC, SOCK_STREAM, kListening, 0) <= 0) {
     throw std::runtime_error(which +
                              "is no listening stream socket: the socket unit needs ListenStream= "
                              "and Accept=no");
   }
-  auto listener = std::make_unique<TcpListener>(executor, descriptor, services);
+  auto listener = std::make_unique<TcpListener>(executor, descriptor, services, entrance);
   if (!allow_remote && !listener->is_local()) {
     throw std::runtime_error(
         which + "listens on " + listener->address() +
@@ -154,7 +152,7 @@ struct UnixListener::State {
 };
 
 TcpListener::TcpListener(Executor executor, const std::string& host, std::uint16_t port,
-                         SessionServices& services)
+                         SessionServices& services, const Entrance& entrance)
     : state_(std::make_shared<State>(executor)) {
   const std::string where = "listen on " + host + ":" + std::to_string(port) + ": ";
   error_code failure;
@@ -172,14 +170,15 @@ TcpListener::TcpListener(Executor executor, const std::string& host, std::uint16
     acceptor.listen(asio::socket_base::max_listen_connections, failure);
   if (failure)
     throw std::runtime_error(where + failure.message());
-  run(state_, services);
+  run(state_, services, entrance);
 }
 
-TcpListener::TcpListener(Executor executor, int descriptor, SessionServices& services)
+TcpListener::TcpListener(Executor executor, int descriptor, SessionServices& services,
+                         const Entrance& entrance)
     : state_(std::make_shared<State>(executor)) {
   const bool v6 = ::sd_is_socket_inet(descriptor, AF_INET6, 0, -1, 0) > 0;
   state_->acceptor.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor);
-  run(state_, services);
+  run(state_, services, entrance);
 }
 
 TcpListener::~TcpListener() {
@@ -206,7 +205,7 @@ void TcpListener::stop() {
 }
 
 UnixListener::UnixListener(Executor executor, const std::string& path, SessionServices& services,
-                           Access access)
+                           const Entrance& entrance, Access access)
     : state_(std::make_shared<State>(executor)), path_(path) {
   const std::string where = "listen on " + path + ": ";
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -236,13 +235,14 @@ UnixListener::UnixListener(Executor executor, const std::string& path, SessionSe
     acceptor.listen(asio::socket_base::max_listen_connections, failure);
   if (failure)
     throw std::runtime_error(where + failure.message());
-  run(state_, services);
+  run(state_, services, entrance);
 }
 
-UnixListener::UnixListener(Executor executor, int descriptor, SessionServices& services)
+UnixListener::UnixListener(Executor executor, int descriptor, SessionServices& services,
+                           const Entrance& entrance)
     : state_(std::make_shared<State>(executor)) {
   state_->acceptor.assign(asio::local::stream_protocol(), descriptor);
-  run(state_, services);
+  run(state_, services, entrance);
 }
 
 UnixListener::~UnixListener() {

@@ -3,9 +3,10 @@
 // A socket that was inherited from the service manager listens already, and goes on when the agent
 // stops; so does its file.
 //
-// Thread: the I/O thread. Ownership: services must outlive it; the Unix socket's file is removed
-// when it stops. Errors: the constructors throw std::runtime_error with one clear line (address in
-// use, no permission); running out of file descriptors pauses accepting for a tick.
+// Thread: the I/O thread. Ownership: services and the entrance must outlive it; the Unix socket's
+// file is removed when it stops. Errors: the constructors throw std::runtime_error with one clear
+// line (address in use, no permission); running out of file descriptors pauses accepting for a
+// tick.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -32,15 +33,17 @@ class Listener {
 // Listens on a socket that was inherited, which it owns from now on. Throws std::runtime_error for
 // what is no listening stream socket, TCP on a loopback address or Unix.
 std::unique_ptr<Listener> adopt_listener(Executor executor, int descriptor,
-                                         SessionServices& services, bool allow_remote = false);
+                                         SessionServices& services, const Entrance& entrance,
+                                         bool allow_remote = false);
 
 class TcpListener : public Listener {
  public:
   // `port` 0: the kernel picks.
   TcpListener(Executor executor, const std::string& host, std::uint16_t port,
-              SessionServices& services);
+              SessionServices& services, const Entrance& entrance);
   // Of an inherited socket.
-  TcpListener(Executor executor, int descriptor, SessionServices& services);
+  TcpListener(Executor executor, int descriptor, SessionServices& services,
+              const Entrance& entrance);
   ~TcpListener() override;
   std::string address() const override;
   std::uint16_t port() const;
@@ -59,9 +62,10 @@ class UnixListener : public Listener {
 
   // A socket file that nobody listens on any more is replaced.
   UnixListener(Executor executor, const std::string& path, SessionServices& services,
-               Access access = Access::own_group);
+               const Entrance& entrance, Access access = Access::own_group);
   // Of an inherited socket.
-  UnixListener(Executor executor, int descriptor, SessionServices& services);
+  UnixListener(Executor executor, int descriptor, SessionServices& services,
+               const Entrance& entrance);
   ~UnixListener() override;
   std::string address() const override;
   bool is_local() const override { return true; }

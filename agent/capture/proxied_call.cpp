@@ -1,6 +1,15 @@
 #include "agent/capture/proxied_call.h"
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "agent/capture/client_signature.h"
+#include "agent/capture/http1_client.h"
+#include "agent/capture/http2_client.h"
+#include "agent/capture/interception.h"
+#include "agent/capture/passed_request.h"
 
 namespace invlog::capture {
 namespace {
@@ -16,11 +25,20 @@ constexpr const char* kNoCredentials =
     "AWS_BEARER_TOKEN_BEDROCK for "
     "the application";
 
+// What came by HTTP/1.1 can only go on unchanged by HTTP/1.1.
+UpstreamPool& pool_for(Exchange& exchange, CallServices& services) {
+  Interception* interception = exchange.interception();
+  if (interception == nullptr)
+    return services.pool;
+  return exchange.takes_raw() ? interception->http1 : interception->http2;
+}
+
 }  // namespace
 
 ProxiedCall::ProxiedCall(Exchange& exchange, CallServices& services)
     : exchange_(exchange),
       services_(services),
+      pool_(pool_for(exchange, services)),
       policy_(services.judge.policy()),
       deadline_(services.watchdog, [this] {
         timed_out_ = true;
@@ -50,7 +68,15 @@ void ProxiedCall::note_request() {
     if (bedrock::kept_request_header(header.first))
       invocation_.request_headers.push_back(header);
   }
-  invocation_.identity_arn = services_.identity_arn;
+  if (intercepted()) {
+    // Whose key it is, only AWS knows.
+    ClientSignature signature = client_signature(request);
+    invocation_.intercepted = true;
+    invocation_.access_key_id = std::move(signature.access_key_id);
+    invocation_.signed_at = std::move(signature.signed_at);
+  } else {
+    invocation_.identity_arn = services_.identity_arn;
+  }
   invocation_.caller = exchange_.caller();
 }
 
@@ -77,6 +103,7 @@ Task<void> ProxiedCall::run() {
       co_await answer_upstream_problem(problem);
     }
   }
+  co_await end_both_ways();
   exchange_.when_client_gone({});
 }
 
@@ -103,6 +130,8 @@ class ProxiedCall::GrowingBody : public BodyRoom {
 };
 
 Task<BodyRead> ProxiedCall::read_body() {
+  if (both_ways_)
+    co_return BodyRead::complete;
   const std::uint64_t announced =
       std::min(exchange_.request().content_length.value_or(0), services_.limits.max_request_bytes);
   co_await services_.budget.take_when_room(announced);
@@ -123,7 +152,48 @@ Task<BodyRead> ProxiedCall::read_body() {
   co_return cut_slow_ ? BodyRead::client_gone : read;
 }
 
+Task<bool> ProxiedCall::check_kind() {
+  const RequestHead& request = exchange_.request();
+  const Interception* interception = exchange_.interception();
+  if (request.method == "CONNECT") {
+    // Someone took the endpoint for a proxy; signing that and sending it to the service helps
+    // nobody.
+    exchange_.leave_body();
+    co_await refuse(405, "ValidationException",
+                    intercepted() ? "invlog: this connection is intercepted already"
+                                  : "invlog: this is an endpoint, not a proxy: give the "
+                                    "application its address as AWS_ENDPOINT_URL_BEDROCK_RUNTIME, "
+                                    "not as HTTPS_PROXY",
+                    bedrock::Outcome::denied);
+    co_return false;
+  }
+  if (interception != nullptr && !is_meant_for(request, interception->host, interception->port)) {
+    exchange_.leave_body();
+    co_await refuse(421, "ValidationException",
+                    "invlog: the connection is for " + interception->host +
+                        ", but the request's Host names another",
+                    bedrock::Outcome::denied);
+    co_return false;
+  }
+  if (!target_ || target_->operation != bedrock::Operation::invoke_model_with_bidirectional_stream)
+    co_return true;
+  both_ways_ = intercepted() && exchange_.streams_both_ways();
+  if (both_ways_)
+    co_return true;
+  exchange_.leave_body();
+  co_await refuse(
+      400, "ValidationException",
+      intercepted() ? "invlog: InvokeModelWithBidirectionalStream needs HTTP/2"
+                    : "invlog: InvokeModelWithBidirectionalStream is signed frame by frame, which "
+                      "the agent cannot do for the application: use proxy mode (`invlog ca "
+                      "--help`)",
+      bedrock::Outcome::denied);
+  co_return false;
+}
+
 Task<bool> ProxiedCall::prepare() {
+  if (!co_await check_kind())
+    co_return false;
   const BodyRead read = co_await read_body();
   // However the call goes on, its record needs room: without it, the next call waits here.
   const bool admitted = !target_ || co_await services_.recorder.admit();
@@ -149,15 +219,6 @@ Task<bool> ProxiedCall::prepare() {
                          "others waited for memory"
                        : "the client closed before its request was complete");
       co_return false;
-  }
-  if (exchange_.request().method == "CONNECT") {
-    // Someone took the endpoint for a proxy; signing that and sending it to the service helps
-    // nobody.
-    co_await refuse(405, "ValidationException",
-                    "invlog: this is an endpoint, not a proxy: give the application its address as "
-                    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME, not as HTTPS_PROXY",
-                    bedrock::Outcome::denied);
-    co_return false;
   }
   if (!admitted) {
     co_await refuse(503, "ServiceUnavailableException",
@@ -200,9 +261,9 @@ Task<bool> ProxiedCall::judge() {
 
 Task<bool> ProxiedCall::authorize() {
   const RequestHead& request = exchange_.request();
-  const bool bearer = has_bearer_key(request);
+  const bool as_it_is = intercepted() || has_bearer_key(request);
   aws::ProvideResult provided = std::optional<aws::Credentials>();
-  if (!bearer) {
+  if (!as_it_is) {
     provided = co_await services_.credentials.get();
     if (!provided || !*provided) {
       const std::string problem =
@@ -230,9 +291,15 @@ Task<bool> ProxiedCall::authorize() {
       co_return false;
     }
   }
-  upstream_head_ =
-      services_.signer.upstream_head(request, invocation_.request.bytes, services_.pool.endpoint(),
-                                     bearer ? nullptr : &**provided, services_.wall_clock());
+  if (intercepted()) {
+    upstream_head_ = passed_head(request, invocation_.request.bytes);
+    if (is_passed_in_chunks(request))
+      chunked_body_ = in_chunks(invocation_.request.bytes);
+  } else {
+    upstream_head_ =
+        services_.signer.upstream_head(request, invocation_.request.bytes, pool_.endpoint(),
+                                       as_it_is ? nullptr : &**provided, services_.wall_clock());
+  }
   co_return true;
 }
 
@@ -240,7 +307,7 @@ Task<std::string> ProxiedCall::send() {
   // It may have left while the credentials were looked up.
   if (client_gone_)
     co_return std::string("gave up");
-  std::string problem = co_await attempt(true);
+  std::string problem = co_await attempt(!both_ways_);
   const bool replaceable = !problem.empty() && connection_ && connection_->reused &&
                            !client_gone_ && !timed_out_ && client_ && client_->nothing_received() &&
                            !connection_->server_took_some();
@@ -250,39 +317,121 @@ Task<std::string> ProxiedCall::send() {
   co_return problem;
 }
 
+Task<std::string> ProxiedCall::connect(bool may_reuse) {
+  connection_ = may_reuse ? pool_.take_idle() : nullptr;
+  if (connection_)
+    co_return std::string();
+  connection_ = pool_.make();
+  connecting_ = true;
+  deadline_.arm(services_.limits.connect_timeout);
+  std::string problem = co_await connection_->open();
+  if (problem.empty() && (client_gone_ || timed_out_))
+    problem = "gave up";
+  if (problem.empty())
+    connecting_ = false;
+  co_return problem;
+}
+
+std::unique_ptr<UpstreamExchange> ProxiedCall::make_client() {
+  if (connection_->speaks_http2()) {
+    return std::make_unique<Http2Client>(*connection_, exchange_.request(),
+                                         exchange_.request().authority);
+  }
+  return std::make_unique<Http1Client>(*connection_, upstream_head_,
+                                       intercepted() && exchange_.takes_raw());
+}
+
+Task<void> ProxiedCall::send_request(error_code& failure) {
+  std::string_view body = chunked_body_.empty() ? invocation_.request.bytes : chunked_body_;
+  const auto take_part = [&] {
+    const std::string_view part = body.substr(0, kWritePart);
+    body.remove_prefix(part.size());
+    return part;
+  };
+  deadline_.arm(services_.limits.idle_timeout);
+  const std::string_view first = take_part();
+  co_await client_->begin(first, body.empty(), failure);
+  while (!failure && !body.empty()) {
+    deadline_.arm(services_.limits.idle_timeout);
+    const std::string_view part = take_part();
+    co_await client_->send(part, body.empty(), failure);
+  }
+}
+
 Task<std::string> ProxiedCall::attempt(bool may_reuse) {
   client_.reset();
-  connection_ = may_reuse ? services_.pool.take_idle() : nullptr;
-  if (!connection_) {
-    connection_ = services_.pool.make();
-    connecting_ = true;
-    deadline_.arm(services_.limits.connect_timeout);
-    std::string problem = co_await connection_->open();
-    if (!problem.empty())
-      co_return problem;
-    if (client_gone_ || timed_out_)
-      co_return std::string("gave up");
-    connecting_ = false;
-  }
-  client_.emplace(*connection_);
+  std::string problem = co_await connect(may_reuse);
+  if (!problem.empty())
+    co_return problem;
+  if (both_ways_ && !connection_->speaks_http2())
+    co_return std::string("does not offer HTTP/2, which InvokeModelWithBidirectionalStream needs");
+  client_ = make_client();
   connection_->mark_request();
   error_code failure;
-  std::string_view body = invocation_.request.bytes;
-  deadline_.arm(services_.limits.idle_timeout);
-  co_await connection_->write(upstream_head_, body.substr(0, kWritePart), failure);
-  for (body.remove_prefix(std::min(kWritePart, body.size())); !failure && !body.empty();
-       body.remove_prefix(std::min(kWritePart, body.size()))) {
-    deadline_.arm(services_.limits.idle_timeout);
-    co_await connection_->write(body.substr(0, kWritePart), {}, failure);
+  if (both_ways_) {
+    co_await begin_both_ways(failure);
+  } else {
+    co_await send_request(failure);
   }
   // A server may refuse a request that it has not read to its end: its answer counts then, if there
   // is one.
   deadline_.arm(services_.limits.idle_timeout);
-  std::string problem =
-      co_await client_->read_head(exchange_.request().method == "HEAD", response_);
+  problem = co_await client_->read_head(exchange_.request().method == "HEAD", response_);
   if (!problem.empty() && failure && client_->nothing_received())
     problem = failure.message();
   co_return problem;
+}
+
+Task<void> ProxiedCall::begin_both_ways(error_code& failure) {
+  deadline_.arm(services_.limits.idle_timeout);
+  co_await client_->begin({}, false, failure);
+  if (failure)
+    co_return;
+  sending_pieces_ = true;
+  const Executor executor = co_await asio::this_coro::executor;
+  asio::co_spawn(executor, send_pieces(), asio::detached);
+}
+
+Task<void> ProxiedCall::send_pieces() {
+  error_code failure;
+  PieceRead read = PieceRead::more;
+  std::string piece;
+  while (!failure && read == PieceRead::more) {
+    piece.clear();
+    read = co_await exchange_.read_some_body(piece);
+    if (read == PieceRead::client_gone)
+      break;
+    tee_request(piece);
+    deadline_.arm(services_.limits.idle_timeout);
+    co_await client_->send(piece, read == PieceRead::last, failure);
+  }
+  sending_pieces_ = false;
+  pieces_sent_.set();
+}
+
+// What sends the request must not outlive the call.
+Task<void> ProxiedCall::end_both_ways() {
+  if (!sending_pieces_)
+    co_return;
+  if (connection_)
+    connection_->cancel();
+  while (sending_pieces_)
+    co_await pieces_sent_.wait();
+}
+
+void ProxiedCall::tee_request(std::string_view bytes) {
+  if (finished_)
+    return;
+  bedrock::CapturedBody& body = invocation_.request;
+  body.total += bytes.size();
+  if (body.truncated)
+    return;
+  const std::uint64_t room = services_.limits.max_request_bytes - body.bytes.size();
+  const std::uint64_t kept =
+      services_.budget.take_up_to(std::min<std::uint64_t>(bytes.size(), room));
+  budget_taken_ += kept;
+  body.bytes.append(bytes.substr(0, kept));
+  body.truncated = kept < bytes.size();
 }
 
 void ProxiedCall::tee(std::string_view bytes) {
@@ -314,15 +463,20 @@ Task<void> ProxiedCall::pass_response() {
   invocation_.first_byte_us = elapsed_us();
   invocation_.status = response_.status;
   invocation_.response_headers = response_.headers;
+  // As received, where that is possible; else its bytes without the transfer coding.
+  const bool raw = !response_.raw.empty();
+  const auto outgoing = [raw](const UpstreamExchange::Piece& piece) {
+    return raw ? piece.raw : piece.bytes;
+  };
   bool started = false;
-  Http1Client::Piece piece = client_->buffered();
+  UpstreamExchange::Piece piece = client_->buffered();
   for (;;) {
     tee(piece.bytes);
     if (piece.end)
       break;
     if (!piece.problem.empty()) {
       if (!started && !client_gone_) {
-        co_await exchange_.start_response(response_, piece.bytes, false);
+        co_await exchange_.start_response(response_, outgoing(piece), false);
       }
       ++services_.statistics.upstream_errors;
       const bedrock::Outcome outcome = interruption();
@@ -340,10 +494,10 @@ Task<void> ProxiedCall::pass_response() {
     deadline_.disarm();
     bool there = true;
     if (!started) {
-      there = co_await exchange_.start_response(response_, piece.bytes, false);
+      there = co_await exchange_.start_response(response_, outgoing(piece), false);
       started = true;
-    } else if (!piece.bytes.empty()) {
-      there = co_await exchange_.continue_response(piece.bytes, false, {});
+    } else if (!outgoing(piece).empty()) {
+      there = co_await exchange_.continue_response(outgoing(piece), false, {});
     }
     if (!there || client_gone_) {
       client_gone_ = true;
@@ -356,11 +510,11 @@ Task<void> ProxiedCall::pass_response() {
     piece = co_await client_->next();
   }
   deadline_.disarm();
-  co_await end_response(piece.bytes, started);
+  co_await end_response(outgoing(piece), started);
 }
 
 Task<void> ProxiedCall::end_response(std::string_view last, bool started) {
-  const Headers trailers = client_->trailers();
+  Headers trailers = client_->trailers();
   invocation_.response_headers.insert(invocation_.response_headers.end(), trailers.begin(),
                                       trailers.end());
   if (target_ && services_.recorder.strict()) {
@@ -399,8 +553,10 @@ Task<void> ProxiedCall::end_response(std::string_view last, bool started) {
 }
 
 void ProxiedCall::give_back_connection() {
+  if (both_ways_)
+    return;  // it may still be sent on
   if (client_ && client_->reusable() && !client_gone_ && !timed_out_) {
-    services_.pool.give_back(std::move(connection_), Steady::now());
+    pool_.give_back(std::move(connection_), Steady::now());
   }
   connection_.reset();
 }
@@ -417,11 +573,11 @@ Task<void> ProxiedCall::answer_upstream_problem(const std::string& problem) {
   if (outcome == bedrock::Outcome::timeout) {
     const auto limit =
         connecting_ ? services_.limits.connect_timeout : services_.limits.idle_timeout;
-    message = std::string("invlog: upstream ") + services_.pool.endpoint().host_header + ": no " +
+    message = std::string("invlog: upstream ") + pool_.endpoint().host_header + ": no " +
               (connecting_ ? "connection" : "answer") + " within " + std::to_string(limit.count()) +
               " ms";
   } else {
-    message = "invlog: upstream " + services_.pool.endpoint().host_header + ": " + problem;
+    message = "invlog: upstream " + pool_.endpoint().host_header + ": " + problem;
   }
   services_.statistics.note_error(message);
   const int status = outcome == bedrock::Outcome::timeout ? 504 : 502;

@@ -24,11 +24,11 @@
 #include "agent/capture/call_log.h"
 #include "agent/capture/credential_cache.h"
 #include "agent/capture/exchange.h"
-#include "agent/capture/http1_client.h"
 #include "agent/capture/memory_budget.h"
 #include "agent/capture/recorder.h"
 #include "agent/capture/request_signer.h"
 #include "agent/capture/statistics.h"
+#include "agent/capture/upstream_exchange.h"
 #include "agent/capture/upstream_pool.h"
 #include "agent/capture/watchdog.h"
 
@@ -71,12 +71,22 @@ class ProxiedCall {
   using Steady = std::chrono::steady_clock;
 
   class GrowingBody;
+  bool intercepted() const { return exchange_.interception() != nullptr; }
   Task<bool> prepare();  // false: the call has ended
   Task<BodyRead> read_body();
+  Task<bool> check_kind();  // false: it was refused
   Task<bool> judge();
   Task<bool> authorize();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem
   Task<std::string> attempt(bool may_reuse);
+  Task<std::string> connect(bool may_reuse);
+  std::unique_ptr<UpstreamExchange> make_client();
+  Task<void> send_request(error_code& failure);
+  // Of a request that is answered while it is sent.
+  Task<void> begin_both_ways(error_code& failure);
+  Task<void> send_pieces();
+  Task<void> end_both_ways();
+  void tee_request(std::string_view bytes);
   Task<void> pass_response();
   Task<void> end_response(std::string_view last, bool started);
   Task<void> refuse(int status, std::string_view type, std::string message,
@@ -92,14 +102,16 @@ class ProxiedCall {
 
   Exchange& exchange_;
   CallServices& services_;
+  UpstreamPool& pool_;
   const std::shared_ptr<const residency::Policy> policy_;  // as it was when the call began
   Steady::time_point began_ = Steady::now();
   bedrock::Invocation invocation_;
   std::optional<bedrock::Target> target_;
   Recorder::IntentId intent_ = 0;
   std::string upstream_head_;
+  std::string chunked_body_;  // the request's, if it goes on in chunks
   std::shared_ptr<UpstreamConnection> connection_;
-  std::optional<Http1Client> client_;
+  std::unique_ptr<UpstreamExchange> client_;
   ResponseHead response_;
   Watchdog::Deadline deadline_;
   std::uint64_t budget_taken_ = 0;
@@ -108,6 +120,9 @@ class ProxiedCall {
   bool connecting_ = false;
   bool finished_ = false;
   bool cut_slow_ = false;  // its body was, for others that waited for memory
+  bool both_ways_ = false;
+  bool sending_pieces_ = false;
+  Event pieces_sent_;
 };
 
 }  // namespace invlog::capture

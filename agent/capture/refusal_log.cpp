@@ -4,11 +4,11 @@
 
 namespace invlog::capture {
 
-void RefusalLog::note(const std::string& why, const std::string& caller, const std::string& message,
-                      Time now) {
-  const auto known = entries_.find({why, caller});
-  const bool told_apart = known != entries_.end() || entries_.size() < kMostCallers;
-  const std::string name = told_apart ? caller : "(others)";
+void RefusalLog::note(const std::string& why, const std::string& subject,
+                      const std::string& message, Time now) {
+  const auto known = entries_.find({why, subject});
+  const bool told_apart = known != entries_.end() || entries_.size() < kMostSubjects;
+  const std::string name = told_apart ? subject : "(others)";
   const auto [place, first] = entries_.try_emplace({why, name});
   Entry& entry = place->second;
   if (first) {
@@ -46,7 +46,7 @@ void RefusalLog::flush() {
 std::string refusal_event(const RefusedCalls& refused) {
   std::string details = "{";
   storage::append_json_member(details, "why", refused.why);
-  storage::append_json_member(details, "caller", refused.caller);
+  storage::append_json_member(details, "caller", refused.subject);
   storage::append_json_number(details, "calls", static_cast<long long>(refused.calls));
   storage::append_json_member(details, "message", refused.message);
   return details + "}";

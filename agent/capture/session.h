@@ -7,13 +7,16 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "agent/bedrock/invocation.h"
 #include "agent/capture/asio_types.h"
 #include "agent/capture/caller_lookup.h"
+#include "agent/capture/client_stream.h"
 #include "agent/capture/exchange.h"
+#include "agent/capture/interception.h"
 #include "agent/capture/watchdog.h"
 
 namespace invlog::capture {
@@ -46,9 +49,11 @@ class SessionControl {
 
 // The client's connection with the bytes that were read to find out which protocol it speaks.
 struct AcceptedConnection {
-  StreamSocket socket;
+  ClientStream stream;
   std::string first_bytes;
   CallerLookup caller;
+  // Where its calls go as they are, if its TLS is ended here; null: endpoint mode.
+  std::shared_ptr<Interception> interception = nullptr;
 };
 
 }  // namespace invlog::capture

@@ -8,6 +8,7 @@
 
 #include "agent/capture/call_counts.h"
 #include "agent/capture/client_counts.h"
+#include "agent/capture/proxy_counts.h"
 
 namespace invlog::capture {
 
@@ -26,6 +27,7 @@ struct Statistics {
   std::uint64_t in_flight = 0;        // calls that have not ended
   CallCounts ended;                   // those that became a record, by how they ended
   ClientCounts clients;
+  ProxyCounts proxy;
   std::deque<std::string> last_errors;
   bool changed = true;
 

@@ -85,6 +85,7 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   append_json_member(out, "version", agent.version);
   append_json_member(out, "region", agent.region);
   append_json_member(out, "listen", agent.listen);
+  append_json_member(out, "proxy", agent.proxy);
   append_json_member(out, "upstream", agent.upstream);
   append_json_member(out, "started_at", agent.started_at);
   number(out, "calls", statistics.calls);
@@ -96,6 +97,12 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   number(out, "flagged", statistics.flagged);
   number(out, "connections_refused", statistics.clients.connections_refused);
   number(out, "slow_clients_cut", statistics.clients.slow_cut);
+  number(out, "intercepted_connections", statistics.proxy.intercepted);
+  number(out, "tunnels", statistics.proxy.tunnels);
+  number(out, "tunnel_bytes", statistics.proxy.tunnel_bytes);
+  number(out, "tunnels_flagged", statistics.proxy.flagged);
+  number(out, "proxy_refused", statistics.proxy.refused);
+  number(out, "proxy_tls_failed", statistics.proxy.tls_failed);
   number(out, "dropped", store.dropped);
   number(out, "upstream_errors", statistics.upstream_errors);
   number(out, "queued_records", store.queued_records);

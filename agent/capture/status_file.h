@@ -15,7 +15,7 @@ namespace invlog::capture {
 
 struct AgentFacts {
   std::int64_t pid = 0;
-  std::string version, region, listen, upstream;
+  std::string version, region, listen, proxy, upstream;
   std::string started_at;  // ISO 8601 UTC
 };
 

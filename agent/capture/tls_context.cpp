@@ -37,7 +37,8 @@ TlsContext::TlsContext(const std::string& ca_bundle) : context_(SSL_CTX_new(TLS_
   }
 }
 
-TlsContext::Session TlsContext::open(int descriptor, const std::string& host) const {
+TlsContext::Session TlsContext::open(int descriptor, const std::string& host,
+                                     bool offer_http2) const {
   Session session(SSL_new(context_.get()));
   if (!session)
     return session;
@@ -53,8 +54,10 @@ TlsContext::Session TlsContext::open(int descriptor, const std::string& host) co
     SSL_set_hostflags(session.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     SSL_set1_host(session.get(), host.c_str());
   }
-  static constexpr unsigned char kProtocols[] = "\x08http/1.1";
-  SSL_set_alpn_protos(session.get(), kProtocols, sizeof kProtocols - 1);
+  static constexpr unsigned char kProtocols[] = "\x02h2\x08http/1.1";
+  constexpr unsigned kHttp2Bytes = 3;
+  const unsigned skipped = offer_http2 ? 0 : kHttp2Bytes;
+  SSL_set_alpn_protos(session.get(), kProtocols + skipped, sizeof kProtocols - 1 - skipped);
   return session;
 }
 

@@ -25,7 +25,7 @@ class TlsContext {
   };
   using Session = std::unique_ptr<SSL, Free>;
   // A client session for `host` over a connected, non-blocking descriptor, before its handshake.
-  Session open(int descriptor, const std::string& host) const;
+  Session open(int descriptor, const std::string& host, bool offer_http2 = false) const;
 
  private:
   std::unique_ptr<SSL_CTX, Free> context_;

@@ -23,9 +23,28 @@ std::string host_port(const std::string& host, std::uint16_t port) {
 
 }  // namespace
 
-UpstreamConnection::UpstreamConnection(Executor executor, const UpstreamEndpoint& endpoint,
-                                       const TlsContext* tls)
-    : executor_(executor), endpoint_(endpoint), tls_(tls), socket_(executor) {}
+UpstreamConnection::UpstreamConnection(Executor executor,
+                                       std::shared_ptr<const UpstreamEndpoint> endpoint,
+                                       const TlsContext* tls, std::shared_ptr<OwnSockets> own)
+    : executor_(executor),
+      shared_endpoint_(std::move(endpoint)),
+      endpoint_(*shared_endpoint_),
+      tls_(tls),
+      socket_(executor),
+      own_(std::move(own)) {}
+
+UpstreamConnection::~UpstreamConnection() {
+  if (local_)
+    own_->remove(*local_);
+}
+
+bool UpstreamConnection::speaks_http2() const {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  if (session_)
+    SSL_get0_alpn_selected(session_.get(), &name, &length);
+  return std::string_view(reinterpret_cast<const char*>(name), length) == "h2";
+}
 
 void UpstreamConnection::cancel() {
   cancelled_ = true;
@@ -89,6 +108,10 @@ Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint
       acknowledged_known_ = acknowledged.has_value();
       acknowledged_at_first_ = acknowledged.value_or(0);
       sent_ = 0;
+      if (own_ && !local_) {
+        local_ = socket_.local_endpoint(failure);
+        own_->add(*local_);
+      }
       co_return std::string();
     }
     problem = "connect to " + host_port(host, port) + ": " + failure.message();
@@ -148,7 +171,7 @@ Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
 }
 
 Task<std::string> UpstreamConnection::handshake() {
-  session_ = tls_->open(socket_.native_handle(), endpoint_.host);
+  session_ = tls_->open(socket_.native_handle(), endpoint_.host, endpoint_.offers_http2);
   if (!session_)
     co_return "TLS: " + take_tls_error();
   for (;;) {
@@ -169,10 +192,16 @@ Task<std::string> UpstreamConnection::handshake() {
 }
 
 Task<std::string> UpstreamConnection::open() {
-  const std::string& host = endpoint_.proxy ? endpoint_.proxy->host : endpoint_.host;
-  const std::uint16_t port = endpoint_.proxy ? endpoint_.proxy->port : endpoint_.port;
+  const bool elsewhere = !endpoint_.connect_host.empty();
+  const bool by_proxy = !elsewhere && endpoint_.proxy.has_value();
+  const std::string& host = elsewhere  ? endpoint_.connect_host
+                            : by_proxy ? endpoint_.proxy->host
+                                       : endpoint_.host;
+  const std::uint16_t port = elsewhere  ? endpoint_.connect_port
+                             : by_proxy ? endpoint_.proxy->port
+                                        : endpoint_.port;
   std::string problem = co_await connect(host, port);
-  if (problem.empty() && endpoint_.proxy)
+  if (problem.empty() && by_proxy)
     problem = co_await tunnel();
   if (problem.empty() && endpoint_.tls)
     problem = co_await handshake();

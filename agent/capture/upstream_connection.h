@@ -4,18 +4,20 @@
 // TLS reads and writes the socket itself (SSL_set_fd) and Asio only says when it is ready: no
 // second set of buffers, so that hundreds of connections fit in little memory.
 //
-// Thread: the I/O thread; one operation at a time. cancel() may come at any moment and ends what is
-// under way; the connection is then good for nothing. Ownership: shared, because an address lookup
-// cannot be interrupted and may outlive the call. Errors: results, in words.
+// Thread: the I/O thread; one read and one write at a time. cancel() may come at any moment and
+// ends what is under way; the connection is then good for nothing. Ownership: shared, because an
+// address lookup cannot be interrupted and may outlive the call. Errors: results, in words.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/capture/event.h"
+#include "agent/capture/own_sockets.h"
 #include "agent/capture/tls_context.h"
 #include "agent/capture/upstream_endpoint.h"
 
@@ -23,8 +25,13 @@ namespace invlog::capture {
 
 class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnection> {
  public:
-  // `tls` may be null for a plain endpoint. Both must outlive the connection.
-  UpstreamConnection(Executor executor, const UpstreamEndpoint& endpoint, const TlsContext* tls);
+  using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+
+  // `tls` may be null for a plain endpoint, and must outlive the connection. `own`, if any, knows
+  // it while it is connected.
+  UpstreamConnection(Executor executor, std::shared_ptr<const UpstreamEndpoint> endpoint,
+                     const TlsContext* tls, std::shared_ptr<OwnSockets> own = nullptr);
+  ~UpstreamConnection();
 
   // "" or what went wrong: "connect to 10.0.0.1:443: Connection refused".
   Task<std::string> open();
@@ -33,6 +40,10 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   // All of both, as one write where the transport can.
   Task<void> write(std::string_view first, std::string_view second, error_code& failure);
   void cancel();
+  // Whether HTTP/2 was agreed on.
+  bool speaks_http2() const;
+  // The connected socket of a plain endpoint, for something else to use.
+  TcpSocket& socket() { return socket_; }
 
   // Whether a kept connection is still open and silent.
   bool alive();
@@ -43,10 +54,11 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
 
   bool reused = false;
   std::string read_buffer;  // for whoever reads; kept here from call to call
+  // What HTTP/2 knows of the connection from call to call; its owner is http2_client.cpp.
+  std::shared_ptr<void> http2_state;
   std::chrono::steady_clock::time_point idle_since;
 
  private:
-  using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
   Task<std::string> resolve(const std::string& host, std::uint16_t port,
                             std::vector<asio::ip::tcp::endpoint>& addresses);
   Task<std::string> connect(const std::string& host, std::uint16_t port);
@@ -56,6 +68,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Task<bool> wait_for_tls(int result, error_code& failure);
 
   Executor executor_;
+  const std::shared_ptr<const UpstreamEndpoint> shared_endpoint_;
   const UpstreamEndpoint& endpoint_;
   const TlsContext* tls_;
   TcpSocket socket_;
@@ -70,6 +83,8 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   std::uint64_t acknowledged_at_first_ = 0;
   bool acknowledged_known_ = false;
   bool reset_ = false;
+  std::shared_ptr<OwnSockets> own_;
+  std::optional<asio::ip::tcp::endpoint> local_;  // as `own_` knows it
 };
 
 }  // namespace invlog::capture

@@ -27,6 +27,10 @@ struct UpstreamEndpoint {
   std::string host_header;  // what Host says, and what is signed
   std::string base_path;    // "" or "/prefix", before each target
   std::optional<ProxyEndpoint> proxy;
+  // Where to connect instead of to the host; "" to the host, or by the proxy.
+  std::string connect_host;
+  std::uint16_t connect_port = 0;
+  bool offers_http2 = false;  // in TLS, besides HTTP/1.1
 };
 
 // `url`: http://host[:port][/prefix] or https://... HTTPS_PROXY and NO_PROXY (and their lower-case

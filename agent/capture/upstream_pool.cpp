@@ -4,8 +4,12 @@
 
 namespace invlog::capture {
 
-UpstreamPool::UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls)
-    : executor_(executor), endpoint_(std::move(endpoint)), tls_(tls) {}
+UpstreamPool::UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls,
+                           std::shared_ptr<OwnSockets> own)
+    : executor_(executor),
+      endpoint_(std::make_shared<const UpstreamEndpoint>(std::move(endpoint))),
+      tls_(tls),
+      own_(std::move(own)) {}
 
 std::shared_ptr<UpstreamConnection> UpstreamPool::take_idle() {
   while (!idle_.empty()) {
@@ -20,7 +24,7 @@ std::shared_ptr<UpstreamConnection> UpstreamPool::take_idle() {
 }
 
 std::shared_ptr<UpstreamConnection> UpstreamPool::make() {
-  return std::make_shared<UpstreamConnection>(executor_, endpoint_, tls_);
+  return std::make_shared<UpstreamConnection>(executor_, endpoint_, tls_, own_);
 }
 
 void UpstreamPool::give_back(std::shared_ptr<UpstreamConnection> connection,

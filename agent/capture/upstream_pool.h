@@ -1,8 +1,8 @@
 // The kept connections to one upstream: the last one used is the first one reused, checked for life
 // before that, and dropped when it was idle for 20 s (servers close theirs later than that).
 //
-// Thread: the I/O thread. Ownership: connections are shared with the call that uses them; the pool
-// must outlive them (they refer to its endpoint).
+// Thread: the I/O thread. Ownership: connections are shared with the call that uses them; `tls`
+// must outlive them.
 #pragma once
 
 #include <chrono>
@@ -17,9 +17,10 @@ class UpstreamPool {
  public:
   static constexpr std::chrono::seconds kIdleLimit{20};
 
-  UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls);
+  UpstreamPool(Executor executor, UpstreamEndpoint endpoint, const TlsContext* tls,
+               std::shared_ptr<OwnSockets> own = nullptr);
 
-  const UpstreamEndpoint& endpoint() const { return endpoint_; }
+  const UpstreamEndpoint& endpoint() const { return *endpoint_; }
   // A living kept connection (`reused` is set), or null.
   std::shared_ptr<UpstreamConnection> take_idle();
   // A new one, to be opened.
@@ -33,8 +34,9 @@ class UpstreamPool {
 
  private:
   Executor executor_;
-  UpstreamEndpoint endpoint_;
+  std::shared_ptr<const UpstreamEndpoint> endpoint_;
   const TlsContext* tls_;
+  std::shared_ptr<OwnSockets> own_;
   std::vector<std::shared_ptr<UpstreamConnection>> idle_;  // oldest first
   bool closed_ = false;
 };

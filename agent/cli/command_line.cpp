@@ -6,6 +6,7 @@
 
 #include "agent/cli/agent_command.h"
 #include "agent/cli/agent_flags.h"
+#include "agent/cli/ca_options.h"
 #include "agent/cli/config_command.h"
 #include "agent/cli/dead_letters_command.h"
 #include "agent/cli/display_text.h"
@@ -72,7 +73,9 @@ class CommandLine {
     add_reconcile();
     add_policy();
     add_privacy();
-    programs_.emplace(app_, context, [this](std::function<int()> run) { run_ = std::move(run); });
+    const auto choose = [this](std::function<int()> run) { run_ = std::move(run); };
+    authority_.emplace(app_, context, choose);
+    programs_.emplace(app_, context, choose);
   }
 
   int run(int argument_count, const char* const* arguments) {
@@ -784,6 +787,7 @@ class CommandLine {
   const CommandLineContext& context_;
   CLI::App app_;
   std::function<int()> run_;
+  std::optional<CaOptions> authority_;
   std::optional<ProgramOptions> programs_;
 
   AgentOptions agent_;

@@ -11,13 +11,13 @@
 
 namespace invlog::cli {
 
-// Prompts are in it: mkostemp's mode, 0600, stays.
-OutputFile::OutputFile(std::string path)
+OutputFile::OutputFile(std::string path, mode_t mode)
     : path_(std::move(path)), temporary_path_(path_ + ".XXXXXX") {
   descriptor_ = ::mkostemp(temporary_path_.data(), O_CLOEXEC);
   if (descriptor_ < 0) {
     fail("create");
   }
+  ::fchmod(descriptor_, mode);  // where it is refused, mkostemp's 0600 stays
 }
 
 OutputFile::~OutputFile() {

@@ -5,6 +5,8 @@
 // committed by the time it is destroyed, it is removed.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -12,7 +14,8 @@ namespace invlog::cli {
 
 class OutputFile {
  public:
-  explicit OutputFile(std::string path);
+  // By default for its owner alone: prompts may be in it.
+  explicit OutputFile(std::string path, mode_t mode = 0600);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;

@@ -11,6 +11,7 @@
 #include "agent/config/exporters_config.h"
 #include "agent/config/policy_config.h"
 #include "agent/config/privacy_config.h"
+#include "agent/config/proxy_config.h"
 
 namespace invlog::config {
 
@@ -51,6 +52,7 @@ struct AgentConfig {
   PolicyConfig policy;
   PrivacyConfig privacy;
   AdminConfig admin;
+  ProxyConfig proxy;
 
   std::string store_path() const { return state_dir + "/" + region + ".db"; }
   bool operator==(const AgentConfig&) const = default;

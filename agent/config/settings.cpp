@@ -20,8 +20,9 @@ std::vector<std::string_view> SettingsTable::keys() const {
 
 const std::vector<const SettingsTable*>& settings_tables() {
   static const std::vector<const SettingsTable*> tables = {
-      &agent_table(),     &s3_table(),     &cloudwatch_logs_table(), &aws_table(),
-      &retention_table(), &policy_table(), &privacy_table(),         &admin_table()};
+      &agent_table(),   &s3_table(),        &cloudwatch_logs_table(),
+      &aws_table(),     &retention_table(), &policy_table(),
+      &privacy_table(), &admin_table(),     &proxy_table()};
   return tables;
 }
 

@@ -67,6 +67,7 @@ const SettingsTable& retention_table();        // retention_settings.cpp
 const SettingsTable& policy_table();           // policy_settings.cpp
 const SettingsTable& privacy_table();          // privacy_settings.cpp
 const SettingsTable& admin_table();            // admin_settings.cpp
+const SettingsTable& proxy_table();            // proxy_settings.cpp
 
 // All of them, in the order in which they are finished.
 const std::vector<const SettingsTable*>& settings_tables();

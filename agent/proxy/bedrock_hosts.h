@@ -22,6 +22,10 @@ struct Authority {
 // error says what is wrong with it.
 tl::expected<Authority, std::string> parse_authority(std::string_view target);
 
+// A DNS name in lower case without its final dot; "" if it is none: letters, digits, "-" and "_",
+// in labels of 63 and names of 253 at most, and not what a resolver takes for an IPv4 address.
+std::string dns_name_of(std::string_view text);
+
 class BedrockHosts {
  public:
   enum class Kind {
@@ -35,6 +39,9 @@ class BedrockHosts {
   BedrockHosts(std::string region, std::vector<std::string> more);
 
   // `host` as in Authority, or a name from a TLS client's hello.
+  // VPC endpoints (*.bedrock-runtime.<Region>.vpce.<suffix>) of the Region are intercepted, too: by
+  // their names they are its runtime. bedrock-mantle of the Region is `other`: another service. A
+  // Bedrock name that pairs the Region with another partition's suffix is other_region.
   Kind judge(std::string_view host) const;
   // The names that are intercepted, AWS's own first: plain, FIPS, dual-stack, FIPS dual-stack of
   // the Region's partition.

@@ -47,13 +47,31 @@ class CertificateAuthority {
   static bool exists(const std::string& state_dir);
   static std::string certificate_path(const std::string& state_dir);  // <state_dir>/ca.pem
 
-  static tl::expected<CertificateAuthority, std::string> load(const std::string& state_dir);
+  // The authority that signs: the key's, wherever in ca.pem its certificate stands, so that a
+  // rotation that was cut off between two files leaves the old one in use. An error if it is not
+  // valid at `now`.
+  static tl::expected<CertificateAuthority, std::string> load(
+      const std::string& state_dir, Time now = std::chrono::system_clock::now());
+  // The same whatever the time, to show it or to replace it.
+  static tl::expected<CertificateAuthority, std::string> read(const std::string& state_dir);
 
   // A leaf for a DNS name, valid from an hour before `now` to kLeafLife after it; an error if the
   // authority's own certificate does not permit the name or is not valid at `now`.
   tl::expected<Leaf, std::string> issue(const std::string& host, Time now) const;
 
+  // ca-cross.pem of `successor`, which then is believed by whoever believes this authority, until
+  // either expires. Throws std::runtime_error if OpenSSL fails.
+  Certificate vouch_for(const X509* successor, Time now) const;
+
+  const X509* certificate() const { return certificate_.get(); }
+  const X509* cross() const { return cross_.get(); }  // null if there is none
+  // Why it cannot be used at `now`; "" if it can.
+  std::string validity_problem(Time now) const;
+
  private:
+  CertificateAuthority(Certificate certificate, Certificate cross, PrivateKey key)
+      : certificate_(std::move(certificate)), cross_(std::move(cross)), key_(std::move(key)) {}
+
   Certificate certificate_, cross_;
   PrivateKey key_;
 };

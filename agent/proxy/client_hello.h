@@ -3,7 +3,7 @@
 // Source: RFC 6066 §3 (server_name), RFC 8446 §4.1.2.
 //
 // OpenSSL parses the hello from memory; only the extension's own few bytes are read here. Thread:
-// any. Errors: results.
+// any. Errors: results; std::bad_alloc if OpenSSL has no memory.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ struct ClientHello {
   enum class State {
     incomplete,  // more bytes are needed
     complete,    // `server_name` is what the client asked for, "" if it named none
-    malformed    // no TLS client hello, or one over kMostBytes
+    malformed  // no TLS client hello, one over kMostBytes, or one that asks for what is no DNS name
   };
   static constexpr std::size_t kMostBytes = 32 * 1024;
 
@@ -24,8 +24,9 @@ struct ClientHello {
   std::string server_name;  // lower case, without a final dot; a DNS name's characters only
 };
 
-// Whether these bytes may begin a TLS connection: a handshake record.
+// Whether these bytes (one is enough, none are not) may begin a TLS connection: a handshake record.
 bool may_be_tls(std::string_view bytes);
+// `bytes` from the connection's first on; what follows the hello does not matter.
 ClientHello read_client_hello(std::string_view bytes);
 
 }  // namespace invlog::proxy

@@ -2,7 +2,8 @@
 // activation, sd_listen_fds(3)): what connects while no agent runs waits in the kernel instead of
 // being refused.
 //
-// Each has a name, the socket unit's FileDescriptorName=: "capture" is for applications. A unit
+// Each has a name, the socket unit's FileDescriptorName=: "capture" is for applications, "proxy" for
+// those that use the agent as a proxy. A unit
 // that gives no name passes its own ("invlog.socket"), and other programs that do the same pass
 // "unknown" or nothing: that is "capture", too.
 //
@@ -18,6 +19,7 @@
 namespace invlog::service {
 
 inline constexpr std::string_view kCaptureSockets = "capture";
+inline constexpr std::string_view kProxySockets = "proxy";
 
 class InheritedSockets {
  public:

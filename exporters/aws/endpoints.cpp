@@ -9,14 +9,19 @@ struct Partition {
   std::string_view region_prefix;
   std::string_view name;
   std::string_view suffix;
+  std::string_view dual_stack_suffix;
 };
 
 // The first whose prefix matches; the last matches every Region.
 constexpr Partition kPartitions[] = {
-    {"cn-", "aws-cn", "amazonaws.com.cn"},       {"eusc-", "aws-eusc", "amazonaws.eu"},
-    {"us-gov-", "aws-us-gov", "amazonaws.com"},  {"us-iso-", "aws-iso", "c2s.ic.gov"},
-    {"us-isob-", "aws-iso-b", "sc2s.sgov.gov"},  {"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"},
-    {"us-isof-", "aws-iso-f", "csp.hci.ic.gov"}, {"", "aws", "amazonaws.com"}};
+    {"cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"},
+    {"us-gov-", "aws-us-gov", "amazonaws.com", "api.aws"},
+    {"us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov"},
+    {"us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"},
+    {"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+    {"us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+    {"", "aws", "amazonaws.com", "api.aws"}};
 
 const Partition& partition(std::string_view region) {
   return *std::find_if(
@@ -65,6 +70,23 @@ std::string_view partition_of(std::string_view region) {
 
 std::string_view domain_suffix_of(std::string_view region) {
   return partition(region).suffix;
+}
+
+std::string_view dual_stack_suffix_of(std::string_view region) {
+  return partition(region).dual_stack_suffix;
+}
+
+std::string_view aws_domain_of(std::string_view host) {
+  const auto in = [host](std::string_view domain) {
+    return host == domain || (host.size() > domain.size() && host.ends_with(domain) &&
+                              host[host.size() - domain.size() - 1] == '.');
+  };
+  for (const Partition& each : kPartitions) {
+    if (in(each.suffix) || in(each.dual_stack_suffix)) {
+      return in(each.suffix) ? each.suffix : each.dual_stack_suffix;
+    }
+  }
+  return {};
 }
 
 std::string service_host(std::string_view service, std::string_view region) {

@@ -19,6 +19,13 @@ std::string_view partition_of(std::string_view region);
 // "amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", ...
 std::string_view domain_suffix_of(std::string_view region);
 
+// The same of dual-stack endpoints: "api.aws", "api.amazonwebservices.com.cn", ...
+std::string_view dual_stack_suffix_of(std::string_view region);
+
+// Which of all partitions' suffixes a host name (lower case, no final dot) ends with, as whole
+// labels; "" none.
+std::string_view aws_domain_of(std::string_view host);
+
 // bedrock-runtime.eu-central-1.amazonaws.com
 std::string service_host(std::string_view service, std::string_view region);
 

@@ -7,17 +7,6 @@
 namespace invlog::exporters {
 namespace {
 
-// facts/aws-delivery.md §2, "Endpoints by partition".
-constexpr std::string_view kAwsDomains[] = {"amazonaws.com",
-                                            "amazonaws.com.cn",
-                                            "amazonaws.eu",
-                                            "api.aws",
-                                            "api.amazonwebservices.com.cn",
-                                            "c2s.ic.gov",
-                                            "sc2s.sgov.gov",
-                                            "cloud.adc-e.uk",
-                                            "csp.hci.ic.gov"};
-
 bool only(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
 }
@@ -68,9 +57,7 @@ bool is_aws_host(std::string_view host) {
   if (host.ends_with('.')) {
     host.remove_suffix(1);
   }
-  return std::any_of(std::begin(kAwsDomains), std::end(kAwsDomains), [host](std::string_view each) {
-    return host == each || (host.ends_with(each) && host[host.size() - each.size() - 1] == '.');
-  });
+  return !aws::aws_domain_of(host).empty();
 }
 
 std::string region_of_s3_host(std::string_view host) {

@@ -50,6 +50,9 @@ int main(int argument_count, char** arguments) {
   bool unique = false;
   CLI::App app("Closed-loop (or paced) Converse calls to 127.0.0.1; prints the times as JSON.");
   app.add_option("--port", options.port, "server's port on 127.0.0.1")->required();
+  auto* tls = app.add_option("--tls", options.tls_host, "TLS with a server of this name");
+  app.add_option("--ca", options.ca_file, "PEM file with who may certify it")->needs(tls);
+  app.add_option("--proxy-for", options.proxy_target, "ask for HOST:PORT by CONNECT first");
   app.add_option("--connections", options.connections, "clients, one connection each");
   app.add_option("--calls", options.calls, "measured calls in all");
   app.add_option("--warm-up", options.warm_up, "calls made before, not measured");

@@ -8,7 +8,8 @@
 //                    an event stream of 50 text deltas of 40 bytes, 20000 µs apart (0: one write
 //                    each, back to back)
 //   GET /bench-statistics                                what it has seen, as JSON
-// Prints its port as one line of JSON when it is ready.
+// bench_upstream [PORT [CERTIFICATE KEY]]: port 0 is any; with two PEM files it speaks TLS. Prints
+// its port as one line of JSON when it is ready.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,6 +37,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/bench/channel.h"
 #include "tests/bench/event_frames.h"
 #include "tests/bench/http_reader.h"
 #include "tests/bench/text_pool.h"
@@ -78,13 +80,14 @@ std::string http_chunk(std::string_view bytes) {
 }
 
 struct Connection {
-  explicit Connection(int descriptor, std::uint64_t serial_number)
-      : fd(descriptor), serial(serial_number), reader(HttpReader::Kind::request) {}
-  ~Connection() { ::close(fd); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  Connection(int descriptor, SSL_CTX* tls, std::uint64_t serial_number)
+      : fd(descriptor),
+        channel(descriptor, tls),
+        serial(serial_number),
+        reader(HttpReader::Kind::request) {}
 
-  int fd;
+  const int fd;  // the channel's
+  Channel channel;
   std::uint64_t serial;  // tells a timer that its connection is gone and the descriptor another's
   HttpReader reader;
   std::string unread;  // came while a stream was being sent
@@ -97,7 +100,7 @@ struct Connection {
 
 class UpstreamServer {
  public:
-  explicit UpstreamServer(std::uint16_t port);
+  UpstreamServer(std::uint16_t port, Tls tls);
   std::uint16_t port() const { return port_; }
   [[noreturn]] void run();
 
@@ -126,6 +129,7 @@ class UpstreamServer {
     bool operator>(const Timer& other) const { return due_us > other.due_us; }
   };
 
+  Tls tls_;
   int listener_ = -1, epoll_ = -1, timer_ = -1;
   std::uint16_t port_ = 0;
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;
@@ -136,7 +140,7 @@ class UpstreamServer {
   std::uint64_t serials_ = 0, calls_ = 0, body_bytes_ = 0, streams_ = 0, peak_streams_ = 0;
 };
 
-UpstreamServer::UpstreamServer(std::uint16_t port) {
+UpstreamServer::UpstreamServer(std::uint16_t port, Tls tls) : tls_(std::move(tls)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -188,7 +192,7 @@ void UpstreamServer::accept_all() {
     }
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    auto connection = std::make_unique<Connection>(fd, ++serials_);
+    auto connection = std::make_unique<Connection>(fd, tls_.get(), ++serials_);
     watch(*connection, EPOLL_CTL_ADD, EPOLLIN);
     connections_[fd] = std::move(connection);
   }
@@ -209,9 +213,9 @@ void UpstreamServer::on_event(int fd, std::uint32_t events) {
 }
 
 bool UpstreamServer::read_some(Connection& connection) {
-  const auto count = ::recv(connection.fd, buffer_.data(), buffer_.size(), 0);
+  const auto count = connection.channel.receive(buffer_.data(), buffer_.size());
   if (count <= 0) {
-    return count < 0 && (errno == EAGAIN || errno == EINTR);
+    return count < 0;
   }
   return take_bytes(connection, {buffer_.data(), static_cast<std::size_t>(count)});
 }
@@ -382,10 +386,7 @@ void UpstreamServer::send(Connection& connection, std::initializer_list<std::str
     for (const auto part : parts) {
       vectors.at(used++) = {const_cast<char*>(part.data()), part.size()};
     }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = used;
-    const auto count = ::sendmsg(connection.fd, &message, MSG_NOSIGNAL);
+    const auto count = connection.channel.send(vectors.data(), used);
     sent = count > 0 ? static_cast<std::size_t>(count) : 0;
   }
   for (const auto part : parts) {
@@ -399,8 +400,8 @@ void UpstreamServer::send(Connection& connection, std::initializer_list<std::str
 }
 
 void UpstreamServer::flush(Connection& connection) {
-  const auto count =
-      ::send(connection.fd, connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
+  const iovec rest{connection.unsent.data(), connection.unsent.size()};
+  const auto count = connection.channel.send(&rest, 1);
   if (count > 0) {
     connection.unsent.erase(0, static_cast<std::size_t>(count));
   }
@@ -430,7 +431,11 @@ int main(int argument_count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     const int port = argument_count > 1 ? std::stoi(arguments[1]) : 0;
-    invlog::bench::UpstreamServer server(static_cast<std::uint16_t>(port));
+    invlog::bench::Tls tls;
+    if (argument_count > 3) {
+      tls = invlog::bench::make_server_tls(arguments[2], arguments[3]);
+    }
+    invlog::bench::UpstreamServer server(static_cast<std::uint16_t>(port), std::move(tls));
     std::printf("{\"port\":%u}\n", static_cast<unsigned>(server.port()));
     std::fflush(stdout);
     server.run();

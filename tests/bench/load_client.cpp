@@ -1,19 +1,13 @@
 #include "tests/bench/load_client.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -31,24 +25,13 @@ std::int64_t now_ns() {
       .count();
 }
 
-std::runtime_error system_failure(const std::string& what) {
-  return std::runtime_error(what + ": " + std::strerror(errno));
-}
-
 }  // namespace
 
 struct LoadClient::Slot {
   Slot(const RequestOptions& request, TextPool& pool, std::uint32_t number)
       : reader(HttpReader::Kind::response), source(request, pool, number) {}
-  ~Slot() {
-    if (fd >= 0) {
-      ::close(fd);
-    }
-  }
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
 
-  int fd = -1;
+  Channel channel;
   HttpReader reader;
   RequestSource source;
   RequestSource::Parts parts;  // of the request under way
@@ -62,7 +45,12 @@ struct LoadClient::Slot {
 
 LoadClient::LoadClient(LoadOptions options)
     : options_(std::move(options)), pool_(kPoolBytes), buffer_(kReadBytes) {
-  options_.request.host = options_.host + ":" + std::to_string(options_.port);
+  options_.request.host = options_.tls_host.empty()
+                              ? options_.host + ":" + std::to_string(options_.port)
+                              : options_.tls_host;
+  if (!options_.tls_host.empty()) {
+    tls_ = make_client_tls(options_.ca_file);
+  }
   options_.request.target =
       options_.stream
           ? "/model/bench-frames" + std::to_string(options_.frames) + "-delay" +
@@ -82,24 +70,17 @@ LoadClient::~LoadClient() {
 }
 
 void LoadClient::connect(Slot& slot) {
-  if (slot.fd >= 0) {
-    ::close(slot.fd);
+  slot.channel.connect(options_.host, options_.port);
+  if (!options_.proxy_target.empty()) {
+    slot.channel.ask_proxy_for(options_.proxy_target);
   }
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(options_.port);
-  ::inet_pton(AF_INET, options_.host.c_str(), &address.sin_addr);
-  slot.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (slot.fd < 0 ||
-      ::connect(slot.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) {
-    throw system_failure("connecting to " + options_.request.host);
+  if (tls_) {
+    slot.channel.start_tls(tls_.get(), options_.tls_host);
   }
-  const int on = 1;
-  ::setsockopt(slot.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = &slot;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.fd, &event);
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.channel.fd(), &event);
   slot.watches_write = false;
   slot.reader.next_message();
   slot.frames = FrameReader();
@@ -214,10 +195,7 @@ void LoadClient::send_some(Slot& slot) {
     }
   }
   if (used > 0) {
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = used;
-    const auto count = ::sendmsg(slot.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto count = slot.channel.send(vectors.data(), used);
     if (count > 0) {
       slot.sent += static_cast<std::size_t>(count);
     }
@@ -227,11 +205,11 @@ void LoadClient::send_some(Slot& slot) {
 }
 
 void LoadClient::read_some(Slot& slot) {
-  const auto count = ::recv(slot.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+  const auto count = slot.channel.receive(buffer_.data(), buffer_.size());
+  if (count < 0) {
     return;
   }
-  if (count <= 0) {
+  if (count == 0) {
     if (slot.busy) {
       call_failed(slot, "the server closed the connection under a call");
     } else {
@@ -316,7 +294,7 @@ void LoadClient::watch(Slot& slot, bool write) {
   epoll_event event{};
   event.events = EPOLLIN | (write ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
   event.data.ptr = &slot;
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, slot.fd, &event);
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, slot.channel.fd(), &event);
 }
 
 }  // namespace invlog::bench

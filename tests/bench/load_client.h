@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/channel.h"
 #include "tests/bench/event_frames.h"
 #include "tests/bench/http_reader.h"
 #include "tests/bench/request_source.h"
@@ -21,6 +22,9 @@ namespace invlog::bench {
 struct LoadOptions {
   std::string host = "127.0.0.1";  // an IPv4 address
   std::uint16_t port = 0;
+  std::string tls_host;      // what the server's certificate is for; "": no TLS
+  std::string ca_file;       // PEM, for its certificate
+  std::string proxy_target;  // "HOST:PORT" to ask for by CONNECT first; "": the server is none
   std::uint32_t connections = 1;
   std::uint64_t calls = 1000;         // measured
   std::uint64_t warm_up = 0;          // made before, not measured
@@ -70,6 +74,7 @@ class LoadClient {
   void watch(Slot& slot, bool write);
 
   LoadOptions options_;
+  Tls tls_;
   TextPool pool_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<Slot*> idle_;

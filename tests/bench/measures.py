@@ -39,7 +39,7 @@ class Bench:
     def load(self, server, calls, **options):
         """Runs the load client against `server`; its numbers, and the server's CPU time per call by thread."""
         command = [os.path.join(self.build, "bench/bench_load"), "--port", str(server.port), "--calls", str(calls)]
-        for name, value in options.items():
+        for name, value in {**server.load_options, **options}.items():
             command += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
         before = server.cpu_us()
         run = subprocess.run(command, capture_output=True, text=True)
@@ -87,19 +87,19 @@ def added(results, server, path):
             for proxied, direct in zip(results[server], results["upstream"])]
 
 
-def added_row(what, results, path, bar):
-    """One row: what the agent adds over what nginx adds."""
-    nginx, agent = added(results, "nginx", path), added(results, "invlog", path)
-    ratios = sorted(mine / theirs for mine, theirs in zip(agent, nginx) if theirs > 0)
-    numbers = {"nginx_added_us": statistics.median(nginx), "invlog_added_us": statistics.median(agent),
+def added_row(what, results, path, bar, other="nginx"):
+    """One row: what the agent adds over what another proxy adds."""
+    theirs, agent = added(results, other, path), added(results, "invlog", path)
+    ratios = sorted(mine / its for mine, its in zip(agent, theirs) if its > 0)
+    numbers = {f"{other}_added_us": statistics.median(theirs), "invlog_added_us": statistics.median(agent),
                "direct_us": median_of(results["upstream"], *path), "ratios": [round(ratio, 3) for ratio in ratios]}
-    if len(ratios) * 2 <= len(nginx):
-        return row(what, "nginx added nothing measurable: too much noise", f"<= {bar}x nginx" if bar else "",
-                   False if bar else None, **numbers)
+    bar_text = f"<= {bar}x {other}" if bar else ""
+    if len(ratios) * 2 <= len(theirs):
+        return row(what, f"{other} added nothing measurable: too much noise", bar_text, False if bar else None, **numbers)
     ratio = statistics.median(ratios)
-    text = (f"{ratio:.2f}x nginx ({ratios[0]:.2f}-{ratios[-1]:.2f}): {numbers['invlog_added_us']:+.0f} us, "
-            f"nginx {numbers['nginx_added_us']:+.0f} us")
-    return row(what, text, f"<= {bar}x nginx" if bar else "", ratio <= bar if bar else None, ratio=ratio, **numbers)
+    text = (f"{ratio:.2f}x {other} ({ratios[0]:.2f}-{ratios[-1]:.2f}): {numbers['invlog_added_us']:+.0f} us, "
+            f"{other} {numbers[f'{other}_added_us']:+.0f} us")
+    return row(what, text, bar_text, ratio <= bar if bar else None, ratio=ratio, **numbers)
 
 
 def cpu_row(what, results):

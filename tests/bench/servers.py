@@ -44,6 +44,7 @@ class Server:
                                         cwd=folder, env=environment)
         self.pid = self.process.pid
         self.port = None
+        self.load_options = {}  # what the load client needs to reach it besides the port
 
     def output(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
@@ -110,8 +111,8 @@ class Server:
 
 
 class Upstream(Server):
-    def __init__(self, build, folder):
-        super().__init__("upstream", [os.path.join(build, "bench/bench_upstream")], folder)
+    def __init__(self, build, folder, *arguments):
+        super().__init__("upstream", [os.path.join(build, "bench/bench_upstream"), *arguments], folder)
         self.port = json.loads(self.wait_for(lambda: self.output() if "\n" in self.output() else None,
                                              "its ready line"))["port"]
 
@@ -161,11 +162,16 @@ http {{
 """
 
 
+def nginx_binary():
+    binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if not binary:
+        raise BenchError("nginx is not installed; `tests/install-dependencies bench` installs Debian's nginx-light")
+    return binary
+
+
 class Nginx(Server):
     def __init__(self, upstream_port, folder):
-        binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-        if not binary:
-            raise BenchError("nginx is not installed; `tests/install-dependencies bench` installs Debian's nginx-light")
+        binary = nginx_binary()
         port = free_port()
         configuration = os.path.join(folder, "nginx.conf")
         with open(configuration, "w", encoding="utf-8") as file:
@@ -182,7 +188,7 @@ class Agent(Server):
 
     def __init__(self, build, upstream_port, folder, name="invlog", extra=()):
         self.state = os.path.join(folder, name + "-state")
-        os.makedirs(self.state)
+        os.makedirs(self.state, exist_ok=True)
         self.store = os.path.join(self.state, "eu-central-1.db")
         self.expected_records = 0
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": folder, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

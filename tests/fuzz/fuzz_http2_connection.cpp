@@ -142,7 +142,7 @@ class Connection {
       std::abort();
     StreamSocket socket(context_.get_executor(), asio::generic::stream_protocol(AF_UNIX, 0),
                         ends_[0]);
-    asio::co_spawn(context_, serve_connection(std::move(socket), services_), asio::detached);
+    asio::co_spawn(context_, serve_connection(std::move(socket), services_, services_.endpoint), asio::detached);
     services_.options.max_concurrent_streams = 4;
   }
 
@@ -247,7 +247,7 @@ class Connection {
   asio::io_context context_{1};
   Watchdog watchdog_{std::chrono::steady_clock::now()};
   ClientCounts counts_;
-  SessionServices services_{answer, SessionOptions{}, watchdog_, {}, counts_};
+  SessionServices services_{{answer}, SessionOptions{}, watchdog_, {}, counts_};
   std::string out_;
   std::uint32_t newest_ = static_cast<std::uint32_t>(-1);
 };

@@ -20,11 +20,11 @@ struct Scene {
   CoroutineLoop loop;
   Watchdog watchdog{std::chrono::steady_clock::now()};
   ClientCounts counts;
-  SessionServices services{[](Exchange&) -> Task<void> { co_return; }, {}, watchdog, {}, counts};
+  SessionServices services{{[](Exchange&) -> Task<void> { co_return; }}, {}, watchdog, {}, counts};
 
   std::string tcp_refusal(const std::string& host, std::uint16_t port) {
     try {
-      TcpListener listener(loop.executor(), host, port, services);
+      TcpListener listener(loop.executor(), host, port, services, services.endpoint);
     } catch (const std::runtime_error& error) {
       return error.what();
     }
@@ -32,7 +32,7 @@ struct Scene {
   }
   std::string unix_refusal(const std::string& path) {
     try {
-      UnixListener listener(loop.executor(), path, services);
+      UnixListener listener(loop.executor(), path, services, services.endpoint);
     } catch (const std::runtime_error& error) {
       return error.what();
     }
@@ -49,7 +49,8 @@ bool is_socket(const std::string& path) {
 
 TEST_CASE("An address that is taken, or is none, is refused in one line") {
   Scene scene;
-  const TcpListener first(scene.loop.executor(), "127.0.0.1", 0, scene.services);
+  const TcpListener first(scene.loop.executor(), "127.0.0.1", 0, scene.services,
+                          scene.services.endpoint);
   CHECK(first.port() != 0);
   const std::string address = "127.0.0.1:" + std::to_string(first.port());
   CHECK(scene.tcp_refusal("127.0.0.1", first.port()) ==
@@ -65,7 +66,7 @@ TEST_CASE("A Unix socket's file comes with the listener and goes with it") {
   const std::string path = directory.path() + "/agent.sock";
   Scene scene;
   {
-    UnixListener listener(scene.loop.executor(), path, scene.services);
+    UnixListener listener(scene.loop.executor(), path, scene.services, scene.services.endpoint);
     CHECK(is_socket(path));
     CHECK(scene.unix_refusal(path) == "listen on " + path + ": another process listens there");
     CHECK(is_socket(path));
@@ -80,7 +81,8 @@ TEST_CASE("Whatever the umask, the agent's group may connect to its socket, or e
   const auto mode_with = [&](mode_t umask, UnixListener::Access access) {
     Scene scene;
     const mode_t before = ::umask(umask);
-    UnixListener listener(scene.loop.executor(), path, scene.services, access);
+    UnixListener listener(scene.loop.executor(), path, scene.services, scene.services.endpoint,
+                          access);
     ::umask(before);
     struct stat information {};
     REQUIRE(::stat(path.c_str(), &information) == 0);
@@ -126,9 +128,11 @@ TEST_CASE("An inherited socket listens on, and its file stays when the agent sto
   REQUIRE(::bind(inherited, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   REQUIRE(::listen(inherited, 5) == 0);
   Scene scene;
-  adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services)->stop();
+  adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services, scene.services.endpoint)
+      ->stop();
   CHECK(is_socket(path));
-  const auto again = adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services);
+  const auto again = adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services,
+                                    scene.services.endpoint);
   CHECK(again->address() == "unix:" + path);
   const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   CHECK(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
@@ -152,14 +156,14 @@ TEST_CASE("An inherited TCP socket must listen on a loopback address") {
   Scene scene;
   const auto refusal = [&](int descriptor) -> std::string {
     try {
-      adopt_listener(scene.loop.executor(), descriptor, scene.services);
+      adopt_listener(scene.loop.executor(), descriptor, scene.services, scene.services.endpoint);
     } catch (const std::runtime_error& error) {
       return error.what();
     }
     return "";
   };
-  const auto good =
-      adopt_listener(scene.loop.executor(), listening_on(INADDR_LOOPBACK), scene.services);
+  const auto good = adopt_listener(scene.loop.executor(), listening_on(INADDR_LOOPBACK),
+                                   scene.services, scene.services.endpoint);
   CHECK(good->address().starts_with("127.0.0.1:"));
   CHECK_THAT(refusal(listening_on(INADDR_ANY)), contains_text("is not a loopback address"));
   const int datagram = listening_on(INADDR_LOOPBACK, SOCK_DGRAM);

@@ -28,7 +28,7 @@ TEST_CASE("A caller's first refusal is told at once, the others once a minute wi
   told.log.tick(told.now + seconds(60));
   REQUIRE(told.calls.size() == 2);
   CHECK(told.calls[1].calls == 999);
-  CHECK(told.calls[1].caller == "alice");
+  CHECK(told.calls[1].subject == "alice");
   CHECK(told.calls[1].message == "no");
   told.log.tick(told.now + seconds(120));
   CHECK(told.calls.size() == 2);
@@ -44,7 +44,7 @@ TEST_CASE("Callers and reasons are told apart, but not without bound") {
   CHECK(told.calls.size() == 3);
   for (int number = 0; number < 10000; ++number)
     told.log.note("caller", std::to_string(number), "", told.now);
-  CHECK(told.calls.size() <= RefusalLog::kMostCallers + 1);
+  CHECK(told.calls.size() <= RefusalLog::kMostSubjects + 1);
   told.log.tick(told.now + seconds(60));
   std::uint64_t all = 0;
   for (const RefusedCalls& refused : told.calls)

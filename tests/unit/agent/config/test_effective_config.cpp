@@ -30,6 +30,9 @@ max_age = "400d"
 [policy]
 deny = []
 rules = ["deny global caller:ci-*"]
+[proxy]
+hosts = ["bedrock.corp.example"]
+connect_to = "[2001:db8::1]:8443"
 [privacy]
 redact_patterns = ['ticket-\d+', "\u007f\t"]
 sample_bodies = 0.25

@@ -27,6 +27,9 @@ TEST_CASE("each partition has its own domain") {
   CHECK(service_host("logs", "us-gov-west-1") == "logs.us-gov-west-1.amazonaws.com");
   CHECK(service_host("logs", "us-iso-east-1") == "logs.us-iso-east-1.c2s.ic.gov");
   CHECK(service_host("logs", "us-isob-east-1") == "logs.us-isob-east-1.sc2s.sgov.gov");
+  CHECK(dual_stack_suffix_of("eu-central-1") == "api.aws");
+  CHECK(dual_stack_suffix_of("cn-north-1") == "api.amazonwebservices.com.cn");
+  CHECK(dual_stack_suffix_of("eusc-de-east-1") == "api.amazonwebservices.eu");
   CHECK(partition_of("us-gov-west-1") == "aws-us-gov");
   CHECK(partition_of("eusc-de-east-1") == "aws-eusc");
   CHECK(partition_of("eu-central-1") == "aws");
@@ -41,4 +44,16 @@ TEST_CASE("an AWS host name shows its Region") {
   CHECK(region("bedrock.eu-central-1.amazonaws.com") == "");
   CHECK(region("127.0.0.1") == "");
   CHECK(region("bedrock-runtime") == "");
+}
+
+TEST_CASE("a host name ends with a partition's domain, whole labels of it") {
+  CHECK(aws_domain_of("logs.eu-central-1.amazonaws.com") == "amazonaws.com");
+  CHECK(aws_domain_of("logs.cn-north-1.amazonaws.com.cn") == "amazonaws.com.cn");
+  CHECK(aws_domain_of("x.api.aws") == "api.aws");
+  CHECK(aws_domain_of("x.api.aws.ic.gov") == "api.aws.ic.gov");
+  CHECK(aws_domain_of("amazonaws.eu") == "amazonaws.eu");
+  for (const char* other : {"", "aws", "xamazonaws.com", "amazonaws.com.evil.test", "my-api.aws"}) {
+    INFO(other);
+    CHECK(aws_domain_of(other) == "");
+  }
 }

@@ -1,0 +1,113 @@
+#include "agent/cli/ca_options.h"
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <utility>
+
+#include "agent/cli/command_line.h"
+#include "agent/delivery/aws_access.h"
+
+namespace invlog::cli {
+namespace {
+
+CLI::App* add_command(CLI::App& parent, const char* name, const char* description,
+                      const char* examples, AuthorityAccess& access) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  command->footer(std::string("Examples:\n") + examples);
+  command
+      ->add_option("--config", access.config_file,
+                   "configuration file (default: /etc/invlog/invlog.toml, if it exists)")
+      ->type_name("FILE");
+  command
+      ->add_option("--region", access.region,
+                   "source Region (default: the configured one, AWS_REGION, the EC2 instance's)")
+      ->type_name("REGION");
+  command
+      ->add_option("--state-dir", access.state_dir,
+                   "the agent's, where the authority is (default: /var/lib/invlog)")
+      ->type_name("DIR");
+  return command;
+}
+
+}  // namespace
+
+CaOptions::CaOptions(CLI::App& app, const CommandLineContext& context, Choose choose)
+    : context_(context), choose_(std::move(choose)) {
+  CLI::App* command = app.add_subcommand(
+      "ca",
+      "The certificate authority of proxy mode, which programs trust so that the agent can answer "
+      "for Bedrock of the source Region, and for no other host.");
+  command->footer(
+      "Examples:\n"
+      "  invlog ca init --region eu-central-1\n"
+      "  invlog ca show\n"
+      "  invlog ca rotate\n"
+      "  invlog ca bundle --output bundle.pem");
+  command->require_subcommand(1);
+  change_.instance_region = [environment = change_.environment] {
+    return delivery::region_of_instance(environment);
+  };
+  add_changes(*command);
+  add_show(*command);
+  add_bundle(*command);
+}
+
+void CaOptions::add_changes(CLI::App& parent) {
+  CLI::App* init = add_command(
+      parent, "init",
+      "Make it: ca.pem, its key (for the agent alone), and ca-bundle.pem, which has the system's "
+      "certificate authorities, too. Run it as root or as the state directory's owner.",
+      "  sudo invlog ca init\n"
+      "  invlog ca init --region eu-central-1 --state-dir /var/lib/invlog",
+      change_);
+  init->callback(
+      [this] { choose_([this] { return run_ca_init(change_, context_.out, context_.err); }); });
+  CLI::App* rotate = add_command(
+      parent, "rotate",
+      "Replace its key and certificate: after [proxy] hosts has changed, before it expires, or if "
+      "somebody may have the key. Programs that trust the old one go on; to shut them out, remove "
+      "ca.pem and `invlog ca init` instead.",
+      "  sudo invlog ca rotate && sudo systemctl restart invlog", change_);
+  rotate->callback(
+      [this] { choose_([this] { return run_ca_rotate(change_, context_.out, context_.err); }); });
+}
+
+void CaOptions::add_show(CLI::App& parent) {
+  CLI::App* command = add_command(
+      parent, "show",
+      "Show the certificates that programs trust, and which is in use. Exit code 1 if the agent "
+      "could use none.",
+      "  invlog ca show\n"
+      "  invlog ca show --json\n"
+      "  invlog ca show --pem > /etc/my-app/invlog-ca.pem",
+      show_.access);
+  CLI::Option* json = command->add_flag("--json", show_.json, "one JSON object");
+  command->add_flag("--pem", show_.pem, "the certificates themselves, nothing else")
+      ->excludes(json);
+  command->callback(
+      [this] { choose_([this] { return run_ca_show(show_, context_.out, context_.err); }); });
+}
+
+void CaOptions::add_bundle(CLI::App& parent) {
+  CLI::App* command = add_command(
+      parent, "bundle",
+      "Print the system's certificate authorities and invlog's, for variables that replace what a "
+      "program trusts: AWS_CA_BUNDLE, SSL_CERT_FILE, REQUESTS_CA_BUNDLE. The system's are "
+      "OpenSSL's, or those of SSL_CERT_FILE and SSL_CERT_DIR.",
+      "  invlog ca bundle --output bundle.pem\n"
+      "  sudo invlog ca bundle --update   # after the system's have changed\n"
+      "  sudo SSL_CERT_FILE=/etc/ssl/company.pem invlog ca bundle --update",
+      bundle_.access);
+  CLI::Option* output =
+      command
+          ->add_option("--output", bundle_.output, "a file, whole or not at all (default: print)")
+          ->type_name("FILE");
+  command
+      ->add_flag("--update", bundle_.update,
+                 "write ca-bundle.pem in the state directory again, which `invlog env` names")
+      ->excludes(output);
+  command->callback(
+      [this] { choose_([this] { return run_ca_bundle(bundle_, context_.out, context_.err); }); });
+}
+
+}  // namespace invlog::cli

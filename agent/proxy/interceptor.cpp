@@ -1,0 +1,392 @@
+#include "agent/proxy/interceptor.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "agent/capture/opening_connection.h"
+#include "agent/config/setting_checks.h"
+#include "agent/proxy/client_hello.h"
+#include "agent/proxy/tunnel.h"
+#include "storage/json_writer.h"
+
+namespace invlog::proxy {
+namespace {
+
+using capture::AcceptedConnection;
+using capture::error_code;
+using capture::Exchange;
+using capture::Task;
+using capture::use_task;
+namespace asio = capture::asio;
+using Kind = BedrockHosts::Kind;
+
+constexpr std::uint16_t kHttpsPort = 443;
+// Names of VPC endpoints are anybody's to make up; each costs a leaf and two pools.
+constexpr std::size_t kMostHosts = 64;
+// A fatal alert, unrecognized_name (RFC 8446 §6, RFC 6066 §3), in TLS 1.2's record.
+constexpr std::string_view kUnrecognizedName("\x15\x03\x03\x00\x02\x02\x70", 7);
+
+std::string text_of(const Authority& authority) {
+  return config::host_and_port(authority.host, authority.port);
+}
+
+std::string event_details(const capture::RefusedCalls& refused) {
+  std::string host;
+  std::uint16_t port = 0;
+  config::split_host_and_port(refused.subject, host, port);
+  std::string details = "{";
+  storage::append_json_member(details, "why", refused.why);
+  storage::append_json_member(details, "host", host.empty() ? refused.subject : host);
+  if (port != 0)
+    storage::append_json_number(details, "port", port);
+  storage::append_json_number(details, "connections", static_cast<long long>(refused.calls));
+  storage::append_json_member(details, "message", refused.message);
+  return details + "}";
+}
+
+// What fits the socket's empty buffer is sent at once or not at all.
+void send_last(capture::ClientStream& stream, std::string_view bytes) {
+  error_code ignored;
+  const asio::const_buffer buffer(bytes.data(), bytes.size());
+  stream.write_some(&buffer, &buffer + 1, ignored);
+  stream.shutdown_send();
+}
+
+}  // namespace
+
+Interceptor::Interceptor(Needs needs, CertificateAuthority authority, ServerTls::Clock clock)
+    : needs_(std::move(needs)),
+      configuration_(needs_.configuration.proxy),
+      hosts_(needs_.configuration.region, configuration_.hosts),
+      tls_(std::move(authority), std::move(clock)),
+      entrance_{[this](Exchange& exchange) -> Task<void> {
+                  if (exchange.request().method == "CONNECT")
+                    return connect(exchange);
+                  return refuse(exchange, 400,
+                                "invlog: this port is a proxy for https: give the application its "
+                                "address as HTTPS_PROXY; calls without TLS go to the agent's "
+                                "`listen` address");
+                },
+                [this](AcceptedConnection connection) { return take_tls(std::move(connection)); }},
+      own_(std::make_shared<capture::OwnSockets>()),
+      refused_([this](const capture::RefusedCalls& refused) {
+        spdlog::warn("proxy: refused {} connections to {}: {}", refused.calls, refused.subject,
+                     refused.message);
+        needs_.recorder.note_event("proxy-refused", event_details(refused));
+      }),
+      flagged_([this](const capture::RefusedCalls& flagged) {
+        spdlog::warn("proxy: {} connections to {}: {}", flagged.calls, flagged.subject,
+                     flagged.message);
+        needs_.recorder.note_event("proxy-flagged", event_details(flagged));
+      }) {}
+
+Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
+  Verdict verdict{hosts_.judge(authority.host), "", ""};
+  const std::string& region = needs_.configuration.region;
+  switch (verdict.kind) {
+    case Kind::intercept:
+      if (authority.port != kHttpsPort) {
+        verdict.why = "port";
+        verdict.message = "invlog: Bedrock is reached at port 443, not " + text_of(authority);
+      } else if (interceptions_.size() >= kMostHosts && !interceptions_.contains(authority.host)) {
+        verdict.why = "too-many-hosts";
+        verdict.message = "invlog: " + std::to_string(kMostHosts) +
+                          " names of Bedrock's endpoints are in use already";
+      }
+      break;
+    case Kind::other_region:
+      verdict.message =
+          authority.host + " is Bedrock in another Region than " + region + ", this agent's";
+      if (configuration_.other_regions == config::OtherRegions::flag) {
+        verdict.flagged = true;
+      } else {
+        verdict.why = "other-region";
+        verdict.message = "invlog: " + verdict.message +
+                          ": call the Region's own endpoint, or an agent of that Region "
+                          "([proxy] other_regions)";
+      }
+      break;
+    case Kind::other:
+      if (configuration_.other_hosts == config::OtherHosts::refuse) {
+        verdict.why = "other-host";
+        verdict.message = "invlog: " + authority.host + " is not the Bedrock runtime of " + region +
+                          ", and other hosts are not passed on ([proxy] other_hosts)";
+      }
+      break;
+  }
+  return verdict;
+}
+
+void Interceptor::note_refusal(const Authority& authority, const Verdict& verdict) {
+  ++needs_.statistics.proxy.refused;
+  needs_.statistics.changed = true;
+  refused_.note(verdict.why, text_of(authority), verdict.message, std::chrono::steady_clock::now());
+}
+
+void Interceptor::note_flag(const Authority& authority, const Verdict& verdict) {
+  if (!verdict.flagged)
+    return;
+  ++needs_.statistics.proxy.flagged;
+  flagged_.note("other-region", text_of(authority), verdict.message,
+                std::chrono::steady_clock::now());
+}
+
+Task<void> Interceptor::refuse(Exchange& exchange, int status, std::string message) {
+  exchange.leave_body();
+  const capture::LocalResponse answer =
+      capture::aws_error(status,
+                         status == 403   ? "AccessDeniedException"
+                         : status == 502 ? "ServiceUnavailableException"
+                                         : "ValidationException",
+                         message);
+  capture::ResponseHead head = answer.head;
+  const bool no_body = exchange.request().method == "HEAD";
+  if (no_body)
+    head.body = capture::ResponseHead::Body::none;
+  co_await exchange.start_response(head, no_body ? std::string_view() : answer.body, true);
+}
+
+Task<void> Interceptor::connect(Exchange& exchange) {
+  if (!co_await needs_.gate.admit(exchange))
+    co_return;
+  needs_.statistics.changed = true;
+  const auto authority = parse_authority(exchange.request().target);
+  if (!authority) {
+    co_await refuse(exchange, 400, "invlog: CONNECT: " + authority.error());
+    co_return;
+  }
+  const Verdict verdict = judge(*authority);
+  if (!verdict.why.empty()) {
+    note_refusal(*authority, verdict);
+    co_await refuse(exchange, 403, verdict.message);
+    co_return;
+  }
+  exchange.leave_body();
+  if (verdict.kind == Kind::intercept) {
+    // A variable: GCC 12 destroys a temporary of an awaited expression twice (bug 104031).
+    capture::Turn turn = [this, to = *authority](AcceptedConnection connection) {
+      return terminate(std::move(connection), to.host, to.port);
+    };
+    co_await exchange.turn_over(std::move(turn));
+    co_return;
+  }
+  note_flag(*authority, verdict);
+  Far far;
+  if (std::string problem = co_await reach(*authority, far); !problem.empty()) {
+    co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
+    co_return;
+  }
+  co_await exchange.turn_over(
+      [this, far](AcceptedConnection connection) { return tunnel(std::move(connection), far); });
+}
+
+Task<std::string> Interceptor::reach(const Authority& authority, Far& far) {
+  auto endpoint = capture::parse_upstream("https://" + text_of(authority), needs_.environment);
+  if (!endpoint)
+    co_return endpoint.error();
+  endpoint->tls = false;
+  far = std::make_shared<capture::UpstreamConnection>(
+      needs_.executor, std::make_shared<const capture::UpstreamEndpoint>(std::move(*endpoint)),
+      nullptr, own_);
+  bool late = false;
+  capture::Watchdog::Deadline deadline(needs_.sessions.watchdog, [&] {
+    late = true;
+    far->cancel();
+  });
+  deadline.arm(needs_.configuration.connect_timeout);
+  std::string problem = co_await far->open();
+  if (late) {
+    problem = "no connection within " +
+              std::to_string(needs_.configuration.connect_timeout.count()) + " ms";
+  }
+  co_return problem;
+}
+
+Task<void> Interceptor::tunnel(AcceptedConnection connection, Far far) {
+  const auto tunnel = std::make_shared<Tunnel>(std::move(connection.stream), std::move(far),
+                                               needs_.sessions, needs_.statistics.proxy);
+  co_await tunnel->run(std::move(connection.first_bytes));
+}
+
+std::shared_ptr<capture::Interception> Interceptor::interception(const std::string& host,
+                                                                 std::uint16_t port) {
+  std::shared_ptr<capture::Interception>& known = interceptions_[host];
+  if (known)
+    return known;
+  capture::UpstreamEndpoint endpoint;
+  const std::string url = "https://" + config::host_and_port(host, port);
+  if (auto parsed = capture::parse_upstream(url, needs_.environment))
+    endpoint = std::move(*parsed);
+  endpoint.connect_host = configuration_.connect_host;
+  endpoint.connect_port = configuration_.connect_port;
+  capture::UpstreamEndpoint http2 = endpoint;
+  http2.offers_http2 = true;
+  const auto pool = [&](capture::UpstreamEndpoint to) {
+    return capture::UpstreamPool(needs_.executor, std::move(to), &needs_.upstream_tls, own_);
+  };
+  known = std::make_shared<capture::Interception>(
+      capture::Interception{host, port, pool(endpoint), pool(http2)});
+  return known;
+}
+
+Task<void> Interceptor::terminate(AcceptedConnection connection, std::string host,
+                                  std::uint16_t port) {
+  auto session = tls_.open(host);
+  if (!session) {
+    needs_.statistics.note_error(session.error());
+    no_tls_.say(std::chrono::steady_clock::now(), "proxy: " + session.error());
+    send_last(connection.stream, kUnrecognizedName);
+    co_return;
+  }
+  if (!co_await hear_hello(connection, std::move(*session), host))
+    co_return;
+  ++needs_.statistics.proxy.intercepted;
+  needs_.statistics.changed = true;
+  connection.first_bytes.clear();
+  connection.interception = interception(host, port);
+  const bool http2 = connection.stream.protocol() == "h2";
+  co_await capture::serve_session(std::move(connection), needs_.sessions,
+                                  needs_.sessions.endpoint.handler, http2);
+}
+
+Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
+                                   capture::TlsContext::Session session, const std::string& host) {
+  capture::OpeningConnection opening(connection.stream, needs_.sessions);
+  opening.hurry(needs_.sessions.options.header_timeout);
+  std::string& bytes = connection.first_bytes;
+  while (bytes.empty()) {
+    char piece[4096];
+    error_code failure;
+    const std::size_t count = co_await connection.stream.async_read_some(
+        asio::buffer(piece), asio::redirect_error(use_task, failure));
+    if (failure)
+      co_return false;
+    bytes.assign(piece, count);
+  }
+  std::string problem;
+  if (!may_be_tls(bytes)) {
+    problem = "the client began without TLS";
+    send_last(connection.stream,
+              capture::last_response_text(capture::aws_error(
+                  400, "ValidationException",
+                  "invlog: only https is spoken behind CONNECT " + host + ":443")));
+  } else {
+    problem = co_await connection.stream.accept_tls(std::move(session), bytes);
+  }
+  if (problem.empty())
+    co_return true;
+  ++needs_.statistics.proxy.tls_failed;
+  needs_.statistics.changed = true;
+  const bool untrusted = problem.find("unknown ca") != std::string::npos ||
+                         problem.find("bad certificate") != std::string::npos ||
+                         problem.find("certificate unknown") != std::string::npos;
+  no_tls_.say(std::chrono::steady_clock::now(),
+              "proxy: TLS with an application for " + host + " did not begin: " + problem +
+                  (untrusted ? ": it does not trust the local certificate authority: set "
+                               "AWS_CA_BUNDLE (`invlog exec`, `invlog ca bundle`)"
+                             : ""));
+  connection.stream.cut();
+  co_return false;
+}
+
+bool Interceptor::comes_from_here(capture::ClientStream& stream) const {
+  error_code failure;
+  const auto peer = stream.socket().remote_endpoint(failure);
+  if (failure || (peer.protocol().family() != AF_INET && peer.protocol().family() != AF_INET6))
+    return false;
+  capture::OwnSockets::Endpoint endpoint;
+  endpoint.resize(peer.size());
+  std::copy_n(reinterpret_cast<const char*>(peer.data()), peer.size(),
+              reinterpret_cast<char*>(endpoint.data()));
+  if (endpoint.address().is_v6() && endpoint.address().to_v6().is_v4_mapped()) {
+    endpoint.address(asio::ip::make_address_v4(asio::ip::v4_mapped, endpoint.address().to_v6()));
+  }
+  return own_->contain(endpoint);
+}
+
+Task<void> Interceptor::take_tls(AcceptedConnection connection) {
+  if (comes_from_here(connection.stream)) {
+    loop_.say(
+        std::chrono::steady_clock::now(),
+        "proxy: the agent's own connection to Bedrock leads back to the agent: the host's name "
+        "is resolved to it for everybody; set [proxy] connect_to");
+    send_last(connection.stream, kUnrecognizedName);
+    co_return;
+  }
+  ClientHello hello = read_client_hello(connection.first_bytes);
+  {
+    capture::OpeningConnection opening(connection.stream, needs_.sessions);
+    opening.hurry(needs_.sessions.options.header_timeout);
+    while (hello.state == ClientHello::State::incomplete) {
+      char piece[4096];
+      error_code failure;
+      const std::size_t count = co_await connection.stream.async_read_some(
+          asio::buffer(piece), asio::redirect_error(use_task, failure));
+      if (failure)
+        co_return;
+      connection.first_bytes.append(piece, count);
+      hello = read_client_hello(connection.first_bytes);
+    }
+  }
+  if (hello.state == ClientHello::State::malformed) {
+    ++needs_.statistics.proxy.tls_failed;
+    co_return;
+  }
+  co_await decide_by_name(std::move(connection), std::move(hello.server_name));
+}
+
+Task<void> Interceptor::decide_by_name(AcceptedConnection connection, std::string name) {
+  const Authority authority{name.empty() ? "(no server name)" : name, kHttpsPort};
+  Verdict verdict = judge(authority);
+  if (name.empty() && verdict.why.empty()) {
+    verdict.why = "no-server-name";
+    verdict.message = "invlog: a TLS client that names no host cannot be passed on";
+  }
+  if (verdict.why.empty() && verdict.kind == Kind::intercept) {
+    co_await terminate(std::move(connection), authority.host, authority.port);
+    co_return;
+  }
+  Far far;
+  if (verdict.why.empty() && co_await needs_.gate.admits(connection.caller)) {
+    note_flag(authority, verdict);
+    const std::string problem = co_await reach(authority, far);
+    if (problem.empty()) {
+      co_await tunnel(std::move(connection), std::move(far));
+      co_return;
+    }
+    needs_.statistics.note_error("proxy: " + text_of(authority) + ": " + problem);
+  } else if (!verdict.why.empty()) {
+    note_refusal(authority, verdict);
+  }
+  send_last(connection.stream, kUnrecognizedName);
+}
+
+void Interceptor::tick(std::chrono::steady_clock::time_point now) {
+  refused_.tick(now);
+  flagged_.tick(now);
+  for (const auto& [host, interception] : interceptions_) {
+    interception->http1.drop_idle(now);
+    interception->http2.drop_idle(now);
+  }
+}
+
+void Interceptor::close() {
+  refused_.flush();
+  flagged_.flush();
+  for (const auto& [host, interception] : interceptions_) {
+    interception->http1.close();
+    interception->http2.close();
+  }
+}
+
+std::size_t Interceptor::idle_connections() const {
+  std::size_t idle = 0;
+  for (const auto& [host, interception] : interceptions_)
+    idle += interception->http1.idle() + interception->http2.idle();
+  return idle;
+}
+
+}  // namespace invlog::proxy

@@ -1,0 +1,94 @@
+// The proxy's port: decides by the name of the host that a connection is for (CONNECT's target, or
+// the server name in the hello of a TLS connection that came without one) whether it is
+// intercepted, tunnelled blindly or refused, and does that.
+//
+// An intercepted connection becomes a session like any other; its calls are recorded, judged and
+// limited by the same code as in endpoint mode, and go to the host as they are (proxied_call.h).
+//
+// Thread: the I/O thread. Ownership: what Needs refers to must outlive it, and it the sessions.
+// Errors: refusals are answered: 403 in AWS's shape to a CONNECT, an alert to a TLS hello; each is
+// counted, logged and told of by an event `proxy-refused` (`proxy-flagged` for a tunnel to another
+// Region's Bedrock), at most once a minute for each host.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/capture/access_gate.h"
+#include "agent/capture/capture_session.h"
+#include "agent/capture/own_sockets.h"
+#include "agent/capture/rare_warning.h"
+#include "agent/capture/refusal_log.h"
+#include "agent/capture/statistics.h"
+#include "agent/config/agent_config.h"
+#include "agent/proxy/bedrock_hosts.h"
+#include "agent/proxy/server_tls.h"
+
+namespace invlog::proxy {
+
+class Interceptor {
+ public:
+  struct Needs {
+    capture::Executor executor;
+    const config::AgentConfig& configuration;
+    aws::Environment environment;  // for HTTPS_PROXY and NO_PROXY
+    const capture::TlsContext& upstream_tls;
+    capture::SessionServices& sessions;
+    capture::AccessGate& gate;
+    capture::Recorder& recorder;
+    capture::Statistics& statistics;
+  };
+
+  Interceptor(Needs needs, CertificateAuthority authority, ServerTls::Clock clock);
+
+  // Of the proxy's own port.
+  const capture::Entrance& entrance() const { return entrance_; }
+  // Answers a CONNECT.
+  capture::Task<void> connect(capture::Exchange& exchange);
+  // Takes a connection that begins with TLS.
+  capture::Task<void> take_tls(capture::AcceptedConnection connection);
+
+  // After `invlog ca rotate`: leaves come from the new authority.
+  void replace(CertificateAuthority authority) { tls_.replace(std::move(authority)); }
+  void tick(std::chrono::steady_clock::time_point now);
+  // At the end.
+  void close();
+  std::size_t idle_connections() const;
+
+ private:
+  struct Verdict {
+    BedrockHosts::Kind kind;
+    std::string why;      // a short constant, "" not refused
+    std::string message;  // for the client, if it is refused or flagged
+    bool flagged = false;
+  };
+  using Far = std::shared_ptr<capture::UpstreamConnection>;
+
+  Verdict judge(const Authority& authority) const;
+  void note_refusal(const Authority& authority, const Verdict& verdict);
+  void note_flag(const Authority& authority, const Verdict& verdict);
+  capture::Task<void> refuse(capture::Exchange& exchange, int status, std::string message);
+  // "" or what went wrong.
+  capture::Task<std::string> reach(const Authority& authority, Far& far);
+  capture::Task<void> tunnel(capture::AcceptedConnection connection, Far far);
+  capture::Task<void> terminate(capture::AcceptedConnection connection, std::string host,
+                                std::uint16_t port);
+  capture::Task<bool> hear_hello(capture::AcceptedConnection& connection,
+                                 capture::TlsContext::Session session, const std::string& host);
+  capture::Task<void> decide_by_name(capture::AcceptedConnection connection, std::string name);
+  bool comes_from_here(capture::ClientStream& stream) const;
+  std::shared_ptr<capture::Interception> interception(const std::string& host, std::uint16_t port);
+
+  Needs needs_;
+  const config::ProxyConfig configuration_;
+  BedrockHosts hosts_;
+  ServerTls tls_;
+  capture::Entrance entrance_;
+  std::shared_ptr<capture::OwnSockets> own_;
+  std::map<std::string, std::shared_ptr<capture::Interception>> interceptions_;
+  capture::RefusalLog refused_, flagged_;
+  capture::RareWarning no_tls_, loop_;
+};
+
+}  // namespace invlog::proxy

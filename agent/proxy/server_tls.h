@@ -1,0 +1,47 @@
+// Ends applications' TLS connections in the name of an intercepted host, with a leaf that the local
+// certificate authority issues for it: one in memory for each name, renewed before it expires.
+//
+// TLS 1.2 or newer, no renegotiation, ALPN offers HTTP/2 and HTTP/1.1. A client that names another
+// host than the one it connected to is refused (unrecognized_name).
+//
+// Thread: the I/O thread. Ownership: sessions stay valid when their leaf is renewed; this must
+// outlive their handshakes. Errors: results.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "agent/capture/tls_context.h"
+#include "agent/proxy/certificate_authority.h"
+
+namespace invlog::proxy {
+
+class ServerTls {
+ public:
+  using Clock = std::function<CertificateAuthority::Time()>;
+
+  ServerTls(CertificateAuthority authority, Clock clock);
+
+  // A server's session for `host`, before its handshake and without a BIO.
+  tl::expected<capture::TlsContext::Session, std::string> open(const std::string& host);
+  // Leaves from now on are issued by this one.
+  void replace(CertificateAuthority authority);
+
+ private:
+  using Context = std::unique_ptr<SSL_CTX, capture::TlsContext::Free>;
+  struct Served {
+    Context context;
+    CertificateAuthority::Time renew_at;
+  };
+  tl::expected<Context, std::string> make(const std::string& host, const Leaf& leaf) const;
+
+  CertificateAuthority authority_;
+  Clock clock_;
+  std::map<std::string, Served> served_;  // by host; the names stay where they are
+};
+
+}  // namespace invlog::proxy

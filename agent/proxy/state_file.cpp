@@ -1,0 +1,126 @@
+#include "agent/proxy/state_file.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+
+namespace invlog::proxy {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const char* action) {
+  const int cause = errno;
+  throw std::runtime_error(path + " cannot be " + action + ": " + std::strerror(cause));
+}
+
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number >= 0) {
+      ::close(number);
+    }
+  }
+};
+
+std::string directory_of(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  return directory.empty() ? "." : directory;
+}
+
+void write_all(int descriptor, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(descriptor, content.data(), content.size());
+    if (written < 0 && errno != EINTR) {
+      fail(path, "written");
+    }
+    content.remove_prefix(static_cast<std::size_t>(written > 0 ? written : 0));
+  }
+}
+
+void sync(int descriptor, const std::string& path) {
+  if (::fsync(descriptor) != 0 && errno != EINVAL) {
+    fail(path, "synced");
+  }
+}
+
+void give_to_owner(int descriptor, int directory, const std::string& path) {
+  struct stat about {};
+  if (::fstat(directory, &about) != 0) {
+    fail(path, "written");
+  }
+  if (::geteuid() == 0 && ::fchown(descriptor, about.st_uid, about.st_gid) != 0) {
+    fail(path, "given to the directory's owner");
+  }
+}
+
+std::string user_name(uid_t id) {
+  const passwd* user = ::getpwuid(id);
+  return user == nullptr ? "user " + std::to_string(id) : user->pw_name;
+}
+
+}  // namespace
+
+void rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    fail(to, "replaced");
+  }
+}
+
+void write_state_file(const std::string& path, std::string_view content, mode_t mode,
+                      const RenameFile& rename) {
+  const std::string temporary = path + ".new";
+  const std::string directory_path = directory_of(path);
+  const Descriptor directory{::open(directory_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (directory.number < 0) {
+    fail(directory_path, "opened");
+  }
+  ::unlink(temporary.c_str());
+  {
+    const Descriptor file{
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    if (file.number < 0) {
+      fail(temporary, "created");
+    }
+    give_to_owner(file.number, directory.number, temporary);
+    if (::fchmod(file.number, mode) != 0) {
+      fail(temporary, "given its mode");
+    }
+    write_all(file.number, content, temporary);
+    sync(file.number, temporary);
+  }
+  rename(temporary, path);
+  sync(directory.number, directory_path);
+}
+
+DirectoryLock::DirectoryLock(const std::string& directory)
+    : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0) {
+    fail(directory, "opened");
+  }
+  struct stat about {};
+  const bool busy = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const bool foreign =
+      ::fstat(descriptor_, &about) == 0 && ::geteuid() != 0 && ::geteuid() != about.st_uid;
+  if (busy || foreign) {
+    ::close(descriptor_);
+    throw std::runtime_error(
+        busy ? directory + ": another `invlog ca` is writing there; try again"
+             : directory + " belongs to " + user_name(about.st_uid) +
+                   ", whose agent could not read a key of this user's: run the command as root or "
+                   "as " +
+                   user_name(about.st_uid));
+  }
+}
+
+DirectoryLock::~DirectoryLock() {
+  ::close(descriptor_);
+}
+
+}  // namespace invlog::proxy

@@ -1,0 +1,49 @@
+// A connection that the proxy passes on blindly: bytes are copied both ways until both sides have
+// ended or one has failed. A side that ends sending may still receive.
+//
+// Thread: the I/O thread. Ownership: run() keeps it alive; `services` and `counts` must outlive it.
+// Errors: none; a side that fails closes the other.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/capture/capture_session.h"
+#include "agent/capture/event.h"
+#include "agent/capture/proxy_counts.h"
+#include "agent/capture/upstream_connection.h"
+
+namespace invlog::proxy {
+
+class Tunnel : public capture::SessionControl, public std::enable_shared_from_this<Tunnel> {
+ public:
+  // `far`: connected, and plain; `near`: not TLS.
+  Tunnel(capture::ClientStream near, std::shared_ptr<capture::UpstreamConnection> far,
+         capture::SessionServices& services, capture::ProxyCounts& counts);
+
+  // `first_bytes` of the near side were read already.
+  capture::Task<void> run(std::string first_bytes);
+
+  // Closes when nothing has passed for a moment: nobody knows whether something is under way.
+  void drain() override;
+  void close() override;
+  std::optional<Time> idle_since(Time now) const override;
+
+ private:
+  template <class From, class To>
+  capture::Task<void> copy(From& from, To& to, std::string pending);
+  capture::Task<void> copy_back();
+  void moved();
+
+  capture::ClientStream near_;
+  std::shared_ptr<capture::UpstreamConnection> far_;
+  capture::SessionServices& services_;
+  capture::ProxyCounts& counts_;
+  capture::Watchdog::Deadline deadline_;
+  std::chrono::milliseconds patience_;
+  Time moved_at_;
+  bool copying_back_ = false;
+  capture::Event ended_;
+};
+
+}  // namespace invlog::proxy
