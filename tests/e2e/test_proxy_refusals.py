@@ -37,6 +37,10 @@ def refused(stack: ProxyStack, authority: str, status: int = 403) -> str:
     raise AssertionError(f"CONNECT {authority} was not refused")
 
 
+def refusals(stack: ProxyStack) -> list[tuple]:
+    return [(event["host"], event["port"], event["why"]) for event in stack.events("proxy-refused")]
+
+
 class Echo:
     """Sends back what comes, and after its end a last word."""
 
@@ -80,16 +84,13 @@ def echo():
 
 def test_rogue_names_are_refused():
     with ProxyStack(proxy={"other_hosts": "refuse"}) as stack:
-        for name in ("example.com", EVIL, "bedrock-runtime.eu-central-1.amazonaws.com.", "evil-" + HOST, "127.0.0.1"):
-            if name.endswith("com."):
-                continue  # with its final dot it is the same name
+        for name in ("example.com", EVIL, "evil-" + HOST, "127.0.0.1"):
             assert name in refused(stack, f"{name}:443")
         refused(stack, f"{HOST}:22")
         for name in ("", "no-port", f"{HOST}:0", f"{HOST}:99999", f"{HOST}:443/path", f"user@{HOST}:443", f"{HOST}\x00.evil.test:443"):
             refused(stack, name, 400)
-        events = stack.events("proxy-refused")
-        assert [(event["host"], event["port"], event["why"]) for event in events if event["why"] == "other-host"] == [
-            (name, 443, "other-host") for name in ("example.com", EVIL, "evil-" + HOST, "127.0.0.1")]
+        told = [(name, 443, "other-host") for name in ("example.com", EVIL, "evil-" + HOST, "127.0.0.1")] + [(HOST, 22, "port")]
+        eventually(lambda: refusals(stack) == told)
         works(stack)
         assert len(stack.bedrock.journal()) == 1 and len(store.wait_for(stack.agent.store, 1)) == 1
 
@@ -102,8 +103,7 @@ def test_other_regions_are_refused_with_an_event():
             assert "eu-central-1" in refused(stack, f"{name}:443")
         for _ in range(3):
             refused(stack, f"{names[0]}:443")
-        events = stack.events("proxy-refused")
-        assert [(event["host"], event["port"], event["why"]) for event in events] == [(name, 443, "other-region") for name in names], events
+        eventually(lambda: refusals(stack) == [(name, 443, "other-region") for name in names])  # of each at once, then once a minute
         assert eventually(lambda: stack.status()["proxy_refused"] == 8)
         works(stack)
 
@@ -188,7 +188,7 @@ def test_half_open_clients_are_cut():
     with contextlib.suppress(ssl.SSLWantReadError):
         hello.wrap_bio(incoming, outgoing, server_hostname=HOST).do_handshake()
     first = outgoing.read()
-    with ProxyStack(header_timeout="700ms") as stack:
+    with ProxyStack(header_timeout="700ms", keep_alive_timeout="900ms") as stack:
         waiting = []
         for behind_connect, data in ((False, b""), (False, b"CONNECT bedr"), (False, first[:100]), (True, b""), (True, first[:100]), (True, first)):
             connection = wire.connect(stack.port, f"{HOST}:443") if behind_connect else socket.create_connection(("127.0.0.1", stack.port), timeout=10)
@@ -241,6 +241,7 @@ def test_renegotiation_old_tls_and_expired_leaves():
 
 def test_upstreams_that_cannot_be_trusted_are_a_502():
     def check(stack: ProxyStack, words: str) -> None:
+        """Both over HTTP/1.1 and over HTTP/2."""
         with stack.open() as connection, stack.open("h2") as another:
             answer = wire.call(connection, HOST, target("converse"), converse_body("x"))
             assert answer.status == 502 and answer.header("x-amzn-ErrorType") and words in answer.json()["message"].lower(), answer
@@ -250,7 +251,7 @@ def test_upstreams_that_cannot_be_trusted_are_a_502():
         assert {row["status"] for row in rows} == {502}, rows
         assert not stack.bedrock.journal(), "a request was sent to a stranger"
     with ProxyStack(names=["bedrock-runtime.eu-west-1.amazonaws.com"]) as stack:
-        check(stack, "certificate")
+        check(stack, "hostname mismatch")
     with ProxyStack(days=-1) as stack:
         check(stack, "certificate")
     with ProxyStack() as stack:
@@ -275,9 +276,10 @@ def test_who_may_call_is_asked_at_connect():
                 assert answer.status == 403, answer
         except (ssl.SSLError, ConnectionError, EOFError):
             pass
-        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}",
-                               "--proxytunnel", "-x", f"http://127.0.0.1:{stack.port}", f"http://127.0.0.1:{stack.bedrock.port}/"],
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_connect}", "--max-time", "5",
+                               "--proxytunnel", "-x", f"http://127.0.0.1:{stack.port}", "-d", "x", f"http://127.0.0.1:{server.port}/"],
                               capture_output=True, text=True, timeout=20, cwd="/")
-        assert "403" not in done.stdout + done.stderr, done
+        assert done.stdout == "200", done
         assert not stack.bedrock.journal()
-        eventually(lambda: store.rows(stack.agent.store, "SELECT * FROM event WHERE kind = 'call-refused'"))
+        event, = eventually(lambda: stack.events("call-refused"))
+        assert event["caller"] == "root"
