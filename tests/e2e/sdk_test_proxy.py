@@ -3,6 +3,7 @@ the service verifies, for the agent has no credentials. The last tests show the 
 
 import hashlib
 import json
+import os
 import pathlib
 import re
 import tempfile
@@ -74,10 +75,10 @@ def test_aws_sdk_for_go():
         check([program, TEXT], ["InvokeModel"], stack, through_proxy(stack), "2")
 
 
-def curl(stack: ProxyStack, *options: str, wrapper: list | None = None, environment: dict) -> str:
+def curl(stack: ProxyStack, *options: str, wrapper: list | None = None, environment: dict, authority: pathlib.Path | None = None) -> str:
     """curl signs. The model's id has no colon: this curl signs the path as it is, AWS wants it encoded once more."""
     return run(["sh", "-c", 'exec "$@" 2>&1', "sh", *(wrapper or []), "curl", "-sSv", "--fail", "--aws-sigv4", "aws:amz:eu-central-1:bedrock", "--user",
-                f"{ACCESS_KEY}:{SECRET_KEY}", "--cacert", stack.ca, "-H", "Content-Type: application/json", *options, "-d",
+                f"{ACCESS_KEY}:{SECRET_KEY}", "--cacert", authority or stack.ca, "-H", "Content-Type: application/json", *options, "-d",
                 json.dumps({"inputText": TEXT}), f"https://{HOST}/model/amazon.titan-text-express-v1/invoke"], environment)
 
 
@@ -144,7 +145,10 @@ def test_transparent_by_the_packet_filter():
 }}
 """)
                 as_user = [*namespace.wrapper, "setpriv", f"--reuid={UNUSED}", f"--regid={UNUSED}", "--clear-groups"]
-                check_curl(stack, curl(stack, "--http2", wrapper=as_user, environment={}), "2")
+                authority = pathlib.Path(folder) / "ca.pem"  # where that user may read it
+                authority.write_bytes(stack.ca.read_bytes())
+                os.chmod(folder, 0o755)
+                check_curl(stack, curl(stack, "--http2", wrapper=as_user, environment={}, authority=authority), "2")
                 assert stack.status()["intercepted_connections"] == 1
         finally:
             namespace.close()
