@@ -17,7 +17,7 @@ config::LoadedConfig load(const AgentSearch& search) {
   sources.region_optional = true;
   if (search.state_dir)
     sources.flags["state_dir"] = *search.state_dir;
-  if (search.listen)
+  if (search.listen && search.mode != CallMode::proxy)
     sources.flags["listen"] = *search.listen;
   config::LoadedConfig loaded = config::load_config(sources);
   if (!loaded.problems.empty() && search.listen && !search.config_file) {
@@ -108,14 +108,25 @@ std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& er
     return std::nullopt;
   }
   const AgentStatus status = read_agent_status(loaded.configuration.state_dir, search.is_invlog);
+  const bool tells = status.running && !status.region.empty();
+  const std::string& region = tells ? status.region : loaded.configuration.region;
+  const auto proxy = find_proxy(search.mode, loaded.configuration, status, search.listen);
+  if (!proxy) {
+    err << "invlog: " << proxy.error() << '\n';
+    exit_code = kFailure;
+    return std::nullopt;
+  }
+  if (!proxy->warning.empty())
+    err << "invlog: " << proxy->warning << '\n';
+  if (proxy->proxy)
+    return FoundAgent{proxy->proxy->endpoint, region, proxy->proxy};
   const auto endpoint = endpoint_among(addresses_of(search, status, loaded.configuration));
   if (!endpoint) {
     err << "invlog: " << endpoint.error() << '\n';
     exit_code = kFailure;
     return std::nullopt;
   }
-  const bool tells = status.running && !status.region.empty();
-  return FoundAgent{*endpoint, tells ? status.region : loaded.configuration.region};
+  return FoundAgent{*endpoint, region, std::nullopt};
 }
 
 }  // namespace invlog::cli

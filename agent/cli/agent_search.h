@@ -13,6 +13,7 @@
 
 #include "agent/cli/agent_status.h"
 #include "agent/cli/program_environment.h"
+#include "agent/cli/proxy_search.h"
 #include "agent/service/socket_unit.h"
 #include "exporters/aws/credentials.h"
 
@@ -20,7 +21,8 @@ namespace invlog::cli {
 
 struct AgentSearch {
   std::optional<std::string> config_file, state_dir;
-  std::optional<std::string> listen;  // one that is given is taken, whatever runs
+  std::optional<std::string> listen;    // one that is given is taken, whatever runs
+  CallMode mode = CallMode::automatic;  // `listen` alone means endpoint mode
   std::string default_config_file = "/etc/invlog/invlog.toml";
   aws::Environment environment = aws::process_environment();
   std::function<bool(std::int64_t pid)> is_invlog = process_is_invlog;
@@ -29,12 +31,14 @@ struct AgentSearch {
 };
 
 struct FoundAgent {
-  AgentEndpoint endpoint;
-  std::string region;  // "" unknown
+  AgentEndpoint endpoint;  // in proxy mode: of the proxy
+  std::string region;      // "" unknown
+  std::optional<ProxyAccess> proxy;
 };
 
 // On failure says why and what to do on `err`, and sets `exit_code`: 2 for a configuration that
-// cannot be used, 1 where no program can reach the agent by TCP.
+// cannot be used, 1 where no program can reach the agent by TCP, or not in the mode that was asked
+// for.
 std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& err, int& exit_code);
 
 // invlog.toml's and REGION/invlog.toml's socket units: "invlog.socket", "invlog@REGION.socket"; ""

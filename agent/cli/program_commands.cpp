@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "agent/cli/display_text.h"
+#include "agent/cli/proxy_environment.h"
 #include "agent/cli/store_access.h"
 #include "exporters/aws/profile_files.h"
 
@@ -37,10 +38,17 @@ bool profile_says_region(const aws::Environment& environment) {
 ProgramVariables variables_for(const FoundAgent& agent, bool openai,
                                const aws::Environment& environment) {
   const bool has_region = profile_says_region(environment);
-  return program_variables({agent.endpoint, has_region ? "" : agent.region, openai}, environment);
+  return program_variables({agent.endpoint, has_region ? "" : agent.region, openai, agent.proxy},
+                           environment);
 }
 
-void warn_of_environment(const aws::Environment& environment, std::ostream& err) {
+void warn_of_environment(const FoundAgent& agent, const aws::Environment& environment,
+                         std::ostream& err) {
+  if (agent.proxy) {
+    for (const std::string& problem : proxy_environment_problems(*agent.proxy, environment))
+      err << "invlog: " << problem << '\n';
+    return;
+  }
   if (const std::string problem = environment_problem(environment); !problem.empty())
     err << "invlog: " << problem << '\n';
 }
@@ -57,8 +65,9 @@ bool wait_for_agent(const AgentEndpoint& endpoint, std::chrono::milliseconds pat
 }
 
 // Whether the program may start.
-bool look_for_agent(const ExecOptions& options, const AgentEndpoint& endpoint,
+bool look_for_agent(const ExecOptions& options, const FoundAgent& agent,
                     const ProgramStarter& starter, std::ostream& err) {
+  const AgentEndpoint& endpoint = agent.endpoint;
   const std::string nobody = "invlog: nobody listens on " + endpoint.address();
   if (options.wait) {
     if (wait_for_agent(endpoint, *options.wait, starter))
@@ -68,7 +77,10 @@ bool look_for_agent(const ExecOptions& options, const AgentEndpoint& endpoint,
     return false;
   }
   if (!starter.answers(endpoint)) {
-    err << nobody << ": is the agent running? The program's Bedrock calls will fail until it is\n";
+    err << nobody
+        << (agent.proxy ? ": is the agent running, and was it restarted after `invlog ca init`?"
+                        : ": is the agent running?")
+        << " The program's Bedrock calls will fail until it is\n";
   }
   return true;
 }
@@ -100,8 +112,8 @@ bool somebody_listens(const AgentEndpoint& endpoint) {
 }
 
 int become(const std::vector<std::string>& program, const ProgramVariables& variables) {
-  for (const auto& [name, value] : variables) {
-    if (::setenv(name.c_str(), value.c_str(), 1) != 0)
+  for (const auto& [name, value, unset] : variables) {
+    if ((unset ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1)) != 0)
       return errno;
   }
   std::vector<char*> arguments;
@@ -120,7 +132,7 @@ int run_env(const EnvOptions& options, std::ostream& out, std::ostream& err) {
   const auto agent = find_agent(options.search, err, exit_code);
   if (!agent)
     return exit_code;
-  warn_of_environment(options.search.environment, err);
+  warn_of_environment(*agent, options.search.environment, err);
   out << variables_text(variables_for(*agent, options.openai, options.search.environment),
                         options.format);
   return kSuccess;
@@ -136,8 +148,8 @@ int run_exec(const ExecOptions& options, const ProgramStarter& starter, std::ost
   const auto agent = find_agent(options.search, err, exit_code);
   if (!agent)
     return exit_code;
-  warn_of_environment(options.search.environment, err);
-  if (!look_for_agent(options, agent->endpoint, starter, err))
+  warn_of_environment(*agent, options.search.environment, err);
+  if (!look_for_agent(options, *agent, starter, err))
     return kFailure;
   err.flush();
   const int cause = starter.become(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "agent/cli/proxy_environment.h"
 #include "agent/config/setting_checks.h"
 #include "storage/json_writer.h"
 
@@ -14,20 +15,6 @@ bool any_set(const aws::Environment& environment, std::initializer_list<const ch
                      [&](const char* name) { return !aws::value_of(environment, name).empty(); });
 }
 
-// Entries are separated by commas, by some programs' reading also by spaces; a line end would not
-// fit where variables stand one in a line.
-std::vector<std::string> entries_of(const std::string& no_proxy) {
-  std::vector<std::string> entries;
-  constexpr const char* kSeparators = ", \t\r\n";
-  std::size_t begin = no_proxy.find_first_not_of(kSeparators);
-  while (begin != std::string::npos) {
-    const std::size_t end = std::min(no_proxy.find_first_of(kSeparators, begin), no_proxy.size());
-    entries.push_back(no_proxy.substr(begin, end - begin));
-    begin = no_proxy.find_first_not_of(kSeparators, end);
-  }
-  return entries;
-}
-
 // As programs look for it: some compare an IPv6 address with its brackets, some without.
 std::vector<std::string> names_of(const std::string& host) {
   return host.find(':') == std::string::npos ? std::vector<std::string>{host}
@@ -36,7 +23,7 @@ std::vector<std::string> names_of(const std::string& host) {
 
 // `no_proxy` with the host's names; "" if it has them already.
 std::string merged(const std::string& no_proxy, const std::string& host) {
-  std::vector<std::string> entries = entries_of(no_proxy);
+  std::vector<std::string> entries = no_proxy_entries(no_proxy);
   const auto has = [&](const std::string& entry) {
     return std::find(entries.begin(), entries.end(), entry) != entries.end();
   };
@@ -71,6 +58,16 @@ void add_no_proxy(ProgramVariables& variables, const std::string& host,
   add("no_proxy", lower, upper);
 }
 
+ProgramVariables endpoint_variables(const ProgramNeeds& needs, const aws::Environment& present) {
+  const std::string url = needs.endpoint.url();
+  ProgramVariables variables = {{"AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url},
+                                {"ANTHROPIC_BEDROCK_BASE_URL", url}};
+  if (needs.openai)
+    variables.push_back({"OPENAI_BASE_URL", url + "/openai/v1"});
+  add_no_proxy(variables, needs.endpoint.host, present);
+  return variables;
+}
+
 std::string quoted_for_shell(const std::string& value) {
   std::string quoted = "'";
   for (const char character : value) {
@@ -100,18 +97,28 @@ std::string AgentEndpoint::address() const {
 }
 
 ProgramVariables program_variables(const ProgramNeeds& needs, const aws::Environment& present) {
-  const std::string url = needs.endpoint.url();
-  ProgramVariables variables = {{"AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url},
-                                {"ANTHROPIC_BEDROCK_BASE_URL", url}};
-  if (needs.openai)
-    variables.push_back({"OPENAI_BASE_URL", url + "/openai/v1"});
+  ProgramVariables variables =
+      needs.proxy ? proxy_variables(needs, present) : endpoint_variables(needs, present);
   // boto3 reads the second, the other SDKs the first. Whoever set one has chosen.
   if (!needs.region.empty() && !any_set(present, {"AWS_REGION", "AWS_DEFAULT_REGION"})) {
     variables.push_back({"AWS_REGION", needs.region});
     variables.push_back({"AWS_DEFAULT_REGION", needs.region});
   }
-  add_no_proxy(variables, needs.endpoint.host, present);
   return variables;
+}
+
+// Entries are separated by commas, by some programs' reading also by spaces; a line end would not
+// fit where variables stand one in a line.
+std::vector<std::string> no_proxy_entries(const std::string& no_proxy) {
+  std::vector<std::string> entries;
+  constexpr const char* kSeparators = ", \t\r\n";
+  std::size_t begin = no_proxy.find_first_not_of(kSeparators);
+  while (begin != std::string::npos) {
+    const std::size_t end = std::min(no_proxy.find_first_of(kSeparators, begin), no_proxy.size());
+    entries.push_back(no_proxy.substr(begin, end - begin));
+    begin = no_proxy.find_first_not_of(kSeparators, end);
+  }
+  return entries;
 }
 
 std::string environment_problem(const aws::Environment& present) {
@@ -129,12 +136,19 @@ std::string variables_text(const ProgramVariables& variables, VariableFormat for
   std::string text;
   if (format == VariableFormat::json) {
     text = "{";
-    for (const auto& [name, value] : variables) {
-      storage::append_json_member(text, name.c_str(), value);
+    for (const auto& [name, value, unset] : variables) {
+      if (unset)
+        storage::append_json_raw(text, name, "null");
+      else
+        storage::append_json_member(text, name, value);
     }
     return text + "}\n";
   }
-  for (const auto& [name, value] : variables) {
+  for (const auto& [name, value, unset] : variables) {
+    if (unset) {
+      text += format == VariableFormat::sh ? "unset " + name + "\n" : "";
+      continue;
+    }
     switch (format) {
       case VariableFormat::sh:
         text += "export " + name + "=" + quoted_for_shell(value);

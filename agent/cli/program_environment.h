@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,29 +28,44 @@ struct AgentEndpoint {
 
 struct ProgramVariable {
   std::string name, value;
+  bool unset = false;  // it must not be there
   bool operator==(const ProgramVariable&) const = default;
 };
 using ProgramVariables = std::vector<ProgramVariable>;
 
-struct ProgramNeeds {
-  AgentEndpoint endpoint;
-  std::string region;   // for a program that says none; "" leave it alone
-  bool openai = false;  // lead OpenAI's SDK to Bedrock too, away from OpenAI
+// What proxy mode needs (proxy_environment.h).
+struct ProxyAccess {
+  AgentEndpoint endpoint;          // where CONNECT goes
+  std::string ca_file;             // the local authority's certificate, to be trusted besides
+  std::string bundle_file;         // with the system's, to be trusted instead
+  std::vector<std::string> hosts;  // that the agent answers for, and what is below them
 };
 
-// What to set in an environment that has `present`. No proxy may come between: where one is set,
-// NO_PROXY keeps what it has and gains the agent's host.
+struct ProgramNeeds {
+  AgentEndpoint endpoint;
+  std::string region;                // for a program that says none; "" leave it alone
+  bool openai = false;               // lead OpenAI's SDK to Bedrock too, away from OpenAI
+  std::optional<ProxyAccess> proxy;  // by proxy mode, instead of by an endpoint
+};
+
+// What to set in an environment that has `present`. No proxy may come between a program and an
+// endpoint: where one is set, NO_PROXY keeps what it has and gains the agent's host.
 ProgramVariables program_variables(const ProgramNeeds& needs, const aws::Environment& present);
 
-// What in `present` keeps programs from the agent whatever is set beside it; "" nothing.
+// What NO_PROXY or no_proxy has in it.
+std::vector<std::string> no_proxy_entries(const std::string& no_proxy);
+
+// What in `present` keeps programs from the agent in endpoint mode, whatever is set
+// beside it; "" nothing.
 std::string environment_problem(const aws::Environment& present);
 
 enum class VariableFormat {
-  sh,       // export NAME='value', for eval
+  sh,       // export NAME='value' or unset NAME, for eval
   systemd,  // NAME=value or NAME="value", for EnvironmentFile=
   docker,   // NAME=value as it is, for --env-file
-  json      // one object
+  json      // one object; null for what must not be there
 };
+// What must not be there cannot be said to systemd or docker, which start from nothing.
 std::string variables_text(const ProgramVariables& variables, VariableFormat format);
 
 }  // namespace invlog::cli

@@ -27,8 +27,18 @@ void ProgramOptions::add_search(CLI::App* command, AgentSearch& search, bool& op
   command
       ->add_option("--listen", search.listen,
                    "where the agent listens (default: what a running agent says, then systemd's "
-                   "socket unit, then the configuration)")
+                   "socket unit, then the configuration); means --mode endpoint, unless --mode "
+                   "says otherwise")
       ->type_name("HOST:PORT");
+  static const std::map<std::string, CallMode> kModes = {{"endpoint", CallMode::endpoint},
+                                                         {"proxy", CallMode::proxy}};
+  command
+      ->add_option("--mode", search.mode,
+                   "endpoint: programs call the agent, which signs anew; proxy: they call Bedrock "
+                   "through it, with their own signature (default: proxy if there is a "
+                   "certificate authority, see `invlog ca`, and [proxy] listens)")
+      ->transform(CLI::CheckedTransformer(kModes))
+      ->type_name("MODE");
   command->add_flag("--openai", openai,
                     "OPENAI_BASE_URL too: leads OpenAI's SDK to Bedrock, away from OpenAI; its key "
                     "must then be one of Bedrock's");
@@ -39,10 +49,13 @@ void ProgramOptions::add_env() {
       "env",
       "Print what to set so that programs call Bedrock through the agent: the endpoint for AWS's "
       "and Anthropic's SDKs, the Region for a program that has none, and NO_PROXY where a proxy is "
-      "set.");
+      "set. In proxy mode: HTTPS_PROXY (one that is set is replaced; the agent itself uses the one "
+      "in its environment), what makes programs trust `invlog ca`, and that a plain-HTTP endpoint "
+      "for Bedrock is unset (sh and json only).");
   command->footer(
       "Examples:\n"
       "  invlog env\n"
+      "  invlog env --mode proxy\n"
       "  eval \"$(invlog env)\"\n"
       "  invlog env --format systemd > /etc/my-app/bedrock.env   # EnvironmentFile=\n"
       "  invlog env --format docker > bedrock.env   # docker run --network host --env-file");
@@ -69,7 +82,8 @@ void ProgramOptions::add_exec() {
   CLI::App* command = app_.add_subcommand(
       "exec",
       "Run a program that calls Bedrock through the agent: sets what `invlog env` prints and "
-      "becomes the program. Exit code: the program's; 127 if there is no such program, 126 if it "
+      "becomes the program; in proxy mode unsets a plain-HTTP endpoint for Bedrock. Exit code: the "
+      "program's; 127 if there is no such program, 126 if it "
       "cannot be executed.");
   command->footer(
       "Examples:\n"

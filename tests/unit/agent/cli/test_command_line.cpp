@@ -75,6 +75,17 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
     const Answer help = invlog_command({"dead-letters", command, "--help"});
     CHECK(contains(help.out, std::string("Examples:\n  invlog dead-letters ") + command));
   }
+  CHECK(invlog_command({"ca"}).exit_code == 2);
+  CHECK(invlog_command({"ca", "show", "--json", "--pem"}).exit_code == 2);
+  CHECK(invlog_command({"ca", "bundle", "--update", "--output", "x"}).exit_code == 2);
+  CHECK(invlog_command({"env", "--mode", "direct"}).exit_code == 2);
+  for (const char* command : {"init", "show", "rotate", "bundle"}) {
+    const Answer help = invlog_command({"ca", command, "--help"});
+    CHECK(contains(help.out, std::string("invlog ca ") + command));
+    CHECK(contains(help.out, "--config FILE"));
+    CHECK(contains(help.out, "--state-dir DIR"));
+    CHECK(contains(help.out, "--region REGION"));
+  }
 }
 
 TEST_CASE("each command reaches its store") {
