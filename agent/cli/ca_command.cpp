@@ -273,7 +273,7 @@ int run_ca_rotate(const AuthorityAccess& access, std::ostream& out, std::ostream
   out << "Made a new key and certificate for Bedrock in " << configuration->region << ".\n\n";
   print_new_authority(*configuration, roots.certificates.size(), out);
   print_overlap(*overlap, overlap->until > now, out);
-  out << "\nNext:\n  1. " << restart_advice(configuration->proxy)
+  out << "\nNext:\n  1. Let the agent take it: systemctl reload invlog, or SIGHUP."
       << "\n  2. Give the new files to programs that have copies, and restart those that read them "
          "once.\n";
   return kSuccess;

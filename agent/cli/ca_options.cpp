@@ -64,10 +64,11 @@ void CaOptions::add_changes(CLI::App& parent) {
       [this] { choose_([this] { return run_ca_init(change_, context_.out, context_.err); }); });
   CLI::App* rotate = add_command(
       parent, "rotate",
-      "Replace its key and certificate: after [proxy] hosts has changed, before it expires, or if "
-      "somebody may have the key. Programs that trust the old one go on; to shut them out, remove "
-      "ca.pem and `invlog ca init` instead.",
-      "  sudo invlog ca rotate && sudo systemctl restart invlog", change_);
+      "Replace its key and certificate: after [proxy] hosts has changed, or before it expires. "
+      "Programs that trust the old one go on, and go on trusting its key: if somebody else may "
+      "have "
+      "that, remove ca.pem and `invlog ca init` instead.",
+      "  sudo invlog ca rotate && sudo systemctl reload invlog", change_);
   rotate->callback(
       [this] { choose_([this] { return run_ca_rotate(change_, context_.out, context_.err); }); });
 }

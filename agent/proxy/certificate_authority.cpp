@@ -50,7 +50,7 @@ tl::expected<PrivateKey, std::string> read_key(const std::string& path) {
   }
   if ((about.st_mode & 077) != 0) {
     return tl::unexpected(path + " can be read by others than its owner: chmod 600 " + path +
-                          "; if others may have it, `invlog ca rotate` makes a new one");
+                          "; if others may have read it, remove ca.pem and run `invlog ca init`");
   }
   PrivateKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
   take_openssl_reason();

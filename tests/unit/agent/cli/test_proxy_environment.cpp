@@ -166,7 +166,7 @@ TEST_CASE("proxy mode is taken where there is an authority, unless something els
   host.listen.reset();
   CHECK(host.found() == "proxy 127.0.0.1:4181");
   host.scene.directory.write("status.json",
-                             R"({"pid":1,"listen":"127.0.0.1:9","proxy_listen":"127.0.0.1:4999"})");
+                             R"({"pid":1,"listen":"127.0.0.1:9","proxy":"127.0.0.1:4999"})");
   CHECK(host.found() == "proxy 127.0.0.1:4181");
   host.running = true;
   CHECK(host.found() == "proxy 127.0.0.1:4999");
