@@ -21,15 +21,14 @@ UNUSED = 65534
 BEDROCK = "192.0.2.10"
 
 
-def trusting(stack: ProxyStack) -> dict:
-    """The variables of programs that trust the agent's authority, and of these the SDKs' credentials and Region."""
-    bundle = stack.state / "ca-bundle.pem"
-    return {**SIGNING, "AWS_REGION": "eu-central-1", "AWS_CA_BUNDLE": str(bundle), "SSL_CERT_FILE": str(bundle), "REQUESTS_CA_BUNDLE": str(bundle),
-            "NODE_EXTRA_CA_CERTS": str(stack.ca)}
+def trusting(stack: ProxyStack, variable: str) -> dict:
+    """An SDK's credentials, and the one variable that makes it trust the agent's authority. Node.js adds to what it trusts, the
+    others replace it."""
+    return {**SIGNING, "AWS_REGION": "eu-central-1", variable: str(stack.ca if variable == "NODE_EXTRA_CA_CERTS" else stack.state / "ca-bundle.pem")}
 
 
-def through_proxy(stack: ProxyStack) -> dict:
-    return {**trusting(stack), "HTTPS_PROXY": f"http://127.0.0.1:{stack.port}"}
+def through_proxy(stack: ProxyStack, variable: str) -> dict:
+    return {**trusting(stack, variable), "HTTPS_PROXY": f"http://127.0.0.1:{stack.port}"}
 
 
 def check_records(stack: ProxyStack, operations: list[str]) -> list[dict]:
@@ -55,30 +54,31 @@ def check(command: list, operations: list[str], stack: ProxyStack, environment: 
 
 def test_boto3():
     with ProxyStack() as stack:
-        check([python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, through_proxy(stack))
+        check([python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, through_proxy(stack, "AWS_CA_BUNDLE"))
 
 
 def test_anthropic_sdk_for_python():
     with ProxyStack() as stack:
         check([python(anthropic="anthropic[bedrock]"), SDK / "proxy_cases.py", "anthropic", TEXT], ["InvokeModel", "InvokeModelWithResponseStream"], stack,
-              through_proxy(stack))
+              through_proxy(stack, "SSL_CERT_FILE"))
 
 
 def test_aws_sdk_for_javascript_with_a_proxy_agent():
     with ProxyStack() as stack:
-        check([*node("proxy_cases.mjs"), TEXT], ["Converse", "ConverseStream"], stack, through_proxy(stack))
+        check([*node("proxy_cases.mjs"), TEXT], ["Converse", "ConverseStream"], stack, through_proxy(stack, "NODE_EXTRA_CA_CERTS"))
 
 
 def test_aws_sdk_for_go():
     program = go(SDK / "go")
-    with ProxyStack() as stack:
-        check([program, TEXT], ["InvokeModel"], stack, through_proxy(stack), "2")
+    for variable in ("SSL_CERT_FILE", "AWS_CA_BUNDLE"):
+        with ProxyStack() as stack:
+            check([program, TEXT], ["InvokeModel"], stack, through_proxy(stack, variable), "2")
 
 
 def curl(stack: ProxyStack, *options: str, wrapper: list | None = None, environment: dict, authority: pathlib.Path | None = None) -> str:
     """curl signs. The model's id has no colon: this curl signs the path as it is, AWS wants it encoded once more."""
     return run(["sh", "-c", 'exec "$@" 2>&1', "sh", *(wrapper or []), "curl", "-sSv", "--fail", "--aws-sigv4", "aws:amz:eu-central-1:bedrock", "--user",
-                f"{ACCESS_KEY}:{SECRET_KEY}", "--cacert", authority or stack.ca, "-H", "Content-Type: application/json", *options, "-d",
+                f"{ACCESS_KEY}:{SECRET_KEY}", *(["--cacert", authority] if authority else []), "-H", "Content-Type: application/json", *options, "-d",
                 json.dumps({"inputText": TEXT}), f"https://{HOST}/model/amazon.titan-text-express-v1/invoke"], environment)
 
 
@@ -90,9 +90,9 @@ def check_curl(stack: ProxyStack, said: str, version: str) -> None:
 
 
 def test_curl():
-    for option, version in (("--http1.1", "1.1"), ("--http2", "2")):
+    for option, version, variable in (("--http1.1", "1.1", "CURL_CA_BUNDLE"), ("--http2", "2", "SSL_CERT_FILE")):
         with ProxyStack() as stack:
-            check_curl(stack, curl(stack, option, environment=through_proxy(stack)), version)
+            check_curl(stack, curl(stack, option, environment=through_proxy(stack, variable)), version)
 
 
 def hosts_lead_to_the_agent(act) -> None:
@@ -108,15 +108,15 @@ def hosts_lead_to_the_agent(act) -> None:
 
 def test_transparent_by_name():
     def act(stack: ProxyStack, wrapper: list) -> None:
-        check([*wrapper, python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, trusting(stack))
+        check([*wrapper, python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, trusting(stack, "AWS_CA_BUNDLE"))
     hosts_lead_to_the_agent(act)
-    hosts_lead_to_the_agent(lambda stack, wrapper: check_curl(stack, curl(stack, "--http2", wrapper=wrapper, environment={}), "2"))
+    hosts_lead_to_the_agent(lambda stack, wrapper: check_curl(stack, curl(stack, "--http2", wrapper=wrapper, environment=trusting(stack, "SSL_CERT_FILE")), "2"))
 
 
 def test_javascripts_bidirectional_stream_by_name():
     """Its HTTP/2 handler can use no proxy; it needs none."""
     def act(stack: ProxyStack, wrapper: list) -> None:
-        answers = json.loads(run([*wrapper, *node("bidirectional_cases.mjs"), 20], trusting(stack)))
+        answers = json.loads(run([*wrapper, *node("bidirectional_cases.mjs"), 20], trusting(stack, "NODE_EXTRA_CA_CERTS")))
         assert answers == [f"You said: turn {turn}" for turn in range(20)]
         line, = check_records(stack, ["InvokeModelWithBidirectionalStream"])
         assert line["ending"] == "complete" and len(line["frames_in"]) >= 20, "the fake verified each event's signature"
@@ -153,7 +153,17 @@ def test_transparent_by_the_packet_filter():
             namespace.close()
 
 
-def test_exec_sets_what_an_sdk_needs():
+def test_exec_sets_what_each_needs():
+    whole, invoke = ["Converse", "ConverseStream"], ["InvokeModel"]
+    for command, operations, version in (
+            ([python(), SDK / "proxy_cases.py", "boto3", TEXT], whole, "1.1"), ([*node("proxy_cases.mjs"), TEXT], whole, "1.1"),
+            ([go(SDK / "go"), TEXT], invoke, "2"),
+            ([python(anthropic="anthropic[bedrock]"), SDK / "proxy_cases.py", "anthropic", TEXT], ["InvokeModel", "InvokeModelWithResponseStream"], "1.1")):
+        with ProxyStack() as stack:
+            check([*through_exec(stack), *command], operations, stack, SIGNING, version)
     with ProxyStack() as stack:
-        execute = [BUILD / "invlog", "exec", "--config", stack.agent.configuration, "--wait", "10s", "--"]
-        check([*execute, python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, SIGNING)
+        check_curl(stack, curl(stack, "--http2", wrapper=through_exec(stack), environment={}), "2")
+
+
+def through_exec(stack: ProxyStack) -> list:
+    return [BUILD / "invlog", "exec", "--config", stack.agent.configuration, "--wait", "10s", "--"]

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import re
+import signal
 import ssl
 from urllib.parse import urlsplit
 
@@ -211,6 +212,31 @@ def test_transparent_connections_are_decided_by_their_server_name():
                 assert "UNRECOGNIZED_NAME" in str(error).upper().replace(" ", "_"), error
         assert len(eventually(lambda: len(stack.events("proxy-refused")) == 3 and stack.events("proxy-refused"))) == 3
         store.wait_for(stack.agent.store, 2)
+
+
+def test_rotation_leaves_nobody_behind():
+    """Programs that have the old ca.pem go on, and so do open connections; new programs trust the new one."""
+    with ProxyStack() as stack, stack.open() as before:
+        old = stack.folder / "old.pem"
+        old.write_bytes(stack.ca.read_bytes())
+        store.invlog("ca", "rotate", "--config", stack.agent.configuration)
+        new = stack.folder / "new.pem"  # the new authority alone: ca.pem has the old one, too
+        new.write_text(stack.ca.read_text().partition("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n")
+        assert new.read_bytes() not in old.read_bytes()
+        stack.agent.child.send_signal(signal.SIGHUP)
+
+        def taken() -> bool:
+            try:
+                wire.intercepted(stack.port, HOST, wire.trust(new)).close()
+                return True
+            except ssl.SSLError:
+                return False
+        eventually(taken)
+        assert wire.call(before, HOST, target("converse"), converse_body("x")).status == 200
+        for authority in (old, new, stack.ca):
+            with wire.intercepted(stack.port, HOST, wire.trust(authority)) as connection:
+                assert wire.call(connection, HOST, target("converse"), converse_body("x")).status == 200
+        store.wait_for(stack.agent.store, 4)
 
 
 def test_without_an_authority_there_is_no_proxy():
