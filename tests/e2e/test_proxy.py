@@ -2,16 +2,18 @@
 AWS credentials here: whatever the fake accepts was signed by the client."""
 
 import base64
+import concurrent.futures
 import hashlib
 import json
 import re
 import signal
+import socket
 import ssl
 from urllib.parse import urlsplit
 
 from harness import event_stream, store, wire
 from harness.aws import eventually
-from harness.client import CLAUDE, claude_body, converse_body, target
+from harness.client import CLAUDE, claude_body, converse, converse_body, target
 from harness.processes import ACCESS_KEY, BEARER_KEY, SECRET_KEY, Stack
 from harness.proxy import HOST, ProxyStack, hosts_of
 from harness.shared import shared_file
@@ -296,3 +298,61 @@ def test_policy_denies_inside_the_proxy():
         rows = store.wait_for(stack.agent.store, 3)
         assert [(row["outcome"], row["decision"]) for row in rows] == [("denied", "deny"), ("denied", "deny"), ("complete", "allow")]
         assert len(stack.bedrock.journal()) == 1
+
+
+def test_one_port_serves_both_modes():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with ProxyStack(proxy={"listen": address}, listen=address) as stack:
+        assert stack.agent.port == stack.port
+        with stack.open() as connection, stack.open_transparent("h2") as another:
+            assert wire.call(connection, HOST, target("converse"), converse_body("by CONNECT")).status == 200
+            client = wire.Http2(another)
+            assert wire.Conversation(client, HOST).end()[0] == 200
+        assert converse(stack.agent.url, "no credentials to sign with").status == 403
+        rows = store.wait_for(stack.agent.store, 3)
+        assert [json.loads(row["details"] or "{}").get("capture") for row in rows] == ["proxy", "proxy", None], rows
+
+
+def test_the_rules_of_records_hold():
+    """Durability, privacy and limits are endpoint mode's; what is passed on is never changed."""
+    with ProxyStack(durability="strict", max_request_size="1MiB", tables={"privacy": {"redact": ["email"]}}) as stack:
+        with stack.open() as connection, stack.open("h2") as another:
+            answer = wire.call(connection, HOST, target("converse"), converse_body("ask ann@example.com"))
+            assert answer.status == 200 and b"ann@example.com" in answer.body
+            talk = wire.Conversation(wire.Http2(another), HOST)
+            assert talk.tell("ask bob@example.com") == {"event": {"textOutput": {"content": "You said: ask bob@example.com"}}}
+            assert talk.end()[0] == 200
+        with stack.open() as connection:
+            large = wire.signed_head(HOST, target("converse"), b"x" * 2_000_000)
+            assert wire.exchange(connection, large, b"").status == 413
+        assert stack.bedrock.journal(2)[1]["frames_in"] == talk.sent
+        rows = eventually(lambda: (found := store.rows(stack.agent.store)) and len(found) >= 2 and found)
+        for row in rows[:2]:
+            for body in (store.request(stack.agent.store, row["id"]), store.response(stack.agent.store, row["id"])):
+                assert b"[redacted:email]" in body and b"example.com" not in body, body
+        store.prove(stack.agent.store)
+
+
+def test_many_at_once():
+    """200 calls on 40 connections, and 100 on one over HTTP/2: each gets its own answer."""
+    with ProxyStack() as stack:
+        def calls(name: int) -> list[bytes]:
+            with stack.open() as connection:
+                return [wire.call(connection, HOST, target("converse-stream" if turn % 2 else "converse"), converse_body(f"call {name}-{turn}")).body
+                        for turn in range(5)]
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            for name, answers in enumerate(pool.map(calls, range(40))):
+                for turn, answer in enumerate(answers):
+                    assert (event_stream.text(answer) if turn % 2 else answer.decode()).find(f"You said: call {name}-{turn}") >= 0, answer
+        with stack.open("h2") as connection:
+            client, streams = wire.Http2(connection), []
+            for number in range(100):
+                body = json.dumps(converse_body(f"stream {number}")).encode()
+                streams.append(client.start(HOST, target("converse"), sign("bedrock", "POST", HOST, target("converse"), body, {"content-type": "application/json"})))
+                client.send(streams[-1], body, end=True)
+            for number, stream in enumerate(streams):
+                status, answer = client.finish(stream)
+                assert status == 200 and f"You said: stream {number}\"".encode() in answer
+        rows = store.wait_for(stack.agent.store, 300, 20)
+        assert {row["outcome"] for row in rows} == {"complete"}

@@ -15,6 +15,7 @@ from harness.client import converse_body, target
 from harness.processes import on_own_hosts
 from harness.proxy import HOST, ProxyStack
 from harness.skip import need_root
+from test_upstream import CompanyProxy
 
 EVIL = HOST + ".evil.test"
 ELSEWHERE = "bedrock-runtime.us-east-1.amazonaws.com"
@@ -283,3 +284,22 @@ def test_who_may_call_is_asked_at_connect():
         assert not stack.bedrock.journal()
         event, = eventually(lambda: stack.events("call-refused"))
         assert event["caller"] == "root"
+
+
+def test_a_companys_proxy_is_on_the_way():
+    proxy = CompanyProxy(0)
+    try:
+        with ProxyStack(proxy={"connect_to": ""}, credentials={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"}) as stack, echo() as server:
+            proxy.service_port = stack.bedrock.port
+            works(stack)
+            with stack.open("h2") as connection:
+                talk = wire.Conversation(wire.Http2(connection), HOST)
+                assert talk.tell("x")["event"] and talk.end()[0] == 200
+            assert set(proxy.targets) == {f"{HOST}:443"}
+            proxy.service_port = server.port
+            tunnelled = wire.connect(stack.port, "example.com:443")
+            tunnelled.sendall(b"hello")
+            assert wire.Reader(tunnelled).exactly(5) == b"hello" and proxy.targets[-1] == "example.com:443"
+            tunnelled.close()
+    finally:
+        proxy.stop()
