@@ -140,6 +140,25 @@ def test_bidirectional_stream_that_breaks_is_recorded():
             assert event_stream.frames(client.finish(talk.stream)[1])[-1][0][":exception-type"] == "validationException"
 
 
+def test_bidirectional_stream_is_bounded_in_the_record_alone():
+    with ProxyStack(max_recorded_response_size="1MiB", max_request_size="1MiB") as stack, stack.open("h2") as connection:
+        talk = wire.Conversation(wire.Http2(connection), HOST)
+        for turn in range(8):
+            text = f"{turn} " + "large " * 30_000
+            assert talk.tell(text) == {"event": {"textOutput": {"content": f"You said: {text}"}}}
+        status, body = talk.end()
+        line, = stack.bedrock.journal(1)
+        assert status == 200 and line["ending"] == "complete" and line["frames_in"] == talk.sent
+        assert line["response_sha256"] == hashlib.sha256(body).hexdigest() and len(body) > 1_900_000
+        row, = store.wait_for(stack.agent.store, 1)
+        assert row["truncated"] == 1, row
+        for found, whole in ((store.request(stack.agent.store, 1), talk.inputs), (store.response(stack.agent.store, 1), event_stream.chunks(body))):
+            assert len(found) < 1.5 * 2 ** 20
+            events = json.loads(found)
+            assert 1 <= len(events) < 8 and events == whole[:len(events)]
+        store.prove(stack.agent.store)
+
+
 def test_streams_are_passed_on_as_they_come():
     with ProxyStack() as stack, stack.open() as connection:
         body = json.dumps(converse_body("[[fake gap_ms=150]] one two three four")).encode()
