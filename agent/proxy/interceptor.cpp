@@ -179,8 +179,10 @@ Task<void> Interceptor::connect(Exchange& exchange) {
     co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
     co_return;
   }
-  co_await exchange.turn_over(
-      [this, far](AcceptedConnection connection) { return tunnel(std::move(connection), far); });
+  capture::Turn turn = [this, far](AcceptedConnection connection) {
+    return tunnel(std::move(connection), far);
+  };
+  co_await exchange.turn_over(std::move(turn));
 }
 
 Task<std::string> Interceptor::reach(const Authority& authority, Far& far) {

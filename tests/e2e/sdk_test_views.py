@@ -32,7 +32,8 @@ def node(case_file: str | pathlib.Path) -> list:
     they are."""
     NODE.mkdir(parents=True, exist_ok=True)
     shutil.copy(SDK / "package.json", NODE / "package.json")
-    if not (NODE / "node_modules/@anthropic-ai/bedrock-sdk").exists() or not (NODE / "node_modules/@aws-sdk/client-bedrock-runtime").exists():
+    wanted = json.loads((SDK / "package.json").read_text())["dependencies"]
+    if not all((NODE / "node_modules" / name).exists() for name in wanted):
         install(["npm", "install", "--prefix", NODE, "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"])
     return ["node", shutil.copy(SDK / case_file, NODE / pathlib.Path(case_file).name)]
 

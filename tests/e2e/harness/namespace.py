@@ -10,12 +10,12 @@ from .skip import need_root
 
 
 class Namespace:
-    """`names`: what /etc/hosts sends to 127.0.0.1 there. `wrapper`: what to put before a command that runs there."""
+    """`names`: what /etc/hosts sends to `address` there. `wrapper`: what to put before a command that runs there."""
 
-    def __init__(self, folder: pathlib.Path, *names: str):
+    def __init__(self, folder: pathlib.Path, *names: str, address: str = "127.0.0.1"):
         need_root("for a network namespace and a hosts file of its own")
         hosts = folder / "hosts"
-        hosts.write_text("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {name}\n" for name in names))
+        hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name in names))
         # The child stays the namespaces' owner: they go with it.
         self.holder = Process("namespace", ["unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && mount --bind "$0" /etc/hosts && '
                                             'echo "ready 1" && exec sleep 1000', hosts], folder, {"PATH": os.environ["PATH"]}, r"ready (\d)")

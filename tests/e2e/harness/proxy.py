@@ -9,7 +9,7 @@ import tempfile
 
 from . import certificates, store, wire
 from .aws import eventually
-from .processes import REGION, Agent, FakeBedrock
+from .processes import REGION, Agent, FakeBedrock, configuration
 
 
 def hosts_of(region: str = REGION) -> list[str]:
@@ -33,11 +33,13 @@ class ProxyStack:
         certificate = self.authority.issue(*(hosts_of(region) if names is None else names), days=days)
         self.bedrock = FakeBedrock(self.folder, "--tls", *certificate, *bedrock_options, wrapper=wrapper)
         self.state = self.folder / "state"
-        store.invlog("ca", "init", "--region", region, "--state-dir", self.state)
-        self.ca = self.state / "ca.pem"
         self.agent_options = {"credentials": {}, "wrapper": wrapper, "region": region, "ca_bundle": str(self.authority.certificate),
                               "tables": {"proxy": {"listen": "127.0.0.1:0", "connect_to": f"127.0.0.1:{self.bedrock.port}", **(proxy or {})},
                                          **(tables or {})}, **settings}
+        before = self.folder / "before.toml"  # the authority is made for the names that are configured
+        before.write_text(configuration({"agent": {"region": region, "state_dir": str(self.state)}, "proxy": {"hosts": (proxy or {}).get("hosts", [])}}))
+        store.invlog("ca", "init", "--config", before)
+        self.ca = self.state / "ca.pem"
         self.start_agent()
 
     def start_agent(self) -> None:

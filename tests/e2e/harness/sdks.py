@@ -1,10 +1,12 @@
-"""What the sdk group takes from PyPI, installed once under build/."""
+"""What the sdk group takes from PyPI and as Go modules, installed once under build/."""
 
+import pathlib
 import subprocess
 
 from .processes import PYTHON, REPOSITORY
 
 VENV = REPOSITORY / "build/venv"
+GO = REPOSITORY / "build/go"
 
 
 def install(command: list) -> None:
@@ -24,3 +26,11 @@ def python(**packages: str) -> str:
     if missing:
         install([interpreter, "-m", "pip", "install", "--quiet", *missing])
     return str(interpreter)
+
+
+def go(folder: pathlib.Path) -> str:
+    """The program of this folder. Its versions are those that Debian 12's Go can build."""
+    program = GO / "proxy_case"
+    if not program.exists() or program.stat().st_mtime < max(file.stat().st_mtime for file in folder.iterdir()):
+        install(["sh", "-c", 'cd "$0" && go build -o "$1" .', folder, program])
+    return str(program)

@@ -153,7 +153,7 @@ class Http2:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="latin-1"))
         self.h2.initiate_connection()
         self.heads: dict[int, list[tuple[str, str]]] = {}
-        self.bodies: dict[int, bytes] = {}
+        self.bodies: dict[int, bytearray] = {}
         self.ended: dict[int, str] = {}  # "complete" or "reset"
         self._flush()
 
@@ -165,7 +165,7 @@ class Http2:
         fields = [(":method", "POST"), (":scheme", "https"), (":authority", host), (":path", target)]
         fields += [(name.lower(), value) for name, value in headers.items() if name.lower() != "host"]
         self.h2.send_headers(stream, fields, end_stream=end)
-        self.bodies[stream] = b""
+        self.bodies[stream] = bytearray()
         self._flush()
         return stream
 
@@ -191,7 +191,7 @@ class Http2:
                 case h2.events.ResponseReceived():
                     self.heads[event.stream_id] = event.headers
                 case h2.events.DataReceived():
-                    self.bodies[event.stream_id] += event.data
+                    self.bodies[event.stream_id].extend(event.data)
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 case h2.events.StreamEnded():
                     self.ended[event.stream_id] = "complete"
@@ -203,7 +203,7 @@ class Http2:
         """Status and body of the whole answer."""
         while stream not in self.ended:
             self.receive()
-        return self.status(stream), self.bodies[stream]
+        return self.status(stream), bytes(self.bodies[stream])
 
     def status(self, stream: int) -> int:
         while stream not in self.heads:
@@ -219,7 +219,7 @@ class Conversation:
         target = f"/model/{model}/invoke-with-bidirectional-stream"
         fields = sign("bedrock", "POST", host, target, b"", {"Content-Type": "application/vnd.amazon.eventstream", **(headers or {})},
                       payload="STREAMING-AWS4-HMAC-SHA256-EVENTS", **how)
-        self.client, self.sent, self.inputs = client, [], []
+        self.client, self.sent, self.inputs, self.found, self.read = client, [], [], [], 0
         self.signer = EventSigner(fields["Authorization"])
         self.stream = client.start(host, target, fields)
 
@@ -238,10 +238,12 @@ class Conversation:
         return self.answers()[-1]
 
     def answers(self) -> list:
-        whole, data = b"", self.client.bodies[self.stream]
-        while len(data) >= 4 and len(data) >= (size := int.from_bytes(data[:4], "big")):
-            whole, data = whole + data[:size], data[size:]
-        return event_stream.chunks(whole)
+        """The model's events in the frames that are whole."""
+        data = self.client.bodies[self.stream]
+        while len(data) >= self.read + 4 and len(data) >= self.read + (size := int.from_bytes(data[self.read:self.read + 4], "big")):
+            self.found += event_stream.chunks(bytes(data[self.read:self.read + size]))
+            self.read += size
+        return self.found
 
     def end(self, signed: bool = True) -> tuple[int, bytes]:
         """`signed`: with the empty event that some SDKs send."""
