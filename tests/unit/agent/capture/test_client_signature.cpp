@@ -12,11 +12,11 @@ ClientSignature of_headers(Headers headers) {
 }  // namespace
 
 TEST_CASE("Of a signature only whose key and when is kept", "[proxy]") {
-  const ClientSignature signature = of_headers(
-      {{"authorization",
-        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260411/eu-central-1/bedrock/"
-        "aws4_request, SignedHeaders=host;x-amz-date, Signature=0123abcd"},
-       {"X-Amz-Date", "20260411T101112Z"}});
+  const ClientSignature signature =
+      of_headers({{"authorization",
+                   "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260411/eu-central-1/bedrock/"
+                   "aws4_request, SignedHeaders=host;x-amz-date, Signature=0123abcd"},
+                  {"X-Amz-Date", "20260411T101112Z"}});
   CHECK(signature.access_key_id == "AKIAIOSFODNN7EXAMPLE");
   CHECK(signature.signed_at == "2026-04-11T10:11:12Z");
 }
@@ -41,13 +41,15 @@ TEST_CASE("What is no signature of AWS's leaves nothing behind", "[proxy]") {
             .access_key_id == "");
   CHECK(of_headers({{"Authorization", "AWS4-HMAC-SHA256 Credential=a secret/x"}}).access_key_id ==
         "");
-  CHECK(of_headers({{"Authorization", "AWS4-HMAC-SHA256 Credential=" + std::string(200, 'A') + "/"}})
-            .access_key_id == "");
+  CHECK(
+      of_headers({{"Authorization", "AWS4-HMAC-SHA256 Credential=" + std::string(200, 'A') + "/"}})
+          .access_key_id == "");
 }
 
 TEST_CASE("A time in another form is left out", "[proxy]") {
   const auto signed_at = [](const std::string& date) {
-    return of_headers({{"Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/1"}, {"X-Amz-Date", date}})
+    return of_headers(
+               {{"Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/1"}, {"X-Amz-Date", date}})
         .signed_at;
   };
   CHECK(signed_at("20260411T101112Z") == "2026-04-11T10:11:12Z");

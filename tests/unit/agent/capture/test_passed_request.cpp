@@ -6,7 +6,8 @@ namespace invlog::capture {
 namespace {
 
 RequestHead request(Headers headers) {
-  return {"POST", "/model/eu.amazon.nova-2-lite-v1%3A0/converse?a=b%2Fc", "", std::move(headers), 5};
+  return {"POST", "/model/eu.amazon.nova-2-lite-v1%3A0/converse?a=b%2Fc", "", std::move(headers),
+          5};
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ TEST_CASE("A request goes on as it came: order, case and hop-by-hop headers", "[
 }
 
 TEST_CASE("A request never asks the host for another protocol", "[proxy]") {
-  const std::string head = passed_head(
-      request({{"Host", "h"}, {"Upgrade", "h2c"}, {"HTTP2-Settings", "AAMAAABk"}}), "");
+  const std::string head =
+      passed_head(request({{"Host", "h"}, {"Upgrade", "h2c"}, {"HTTP2-Settings", "AAMAAABk"}}), "");
   CHECK(head.find("h2c") == std::string::npos);
   CHECK(head.find("AAMAAABk") == std::string::npos);
 }
