@@ -277,6 +277,8 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
                   "invlog: only https is spoken behind CONNECT " + host + ":443")));
   } else {
     problem = co_await connection.stream.accept_tls(std::move(session), bytes);
+    if (problem == "callback failed")  // ServerTls's, which compares the names
+      problem = "it asked for another host by its TLS server name";
   }
   if (problem.empty())
     co_return true;

@@ -136,7 +136,7 @@ std::int32_t Http2Client::request(std::string_view method, std::string_view path
                                   std::string_view body, const HeaderList& headers, bool end) {
   HeaderList all{{":method", std::string(method)},
                  {":scheme", "http"},
-                 {":authority", "127.0.0.1:4180"},
+                 {":authority", authority},
                  {":path", std::string(path)}};
   all.insert(all.end(), headers.begin(), headers.end());
   const auto list = fields(all);
