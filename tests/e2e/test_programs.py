@@ -82,3 +82,18 @@ def test_exec_says_that_nobody_listens_and_waits_for_the_agent():
         stack.agent_options["listen"] = address
         stack.start_agent()
         assert waiting.communicate(timeout=20)[0] == "started\n"
+
+
+def test_with_a_certificate_authority_programs_get_proxy_mode():
+    with Stack() as stack:
+        here = ["--config", stack.agent.configuration]
+        run([INVLOG, "ca", "init", *here])
+        said = json.loads(run([INVLOG, "env", *here, "--json"], {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": stack.agent.url}).stdout)
+        assert said["HTTPS_PROXY"] == "http://127.0.0.1:4181" and said["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] is None
+        assert said["NODE_EXTRA_CA_CERTS"] == f"{stack.agent.state}/ca.pem"
+        # The program's own TLS library takes the bundle.
+        script = "import os, ssl; print(len(ssl.create_default_context(cafile=os.environ['AWS_CA_BUNDLE']).get_ca_certs()) > 1)"
+        done = run([INVLOG, "exec", *here, "--", PYTHON, "-c", script])
+        assert done.stdout == "True\n" and "nobody listens on 127.0.0.1:4181" in done.stderr
+        endpoint = ["--mode", "endpoint", "--", "sh", "-c", "echo $AWS_ENDPOINT_URL_BEDROCK_RUNTIME$HTTPS_PROXY"]
+        assert run([INVLOG, "exec", *here, *endpoint]).stdout == stack.agent.url + "\n"
