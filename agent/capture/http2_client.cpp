@@ -215,6 +215,7 @@ Task<void> Http2Client::flush(error_code& failure) {
 
 Task<void> Http2Client::read_once(error_code& failure) {
   if (reading_) {
+    co_await flush(failure);  // windows that were given back: without them, nothing may come
     co_await progress_.wait();
     co_return;
   }

@@ -66,6 +66,7 @@ bool TlsBridge::begin(LoopbackSocket& agent, SSL_CTX* context) {
   }
   session_ = SSL_new(context);
   SSL_set_fd(session_, agent.descriptor());
+  SSL_clear_mode(session_, SSL_MODE_AUTO_RETRY);  // a session ticket alone must not hold up a read
   SSL_set_tlsext_host_name(session_, (to_.name.empty() ? to_.host : to_.name).c_str());
   SSL_set1_host(session_, to_.host.c_str());
   SSL_set_verify(session_, SSL_VERIFY_PEER, nullptr);
@@ -98,6 +99,8 @@ void TlsBridge::pass(int client) {
     }
     if (SSL_pending(session_) > 0 || (waited[1].revents & (POLLIN | POLLHUP)) != 0) {
       const int count = SSL_read(session_, bytes, sizeof bytes);
+      if (count <= 0 && SSL_get_error(session_, count) == SSL_ERROR_WANT_READ)
+        continue;
       if (count <= 0 || !send_all(client, bytes, static_cast<std::size_t>(count)))
         return;
     }
