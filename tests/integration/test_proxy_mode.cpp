@@ -31,7 +31,7 @@ ResponseHead head_of(std::size_t length) {
   head.reason = "OK";
   head.headers = {{"x-amzn-requestid", "request-1"},
                   {"content-type", "application/json"},
-                  {"content-length", std::to_string(length)}};
+                  {"Content-Length", std::to_string(length)}};
   head.body = ResponseHead::Body::length;
   return head;
 }
