@@ -272,11 +272,11 @@ def test_no_secret_is_kept():
         answers = []
         with stack.open() as connection, stack.open("h2") as another:
             answers += [wire.call(connection, HOST, target("converse"), converse_body("x"), token=token),
-                        wire.call(connection, HOST, target("converse-stream"), converse_body("x"), {"X-Api-Key": "clientAPIKEY", "Cookie": "a=clientCOOKIE"},
-                                  token=token),
+                        wire.call(connection, HOST, target("converse-stream"), converse_body("x"),
+                                  {"X-Api-Key": "clientAPIKEY", "Cookie": "a=clientCOOKIE"}, token=token),
                         wire.call(connection, HOST, target("converse"), converse_body("x"), token="wrongTOKEN123456"),
-                        wire.call(connection, HOST, target("converse") + "?X-Amz-Signature=querySIGNATURE&X-Amz-Credential=queryCREDENTIAL", converse_body("x"),
-                                  token=token)]
+                        wire.call(connection, HOST, target("converse") + "?X-Amz-Signature=querySIGNATURE&X-Amz-Credential=queryCREDENTIAL",
+                                  converse_body("x"), token=token)]
             client = wire.Http2(another)
             talk = wire.Conversation(client, HOST, token=token)
             talk.tell("x")
@@ -368,7 +368,8 @@ def test_many_at_once():
             client, streams = wire.Http2(connection), []
             for number in range(100):
                 body = json.dumps(converse_body(f"stream {number}")).encode()
-                streams.append(client.start(HOST, target("converse"), sign("bedrock", "POST", HOST, target("converse"), body, {"content-type": "application/json"})))
+                signed = sign("bedrock", "POST", HOST, target("converse"), body, {"content-type": "application/json"})
+                streams.append(client.start(HOST, target("converse"), signed))
                 client.send(streams[-1], body, end=True)
             for number, stream in enumerate(streams):
                 status, answer = client.finish(stream)

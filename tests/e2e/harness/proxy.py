@@ -37,7 +37,8 @@ class ProxyStack:
                               "tables": {"proxy": {"listen": "127.0.0.1:0", "connect_to": f"127.0.0.1:{self.bedrock.port}", **(proxy or {})},
                                          **(tables or {})}, **settings}
         before = self.folder / "before.toml"  # the authority is made for the names that are configured
-        before.write_text(configuration({"agent": {"region": region, "state_dir": str(self.state)}, "proxy": {"hosts": (proxy or {}).get("hosts", [])}}))
+        before.write_text(configuration({"agent": {"region": region, "state_dir": str(self.state)},
+                                         "proxy": {"hosts": (proxy or {}).get("hosts", [])}}))
         store.invlog("ca", "init", "--config", before)
         self.ca = self.state / "ca.pem"
         self.start_agent()
