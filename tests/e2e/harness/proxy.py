@@ -47,7 +47,7 @@ class ProxyStack:
         log = self.folder / "agent.stderr"
         before = len(log.read_text()) if log.exists() else 0  # what an agent before this one said
         self.agent = Agent(self.folder, "", **self.agent_options)
-        self.port = int(eventually(lambda: re.search(r"proxy: listening on 127\.0\.0\.1:(\d+)", self.agent.errors()[before:]), 10)[1])
+        self.port = int(eventually(lambda: re.search(r"proxy: listening on 127\.0\.0\.1:(\d+)\n", self.agent.errors()[before:]), 10)[1])
 
     def trust(self, *alpn: str) -> ssl.SSLContext:
         """Settings of a client that trusts the agent's authority, and no other."""
