@@ -36,6 +36,21 @@ void add_calls(MetricFamilies& out, const capture::CallCounts& calls) {
                 calls.first_bytes());
 }
 
+void add_proxy(MetricFamilies& out, const capture::ProxyCounts& proxy) {
+  out.counter("invlog_proxy_connections_total",
+              "Connections to the proxy, by what was done with them.")
+      .value(proxy.intercepted, {{"result", "intercepted"}})
+      .value(proxy.tunnels, {{"result", "tunnelled"}})
+      .value(proxy.refused, {{"result", "refused"}})
+      .value(proxy.tls_failed, {{"result", "tls-failed"}});
+  out.counter("invlog_proxy_flagged_total",
+              "Tunnels to Bedrock in another Region, which other_regions lets through.")
+      .value(proxy.flagged);
+  out.counter("invlog_proxy_tunnel_bytes_total", "Bytes that tunnels passed, both ways.")
+      .value(proxy.tunnel_bytes);
+  out.gauge("invlog_proxy_tunnels", "Open tunnels.").value(proxy.open_tunnels);
+}
+
 void add_capture(MetricFamilies& out, const AgentCounts& agent) {
   const capture::Statistics& counted = agent.statistics;
   const capture::LoopFacts& loop = agent.loop;
@@ -57,6 +72,7 @@ void add_capture(MetricFamilies& out, const AgentCounts& agent) {
   out.counter("invlog_slow_clients_cut_total",
               "Connections and HTTP/2 streams cut because the client sent or took too slowly.")
       .value(counted.clients.slow_cut);
+  add_proxy(out, counted.proxy);
   out.counter("invlog_upstream_errors_total", "Calls that ended because of the upstream.")
       .value(counted.upstream_errors);
   add_calls(out, counted.ended);

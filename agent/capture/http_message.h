@@ -19,9 +19,9 @@ struct RequestHead {
   std::string method;
   std::string target;     // as received; never normalised
   std::string authority;  // HTTP/2's :authority; "" none, or HTTP/1.1
-  int minor_version = 1;  // of HTTP/1
   Headers headers;        // without HTTP/2's pseudo headers
   std::optional<std::uint64_t> content_length;
+  int minor_version = 1;  // of HTTP/1
 };
 
 struct ResponseHead {

@@ -62,6 +62,8 @@ bool is_meant_for(const RequestHead& request, std::string_view host, std::uint16
       named.substr(named.size() - with_port.size()) == with_port) {
     named.remove_suffix(with_port.size());
   }
+  if (!named.empty() && named.back() == '.')
+    named.remove_suffix(1);  // the root's: the same name
   return equal_ignoring_case(named, host);
 }
 

@@ -93,6 +93,11 @@ AgentStatus read_agent_status(const std::string& state_dir,
   status.policy_denied = number_at(object, "/policy_denied");
   status.access_denied = number_at(object, "/access_denied");
   status.flagged = number_at(object, "/flagged");
+  status.intercepted_connections = number_at(object, "/intercepted_connections");
+  status.tunnels = number_at(object, "/tunnels");
+  status.tunnels_flagged = number_at(object, "/tunnels_flagged");
+  status.proxy_refused = number_at(object, "/proxy_refused");
+  status.proxy_tls_failed = number_at(object, "/proxy_tls_failed");
   status.connections_refused = number_at(object, "/connections_refused");
   status.slow_clients_cut = number_at(object, "/slow_clients_cut");
   status.dropped = number_at(object, "/dropped");

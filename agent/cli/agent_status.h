@@ -21,7 +21,8 @@ struct AgentStatus {
   std::string proxy_listen;  // where proxy mode listens, "" it is off
   std::int64_t calls = 0, recorded = 0, passed_through = 0, denied = 0, policy_denied = 0,
                access_denied = 0, flagged = 0, dropped = 0, upstream_errors = 0,
-               connections_refused = 0, slow_clients_cut = 0;
+               connections_refused = 0, slow_clients_cut = 0, intercepted_connections = 0,
+               tunnels = 0, tunnels_flagged = 0, proxy_refused = 0, proxy_tls_failed = 0;
   std::int64_t queued_records = 0, queued_bytes = 0;
   bool storage_failing = false;
   std::string storage_error;

@@ -43,9 +43,9 @@ struct ProxyAccess {
 
 struct ProgramNeeds {
   AgentEndpoint endpoint;
-  std::string region;                // for a program that says none; "" leave it alone
-  bool openai = false;               // lead OpenAI's SDK to Bedrock too, away from OpenAI
-  std::optional<ProxyAccess> proxy;  // by proxy mode, instead of by an endpoint
+  std::string region;   // for a program that says none; "" leave it alone
+  bool openai = false;  // lead OpenAI's SDK to Bedrock too, away from OpenAI
+  std::optional<ProxyAccess> proxy = std::nullopt;  // by proxy mode, instead of by an endpoint
 };
 
 // What to set in an environment that has `present`. No proxy may come between a program and an

@@ -150,6 +150,9 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
                              : "not running (process " + std::to_string(agent.pid) + " is gone)") +
                   ", version " + printable(agent.version));
   print_field(out, "listening on", agent.running ? printable(agent.listen) : "");
+  if (!agent.proxy_listen.empty()) {
+    print_field(out, "proxy on", agent.running ? printable(agent.proxy_listen) : "");
+  }
   print_field(out, "since", printable(agent.started_at));
   print_field(out, "calls",
               grouped(agent.calls) + ", " + grouped(agent.recorded) + " recorded, " +
@@ -158,6 +161,13 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
   if (agent.policy_denied > 0 || agent.flagged > 0) {
     print_field(out, "policy",
                 grouped(agent.policy_denied) + " denied, " + grouped(agent.flagged) + " flagged");
+  }
+  if (!agent.proxy_listen.empty()) {
+    print_field(out, "proxy",
+                grouped(agent.intercepted_connections) + " connections intercepted, " +
+                    grouped(agent.tunnels) + " tunnelled (" + grouped(agent.tunnels_flagged) +
+                    " flagged), " + grouped(agent.proxy_refused) + " refused, " +
+                    grouped(agent.proxy_tls_failed) + " without TLS");
   }
   if (agent.access_denied > 0) {
     print_field(out, "refused callers", grouped(agent.access_denied) + " calls");

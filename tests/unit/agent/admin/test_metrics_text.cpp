@@ -73,6 +73,7 @@ TEST_CASE("what the agent counts is under its name", "[admin]") {
   agent.statistics.clients.connections_refused = 6;
   agent.statistics.clients.slow_cut = 12;
   agent.statistics.flagged = 2;
+  agent.statistics.proxy = {5, 6, 700, 1, 2, 3, 4};
   agent.statistics.in_flight = 4;
   agent.loop.connections = 9;
   agent.loop.http2_streams = 8;
@@ -89,6 +90,13 @@ TEST_CASE("what the agent counts is under its name", "[admin]") {
   CHECK(value_of(text, "invlog_connections_refused_total") == "6");
   CHECK(value_of(text, "invlog_slow_clients_cut_total") == "12");
   CHECK(value_of(text, "invlog_policy_flagged_total") == "2");
+  CHECK(value_of(text, "invlog_proxy_connections_total{result=\"intercepted\"}") == "5");
+  CHECK(value_of(text, "invlog_proxy_connections_total{result=\"tunnelled\"}") == "6");
+  CHECK(value_of(text, "invlog_proxy_connections_total{result=\"refused\"}") == "3");
+  CHECK(value_of(text, "invlog_proxy_connections_total{result=\"tls-failed\"}") == "4");
+  CHECK(value_of(text, "invlog_proxy_tunnel_bytes_total") == "700");
+  CHECK(value_of(text, "invlog_proxy_flagged_total") == "2");
+  CHECK(value_of(text, "invlog_proxy_tunnels") == "1");
   CHECK(value_of(text, "invlog_requests_in_flight") == "4");
   CHECK(value_of(text, "invlog_client_connections") == "9");
   CHECK(value_of(text, "invlog_http2_streams") == "8");

@@ -434,3 +434,58 @@ TEST_CASE("large bodies are built like small ones") {
   CHECK(record.request.bytes.capacity() < invocation.request.bytes.size() + 1024);
   CHECK(build_record(converse()).input_tokens == 1);
 }
+
+namespace {
+
+// As a client sends it: the event in a message that signs it.
+std::string signed_event(std::string_view inner) {
+  return message(raw_header(":date", 8, big_endian(1700000000000, 8)) +
+                     raw_header(":chunk-signature", 6, big_endian(32, 2) + std::string(32, 'S')),
+                 inner);
+}
+
+Invocation both_ways(std::string request, std::string response) {
+  Invocation invocation = stream("invoke-with-bidirectional-stream", std::move(response));
+  invocation.request.bytes = std::move(request);
+  invocation.request_headers = {{"content-type", "application/vnd.amazon.eventstream"}};
+  return invocation;
+}
+
+}  // namespace
+
+TEST_CASE("a bidirectional stream becomes the events of both directions, without signatures") {
+  const storage::Record record = build_record(
+      both_ways(signed_event(chunk("{\"event\":{\"sessionStart\":{}}}")) +
+                    signed_event(chunk("{\"event\":{\"sessionEnd\":{}}}")) + signed_event(""),
+                chunk("{\"event\":{\"completionStart\":{}}}")));
+  CHECK(record.operation == "InvokeModelWithBidirectionalStream");
+  CHECK(record.model_id == "m");
+  CHECK(record.request.bytes ==
+        "[{\"event\":{\"sessionStart\":{}}},{\"event\":{\"sessionEnd\":{}}}]");
+  CHECK(record.request.content_type == "application/json");
+  CHECK(record.request.is_json);
+  CHECK(record.response.bytes == "[{\"event\":{\"completionStart\":{}}}]");
+  CHECK(record.stream);
+  CHECK(record.details.find("\"requestEvents\":3") != std::string::npos);
+  CHECK(record.details.find("SSSS") == std::string::npos);
+}
+
+TEST_CASE("events that are not signed are read, too, and damage is said and not kept") {
+  std::string bytes = chunk("{\"a\":1}") + signed_event(chunk("{\"a\":2}"));
+  CHECK(build_record(both_ways(bytes, "")).request.bytes == "[{\"a\":1},{\"a\":2}]");
+  bytes.back() = static_cast<char>(~bytes.back());
+  const storage::Record damaged = build_record(both_ways(bytes, ""));
+  CHECK(damaged.request.bytes == "[{\"a\":1}]");
+  CHECK(damaged.details.find("\"requestDamage\":{\"offset\":") != std::string::npos);
+  CHECK(build_record(both_ways("SSSS no event stream", "")).request.bytes.empty());
+}
+
+TEST_CASE("a call that was intercepted says so, and whose signature it had") {
+  Invocation invocation = converse();
+  invocation.intercepted = true;
+  invocation.access_key_id = "AKIAEXAMPLE";
+  invocation.signed_at = "2026-04-11T10:11:12Z";
+  CHECK(build_record(invocation).details ==
+        "{\"capture\":\"proxy\",\"signature\":{\"accessKeyId\":\"AKIAEXAMPLE\",\"signedAt\":"
+        "\"2026-04-11T10:11:12Z\"}}");
+}

@@ -118,8 +118,4 @@ void ExampleStore::append(const std::string& request_text) const {
         {call(kFirstCall + 10 * kDay, "nova", "{\"text\":\"" + request_text + "\"}", "{}")});
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace invlog::tests

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "agent/cli/store_access.h"
+#include "tests/contains.h"
 #include "tests/temporary_directory.h"
 
 namespace invlog::tests {
@@ -33,7 +34,5 @@ class ExampleStore {
 
 inline constexpr const char* kSecondRequestId = "11111111-2222-4333-8444-000000000002";
 inline const std::string kBinaryRequest{"\x00\xff\x01 raw", 7};
-
-bool contains(const std::string& text, const std::string& part);
 
 }  // namespace invlog::tests

@@ -11,7 +11,7 @@
 
 using namespace invlog::cli;
 using namespace invlog::tests;
-using invlog::proxy::certificates_in;
+using namespace invlog::proxy;
 
 namespace {
 
