@@ -17,6 +17,7 @@ from sdk_test_views import SDK, node, run
 
 TEXT = "Hello through the proxy"
 UNUSED = 65534
+CONVERSE, INVOKE = ["Converse", "ConverseStream"], ["InvokeModel", "InvokeModelWithResponseStream"]
 # The address that stands for Bedrock's own where the packet filter decides.
 BEDROCK = "192.0.2.10"
 
@@ -54,31 +55,34 @@ def check(command: list, operations: list[str], stack: ProxyStack, environment: 
 
 def test_boto3():
     with ProxyStack() as stack:
-        check([python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, through_proxy(stack, "AWS_CA_BUNDLE"))
+        check([python(), SDK / "proxy_cases.py", "boto3", TEXT], CONVERSE, stack, through_proxy(stack, "AWS_CA_BUNDLE"))
+
+
+def anthropic() -> list:
+    return [python(anthropic="anthropic[bedrock]"), SDK / "proxy_cases.py", "anthropic"]
 
 
 def test_anthropic_sdk_for_python():
     with ProxyStack() as stack:
-        check([python(anthropic="anthropic[bedrock]"), SDK / "proxy_cases.py", "anthropic", TEXT], ["InvokeModel", "InvokeModelWithResponseStream"], stack,
-              through_proxy(stack, "SSL_CERT_FILE"))
+        check([*anthropic(), TEXT], INVOKE, stack, through_proxy(stack, "SSL_CERT_FILE"))
 
 
 def test_aws_sdk_for_javascript_with_a_proxy_agent():
     with ProxyStack() as stack:
-        check([*node("proxy_cases.mjs"), TEXT], ["Converse", "ConverseStream"], stack, through_proxy(stack, "NODE_EXTRA_CA_CERTS"))
+        check([*node("proxy_cases.mjs"), TEXT], CONVERSE, stack, through_proxy(stack, "NODE_EXTRA_CA_CERTS"))
 
 
 def test_aws_sdk_for_go():
     program = go(SDK / "go")
     for variable in ("SSL_CERT_FILE", "AWS_CA_BUNDLE"):
         with ProxyStack() as stack:
-            check([program, TEXT], ["InvokeModel"], stack, through_proxy(stack, variable), "2")
+            check([program, TEXT], INVOKE[:1], stack, through_proxy(stack, variable), "2")
 
 
 def curl(stack: ProxyStack, *options: str, wrapper: list | None = None, environment: dict, authority: pathlib.Path | None = None) -> str:
     """curl signs. The model's id has no colon: this curl signs the path as it is, AWS wants it encoded once more."""
-    return run(["sh", "-c", 'exec "$@" 2>&1', "sh", *(wrapper or []), "curl", "-sSv", "--fail", "--aws-sigv4", "aws:amz:eu-central-1:bedrock", "--user",
-                f"{ACCESS_KEY}:{SECRET_KEY}", *(["--cacert", authority] if authority else []), "-H", "Content-Type: application/json", *options, "-d",
+    return run(["sh", "-c", 'exec "$@" 2>&1', "sh", *(wrapper or []), "curl", "-sSv", "--fail",
+                "--aws-sigv4", "aws:amz:eu-central-1:bedrock", "--user", f"{ACCESS_KEY}:{SECRET_KEY}", *(["--cacert", authority] if authority else []), "-H", "Content-Type: application/json", *options, "-d",
                 json.dumps({"inputText": TEXT}), f"https://{HOST}/model/amazon.titan-text-express-v1/invoke"], environment)
 
 
@@ -108,9 +112,12 @@ def hosts_lead_to_the_agent(act) -> None:
 
 def test_transparent_by_name():
     def act(stack: ProxyStack, wrapper: list) -> None:
-        check([*wrapper, python(), SDK / "proxy_cases.py", "boto3", TEXT], ["Converse", "ConverseStream"], stack, trusting(stack, "AWS_CA_BUNDLE"))
+        check([*wrapper, python(), SDK / "proxy_cases.py", "boto3", TEXT], CONVERSE, stack, trusting(stack, "AWS_CA_BUNDLE"))
+
+    def act_with_curl(stack: ProxyStack, wrapper: list) -> None:
+        check_curl(stack, curl(stack, "--http2", wrapper=wrapper, environment=trusting(stack, "SSL_CERT_FILE")), "2")
     hosts_lead_to_the_agent(act)
-    hosts_lead_to_the_agent(lambda stack, wrapper: check_curl(stack, curl(stack, "--http2", wrapper=wrapper, environment=trusting(stack, "SSL_CERT_FILE")), "2"))
+    hosts_lead_to_the_agent(act_with_curl)
 
 
 def test_javascripts_bidirectional_stream_by_name():
@@ -154,11 +161,9 @@ def test_transparent_by_the_packet_filter():
 
 
 def test_exec_sets_what_each_needs():
-    whole, invoke = ["Converse", "ConverseStream"], ["InvokeModel"]
     for command, operations, version in (
-            ([python(), SDK / "proxy_cases.py", "boto3", TEXT], whole, "1.1"), ([*node("proxy_cases.mjs"), TEXT], whole, "1.1"),
-            ([go(SDK / "go"), TEXT], invoke, "2"),
-            ([python(anthropic="anthropic[bedrock]"), SDK / "proxy_cases.py", "anthropic", TEXT], ["InvokeModel", "InvokeModelWithResponseStream"], "1.1")):
+            ([python(), SDK / "proxy_cases.py", "boto3", TEXT], CONVERSE, "1.1"), ([*node("proxy_cases.mjs"), TEXT], CONVERSE, "1.1"),
+            ([go(SDK / "go"), TEXT], INVOKE[:1], "2"), ([*anthropic(), TEXT], INVOKE, "1.1")):
         with ProxyStack() as stack:
             check([*through_exec(stack), *command], operations, stack, {**SIGNING, "AWS_REGION": ""}, version)
     with ProxyStack() as stack:

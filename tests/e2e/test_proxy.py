@@ -263,7 +263,9 @@ def test_rotation_leaves_nobody_behind():
 def test_without_an_authority_there_is_no_proxy():
     with Stack(tables={"proxy": {"listen": "127.0.0.1:0"}}) as stack:
         assert "proxy: listening" not in stack.agent.errors()
-        assert not json.loads((stack.agent.state / "status.json").read_text()).get("proxy")
+        status = stack.agent.state / "status.json"
+        eventually(status.exists)
+        assert not json.loads(status.read_text()).get("proxy")
 
 
 def test_no_secret_is_kept():
@@ -272,11 +274,11 @@ def test_no_secret_is_kept():
         answers = []
         with stack.open() as connection, stack.open("h2") as another:
             answers += [wire.call(connection, HOST, target("converse"), converse_body("x"), token=token),
-                        wire.call(connection, HOST, target("converse-stream"), converse_body("x"), {"X-Api-Key": "clientAPIKEY", "Cookie": "a=clientCOOKIE"},
-                                  token=token),
+                        wire.call(connection, HOST, target("converse-stream"), converse_body("x"),
+                                  {"X-Api-Key": "clientAPIKEY", "Cookie": "a=clientCOOKIE"}, token=token),
                         wire.call(connection, HOST, target("converse"), converse_body("x"), token="wrongTOKEN123456"),
-                        wire.call(connection, HOST, target("converse") + "?X-Amz-Signature=querySIGNATURE&X-Amz-Credential=queryCREDENTIAL", converse_body("x"),
-                                  token=token)]
+                        wire.call(connection, HOST, target("converse") + "?X-Amz-Signature=querySIGNATURE&X-Amz-Credential=queryCREDENTIAL",
+                                  converse_body("x"), token=token)]
             client = wire.Http2(another)
             talk = wire.Conversation(client, HOST, token=token)
             talk.tell("x")
@@ -316,7 +318,7 @@ def test_policy_denies_inside_the_proxy():
         assert wire.call(connection, HOST, target("converse"), converse_body("x")).status == 200
         rows = store.wait_for(stack.agent.store, 3)
         assert [(row["outcome"], row["decision"]) for row in rows] == [("denied", "deny"), ("denied", "deny"), ("complete", "allow")]
-        assert len(stack.bedrock.journal()) == 1
+        stack.bedrock.journal(1)
 
 
 def test_one_port_serves_both_modes():
@@ -368,7 +370,8 @@ def test_many_at_once():
             client, streams = wire.Http2(connection), []
             for number in range(100):
                 body = json.dumps(converse_body(f"stream {number}")).encode()
-                streams.append(client.start(HOST, target("converse"), sign("bedrock", "POST", HOST, target("converse"), body, {"content-type": "application/json"})))
+                signed = sign("bedrock", "POST", HOST, target("converse"), body, {"content-type": "application/json"})
+                streams.append(client.start(HOST, target("converse"), signed))
                 client.send(streams[-1], body, end=True)
             for number, stream in enumerate(streams):
                 status, answer = client.finish(stream)

@@ -37,15 +37,17 @@ class ProxyStack:
                               "tables": {"proxy": {"listen": "127.0.0.1:0", "connect_to": f"127.0.0.1:{self.bedrock.port}", **(proxy or {})},
                                          **(tables or {})}, **settings}
         before = self.folder / "before.toml"  # the authority is made for the names that are configured
-        before.write_text(configuration({"agent": {"region": region, "state_dir": str(self.state)}, "proxy": {"hosts": (proxy or {}).get("hosts", [])}}))
+        before.write_text(configuration({"agent": {"region": region, "state_dir": str(self.state)},
+                                         "proxy": {"hosts": (proxy or {}).get("hosts", [])}}))
         store.invlog("ca", "init", "--config", before)
         self.ca = self.state / "ca.pem"
         self.start_agent()
 
     def start_agent(self) -> None:
+        log = self.folder / "agent.stderr"
+        before = len(log.read_text()) if log.exists() else 0  # what an agent before this one said
         self.agent = Agent(self.folder, "", **self.agent_options)
-        said = self.agent.errors
-        self.port = int(eventually(lambda: re.findall(r"proxy: listening on 127\.0\.0\.1:(\d+)", said()), 10)[-1])
+        self.port = int(eventually(lambda: re.search(r"proxy: listening on 127\.0\.0\.1:(\d+)\n", self.agent.errors()[before:]), 10)[1])
 
     def trust(self, *alpn: str) -> ssl.SSLContext:
         """Settings of a client that trusts the agent's authority, and no other."""
@@ -64,7 +66,10 @@ class ProxyStack:
         return [json.loads(row["details"]) for row in store.rows(self.agent.store, f"SELECT details FROM event WHERE kind = '{kind}' ORDER BY id")]
 
     def status(self) -> dict:
-        return json.loads((self.state / "status.json").read_text())
+        """status.json, which is written once a second."""
+        file = self.state / "status.json"
+        eventually(file.exists)
+        return json.loads(file.read_text())
 
     def __enter__(self) -> "ProxyStack":
         return self

@@ -32,5 +32,5 @@ def go(folder: pathlib.Path) -> str:
     """The program of this folder. Its versions are those that Debian 12's Go can build."""
     program = GO / "proxy_case"
     if not program.exists() or program.stat().st_mtime < max(file.stat().st_mtime for file in folder.iterdir()):
-        install(["sh", "-c", 'cd "$0" && go build -o "$1" .', folder, program])
+        install(["sh", "-c", 'cd "$0" && go build -buildvcs=false -o "$1" .', folder, program])
     return str(program)

@@ -139,7 +139,8 @@ class Connection:
         except (ClientGone, h2.exceptions.ProtocolError):
             pass
         finally:
-            self.journal.write(request, stream.status, stream.ending, self.writer, answer.sent, frames_in=stream.frames_in, frames_out=stream.frames_out)
+            self.journal.write(request, stream.status, stream.ending, self.writer, answer.sent,
+                               frames_in=stream.frames_in, frames_out=stream.frames_out)
             self.inputs.pop(stream_id, None)
             self.answers.pop(stream_id, None)
             self.gone.discard(stream_id)
