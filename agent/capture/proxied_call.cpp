@@ -95,7 +95,8 @@ Task<void> ProxiedCall::run() {
     if (connection_)
       connection_->cancel();
   });
-  if (co_await prepare() && co_await judge() && co_await authorize()) {
+  if (co_await prepare() && co_await judge() && co_await check_both_ways() &&
+      co_await authorize()) {
     const std::string problem = co_await send();
     if (problem.empty()) {
       co_await pass_response();
@@ -130,8 +131,12 @@ class ProxiedCall::GrowingBody : public BodyRoom {
 };
 
 Task<BodyRead> ProxiedCall::read_body() {
-  if (both_ways_)
+  if (is_bidirectional()) {
+    both_ways_ = intercepted() && exchange_.streams_both_ways();
+    if (!both_ways_)
+      exchange_.leave_body();
     co_return BodyRead::complete;
+  }
   const std::uint64_t announced =
       std::min(exchange_.request().content_length.value_or(0), services_.limits.max_request_bytes);
   co_await services_.budget.take_when_room(announced);
@@ -175,12 +180,12 @@ Task<bool> ProxiedCall::check_kind() {
                     bedrock::Outcome::denied);
     co_return false;
   }
-  if (!target_ || target_->operation != bedrock::Operation::invoke_model_with_bidirectional_stream)
+  co_return true;
+}
+
+Task<bool> ProxiedCall::check_both_ways() {
+  if (!is_bidirectional() || both_ways_)
     co_return true;
-  both_ways_ = intercepted() && exchange_.streams_both_ways();
-  if (both_ways_)
-    co_return true;
-  exchange_.leave_body();
   co_await refuse(
       400, "ValidationException",
       intercepted() ? "invlog: InvokeModelWithBidirectionalStream needs HTTP/2"
@@ -189,6 +194,11 @@ Task<bool> ProxiedCall::check_kind() {
                       "--help`)",
       bedrock::Outcome::denied);
   co_return false;
+}
+
+bool ProxiedCall::is_bidirectional() const {
+  return target_ &&
+         target_->operation == bedrock::Operation::invoke_model_with_bidirectional_stream;
 }
 
 Task<bool> ProxiedCall::prepare() {

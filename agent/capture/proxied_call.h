@@ -74,7 +74,9 @@ class ProxiedCall {
   bool intercepted() const { return exchange_.interception() != nullptr; }
   Task<bool> prepare();  // false: the call has ended
   Task<BodyRead> read_body();
-  Task<bool> check_kind();  // false: it was refused
+  Task<bool> check_kind();       // false: it was refused
+  Task<bool> check_both_ways();  // the same
+  bool is_bidirectional() const;
   Task<bool> judge();
   Task<bool> authorize();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem
