@@ -171,7 +171,7 @@ DATADIR     ?= $(PREFIX)/share
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 EXAMPLEDIR  ?= $(DATADIR)/doc/invlog/examples
-UNITS       := invlog.service invlog@.service invlog.socket invlog@.socket
+UNITS       := invlog.service invlog@.service invlog.socket invlog@.socket invlog-proxy.socket
 EXAMPLES    := $(patsubst systemd/examples/%,%,$(shell find systemd/examples -type f))
 MANUALS     := build/manual/invlog.1 build/manual/invlog.toml.5
 # What the program and the example say of themselves, as manual pages and for the shell's completion.

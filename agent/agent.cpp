@@ -119,6 +119,22 @@ std::vector<int> capture_sockets(service::InheritedSockets& sockets) {
   return descriptors;
 }
 
+// The same for proxy mode, which is off without a certificate authority; its sockets are closed
+// then.
+std::vector<int> proxy_sockets(service::InheritedSockets& sockets,
+                               const config::AgentConfig& configuration) {
+  std::vector<int> descriptors = sockets.take(service::kProxySockets);
+  if (!descriptors.empty() && !proxy::CertificateAuthority::exists(configuration.state_dir)) {
+    spdlog::warn(
+        "proxy mode is off, and its socket closed: there is no certificate authority in {}: "
+        "`invlog ca init`, then restart the agent",
+        configuration.state_dir);
+    for (const int descriptor : std::exchange(descriptors, {}))
+      ::close(descriptor);
+  }
+  return descriptors;
+}
+
 // Who changes `listen` must hear that something else decides.
 void say_what_replaces_listen(const config::AgentConfig& configuration,
                               const capture::AgentLoop& loop) {
@@ -167,9 +183,9 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   std::atomic<bool> stopping{false};
   const auto credentials = delivery::make_credentials(configuration, environment, &stopping);
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
-  const std::vector<int> proxy_sockets = sockets.take(service::kProxySockets);
+  const std::vector<int> for_proxy = proxy_sockets(sockets, configuration);
   const std::vector<int> inherited = capture_sockets(sockets);
-  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, proxy_sockets);
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, for_proxy);
   if (!inherited.empty())
     say_what_replaces_listen(configuration, loop);
   warn_of_strangers(configuration, loop);
