@@ -163,7 +163,7 @@ BedrockHosts::BedrockHosts(std::string region, std::vector<std::string> more)
 }
 
 BedrockHosts::Kind BedrockHosts::judge(std::string_view host) const {
-  if (std::find(names_.begin(), names_.end(), host) != names_.end()) {
+  if (is_named(host)) {
     return Kind::intercept;
   }
   const AwsName name = aws_name(host);

@@ -5,6 +5,7 @@
 // Thread: any; immutable. Errors: results.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,6 +47,9 @@ class BedrockHosts {
   // The names that are intercepted, AWS's own first: plain, FIPS, dual-stack, FIPS dual-stack of
   // the Region's partition.
   const std::vector<std::string>& names() const { return names_; }
+  bool is_named(std::string_view host) const {
+    return std::find(names_.begin(), names_.end(), host) != names_.end();
+  }
   // For a certificate's name constraints: names(), and the domain of the Region's VPC endpoints.
   std::vector<std::string> permitted_names() const;
 

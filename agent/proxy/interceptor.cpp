@@ -91,7 +91,8 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
       if (authority.port != kHttpsPort) {
         verdict.why = "port";
         verdict.message = "invlog: Bedrock is reached at port 443, not " + text_of(authority);
-      } else if (interceptions_.size() >= kMostHosts && !interceptions_.contains(authority.host)) {
+      } else if (tls_.names() >= kMostHosts && !tls_.knows(authority.host) &&
+                 !hosts_.is_named(authority.host)) {
         verdict.why = "too-many-hosts";
         verdict.message = "invlog: " + std::to_string(kMostHosts) +
                           " names of Bedrock's endpoints are in use already";

@@ -68,12 +68,15 @@ tl::expected<ServerTls::Context, std::string> ServerTls::make(const std::string&
 }
 
 tl::expected<TlsContext::Session, std::string> ServerTls::open(const std::string& host) {
-  const auto place = served_.try_emplace(host).first;
+  const auto [place, added] = served_.try_emplace(host);
   Served& served = place->second;
   if (!served.context || clock_() >= served.renew_at) {
     auto leaf = authority_.issue(host, clock_());
-    if (!leaf)
+    if (!leaf) {
+      if (added)
+        served_.erase(place);
       return tl::unexpected(leaf.error());
+    }
     auto context = make(place->first, *leaf);
     if (!context)
       return tl::unexpected(context.error());

@@ -28,6 +28,9 @@ class ServerTls {
 
   // A server's session for `host`, before its handshake and without a BIO.
   tl::expected<capture::TlsContext::Session, std::string> open(const std::string& host);
+  // Names that have a leaf; they stay for good.
+  std::size_t names() const { return served_.size(); }
+  bool knows(const std::string& host) const { return served_.contains(host); }
   // Leaves from now on are issued by this one.
   void replace(CertificateAuthority authority);
 
