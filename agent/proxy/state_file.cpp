@@ -9,8 +9,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <stdexcept>
+
+#include "storage/directory_of.h"
 
 namespace invlog::proxy {
 namespace {
@@ -28,11 +29,6 @@ struct Descriptor {
     }
   }
 };
-
-std::string directory_of(const std::string& path) {
-  const std::string directory = std::filesystem::path(path).parent_path().string();
-  return directory.empty() ? "." : directory;
-}
 
 void write_all(int descriptor, std::string_view content, const std::string& path) {
   while (!content.empty()) {
@@ -76,7 +72,7 @@ void rename_file(const std::string& from, const std::string& to) {
 void write_state_file(const std::string& path, std::string_view content, mode_t mode,
                       const RenameFile& rename) {
   const std::string temporary = path + ".new";
-  const std::string directory_path = directory_of(path);
+  const std::string directory_path = storage::directory_of(path);
   const Descriptor directory{::open(directory_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (directory.number < 0) {
     fail(directory_path, "opened");
