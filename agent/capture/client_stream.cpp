@@ -7,23 +7,18 @@
 #include <boost/asio/write.hpp>
 #include <cerrno>
 
+#include "agent/capture/buffer_range.h"
+
 namespace invlog::capture {
 namespace {
 
 // A TLS record takes so much; less is gathered from several buffers first.
 constexpr std::size_t kRecordBytes = 16 * 1024;
 
-struct Range {
-  using value_type = asio::const_buffer;
-  using const_iterator = const asio::const_buffer*;
-  const_iterator first, last;
-  const_iterator begin() const { return first; }
-  const_iterator end() const { return last; }
-};
-
 // What stands in the buffers behind the first `skipped` bytes, up to a record. Depends on nothing
 // but that place, because OpenSSL wants the same bytes again after it could not write them.
-std::string_view next_record(const Range& buffers, std::size_t skipped, std::string& gathered) {
+std::string_view next_record(const BufferRange& buffers, std::size_t skipped,
+                             std::string& gathered) {
   gathered.clear();
   for (const asio::const_buffer& buffer : buffers) {
     const std::size_t passed = std::min(skipped, buffer.size());
@@ -120,7 +115,7 @@ error_code ClientStream::tls_read(asio::mutable_buffer into, std::size_t& count)
 
 std::size_t ClientStream::write_some(const asio::const_buffer* first,
                                      const asio::const_buffer* last, error_code& failure) {
-  const Range buffers{first, last};
+  const BufferRange buffers{first, last};
   failure.clear();
   if (!session_)
     return socket_.write_some(buffers, failure);

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/write.hpp>
 #include <charconv>
 #include <cstring>
 #include <vector>
+
+#include "agent/capture/buffer_range.h"
 
 namespace invlog::capture {
 namespace {
@@ -17,14 +18,6 @@ constexpr std::size_t kBufferBytes = 4 * 1024;
 constexpr std::size_t kLingerBytes = 1 << 20;
 constexpr std::chrono::milliseconds kLingerTime{2000};
 
-// A buffer sequence over an array that lives elsewhere.
-struct Range {
-  using value_type = asio::const_buffer;
-  using const_iterator = const asio::const_buffer*;
-  const_iterator first, last;
-  const_iterator begin() const { return first; }
-  const_iterator end() const { return last; }
-};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -361,7 +354,7 @@ Task<bool> Http1Session::write(const void* buffers, std::size_t count) {
     co_return false;
   // Nearly always the kernel takes all of it, and nothing has to wait for the reactor.
   error_code failure;
-  const Range range{first, first + count};
+  const BufferRange range{first, first + count};
   const std::size_t total = asio::buffer_size(range);
   std::size_t written = stream_.write_some(range.first, range.last, failure);
   if (failure == asio::error::would_block)

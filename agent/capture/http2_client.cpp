@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -15,6 +16,14 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kWriteBytes = 32 * 1024;
 constexpr std::int32_t kWindow = 256 * 1024;
 constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
+
+// nghttp2 has checked that it is a number that fits.
+std::optional<std::uint64_t> length_in(const Headers& headers) {
+  const std::string_view value = find_header(headers, "content-length");
+  std::uint64_t length = 0;
+  const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), length);
+  return failure == std::errc() ? std::optional(length) : std::nullopt;
+}
 
 }  // namespace
 
@@ -259,7 +268,8 @@ void Http2Client::end_headers(bool end_stream) {
     headers_.clear();
     return;
   }
-  head_done_ = true;
+  if (!std::exchange(head_done_, true))
+    announced_ = length_in(headers_);
   ended_ = ended_ || end_stream;
 }
 
@@ -322,16 +332,11 @@ Task<Http2Client::Piece> Http2Client::next() {
 }
 
 bool Http2Client::lacks_only_end() const {
-  return !ended_ && !closed_ && body_bytes_ > 0 && remaining() == 0 &&
-         has_header(headers_, "content-length");
+  return !ended_ && !closed_ && announced_ && body_bytes_ > 0 && remaining() == 0;
 }
 
 std::uint64_t Http2Client::remaining() const {
-  const std::string_view value = find_header(headers_, "content-length");
-  std::uint64_t length = 0;
-  for (const char digit : value)
-    length = length * 10 + static_cast<unsigned>(digit - '0');
-  return length > body_bytes_ ? length - body_bytes_ : 0;
+  return announced_.value_or(0) > body_bytes_ ? *announced_ - body_bytes_ : 0;
 }
 
 bool Http2Client::reusable() const {

@@ -12,6 +12,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -73,6 +74,7 @@ class Http2Client : public UpstreamExchange {
   std::size_t header_bytes_ = 0;
   std::string received_body_, handed_out_;
   std::uint64_t body_bytes_ = 0;
+  std::optional<std::uint64_t> announced_;  // by Content-Length
   bool head_done_ = false, ended_ = false, closed_ = false, received_ = false;
   std::uint32_t reset_code_ = 0;
   error_code failure_;  // of the connection

@@ -429,38 +429,31 @@ Task<void> ProxiedCall::end_both_ways() {
     co_await pieces_sent_.wait();
 }
 
-void ProxiedCall::tee_request(std::string_view bytes) {
-  if (finished_)
-    return;
-  bedrock::CapturedBody& body = invocation_.request;
+void ProxiedCall::keep(bedrock::CapturedBody& body, std::string_view bytes, std::uint64_t announced,
+                       std::uint64_t limit) {
   body.total += bytes.size();
   if (body.truncated)
     return;
-  const std::uint64_t room = services_.limits.max_request_bytes - body.bytes.size();
+  const std::uint64_t room = limit - body.bytes.size();
   const std::uint64_t kept =
       services_.budget.take_up_to(std::min<std::uint64_t>(bytes.size(), room));
   budget_taken_ += kept;
+  if (body.bytes.empty())
+    body.bytes.reserve(kept + std::min(announced, kReservedAtMost) + bedrock::kBodySlack);
   body.bytes.append(bytes.substr(0, kept));
   body.truncated = kept < bytes.size();
+}
+
+void ProxiedCall::tee_request(std::string_view bytes) {
+  if (!finished_ && !bytes.empty())
+    keep(invocation_.request, bytes, 0, services_.limits.max_request_bytes);
 }
 
 void ProxiedCall::tee(std::string_view bytes) {
   if (!target_ || bytes.empty())
     return;
-  bedrock::CapturedBody& body = invocation_.response;
-  body.total += bytes.size();
-  if (body.truncated)
-    return;
-  const std::uint64_t room = services_.limits.max_recorded_response_bytes - body.bytes.size();
-  const std::uint64_t kept =
-      services_.budget.take_up_to(std::min<std::uint64_t>(bytes.size(), room));
-  budget_taken_ += kept;
-  if (body.bytes.empty()) {
-    const std::uint64_t announced = client_ ? client_->remaining() : 0;
-    body.bytes.reserve(kept + std::min(announced, kReservedAtMost) + bedrock::kBodySlack);
-  }
-  body.bytes.append(bytes.substr(0, kept));
-  body.truncated = kept < bytes.size();
+  keep(invocation_.response, bytes, client_ ? client_->remaining() : 0,
+       services_.limits.max_recorded_response_bytes);
 }
 
 bedrock::Outcome ProxiedCall::interruption() const {

@@ -89,6 +89,9 @@ class ProxiedCall {
   Task<void> send_pieces();
   Task<void> end_both_ways();
   void tee_request(std::string_view bytes);
+  // As much as fits; `announced` bytes are still to come.
+  void keep(bedrock::CapturedBody& body, std::string_view bytes, std::uint64_t announced,
+            std::uint64_t limit);
   Task<void> pass_response();
   Task<void> end_response(std::string_view last, bool started);
   Task<void> refuse(int status, std::string_view type, std::string message,
