@@ -75,9 +75,9 @@ struct Invocation {
   Headers response_headers;  // including trailers, appended
   CapturedBody response;
   Outcome outcome = Outcome::complete;
-  std::string error;         // what went wrong, in words; "" if nothing did
-  std::string identity_arn;  // from configuration, "" unknown
-  bool intercepted = false;  // proxy mode: it went on as the application signed it
+  std::string error;                     // what went wrong, in words; "" if nothing did
+  std::string identity_arn;              // from configuration, "" unknown
+  bool intercepted = false;              // proxy mode: it went on as the application signed it
   std::string access_key_id, signed_at;  // of that signature; "" unknown
   Caller caller;
   Residency residency;

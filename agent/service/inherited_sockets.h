@@ -2,10 +2,10 @@
 // activation, sd_listen_fds(3)): what connects while no agent runs waits in the kernel instead of
 // being refused.
 //
-// Each has a name, the socket unit's FileDescriptorName=: "capture" is for applications, "proxy" for
-// those that use the agent as a proxy. A unit
-// that gives no name passes its own ("invlog.socket"), and other programs that do the same pass
-// "unknown" or nothing: that is "capture", too.
+// Each has a name, the socket unit's FileDescriptorName=: "capture" is for applications, "proxy"
+// for those that use the agent as a proxy. A unit that gives no name passes its own
+// ("invlog.socket"), and other programs that do the same pass "unknown" or nothing: that is
+// "capture", too.
 //
 // Thread: any, one at a time. Ownership: sockets that nobody takes are closed here. Errors:
 // from_environment() throws std::runtime_error if systemd passed what cannot be.

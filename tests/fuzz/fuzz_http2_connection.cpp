@@ -142,7 +142,8 @@ class Connection {
       std::abort();
     StreamSocket socket(context_.get_executor(), asio::generic::stream_protocol(AF_UNIX, 0),
                         ends_[0]);
-    asio::co_spawn(context_, serve_connection(std::move(socket), services_, services_.endpoint), asio::detached);
+    asio::co_spawn(context_, serve_connection(std::move(socket), services_, services_.endpoint),
+                   asio::detached);
     services_.options.max_concurrent_streams = 4;
   }
 

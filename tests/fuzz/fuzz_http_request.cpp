@@ -59,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     asio::io_context context(1);
     StreamSocket socket(context.get_executor(), asio::generic::stream_protocol(AF_UNIX, 0),
                         ends[0]);
-    asio::co_spawn(context, serve_connection(std::move(socket), services, services.endpoint), asio::detached);
+    asio::co_spawn(context, serve_connection(std::move(socket), services, services.endpoint),
+                   asio::detached);
     context.run_for(std::chrono::seconds(5));
     if (services.sessions.size() != 0 || watchdog.size() != 0)
       std::abort();  // it did not end
