@@ -16,6 +16,7 @@ from harness.processes import BEARER_KEY, BUILD, SIGNING, Process, Stack
 from harness.skip import Skipped
 from test_storage_failure import locked
 
+SIDE_BY_SIDE = True
 ADMIN = {"listen": "127.0.0.1:0"}
 SECRET = "Nobody-but-the-store-may-know-this"
 

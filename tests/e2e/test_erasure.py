@@ -10,6 +10,7 @@ from harness import store
 from harness.client import call, converse_body, target
 from harness.delivery import BEARER, Delivery
 
+SIDE_BY_SIDE = True
 SECRET = "planted-secret-4711 of Jane Doe"
 
 

@@ -18,6 +18,7 @@ from harness.signing import sign
 from harness.skip import need_root
 from test_upstream import CompanyProxy
 
+SIDE_BY_SIDE = True
 EVIL = HOST + ".evil.test"
 ELSEWHERE = "bedrock-runtime.us-east-1.amazonaws.com"
 
