@@ -118,6 +118,7 @@ TEST_CASE("what is no hello is told at once", "[proxy]") {
   std::string no_hello = hello;
   no_hello[5] = '\x02';  // a server's
   std::string cut_inside = hello;
+  cut_inside[7] = '\0';
   cut_inside[8] = '\x10';  // the handshake message's length: shorter than what is in it
   for (const std::string& bytes :
        {std::string("GET / HTTP/1.1\r\n\r\n"), std::string("C"),
