@@ -102,13 +102,8 @@ Task<void> AdminServer::handle(Exchange& exchange) {
   Answer answer = co_await answer_to(exchange);
   if (answer.status == 0)
     co_return;
-  ResponseHead head = head_of(answer.status, answer.content_type, answer.text.size());
-  const bool no_body = exchange.request().method == "HEAD";
-  if (no_body) {
-    head.body = ResponseHead::Body::none;
-    answer.text.clear();
-  }
-  co_await exchange.start_response(head, answer.text, true);
+  const ResponseHead head = head_of(answer.status, answer.content_type, answer.text.size());
+  co_await capture::give_response(exchange, head, answer.text);
 }
 
 Task<AdminServer::Answer> AdminServer::answer_to(Exchange& exchange) {

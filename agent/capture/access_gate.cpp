@@ -111,11 +111,7 @@ Task<void> AccessGate::refuse(Exchange& exchange, Refusal refusal) {
   note(refusal, exchange.caller());
   exchange.leave_body();
   const LocalResponse answer = aws_error(403, "AccessDeniedException", refusal.message);
-  ResponseHead head = answer.head;
-  const bool no_body = exchange.request().method == "HEAD";
-  if (no_body)
-    head.body = ResponseHead::Body::none;
-  co_await exchange.start_response(head, no_body ? std::string_view() : answer.body, true);
+  co_await give_response(exchange, answer.head, answer.body);
 }
 
 }  // namespace invlog::capture

@@ -25,9 +25,9 @@ UpstreamEndpoint endpoint_of(const config::AgentConfig& configuration,
   return *endpoint;
 }
 
-bool wants_proxy(const config::AgentConfig& configuration) {
-  return !configuration.proxy.listen_host.empty() &&
-         proxy::CertificateAuthority::exists(configuration.state_dir);
+bool is_proxy_on(const config::AgentConfig& configuration, const std::vector<int>& proxy_sockets) {
+  return !proxy_sockets.empty() || (!configuration.proxy.listen_host.empty() &&
+                                    proxy::CertificateAuthority::exists(configuration.state_dir));
 }
 
 proxy::CertificateAuthority authority_of(const config::AgentConfig& configuration) {
@@ -37,11 +37,9 @@ proxy::CertificateAuthority authority_of(const config::AgentConfig& configuratio
   return std::move(*authority);
 }
 
-std::unique_ptr<TlsContext> tls_of(const config::AgentConfig& configuration) {
+std::unique_ptr<TlsContext> tls_of(const config::AgentConfig& configuration, bool proxy_on) {
   const bool plain = configuration.upstream.rfind("http://", 0) == 0;
-  return plain && !wants_proxy(configuration)
-             ? nullptr
-             : std::make_unique<TlsContext>(configuration.ca_bundle);
+  return plain && !proxy_on ? nullptr : std::make_unique<TlsContext>(configuration.ca_bundle);
 }
 
 // A second, or less where a timeout is configured so short that a second would blur it.
@@ -60,7 +58,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                      const std::vector<int>& proxy_sockets)
     : configuration_(configuration),
       watchdog_(std::chrono::steady_clock::now()),
-      tls_(tls_of(configuration)),
+      tls_(tls_of(configuration, is_proxy_on(configuration, proxy_sockets))),
       pool_(context_.get_executor(), endpoint_of(configuration, environment), tls_.get()),
       signer_(configuration.region),
       credentials_(context_.get_executor(), helper_, credentials,
@@ -104,7 +102,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
   sessions_.options.max_connections = configuration.clients.max_connections;
   watchdog_.set_tick(tick_length(configuration));
-  if (!proxy_sockets.empty() || wants_proxy(configuration))
+  if (is_proxy_on(configuration, proxy_sockets))
     start_proxy(environment, proxy_sockets);
   for (const int descriptor : inherited_sockets)
     inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_,

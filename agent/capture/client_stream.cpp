@@ -75,14 +75,6 @@ Task<std::string> ClientStream::accept_tls(TlsContext::Session session,
   }
 }
 
-std::string_view ClientStream::protocol() const {
-  const unsigned char* name = nullptr;
-  unsigned length = 0;
-  if (session_)
-    SSL_get0_alpn_selected(session_.get(), &name, &length);
-  return {reinterpret_cast<const char*>(name), length};
-}
-
 error_code ClientStream::tls_failure(int result) {
   const int system_cause = errno;
   switch (SSL_get_error(session_.get(), result)) {

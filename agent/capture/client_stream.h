@@ -33,9 +33,8 @@ class ClientStream {
   // From here on the connection is TLS, of which `first_bytes` have been read already. "" or what
   // went wrong. `session`: a server's, without a BIO.
   Task<std::string> accept_tls(TlsContext::Session session, std::string_view first_bytes);
-  bool is_tls() const { return session_ != nullptr; }
   // What was agreed by ALPN, "" nothing.
-  std::string_view protocol() const;
+  std::string_view protocol() const { return agreed_protocol(session_.get()); }
 
   bool is_open() const { return socket_.is_open(); }
   Executor get_executor() { return socket_.get_executor(); }

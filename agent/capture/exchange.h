@@ -100,6 +100,17 @@ inline Task<bool> Exchange::turn_over(Turn) {
   co_return false;
 }
 
+// A whole response; to a HEAD without its body. False if the client is gone. Head and body must
+// outlive it.
+inline Task<bool> give_response(Exchange& exchange, const ResponseHead& head,
+                                std::string_view body) {
+  if (exchange.request().method != "HEAD")
+    co_return co_await exchange.start_response(head, body, true);
+  ResponseHead bare = head;
+  bare.body = ResponseHead::Body::none;
+  co_return co_await exchange.start_response(bare, {}, true);
+}
+
 using ExchangeHandler = std::function<Task<void>(Exchange&)>;
 
 }  // namespace invlog::capture

@@ -595,12 +595,7 @@ Task<void> ProxiedCall::refuse(int status, std::string_view type, std::string me
   invocation_.status = status;
   invocation_.response_headers = refusal.head.headers;
   tee(refusal.body);
-  // A HEAD's answer has no body, whoever gives it.
-  const bool no_body = exchange_.request().method == "HEAD";
-  ResponseHead head = refusal.head;
-  if (no_body)
-    head.body = ResponseHead::Body::none;
-  co_await exchange_.start_response(head, no_body ? std::string_view() : refusal.body, true);
+  co_await give_response(exchange_, refusal.head, refusal.body);
   finish(outcome, std::move(message));
 }
 

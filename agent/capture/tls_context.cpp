@@ -9,6 +9,14 @@
 
 namespace invlog::capture {
 
+std::string_view agreed_protocol(const SSL* session) {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  if (session != nullptr)
+    SSL_get0_alpn_selected(session, &name, &length);
+  return {reinterpret_cast<const char*>(name), length};
+}
+
 std::string take_tls_error() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace invlog::capture {
 
@@ -30,6 +31,9 @@ class TlsContext {
  private:
   std::unique_ptr<SSL_CTX, Free> context_;
 };
+
+// What was agreed by ALPN, "" nothing; `session` may be null.
+std::string_view agreed_protocol(const SSL* session);
 
 // The reason of this thread's oldest OpenSSL error, and clears them; "" if there is none.
 std::string take_tls_error();

@@ -39,11 +39,7 @@ UpstreamConnection::~UpstreamConnection() {
 }
 
 bool UpstreamConnection::speaks_http2() const {
-  const unsigned char* name = nullptr;
-  unsigned length = 0;
-  if (session_)
-    SSL_get0_alpn_selected(session_.get(), &name, &length);
-  return std::string_view(reinterpret_cast<const char*>(name), length) == "h2";
+  return agreed_protocol(session_.get()) == "h2";
 }
 
 void UpstreamConnection::cancel() {

@@ -20,8 +20,6 @@ namespace invlog::proxy {
 namespace {
 
 constexpr mode_t kForOwner = 0600, kForAll = 0644;
-constexpr std::chrono::hours kSlowClocks{1};
-constexpr std::size_t kLongestName = 64;  // RFC 5280, ub-common-name
 
 struct NewAuthority {
   PrivateKey key;
@@ -43,7 +41,7 @@ std::string name_of(const AuthorityPurpose& purpose) {
   for (const char letter : purpose.host_name) {
     name += letter > ' ' && letter < 127 ? letter : '?';
   }
-  name.resize(std::min(name.size(), kLongestName - generation.size()));
+  name.resize(std::min(name.size(), kLongestCommonName - generation.size()));
   return name + generation;
 }
 
@@ -55,7 +53,7 @@ NewAuthority make_authority(const AuthorityPurpose& purpose, AuthorityFiles::Tim
   made.key = new_private_key();
   CertificateBuilder builder(made.key.get());
   builder.set_subject({{NID_commonName, name_of(purpose)}});
-  builder.set_validity(now - kSlowClocks, now + CertificateAuthority::kAuthorityLife);
+  builder.set_validity(now - kClockTolerance, now + CertificateAuthority::kAuthorityLife);
   builder.add_authority_use(1);  // its successor's, by ca-cross.pem
   builder.add_name_constraints(purpose.names);
   made.certificate = std::move(builder).sign(nullptr, made.key.get());

@@ -14,15 +14,13 @@
 #include <stdexcept>
 
 #include "agent/proxy/authority_files.h"
+#include "agent/proxy/bedrock_hosts.h"
 #include "agent/proxy/certificate_builder.h"
 #include "agent/proxy/certificate_files.h"
 
 namespace invlog::proxy {
 namespace {
 
-constexpr std::chrono::hours kClockTolerance{1};  // of clients whose clock is slow
-constexpr std::size_t kLongestCommonName = 64;    // RFC 5280, ub-common-name
-constexpr std::size_t kLongestDnsName = 253;
 constexpr const char* kMakeAnew =
     "; put it back from a backup, or remove ca.pem and run `invlog ca init` (programs then need "
     "the "
@@ -86,12 +84,6 @@ tl::expected<Certificate, std::string> read_cross(const std::string& path, EVP_P
                           "ca.pem");
   }
   return of_key(*certificates, key);
-}
-
-bool is_dns_name(const std::string& host) {
-  return !host.empty() && host.size() <= kLongestDnsName && host.front() != '.' &&
-         host.front() != '-' && host.back() != '.' && host.find("..") == std::string::npos &&
-         host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.") == std::string::npos;
 }
 
 // RFC 5280 §4.2.1.10: the name itself, and what has labels before it.
@@ -201,7 +193,7 @@ tl::expected<Leaf, std::string> CertificateAuthority::issue(const std::string& h
   if (const std::string problem = validity_problem(now); !problem.empty()) {
     return tl::unexpected(problem);
   }
-  if (!is_dns_name(host) || !is_permitted(facts_of(certificate_.get()).permitted, host)) {
+  if (dns_name_of(host) != host || !is_permitted(facts_of(certificate_.get()).permitted, host)) {
     return tl::unexpected(not_permitted(certificate_.get(), host));
   }
   try {

@@ -20,6 +20,10 @@ PrivateKey new_private_key();
 // Why OpenSSL's last call failed, " (reason)" or ""; forgets it.
 std::string take_openssl_reason();
 
+// How far back a certificate begins, for clients whose clock is slow.
+inline constexpr std::chrono::hours kClockTolerance{1};
+inline constexpr std::size_t kLongestCommonName = 64;  // RFC 5280, ub-common-name
+
 class CertificateBuilder {
  public:
   using Time = std::chrono::system_clock::time_point;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "agent/capture/tls_context.h"
 #include "agent/proxy/bedrock_hosts.h"
 
 namespace invlog::proxy {
@@ -14,11 +15,6 @@ namespace {
 constexpr unsigned char kHandshakeRecord = 22, kMajorVersion = 3, kHostName = 0;
 constexpr std::size_t kRecordHeader = 5;
 constexpr std::size_t kMostOfARecord = 16 * 1024;  // RFC 8446 §5.1
-
-struct FreeTls {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
 
 std::size_t number(std::string_view bytes, std::size_t at) {
   return std::size_t{static_cast<unsigned char>(bytes[at])} << 8U |
@@ -48,8 +44,8 @@ int hello_arrived(SSL* ssl, int* /*alert*/, void* /*argument*/) {
 }
 
 SSL_CTX* context() {
-  static const std::unique_ptr<SSL_CTX, FreeTls> made = [] {
-    std::unique_ptr<SSL_CTX, FreeTls> fresh(SSL_CTX_new(TLS_server_method()));
+  static const std::unique_ptr<SSL_CTX, capture::TlsContext::Free> made = [] {
+    std::unique_ptr<SSL_CTX, capture::TlsContext::Free> fresh(SSL_CTX_new(TLS_server_method()));
     if (!fresh) {
       throw std::runtime_error("TLS: no memory for a context");
     }
@@ -70,7 +66,7 @@ bool first_record_lacks(std::string_view bytes) {
 
 ClientHello parse(std::string_view bytes) {
   ClientHello hello;
-  const std::unique_ptr<SSL, FreeTls> ssl(SSL_new(context()));
+  const capture::TlsContext::Session ssl(SSL_new(context()));
   BIO* const in = BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size()));
   BIO* const out = BIO_new(BIO_s_null());
   if (!ssl || in == nullptr || out == nullptr) {

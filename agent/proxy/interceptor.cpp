@@ -143,11 +143,7 @@ Task<void> Interceptor::refuse(Exchange& exchange, int status, std::string messa
                          : status == 502 ? "ServiceUnavailableException"
                                          : "ValidationException",
                          message);
-  capture::ResponseHead head = answer.head;
-  const bool no_body = exchange.request().method == "HEAD";
-  if (no_body)
-    head.body = capture::ResponseHead::Body::none;
-  co_await exchange.start_response(head, no_body ? std::string_view() : answer.body, true);
+  co_await capture::give_response(exchange, answer.head, answer.body);
 }
 
 Task<void> Interceptor::connect(Exchange& exchange) {
