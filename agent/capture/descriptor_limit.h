@@ -11,13 +11,13 @@
 
 namespace invlog::capture {
 
-// Each of `connections` may have one to the upstream.
+// Each of `connections` may have one to the upstream, or a tunnel's two pipes besides.
 inline void raise_descriptor_limit(std::uint64_t connections) {
   constexpr rlim_t kBesides = 256;  // store, deliveries, logs
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return;
-  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, 2 * connections + kBesides);
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, 6 * connections + kBesides);
   if (limit.rlim_cur >= wanted)
     return;
   limit.rlim_cur = wanted;

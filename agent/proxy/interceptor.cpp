@@ -171,32 +171,36 @@ Task<void> Interceptor::connect(Exchange& exchange) {
     co_return;
   }
   note_flag(*authority, verdict);
-  Far far;
-  if (std::string problem = co_await reach(*authority, far); !problem.empty()) {
+  const auto route = std::make_shared<TunnelRoute>();
+  if (std::string problem = co_await reach(*authority, *route); !problem.empty()) {
     co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
     co_return;
   }
-  capture::Turn turn = [this, far](AcceptedConnection connection) {
-    return tunnel(std::move(connection), far);
+  capture::Turn turn = [this, route](AcceptedConnection connection) {
+    return tunnel(std::move(connection), route);
   };
   co_await exchange.turn_over(std::move(turn));
 }
 
-Task<std::string> Interceptor::reach(const Authority& authority, Far& far) {
+Task<std::string> Interceptor::reach(const Authority& authority, TunnelRoute& route) {
+  for (SplicePipe* pipe : {&route.there, &route.back}) {
+    if (const error_code failure = pipe->open())
+      co_return "no pipe for a tunnel: " + failure.message();
+  }
   auto endpoint = capture::parse_upstream("https://" + text_of(authority), needs_.environment);
   if (!endpoint)
     co_return endpoint.error();
   endpoint->tls = false;
-  far = std::make_shared<capture::UpstreamConnection>(
+  route.far = std::make_shared<capture::UpstreamConnection>(
       needs_.executor, std::make_shared<const capture::UpstreamEndpoint>(std::move(*endpoint)),
       nullptr, own_);
   bool late = false;
   capture::Watchdog::Deadline deadline(needs_.sessions.watchdog, [&] {
     late = true;
-    far->cancel();
+    route.far->cancel();
   });
   deadline.arm(needs_.configuration.connect_timeout);
-  std::string problem = co_await far->open();
+  std::string problem = co_await route.far->open();
   if (late) {
     problem = "no connection within " +
               std::to_string(needs_.configuration.connect_timeout.count()) + " ms";
@@ -204,8 +208,8 @@ Task<std::string> Interceptor::reach(const Authority& authority, Far& far) {
   co_return problem;
 }
 
-Task<void> Interceptor::tunnel(AcceptedConnection connection, Far far) {
-  const auto tunnel = std::make_shared<Tunnel>(std::move(connection.stream), std::move(far),
+Task<void> Interceptor::tunnel(AcceptedConnection connection, std::shared_ptr<TunnelRoute> route) {
+  const auto tunnel = std::make_shared<Tunnel>(std::move(connection.stream), std::move(route),
                                                needs_.sessions, needs_.statistics.proxy);
   co_await tunnel->run(std::move(connection.first_bytes));
 }
@@ -350,12 +354,12 @@ Task<void> Interceptor::decide_by_name(AcceptedConnection connection, std::strin
     co_await terminate(std::move(connection), authority.host, authority.port);
     co_return;
   }
-  Far far;
   if (verdict.why.empty() && co_await needs_.gate.admits(connection.caller)) {
     note_flag(authority, verdict);
-    const std::string problem = co_await reach(authority, far);
+    auto route = std::make_shared<TunnelRoute>();
+    const std::string problem = co_await reach(authority, *route);
     if (problem.empty()) {
-      co_await tunnel(std::move(connection), std::move(far));
+      co_await tunnel(std::move(connection), std::move(route));
       co_return;
     }
     needs_.statistics.note_error("proxy: " + text_of(authority) + ": " + problem);

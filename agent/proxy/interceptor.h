@@ -27,6 +27,8 @@
 
 namespace invlog::proxy {
 
+struct TunnelRoute;
+
 class Interceptor {
  public:
   struct Needs {
@@ -63,15 +65,15 @@ class Interceptor {
     std::string message;  // for the client, if it is refused or flagged
     bool flagged = false;
   };
-  using Far = std::shared_ptr<capture::UpstreamConnection>;
 
   Verdict judge(const Authority& authority) const;
   void note_refusal(const Authority& authority, const Verdict& verdict);
   void note_flag(const Authority& authority, const Verdict& verdict);
   capture::Task<void> refuse(capture::Exchange& exchange, int status, std::string message);
   // "" or what went wrong.
-  capture::Task<std::string> reach(const Authority& authority, Far& far);
-  capture::Task<void> tunnel(capture::AcceptedConnection connection, Far far);
+  capture::Task<std::string> reach(const Authority& authority, TunnelRoute& route);
+  capture::Task<void> tunnel(capture::AcceptedConnection connection,
+                             std::shared_ptr<TunnelRoute> route);
   capture::Task<void> terminate(capture::AcceptedConnection connection, std::string host,
                                 std::uint16_t port);
   capture::Task<bool> hear_hello(capture::AcceptedConnection& connection,

@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
 
@@ -16,15 +17,16 @@ using capture::use_task;
 using capture::asio::buffer;
 namespace asio = capture::asio;
 
-constexpr std::size_t kCopyBytes = 64 * 1024;
+// After so many bytes without a pause, others have their turn.
+constexpr std::size_t kTurnBytes = 512 * 1024;
 constexpr std::chrono::milliseconds kQuietWhenStopping{500};
 
 }  // namespace
 
-Tunnel::Tunnel(capture::ClientStream near, std::shared_ptr<capture::UpstreamConnection> far,
+Tunnel::Tunnel(capture::ClientStream near, std::shared_ptr<TunnelRoute> route,
                capture::SessionServices& services, capture::ProxyCounts& counts)
     : near_(std::move(near)),
-      far_(std::move(far)),
+      route_(std::move(route)),
       services_(services),
       counts_(counts),
       deadline_(services.watchdog, [this] { close(); }),
@@ -37,34 +39,49 @@ void Tunnel::moved() {
 }
 
 template <class From, class To>
-Task<void> Tunnel::copy(From& from, To& to, std::string pending) {
+Task<void> Tunnel::pass(From& from, To& to, SplicePipe& pipe) {
   error_code failure;
-  std::size_t count = pending.size();
-  if (pending.size() < kCopyBytes)
-    pending.resize(kCopyBytes);
+  std::size_t at_a_stretch = 0;
   for (;;) {
-    if (count > 0) {
-      counts_.tunnel_bytes += count;
-      co_await asio::async_write(to, buffer(pending.data(), count),
-                                 asio::redirect_error(use_task, failure));
-      moved();
+    pipe.fill_from(from.native_handle(), failure);
+    if (failure == asio::error::would_block) {
+      at_a_stretch = 0;
+      co_await from.async_wait(asio::socket_base::wait_read,
+                               asio::redirect_error(use_task, failure));
+      if (failure)
+        break;
+      continue;
+    }
+    if (failure || pipe.held() == 0)
+      break;
+    counts_.tunnel_bytes += pipe.held();
+    at_a_stretch += pipe.held();
+    while (pipe.held() > 0 && !failure) {
+      pipe.drain_to(to.native_handle(), failure);
+      if (failure == asio::error::would_block) {
+        at_a_stretch = 0;
+        co_await to.async_wait(asio::socket_base::wait_write,
+                               asio::redirect_error(use_task, failure));
+      }
     }
     if (failure)
       break;
-    count = co_await from.async_read_some(buffer(pending), asio::redirect_error(use_task, failure));
-    if (failure)
-      break;
+    moved();
+    if (at_a_stretch >= kTurnBytes) {
+      at_a_stretch = 0;
+      co_await asio::post(near_.get_executor(), use_task);
+    }
   }
-  if (failure == asio::error::eof) {
-    to.shutdown(asio::socket_base::shutdown_send, failure);
-  } else {
+  if (failure) {
     close();
+  } else {
+    to.shutdown(asio::socket_base::shutdown_send, failure);
   }
 }
 
-Task<void> Tunnel::copy_back() {
-  co_await copy(far_->socket(), near_.socket(), {});
-  copying_back_ = false;
+Task<void> Tunnel::pass_back() {
+  co_await pass(route_->far->socket(), near_.socket(), route_->back);
+  passing_back_ = false;
   ended_.set();
 }
 
@@ -76,13 +93,26 @@ Task<void> Tunnel::run(std::string first_bytes) {
   ++counts_.tunnels;
   ++counts_.open_tunnels;
   moved();
-  copying_back_ = true;
+  // Asio makes its sockets so only where it reads or writes itself.
+  error_code failure;
+  near_.socket().native_non_blocking(true, failure);
+  if (!failure)
+    route_->far->socket().native_non_blocking(true, failure);
+  passing_back_ = true;
   asio::co_spawn(
       near_.get_executor(),
-      [](std::shared_ptr<Tunnel> tunnel) -> Task<void> { co_await tunnel->copy_back(); }(self),
+      [](std::shared_ptr<Tunnel> tunnel) -> Task<void> { co_await tunnel->pass_back(); }(self),
       asio::detached);
-  co_await copy(near_.socket(), far_->socket(), std::move(first_bytes));
-  while (copying_back_)
+  if (!failure && !first_bytes.empty()) {
+    counts_.tunnel_bytes += first_bytes.size();
+    co_await asio::async_write(route_->far->socket(), buffer(first_bytes),
+                               asio::redirect_error(use_task, failure));
+  }
+  if (failure)
+    close();
+  else
+    co_await pass(near_.socket(), route_->far->socket(), route_->there);
+  while (passing_back_)
     co_await ended_.wait();
   close();
   --counts_.open_tunnels;
@@ -95,7 +125,7 @@ void Tunnel::drain() {
 
 void Tunnel::close() {
   near_.cut();
-  far_->cancel();
+  route_->far->cancel();
 }
 
 std::optional<capture::SessionControl::Time> Tunnel::idle_since(Time now) const {

@@ -1,5 +1,5 @@
-// A connection that the proxy passes on blindly: bytes are copied both ways until both sides have
-// ended or one has failed. A side that ends sending may still receive.
+// A connection that the proxy passes on blindly: the kernel moves the bytes both ways until both
+// sides have ended or one has failed. A side that ends sending may still receive.
 //
 // Thread: the I/O thread. Ownership: run() keeps it alive; `services` and `counts` must outlive it.
 // Errors: none; a side that fails closes the other.
@@ -12,13 +12,20 @@
 #include "agent/capture/event.h"
 #include "agent/capture/proxy_counts.h"
 #include "agent/capture/upstream_connection.h"
+#include "agent/proxy/splice_pipe.h"
 
 namespace invlog::proxy {
 
+// Where a tunnel leads, and what it passes through.
+struct TunnelRoute {
+  std::shared_ptr<capture::UpstreamConnection> far;  // connected, and plain
+  SplicePipe there, back;                            // open
+};
+
 class Tunnel : public capture::SessionControl, public std::enable_shared_from_this<Tunnel> {
  public:
-  // `far`: connected, and plain; `near`: not TLS.
-  Tunnel(capture::ClientStream near, std::shared_ptr<capture::UpstreamConnection> far,
+  // `near`: not TLS.
+  Tunnel(capture::ClientStream near, std::shared_ptr<TunnelRoute> route,
          capture::SessionServices& services, capture::ProxyCounts& counts);
 
   // `first_bytes` of the near side were read already.
@@ -31,18 +38,18 @@ class Tunnel : public capture::SessionControl, public std::enable_shared_from_th
 
  private:
   template <class From, class To>
-  capture::Task<void> copy(From& from, To& to, std::string pending);
-  capture::Task<void> copy_back();
+  capture::Task<void> pass(From& from, To& to, SplicePipe& pipe);
+  capture::Task<void> pass_back();
   void moved();
 
   capture::ClientStream near_;
-  std::shared_ptr<capture::UpstreamConnection> far_;
+  std::shared_ptr<TunnelRoute> route_;
   capture::SessionServices& services_;
   capture::ProxyCounts& counts_;
   capture::Watchdog::Deadline deadline_;
   std::chrono::milliseconds patience_;
   Time moved_at_;
-  bool copying_back_ = false;
+  bool passing_back_ = false;
   capture::Event ended_;
 };
 

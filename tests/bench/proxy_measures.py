@@ -50,6 +50,7 @@ stream {{
     listen 127.0.0.1:{port};
     proxy_pass 127.0.0.1:{upstream};
     proxy_timeout 300s;
+    proxy_buffer_size 64k;              # as much at once as invlog's tunnels; the default is 16k
   }}
 }}
 """

@@ -392,6 +392,37 @@ TEST_CASE("proxy: other hosts are tunnelled blindly, and a side may end first", 
   CHECK(fixture.sink().records() == 0);
 }
 
+TEST_CASE("proxy: a tunnel takes much both ways at once, and a side that is gone ends it",
+          "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  ScriptedUpstream far([](LoopbackSocket& socket, int) {
+    for (std::string piece = socket.read_some(); !piece.empty(); piece = socket.read_some())
+      socket.send(piece);
+  });
+  const std::string connect =
+      "CONNECT 127.0.0.1:" + std::to_string(far.port()) + " HTTP/1.1\r\n\r\n";
+  LoopbackSocket client = LoopbackSocket::connect(fixture.proxy_port());
+  client.send(connect);
+  CHECK(contains(client.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
+  std::string text;
+  while (text.size() < 20'000'000)
+    text += std::to_string(text.size()) + "\n";
+  auto sending = std::async(std::launch::async, [&] { return client.send(text); });
+  const std::string heard = client.read_exactly(text.size());
+  CHECK(sending.get());
+  CHECK((heard == text));
+
+  LoopbackSocket other = LoopbackSocket::connect(fixture.proxy_port());
+  other.send(connect);
+  CHECK(contains(other.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
+  other.send(text.substr(0, 1000));
+  CHECK(other.read_exactly(1000) == text.substr(0, 1000));
+  other.reset();
+  client.shut_writing();
+  CHECK(client.sees_end());
+}
+
 TEST_CASE("proxy: a tunnel that leads nowhere is a 502, and an open one does not hold up a stop",
           "[proxy]") {
   Echo echo;
