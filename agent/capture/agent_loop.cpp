@@ -50,6 +50,16 @@ std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) 
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
+// Whether what asks `proxy` comes to a listener of ours at `address`.
+bool leads_to(const std::string& address, const ProxyEndpoint& proxy) {
+  std::string host;
+  std::uint16_t port = 0;
+  if (!config::split_host_and_port(address, host, port) || port != proxy.port)
+    return false;
+  return host == proxy.host ||
+         (is_this_host(proxy.host) && (is_this_host(host) || host == "0.0.0.0" || host == "::"));
+}
+
 }  // namespace
 
 AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
@@ -107,18 +117,39 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   for (const int descriptor : inherited_sockets)
     inherited_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_,
                                         sessions_.endpoint, configuration.access.allow_remote));
-  if (!inherited_.empty())
-    return;
-  if (!configuration.listen_host.empty()) {
-    tcp_ = std::make_unique<TcpListener>(context_.get_executor(), configuration.listen_host,
-                                         configuration.listen_port, sessions_, sessions_.endpoint);
+  if (inherited_.empty())
+    listen();
+  refuse_own_proxy(environment);
+}
+
+void AgentLoop::listen() {
+  if (!configuration_.listen_host.empty()) {
+    tcp_ = std::make_unique<TcpListener>(context_.get_executor(), configuration_.listen_host,
+                                         configuration_.listen_port, sessions_, sessions_.endpoint);
   }
-  if (!configuration.listen_socket.empty()) {
+  if (!configuration_.listen_socket.empty()) {
     // Whoever may not call is told so; to other users' programs the socket would only be closed.
     using Access = UnixListener::Access;
     unix_ = std::make_unique<UnixListener>(
-        context_.get_executor(), configuration.listen_socket, sessions_, sessions_.endpoint,
-        configuration.access.names_callers() ? Access::everybody : Access::own_group);
+        context_.get_executor(), configuration_.listen_socket, sessions_, sessions_.endpoint,
+        configuration_.access.names_callers() ? Access::everybody : Access::own_group);
+  }
+}
+
+void AgentLoop::refuse_own_proxy(const aws::Environment& environment) const {
+  const auto proxy = company_proxy(environment);
+  // One that is not used may be anything.
+  if (!proxy || !*proxy || (!interceptor_ && !pool_.endpoint().proxy))
+    return;
+  std::vector<const Listener*> all = listeners();
+  for (const auto& listener : proxy_)
+    all.push_back(listener.get());
+  for (const Listener* listener : all) {
+    if (leads_to(listener->address(), **proxy)) {
+      throw std::runtime_error(
+          "HTTPS_PROXY is this agent itself (" + listener->address() +
+          "): its calls would come back to it; start it without that variable");
+    }
   }
 }
 

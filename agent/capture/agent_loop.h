@@ -91,6 +91,8 @@ class AgentLoop {
 
  private:
   void start_proxy(const aws::Environment& environment, const std::vector<int>& sockets);
+  void listen();  // where it is configured
+  void refuse_own_proxy(const aws::Environment& environment) const;
   Task<void> keep_ticking();
   Task<void> wind_down(std::chrono::milliseconds limit);
   void tick();

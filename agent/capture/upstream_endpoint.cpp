@@ -110,11 +110,6 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-bool is_this_host(const std::string& host) {
-  return config::is_loopback_host(host) || equal_ignoring_case(host, "localhost") ||
-         (host.size() > 10 && equal_ignoring_case(host.substr(host.size() - 10), ".localhost"));
-}
-
 std::optional<std::string> variable(const aws::Environment& environment, const char* lower,
                                     const char* upper) {
   std::optional<std::string> value = environment(lower);
@@ -126,6 +121,11 @@ std::optional<std::string> variable(const aws::Environment& environment, const c
 }
 
 }  // namespace
+
+bool is_this_host(const std::string& host) {
+  return config::is_loopback_host(host) || equal_ignoring_case(host, "localhost") ||
+         (host.size() > 10 && equal_ignoring_case(host.substr(host.size() - 10), ".localhost"));
+}
 
 bool is_exempt_from_proxy(std::string_view no_proxy, std::string_view host, std::uint16_t port) {
   while (!no_proxy.empty()) {
@@ -160,6 +160,25 @@ bool is_exempt_from_proxy(std::string_view no_proxy, std::string_view host, std:
   return false;
 }
 
+tl::expected<std::optional<ProxyEndpoint>, std::string> company_proxy(
+    const aws::Environment& environment) {
+  const auto proxy_url = variable(environment, "https_proxy", "HTTPS_PROXY");
+  if (!proxy_url)
+    return std::nullopt;
+  const std::optional<Url> proxy =
+      parse_url(proxy_url->find("://") == std::string::npos ? "http://" + *proxy_url : *proxy_url);
+  if (!proxy || proxy->scheme != "http") {
+    return tl::unexpected(
+        std::string("HTTPS_PROXY: expected http://[USER:PASSWORD@]HOST[:PORT]; the agent speaks "
+                    "CONNECT over plain HTTP to the proxy"));
+  }
+  ProxyEndpoint target{proxy->host, proxy->port.value_or(80), ""};
+  if (!proxy->user_info.empty()) {
+    target.authorization = "Basic " + base64(percent_decoded(proxy->user_info));
+  }
+  return target;
+}
+
 tl::expected<UpstreamEndpoint, std::string> parse_upstream(std::string_view url,
                                                            const aws::Environment& environment) {
   const std::optional<Url> parsed = parse_url(url);
@@ -184,24 +203,13 @@ tl::expected<UpstreamEndpoint, std::string> parse_upstream(std::string_view url,
 
   if (!endpoint.tls || is_this_host(endpoint.host))
     return endpoint;
-  const auto proxy_url = variable(environment, "https_proxy", "HTTPS_PROXY");
-  if (!proxy_url)
-    return endpoint;
   const auto no_proxy = variable(environment, "no_proxy", "NO_PROXY");
   if (no_proxy && is_exempt_from_proxy(*no_proxy, endpoint.host, endpoint.port))
     return endpoint;
-  const std::optional<Url> proxy =
-      parse_url(proxy_url->find("://") == std::string::npos ? "http://" + *proxy_url : *proxy_url);
-  if (!proxy || proxy->scheme != "http") {
-    return tl::unexpected(
-        std::string("HTTPS_PROXY: expected http://[USER:PASSWORD@]HOST[:PORT]; the agent speaks "
-                    "CONNECT over plain HTTP to the proxy"));
-  }
-  ProxyEndpoint target{proxy->host, proxy->port.value_or(80), ""};
-  if (!proxy->user_info.empty()) {
-    target.authorization = "Basic " + base64(percent_decoded(proxy->user_info));
-  }
-  endpoint.proxy = target;
+  const auto proxy = company_proxy(environment);
+  if (!proxy)
+    return tl::unexpected(proxy.error());
+  endpoint.proxy = *proxy;
   return endpoint;
 }
 

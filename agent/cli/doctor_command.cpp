@@ -5,6 +5,7 @@
 
 #include "agent/cli/diagnosis.h"
 #include "agent/cli/doctor_checks.h"
+#include "agent/cli/proxy_mode_check.h"
 #include "agent/delivery/own_identity.h"
 
 namespace invlog::cli {
@@ -59,6 +60,7 @@ class Doctor {
       caller_ = check_identity(identity, expected, diagnosis_);
     }
     examine_upstream();
+    check_proxy_mode(configuration_, options_.world.environment, options_.clock(), diagnosis_);
     if (has_credentials_) {
       const auto http = client(configuration_.aws);
       check_profiles(configuration_, options_.world.environment, *http, *credentials_,

@@ -1,6 +1,6 @@
 // `invlog doctor`: looks at everything that the agent will need, and says what is wrong and what to
-// do: store, credentials and who they are, the clock, the upstream, and each destination's Region
-// and permissions.
+// do: store, credentials and who they are, the clock, the upstream, proxy mode's certificates, and
+// each destination's Region and permissions.
 //
 // It writes what AWS's own service writes when it checks a destination (a marker object, one log
 // line), unless told not to. Nothing is billed as a model's work: Bedrock is asked for a model that

@@ -16,12 +16,14 @@ config::AgentConfig AgentFixture::configuration(const std::string& upstream_url)
 }
 
 AgentFixture::AgentFixture(config::AgentConfig configuration, bool with_credentials,
-                           aws::Environment environment, std::chrono::milliseconds stop_limit) {
+                           aws::Environment environment, std::chrono::milliseconds stop_limit,
+                           const std::vector<int>& proxy_sockets) {
   if (with_credentials) {
     credentials_.result = aws::Credentials{
         "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session-token", {}, "test"};
   }
-  loop_ = std::make_unique<capture::AgentLoop>(configuration, environment, sink_, credentials_);
+  loop_ = std::make_unique<capture::AgentLoop>(configuration, environment, sink_, credentials_,
+                                               std::vector<int>(), proxy_sockets);
   thread_ = std::thread([this, stop_limit] { loop_->run(stop_limit); });
 }
 

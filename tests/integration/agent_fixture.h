@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "agent/capture/agent_loop.h"
 #include "tests/integration/fake_sink.h"
@@ -28,7 +29,8 @@ class AgentFixture {
   explicit AgentFixture(
       config::AgentConfig configuration, bool with_credentials = true,
       aws::Environment environment = [](const char*) { return std::optional<std::string>(); },
-      std::chrono::milliseconds stop_limit = std::chrono::seconds(3));
+      std::chrono::milliseconds stop_limit = std::chrono::seconds(3),
+      const std::vector<int>& proxy_sockets = {});
   ~AgentFixture();
 
   LoopbackSocket connect() { return LoopbackSocket::connect(loop_->port()); }

@@ -1,4 +1,8 @@
 // Proxy mode: what is intercepted, and that it goes on as it came.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/post.hpp>
 #include <future>
 
@@ -132,6 +136,24 @@ std::string connect_answer(ProxyFixture& fixture, const std::string& target) {
   const HttpResponse response = read_response(client);
   return response.head + "\r\n" + response.body;
 }
+
+// A socket as the service manager hands it over, and where it listens.
+struct ServiceSocket {
+  ServiceSocket() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(descriptor, generic, size) == 0);
+    REQUIRE(::listen(descriptor, 5) == 0);
+    REQUIRE(::getsockname(descriptor, generic, &size) == 0);
+    port = ntohs(address.sin_port);
+  }
+
+  int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // its user closes it
+  std::uint16_t port = 0;
+};
 
 }  // namespace
 
@@ -435,6 +457,54 @@ TEST_CASE("proxy: a tunnel that leads nowhere is a 502, and an open one does not
   fixture.agent().begin_stop();
   CHECK(client.sees_end());
   fixture.agent().join();
+}
+
+TEST_CASE("proxy: a socket of the service manager serves without a configured listener",
+          "[proxy]") {
+  Echo echo;
+  TlsUpstream upstream(echo.handler());
+  tests::TemporaryDirectory directory;
+  make_authority(directory.path());
+  // Endpoint mode's upstream is plain: TLS is proxy mode's alone.
+  auto configuration = AgentFixture::configuration("http://127.0.0.1:1");
+  configuration.state_dir = directory.path();
+  configuration.ca_bundle = upstream.authority_file();
+  configuration.proxy.listen_host = "";
+  configuration.proxy.connect_host = "127.0.0.1";
+  configuration.proxy.connect_port = upstream.port();
+  const ServiceSocket socket;
+  AgentFixture agent(configuration, false, [](const char*) { return std::optional<std::string>(); },
+                     std::chrono::seconds(3), {socket.descriptor});
+  TlsBridge bridge({socket.port, kBedrockHost,
+                    proxy::CertificateAuthority::certificate_path(directory.path()), "http/1.1"});
+  LoopbackSocket client = LoopbackSocket::connect(bridge.port());
+  client.send(signed_post(kConverse, "{}"));
+  CHECK(read_response(client).body == "{}");
+  CHECK(agent.sink().wait_for(1).size() == 1);
+}
+
+TEST_CASE("proxy: an agent whose HTTPS_PROXY leads back to it does not start", "[proxy]") {
+  tests::TemporaryDirectory directory;
+  make_authority(directory.path());
+  auto configuration = AgentFixture::configuration(std::string("https://") + kBedrockHost);
+  configuration.state_dir = directory.path();
+  const ServiceSocket socket, other;
+  const std::string port = std::to_string(socket.port);
+  const auto started = [&](const std::string& proxy, int listening) {
+    const auto environment = [&](const char* name) {
+      return std::string(name) == "HTTPS_PROXY" ? std::optional(proxy) : std::nullopt;
+    };
+    try {
+      AgentFixture agent(configuration, false, environment, std::chrono::seconds(3), {listening});
+      return std::string();
+    } catch (const std::runtime_error& error) {
+      return std::string(error.what());
+    }
+  };
+  CHECK(contains(started("http://localhost:" + port, ::dup(socket.descriptor)),
+                 "HTTPS_PROXY is this agent itself (127.0.0.1:" + port + ")"));
+  CHECK(contains(started("127.0.0.1:" + port, socket.descriptor), "this agent itself"));
+  CHECK(started("http://127.0.0.1:" + port, other.descriptor) == "");
 }
 
 TEST_CASE("proxy: a client that speaks no TLS behind CONNECT is told so", "[proxy]") {

@@ -1,0 +1,99 @@
+#include "agent/cli/proxy_mode_check.h"
+
+#include <filesystem>
+#include <sstream>
+
+#include "agent/proxy/bedrock_hosts.h"
+#include "tests/catch.h"
+#include "tests/contains.h"
+#include "tests/unit/agent/config/config_text.h"
+#include "tests/unit/agent/proxy/authority_scene.h"
+
+using namespace invlog::cli;
+using namespace invlog::tests;
+using namespace invlog::proxy;
+
+namespace {
+
+// A host in proxy mode, whose only root is somebody else's authority.
+struct Host {
+  AuthorityScene scene, system, other_system;
+  invlog::config::AgentConfig configuration;
+  std::string roots;
+  Time now = kNow;
+
+  Host() {
+    system.create();
+    other_system.create();
+    roots = system.path("ca.pem");
+    configuration.region = "eu-central-1";
+    configuration.state_dir = scene.directory.path();
+    scene.names = BedrockHosts("eu-central-1", {}).permitted_names();
+  }
+  void init() const {
+    REQUIRE(AuthorityFiles(scene.directory.path())
+                .create(scene.purpose(), system.trusted(), kNow)
+                .has_value());
+  }
+  std::string examine() const {
+    Diagnosis diagnosis;
+    check_proxy_mode(configuration,
+                     environment_of({{"SSL_CERT_FILE", roots}, {"SSL_CERT_DIR", "/nonexistent"}}),
+                     now, diagnosis);
+    std::ostringstream out;
+    diagnosis.print(out);
+    return out.str();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("doctor: proxy mode that is off is no failure", "[ca]") {
+  const Host host;
+  CHECK(host.examine() ==
+        "-        proxy mode: off: no certificate authority (`invlog ca init` makes one)\n");
+}
+
+TEST_CASE("doctor: proxy mode in good order", "[ca]") {
+  const Host host;
+  host.init();
+  const std::string told = host.examine();
+  CHECK(contains(told, "-        proxy mode: on at 127.0.0.1:4181\n"));
+  CHECK(contains(told, "ok       certificate authority: valid until 2031-"));
+  CHECK(contains(told, "ok       certificate bundle: " + host.scene.path("ca-bundle.pem") +
+                           ", 2 certificates\n"));
+  CHECK(!contains(told, "warning"));
+}
+
+TEST_CASE("doctor: an authority that expires, or does not permit a configured name", "[ca]") {
+  Host host;
+  host.init();
+  host.configuration.proxy.hosts = {"bedrock.corp.example"};
+  host.now = kNow + CertificateAuthority::kAuthorityLife - std::chrono::hours(29 * 24);
+  std::string told = host.examine();
+  CHECK(contains(told, "warning  certificate authority: valid until 2031-"));
+  CHECK(
+      contains(told, "warning  certificate authority: it does not permit bedrock.corp.example\n"));
+  host.now = kNow + CertificateAuthority::kAuthorityLife + std::chrono::hours(1);
+  told = host.examine();
+  CHECK(contains(told, "FAIL     certificate authority: the certificate authority expired at "));
+}
+
+TEST_CASE("doctor: a bundle that is not what the system trusts now", "[ca]") {
+  Host host;
+  host.init();
+  host.roots = host.other_system.path("ca.pem");
+  CHECK(contains(host.examine(),
+                 "differs from what this system trusts now: 1 of its certificates are missing, 1 "
+                 "are no longer trusted\n"));
+  std::filesystem::remove(host.scene.path("ca-bundle.pem"));
+  CHECK(contains(host.examine(), "FAIL     certificate bundle: "));
+}
+
+TEST_CASE("doctor: an authority without its key", "[ca]") {
+  const Host host;
+  host.init();
+  std::filesystem::remove(host.scene.path("ca-key.pem"));
+  CHECK(
+      contains(host.examine(), "FAIL     certificate authority: " + host.scene.path("ca-key.pem")));
+}
