@@ -19,7 +19,8 @@ endif
 FUZZABLE := $(filter address,$(subst $(comma), ,$(SANITIZE)))
 OPTIMIZE := $(if $(SANITIZE),$(if $(OPTIMIZED),-O1,-O0) -fno-omit-frame-pointer,-O2)
 # Enough for a sanitizer's stack traces; the rest costs a tenth of the build.
-DEBUG    := $(if $(SANITIZE),-g1,-g)
+# Following each variable through optimized code costs another tenth; lines, types and stack traces are there without.
+DEBUG    := $(if $(SANITIZE),-g1,-g -fno-var-tracking-assignments)
 HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 # simdjson lays its classes out by SIMDJSON_DEVELOPMENT_CHECKS, and that by -O, if nobody says: parts with and without -O would
 # not fit together.
@@ -30,7 +31,7 @@ CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERR
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
-TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration/%)) $(OBJ)/tests/test_main.o
+TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration%)) $(OBJ)/tests/test_main.o
 $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
 # Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
@@ -56,6 +57,25 @@ STORAGE_UNITS   := $(call units,storage,$(filter-out storage/extension.cpp,$(cal
 EXPORTERS_UNITS := $(call units,exporters,$(call sources,exporters))
 AGENT_UNITS     := $(call units,agent,$(filter-out agent/main.cpp,$(call sources,agent)))
 
+# Headers that most sources read are compiled once, not for UNITY=1, which shows what a source fails to include.
+ifneq ($(UNITY),1)
+PRECOMPILED      := $(OBJ)/precompiled.h.gch
+PRECOMPILED_TEST := $(OBJ)/tests/precompiled.h.gch
+$(PRECOMPILED_TEST): OPTIMIZE := -O0 -fno-omit-frame-pointer
+$(PRECOMPILED_TEST): DEBUG    := -g1
+# The headers themselves are looked at, too (-MD): no compiler minds that they have changed.
+$(PRECOMPILED): agent/precompiled.h
+$(PRECOMPILED_TEST): tests/precompiled.h
+$(PRECOMPILED) $(PRECOMPILED_TEST):
+	@mkdir -p $(@D)
+	$(call say,compile)$(CXX) $(patsubst -MMD,-MD,$(CPPFLAGS)) $(CXXFLAGS) -x c++-header -o $@ $<
+# What makes these objects (1) with that header (2).
+define with_precompiled
+$(1): private CPPFLAGS += -include $(2:.gch=)
+$(1): $(2)
+endef
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help deps all demo test check bench fuzz install uninstall deb clean format tidy
@@ -77,6 +97,7 @@ $(OUT)/invlog: $(OBJ)/agent/main.o $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT
 $(OUT)/libstorage.a: $(call objects,$(STORAGE_UNITS))
 $(OUT)/libexporters.a: $(call objects,$(EXPORTERS_UNITS))
 $(OUT)/libagent.a: $(call objects,$(AGENT_UNITS))
+$(eval $(call with_precompiled,$(call objects,$(filter-out $(ALONE),$(AGENT_UNITS))),$(PRECOMPILED)))
 $(OUT)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -104,10 +125,14 @@ TEST_PROGRAMS := $(OUT)/tests/unit-storage $(OUT)/tests/unit-exporters $(OUT)/te
 SHARED_BY_TESTS := tests/unit/storage/temporary_store.cpp tests/unit/exporters/fake_destination.cpp
 test_objects = $(call objects,$(call units,$(1),$(filter-out $(SHARED_BY_TESTS) $(2),$(call sources,$(1)))))
 DELIVERY_MODEL := tests/unit/exporters/model
+EXPORTERS_TESTS   := $(call test_objects,tests/unit/exporters,$(DELIVERY_MODEL)/%)
+AGENT_TESTS       := $(call test_objects,tests/unit/agent)
+INTEGRATION_TESTS := $(call test_objects,tests/integration)
+$(eval $(call with_precompiled,$(EXPORTERS_TESTS) $(AGENT_TESTS) $(INTEGRATION_TESTS),$(PRECOMPILED_TEST)))
 $(OUT)/tests/unit-storage: $(call test_objects,tests/unit/storage) $(call objects,tests/unit/storage/temporary_store.cpp) $(OUT)/libstorage.a
-$(OUT)/tests/unit-exporters: $(call test_objects,tests/unit/exporters,$(DELIVERY_MODEL)/%) $(call test_objects,$(DELIVERY_MODEL)) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libexporters.a $(OUT)/libstorage.a
-$(OUT)/tests/unit-agent: $(call test_objects,tests/unit/agent) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
-$(OUT)/tests/integration: $(call test_objects,tests/integration) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/unit-exporters: $(EXPORTERS_TESTS) $(call test_objects,$(DELIVERY_MODEL)) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/unit-agent: $(AGENT_TESTS) $(call objects,$(SHARED_BY_TESTS)) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
+$(OUT)/tests/integration: $(INTEGRATION_TESTS) $(OUT)/libagent.a $(OUT)/libexporters.a $(OUT)/libstorage.a
 $(TEST_PROGRAMS): $(OBJ)/tests/test_main.o
 	@mkdir -p $(@D)
 	$(call say,link   )$(CXX) $(LDFLAGS) -o $@ $^ $(CATCH_LIBS) -lbrotlienc $(AGENT_LIBS) $(EXPORTERS_LIBS) $(STORAGE_LIBS)
