@@ -389,6 +389,9 @@ Task<std::string> ProxiedCall::attempt(bool may_reuse) {
   problem = co_await client_->read_head(exchange_.request().method == "HEAD", response_);
   if (!problem.empty() && failure && client_->nothing_received())
     problem = failure.message();
+  // A server that wants a certificate of the client says so only after the handshake (TLS 1.3).
+  if (!problem.empty() && !connection_->tls_problem().empty())
+    problem = "TLS with " + pool_.endpoint().host + ": " + connection_->tls_problem();
   co_return problem;
 }
 

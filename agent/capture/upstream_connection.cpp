@@ -1,5 +1,7 @@
 #include "agent/capture/upstream_connection.h"
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -20,6 +22,9 @@ std::string host_port(const std::string& host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
+
+// Not TLS's own doing: the connection ended without goodbye.
+constexpr int kCut = SSL_R_UNEXPECTED_EOF_WHILE_READING;
 
 }  // namespace
 
@@ -151,6 +156,8 @@ Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
   const int cause = SSL_get_error(session_.get(), result);
   if (cause == SSL_ERROR_SYSCALL)
     note_reset(error_code(system_cause, boost::system::system_category()));
+  if (cause == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) != kCut)
+    tls_problem_ = take_tls_error();
   if (cancelled_) {
     failure = asio::error::operation_aborted;
     co_return false;
@@ -179,8 +186,9 @@ Task<std::string> UpstreamConnection::handshake() {
     if (co_await wait_for_tls(result, failure))
       continue;
     const long verified = SSL_get_verify_result(session_.get());
-    std::string reason =
-        verified != X509_V_OK ? X509_verify_cert_error_string(verified) : take_tls_error();
+    std::string reason = verified != X509_V_OK  ? X509_verify_cert_error_string(verified)
+                         : tls_problem_.empty() ? take_tls_error()
+                                                : tls_problem_;
     if (reason.empty())
       reason = failure.message();
     co_return "TLS with " + endpoint_.host + ": " + reason;

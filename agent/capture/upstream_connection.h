@@ -51,6 +51,9 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   // after a reset, which says nothing of what was received before it (an orderly close does).
   void mark_request();
   bool server_took_some() const;
+  // Why the server or OpenSSL gave TLS up, if that is what ended the connection: "tlsv13 alert
+  // certificate required"; "" it is not.
+  const std::string& tls_problem() const { return tls_problem_; }
 
   bool reused = false;
   std::string read_buffer;  // for whoever reads; kept here from call to call
@@ -73,6 +76,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   const TlsContext* tls_;
   TcpSocket socket_;
   TlsContext::Session session_;
+  std::string tls_problem_;
   Event resolved_;
   bool cancelled_ = false;
   void note_reset(const error_code& failure);

@@ -247,6 +247,43 @@ def test_renegotiation_old_tls_and_expired_leaves():
         works(stack)
 
 
+class ClientCertificates:
+    """A TLS server that lets nobody in without a certificate of its own."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def serve(self, certificate, authority, version: ssl.TLSVersion) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        context.load_verify_locations(authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.minimum_version = context.maximum_version = version
+
+        def run() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = self.listener.accept()
+                    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as session:
+                        session.recv(1)
+
+        threading.Thread(target=run, daemon=True).start()
+
+
+def test_an_upstream_that_wants_a_certificate_of_the_client_is_a_502():
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):  # the handshake tells, or what is read after it
+        server = ClientCertificates()
+        with contextlib.closing(server.listener), ProxyStack(proxy={"connect_to": f"127.0.0.1:{server.port}"}) as stack:
+            server.serve(stack.authority.issue(HOST, label="mutual"), stack.authority.certificate, version)
+            with stack.open() as connection:
+                answer = wire.call(connection, HOST, target("converse"), converse_body("hello"))
+            assert answer.status == 502 and answer.header("x-amzn-ErrorType"), answer
+            assert "certificate required" in answer.json()["message"] or "handshake failure" in answer.json()["message"], answer.json()
+            row, = store.wait_for(stack.agent.store, 1)
+            assert row["status"] == 502, row
+
+
 def test_upstreams_that_cannot_be_trusted_are_a_502():
     def check(stack: ProxyStack, words: str) -> None:
         """Both over HTTP/1.1 and over HTTP/2."""
