@@ -57,7 +57,10 @@ Task<void> Tunnel::pass(From& from, To& to, SplicePipe& pipe) {
     counts_.tunnel_bytes += pipe.held();
     at_a_stretch += pipe.held();
     while (pipe.held() > 0 && !failure) {
+      const std::size_t held = pipe.held();
       pipe.drain_to(to.native_handle(), failure);
+      if (pipe.held() < held)
+        moved();
       if (failure == asio::error::would_block) {
         at_a_stretch = 0;
         co_await to.async_wait(asio::socket_base::wait_write,
@@ -66,7 +69,6 @@ Task<void> Tunnel::pass(From& from, To& to, SplicePipe& pipe) {
     }
     if (failure)
       break;
-    moved();
     if (at_a_stretch >= kTurnBytes) {
       at_a_stretch = 0;
       co_await asio::post(near_.get_executor(), use_task);
