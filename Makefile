@@ -31,7 +31,7 @@ CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERR
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
-TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration%)) $(OBJ)/tests/test_main.o
+TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration%)) $(addprefix $(OBJ)/tests/,test_main.o precompiled.h.gch)
 $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
 # Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
@@ -61,8 +61,6 @@ AGENT_UNITS     := $(call units,agent,$(filter-out agent/main.cpp,$(call sources
 ifneq ($(UNITY),1)
 PRECOMPILED      := $(OBJ)/precompiled.h.gch
 PRECOMPILED_TEST := $(OBJ)/tests/precompiled.h.gch
-$(PRECOMPILED_TEST): OPTIMIZE := -O0 -fno-omit-frame-pointer
-$(PRECOMPILED_TEST): DEBUG    := -g1
 # The headers themselves are looked at, too (-MD): no compiler minds that they have changed.
 $(PRECOMPILED): agent/precompiled.h
 $(PRECOMPILED_TEST): tests/precompiled.h
