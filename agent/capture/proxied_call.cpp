@@ -391,7 +391,7 @@ Task<std::string> ProxiedCall::attempt(bool may_reuse) {
     problem = failure.message();
   // A server that wants a certificate of the client says so only after the handshake (TLS 1.3).
   if (!problem.empty() && !connection_->tls_problem().empty())
-    problem = "TLS with " + pool_.endpoint().host + ": " + connection_->tls_problem();
+    problem = connection_->tls_problem();
   co_return problem;
 }
 

@@ -157,7 +157,7 @@ Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
   if (cause == SSL_ERROR_SYSCALL)
     note_reset(error_code(system_cause, boost::system::system_category()));
   if (cause == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) != kCut)
-    tls_problem_ = take_tls_error();
+    tls_problem_ = tls_failure(take_tls_error());
   if (cancelled_) {
     failure = asio::error::operation_aborted;
     co_return false;
@@ -173,6 +173,10 @@ Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
   co_return false;
 }
 
+std::string UpstreamConnection::tls_failure(const std::string& reason) const {
+  return "TLS with " + endpoint_.host + ": " + reason;
+}
+
 Task<std::string> UpstreamConnection::handshake() {
   session_ = tls_->open(socket_.native_handle(), endpoint_.host, endpoint_.offers_http2);
   if (!session_)
@@ -186,12 +190,12 @@ Task<std::string> UpstreamConnection::handshake() {
     if (co_await wait_for_tls(result, failure))
       continue;
     const long verified = SSL_get_verify_result(session_.get());
-    std::string reason = verified != X509_V_OK  ? X509_verify_cert_error_string(verified)
-                         : tls_problem_.empty() ? take_tls_error()
-                                                : tls_problem_;
-    if (reason.empty())
-      reason = failure.message();
-    co_return "TLS with " + endpoint_.host + ": " + reason;
+    if (verified != X509_V_OK)
+      co_return tls_failure(X509_verify_cert_error_string(verified));
+    if (!tls_problem_.empty())
+      co_return tls_problem_;
+    const std::string reason = take_tls_error();
+    co_return tls_failure(reason.empty() ? failure.message() : reason);
   }
 }
 

@@ -51,8 +51,8 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   // after a reset, which says nothing of what was received before it (an orderly close does).
   void mark_request();
   bool server_took_some() const;
-  // Why the server or OpenSSL gave TLS up, if that is what ended the connection: "tlsv13 alert
-  // certificate required"; "" it is not.
+  // Why the server or OpenSSL gave TLS up, if that is what ended the connection: "TLS with
+  // bedrock.test: tlsv13 alert certificate required"; "" it is not.
   const std::string& tls_problem() const { return tls_problem_; }
 
   bool reused = false;
@@ -67,6 +67,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Task<std::string> connect(const std::string& host, std::uint16_t port);
   Task<std::string> tunnel();
   Task<std::string> handshake();
+  std::string tls_failure(const std::string& reason) const;
   // Waits as OpenSSL asked; false if it did not ask, with `failure` set.
   Task<bool> wait_for_tls(int result, error_code& failure);
 
