@@ -59,11 +59,20 @@ Submitted Writer::Implementation::submit(std::unique_ptr<PendingRecord>& pending
 }
 
 Submitted Writer::Implementation::submit_intent(std::unique_ptr<PendingRecord>& pending,
-                                                IntentCommitted committed) {
+                                                IntentId& intent, Committed committed) {
   Item item;
   item.is_intent = true;
-  item.intent_committed = std::move(committed);
-  return enqueue(pending, std::move(item));
+  item.committed = std::move(committed);
+  {
+    const std::lock_guard lock(mutex_);
+    item.intent = ++last_intent_;
+  }
+  const IntentId id = item.intent;
+  const Submitted submitted = enqueue(pending, std::move(item));
+  if (submitted == Submitted::queued) {
+    intent = id;
+  }
+  return submitted;
 }
 
 void Writer::Implementation::when_room(std::function<void()> room) {
@@ -159,7 +168,7 @@ Submitted Writer::Implementation::enqueue(std::unique_ptr<PendingRecord>& pendin
   status_.queued_bytes += item.bytes;
   ++status_.queued_records;
   // The client of a strict call waits for its commit.
-  hurry_ = hurry_ || item.is_intent || item.intent != 0;
+  hurry_ = hurry_ || item.intent != 0;
   queue_.push_back(std::move(item));
   // Freed after the lock is given up.
   std::vector<Used> returned;
@@ -200,9 +209,9 @@ Submitted Writer::submit(std::unique_ptr<PendingRecord>& pending, Committed comm
   return implementation_->submit(pending, std::move(committed), intent);
 }
 
-Submitted Writer::submit_intent(std::unique_ptr<PendingRecord>& pending,
-                                IntentCommitted committed) {
-  return implementation_->submit_intent(pending, std::move(committed));
+Submitted Writer::submit_intent(std::unique_ptr<PendingRecord>& pending, IntentId& intent,
+                                Committed committed) {
+  return implementation_->submit_intent(pending, intent, std::move(committed));
 }
 
 void Writer::when_room(std::function<void()> room) {

@@ -83,7 +83,6 @@ class Writer {
   using Committed = std::function<void(bool ok)>;
   // Identifies a request that strict durability put on record before it was forwarded; 0 is none.
   using IntentId = std::uint64_t;
-  using IntentCommitted = std::function<void(IntentId id, bool ok)>;
 
   explicit Writer(WriterOptions options);
   ~Writer();  // stop()
@@ -98,8 +97,10 @@ class Writer {
 
   // Strict durability, first half: commits the request before it is forwarded. A crash before the
   // matching submit() leaves it for the next start, which turns it into a record with outcome
-  // "interrupted".
-  Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentCommitted committed);
+  // "interrupted". `intent` is set if the request was queued; a submit() with it need not wait for
+  // `committed`, and where the request could not be kept, only the record is.
+  Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentId& intent,
+                          Committed committed);
 
   // Calls `room` once, as soon as the queue is at most half full (at once, if it is): how
   // on_overload = "block" waits.

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -36,7 +37,8 @@ class Writer::Implementation {
   explicit Implementation(WriterOptions options);
 
   Submitted submit(std::unique_ptr<PendingRecord>& pending, Committed committed, IntentId intent);
-  Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentCommitted committed);
+  Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentId& intent,
+                          Committed committed);
   void when_room(std::function<void()> room);
   void count_dropped(const char* why, std::uint64_t records);
   void record_event(std::string kind, std::string details);
@@ -51,8 +53,7 @@ class Writer::Implementation {
     std::unique_ptr<PendingRecord> pending;
     bool is_intent = false;
     Committed committed;
-    IntentCommitted intent_committed;
-    IntentId intent = 0;
+    IntentId intent = 0;  // this one's, or the one that this record finishes
     std::size_t bytes = 0;
     Steady::time_point submitted_at;
   };
@@ -124,6 +125,7 @@ class Writer::Implementation {
   std::optional<RetentionOptions> new_retention_;  // not yet the store's
   std::vector<std::function<void()>> waiting_for_room_;
   std::vector<Used> returned_;
+  IntentId last_intent_ = 0;
   WriterStatus status_;
   Waiting waiting_ = Waiting::for_nothing;
   bool hurry_ = false;  // somebody waits for the commit of what is queued
@@ -146,6 +148,7 @@ class Writer::Implementation {
   Steady::time_point next_tidy_;
   Steady::time_point retention_due_;  // when to try new_retention_
   std::uint64_t group_records_ = 0;
+  std::unordered_map<IntentId, std::uint64_t> stored_intents_;  // the store's id of each
   Used used_;
   std::vector<std::function<void(bool)>> callbacks_;
 

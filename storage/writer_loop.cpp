@@ -139,30 +139,22 @@ void Writer::Implementation::process(Item& item) {
   try {
     Record record = item.pending->build();
     if (item.is_intent) {
-      const IntentId id = store_->add_intent(record);
-      urgent_ = true;
-      callbacks_.push_back([id, done = std::move(item.intent_committed)](bool ok) {
-        if (done) {
-          done(id, ok);
-        }
-      });
+      stored_intents_[item.intent] = store_->add_intent(record);
     } else {
-      used_.bodies = store_->add(std::move(record), item.intent);
+      const auto stored = stored_intents_.extract(item.intent);
+      used_.bodies = store_->add(std::move(record), stored ? stored.mapped() : 0);
       ++group_records_;
-      // The client of a strict call is waiting for this commit.
-      urgent_ = urgent_ || item.intent != 0;
-      if (item.committed) {
-        callbacks_.push_back(std::move(item.committed));
-      }
+    }
+    // The client of a strict call is waiting for this commit.
+    urgent_ = urgent_ || item.intent != 0;
+    if (item.committed) {
+      callbacks_.push_back(std::move(item.committed));
     }
     used_.pending = std::move(item.pending);
   } catch (const std::exception& error) {
     // The request's intent row stays, and becomes a record at the next start.
     count_dropped("build-failed", 1);
     record_event("build-failed", error_details(error.what()));
-    if (item.intent_committed) {
-      item.intent_committed(0, false);
-    }
     if (item.committed) {
       item.committed(false);
     }
@@ -367,9 +359,6 @@ void Writer::Implementation::abandon(Lock& lock) {
   for (Item& item : left) {
     if (item.committed) {
       item.committed(false);
-    }
-    if (item.intent_committed) {
-      item.intent_committed(0, false);
     }
   }
   lock.lock();

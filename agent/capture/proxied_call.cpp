@@ -288,7 +288,7 @@ Task<bool> ProxiedCall::authorize() {
   if (target_ && services_.recorder.strict()) {
     bedrock::Invocation intent = invocation_;
     intent.outcome = bedrock::Outcome::interrupted;
-    intent.error = "the agent ended while the call was under way";
+    intent.error = "the agent ended, or its store failed, while the call was under way";
     if (!co_await services_.recorder.begin(std::move(intent), intent_)) {
       co_await refuse(503, "ServiceUnavailableException",
                       "invlog: the request could not be put on record, and on_storage_failure is "

@@ -19,7 +19,8 @@ class RecordSink {
                                     storage::Writer::Committed committed,
                                     storage::Writer::IntentId intent) = 0;
   virtual storage::Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
-                                           storage::Writer::IntentCommitted committed) = 0;
+                                           storage::Writer::IntentId& intent,
+                                           storage::Writer::Committed committed) = 0;
   virtual void when_room(std::function<void()> room) = 0;
   virtual void count_dropped(const char* why, std::uint64_t records) = 0;
   // A row in the store's `event` table: `kind` a short constant, `details` a JSON object's text.

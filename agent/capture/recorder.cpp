@@ -5,16 +5,14 @@
 #include "agent/capture/pending_invocation.h"
 
 namespace invlog::capture {
-namespace {
 
 // What a callback on the writer's thread brings back to a coroutine on the loop.
-struct Answer {
+struct Recorder::Answer {
+  explicit Answer(bool before) : before_call(before) {}
+  const bool before_call;
   Event arrived;
   bool ok = false;
-  storage::Writer::IntentId intent = 0;
 };
-
-}  // namespace
 
 Recorder::Recorder(Executor executor, RecordSink& sink, Policy policy, Statistics& statistics)
     : executor_(executor), sink_(sink), policy_(std::move(policy)), statistics_(statistics) {}
@@ -42,17 +40,10 @@ Task<bool> Recorder::admit() {
 
 Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
   intent = 0;
-  const auto answer = std::make_shared<Answer>();
+  const auto answer = std::make_shared<Answer>(true);
   std::unique_ptr<storage::PendingRecord> pending = this->pending(std::move(request));
   for (;;) {
-    const storage::Submitted submitted =
-        sink_.submit_intent(pending, [answer, executor = executor_](IntentId id, bool ok) {
-          asio::post(executor, [answer, id, ok] {
-            answer->intent = id;
-            answer->ok = ok;
-            answer->arrived.set();
-          });
-        });
+    const storage::Submitted submitted = sink_.submit_intent(pending, intent, bring(answer));
     if (submitted == storage::Submitted::queued)
       break;
     if (refuses())
@@ -65,12 +56,8 @@ Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
     waiting_.push_back(&looked);
     co_await looked.wait();
   }
-  co_await answer->arrived.wait();
-  if (answer->ok) {
-    intent = answer->intent;
-    co_return true;
-  }
-  co_return policy_.on_storage_failure == config::OnStorageFailure::pass;
+  co_return co_await committed(*answer) ||
+      policy_.on_storage_failure == config::OnStorageFailure::pass;
 }
 
 void Recorder::finish(bedrock::Invocation invocation, IntentId intent) {
@@ -78,17 +65,36 @@ void Recorder::finish(bedrock::Invocation invocation, IntentId intent) {
 }
 
 Task<bool> Recorder::finish_and_wait(bedrock::Invocation invocation, IntentId intent) {
-  const auto answer = std::make_shared<Answer>();
-  hand_over({pending(std::move(invocation)),
-             [answer, executor = executor_](bool ok) {
-               asio::post(executor, [answer, ok] {
-                 answer->ok = ok;
-                 answer->arrived.set();
-               });
-             },
-             intent});
-  co_await answer->arrived.wait();
-  co_return answer->ok || policy_.on_storage_failure == config::OnStorageFailure::pass;
+  const auto answer = std::make_shared<Answer>(false);
+  hand_over({pending(std::move(invocation)), bring(answer), intent});
+  co_return co_await committed(*answer) ||
+      policy_.on_storage_failure == config::OnStorageFailure::pass;
+}
+
+storage::Writer::Committed Recorder::bring(std::shared_ptr<Answer> answer) const {
+  return [answer = std::move(answer), executor = executor_](bool ok) {
+    asio::post(executor, [answer, ok] {
+      answer->ok = ok;
+      answer->arrived.set();
+    });
+  };
+}
+
+Task<bool> Recorder::committed(Answer& answer) {
+  if (!is_hopeless(answer)) {
+    const auto place = unanswered_.insert(unanswered_.end(), &answer);
+    co_await answer.arrived.wait();
+    unanswered_.erase(place);
+  }
+  co_return answer.ok;
+}
+
+// A failing store may stay so. A call that has not left the host is refused or goes on, as policy
+// says; the answer of one that has is only held back where policy wants it on disk first.
+bool Recorder::is_hopeless(const Answer& answer) {
+  const bool holds_nobody =
+      answer.before_call || policy_.on_storage_failure == config::OnStorageFailure::pass;
+  return holds_nobody && sink_.failing();
 }
 
 std::unique_ptr<storage::PendingRecord> Recorder::pending(bedrock::Invocation invocation) const {
@@ -175,6 +181,10 @@ void Recorder::tick() {
         drop(held, "storage-failing");
       }
     }
+  }
+  for (Answer* answer : unanswered_) {
+    if (is_hopeless(*answer))
+      answer->arrived.set();
   }
   wake_waiting();
 }

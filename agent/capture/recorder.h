@@ -51,13 +51,14 @@ class Recorder {
               Privacy privacy);
   // Before a call is forwarded. May wait; false: refuse the call, the store is failing.
   Task<bool> admit();
-  // Strict durability: puts the request on record and waits for the commit. `intent` is 0 if it
-  // could not be; false: refuse the call.
+  // Strict durability: puts the request on record and waits for the commit, but not for a store
+  // that fails. `intent` is 0 if the store did not take it; false: refuse the call.
   Task<bool> begin(bedrock::Invocation request, IntentId& intent);
   // Hands the finished call over; never waits.
   void finish(bedrock::Invocation invocation, IntentId intent);
-  // Strict durability: hands over and waits for the commit. False: the record is not durable and
-  // policy says that the answer must not be given to its end.
+  // Strict durability: hands over and waits for the commit; for a store that fails, only if policy
+  // wants that. False: the record is not durable and policy says that the answer must not be given
+  // to its end.
   Task<bool> finish_and_wait(bedrock::Invocation invocation, IntentId intent);
 
   // A row in the store's `event` table.
@@ -78,8 +79,14 @@ class Recorder {
     IntentId intent = 0;
   };
   struct Alive {};
+  struct Answer;
 
   std::unique_ptr<storage::PendingRecord> pending(bedrock::Invocation invocation) const;
+  // For the writer: its answer, brought to the loop.
+  storage::Writer::Committed bring(std::shared_ptr<Answer> answer) const;
+  // Waits for the answer while there is hope of one.
+  Task<bool> committed(Answer& answer);
+  bool is_hopeless(const Answer& answer);
   void hand_over(Held held);
   bool refuses() {
     return policy_.on_storage_failure == config::OnStorageFailure::deny && sink_.failing();
@@ -97,6 +104,7 @@ class Recorder {
   std::deque<Held> held_;
   bool asked_for_room_ = false;
   std::list<Event*> waiting_;
+  std::list<Answer*> unanswered_;
   std::shared_ptr<Alive> alive_ = std::make_shared<Alive>();  // posted callbacks check it
 };
 

@@ -18,8 +18,9 @@ class WriterSink : public RecordSink {
     return writer_.submit(pending, std::move(committed), intent);
   }
   storage::Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
-                                   storage::Writer::IntentCommitted committed) override {
-    return writer_.submit_intent(pending, std::move(committed));
+                                   storage::Writer::IntentId& intent,
+                                   storage::Writer::Committed committed) override {
+    return writer_.submit_intent(pending, intent, std::move(committed));
   }
   void when_room(std::function<void()> room) override { writer_.when_room(std::move(room)); }
   void count_dropped(const char* why, std::uint64_t records) override {

@@ -27,17 +27,18 @@ Submitted FakeSink::submit(std::unique_ptr<storage::PendingRecord>& pending,
 }
 
 Submitted FakeSink::submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
-                                  storage::Writer::IntentCommitted committed) {
+                                  storage::Writer::IntentId& intent,
+                                  storage::Writer::Committed committed) {
   const std::lock_guard lock(mutex_);
   if (full_)
     return failing_ ? Submitted::failed : Submitted::full;
   intents_.push_back(pending->build());
   pending.reset();
-  const storage::Writer::IntentId id = intents_.size();
+  intent = intents_.size();
   if (holding_) {
-    waiting_commits_.push_back([committed, id] { committed(id, true); });
+    waiting_commits_.push_back([committed] { committed(true); });
   } else {
-    committed(id, true);
+    committed(true);
   }
   return Submitted::queued;
 }

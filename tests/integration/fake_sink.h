@@ -17,7 +17,8 @@ class FakeSink : public capture::RecordSink {
                             storage::Writer::Committed committed,
                             storage::Writer::IntentId intent) override;
   storage::Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
-                                   storage::Writer::IntentCommitted committed) override;
+                                   storage::Writer::IntentId& intent,
+                                   storage::Writer::Committed committed) override;
   void when_room(std::function<void()> room) override;
   void count_dropped(const char* why, std::uint64_t records) override;
   void record_event(const char* kind, std::string details) override;

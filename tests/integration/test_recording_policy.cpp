@@ -135,4 +135,25 @@ TEST_CASE("Strict: the response's last bytes wait for its commit") {
   CHECK(client.read_until("0\r\n\r\n") == "0\r\n\r\n");
 }
 
+TEST_CASE(
+    "Strict: on_storage_failure decides what becomes of a call that a failing store holds up") {
+  const bool deny = GENERATE(true, false);
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.durability = config::Durability::strict;
+  configuration.on_storage_failure =
+      deny ? config::OnStorageFailure::deny : config::OnStorageFailure::pass;
+  AgentFixture agent(configuration);
+  agent.sink().hold_commits();
+  LoopbackSocket client = agent.connect();
+  client.send(post(kConverse, "{}"));
+  while (agent.sink().commits_waiting() == 0)
+    std::this_thread::yield();
+  agent.sink().set_failing(true);
+  CHECK(read_response(client).status == (deny ? 503 : 200));
+  agent.sink().wait_for(1);
+  CHECK(agent.sink().finished_intents() == std::vector<storage::Writer::IntentId>{1});
+  agent.sink().release_commits();
+}
+
 }  // namespace invlog::test

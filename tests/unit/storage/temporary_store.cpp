@@ -146,11 +146,11 @@ bool submit_and_wait(Writer& writer, Record record, Writer::IntentId intent) {
 }
 
 Writer::IntentId submit_intent_and_wait(Writer& writer, Record record) {
-  std::promise<Writer::IntentId> committed;
+  std::promise<bool> committed;
   std::unique_ptr<PendingRecord> pending = std::make_unique<ReadyRecord>(std::move(record));
-  writer.submit_intent(
-      pending, [&committed](Writer::IntentId id, bool ok) { committed.set_value(ok ? id : 0); });
-  return committed.get_future().get();
+  Writer::IntentId intent = 0;
+  writer.submit_intent(pending, intent, [&committed](bool ok) { committed.set_value(ok); });
+  return committed.get_future().get() ? intent : 0;
 }
 
 std::string noise(std::size_t size, std::uint64_t seed) {

@@ -320,6 +320,24 @@ TEST_CASE("An intent becomes its record, or an interrupted one at the next start
   check_whole(store);
 }
 
+TEST_CASE("A record ends its intent also where nobody waited for the intent's commit") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    submit_and_wait(writer, record_with("first: opens the segment", ""));
+    const Record record = record_with(prose(5000, 1), "answer");
+    std::unique_ptr<PendingRecord> request = std::make_unique<ReadyRecord>(record);
+    Writer::IntentId intent = 0;
+    REQUIRE(writer.submit_intent(request, intent, {}) == Submitted::queued);
+    CHECK(intent != 0);
+    CHECK(submit_and_wait(writer, record, intent));
+    CHECK(store.query("SELECT count(*) FROM intent") == "0");
+  }
+  { Writer writer(store.options()); }
+  CHECK(store.query("SELECT count(*) FROM invocations") == "2");
+  check_whole(store);
+}
+
 TEST_CASE("Many threads submit at once and every record is there once") {
   TemporaryStore store;
   WriterOptions options = store.options();

@@ -31,11 +31,13 @@ class ScriptedSink : public RecordSink {
     return answer;
   }
   Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
-                          storage::Writer::IntentCommitted committed) override {
+                          storage::Writer::IntentId& intent,
+                          storage::Writer::Committed committed) override {
     if (answer != Submitted::queued)
       return answer;
     intents.push_back(pending->build());
     pending.reset();
+    intent = 6 + intents.size();
     waiting_intents.push_back(std::move(committed));
     return answer;
   }
@@ -58,7 +60,7 @@ class ScriptedSink : public RecordSink {
   std::vector<storage::Writer::IntentId> intents_finished;
   std::vector<std::string> dropped;
   std::vector<storage::Writer::Committed> waiting;
-  std::vector<storage::Writer::IntentCommitted> waiting_intents;
+  std::vector<storage::Writer::Committed> waiting_intents;
   std::vector<std::function<void()>> room_wanted;
 };
 
@@ -203,7 +205,7 @@ TEST_CASE("Strict: begin waits for the commit and brings the intent that finish 
   const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
   CHECK_FALSE(*begun);
   REQUIRE(scene.sink.waiting_intents.size() == 1);
-  scene.sink.waiting_intents[0](7, true);
+  scene.sink.waiting_intents[0](true);
   scene.loop.run();
   CHECK(*begun == true);
   CHECK(intent == 7);
@@ -220,10 +222,9 @@ TEST_CASE("Strict: what could not be made durable is decided by on_storage_failu
   Scene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
   Recorder::IntentId intent = 99;
   const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
-  scene.sink.waiting_intents.at(0)(0, false);
+  scene.sink.waiting_intents.at(0)(false);
   scene.loop.run();
   CHECK(*begun == !deny);
-  CHECK(intent == 0);
   const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("1"), 0));
   scene.sink.waiting.at(0)(false);
   scene.loop.run();
@@ -240,10 +241,10 @@ TEST_CASE("Strict: begin waits for room, unless policy says that calls go on") {
     scene.sink.make_room();
     scene.loop.run();
     REQUIRE(scene.sink.waiting_intents.size() == 1);
-    scene.sink.waiting_intents[0](1, true);
+    scene.sink.waiting_intents[0](true);
     scene.loop.run();
     CHECK(*begun == true);
-    CHECK(intent == 1);
+    CHECK(intent == 7);
   }
   SECTION("pass on overload") {
     Scene scene(policy(kPassLoad, kPass, kStrict));
@@ -259,6 +260,31 @@ TEST_CASE("Strict: begin waits for room, unless policy says that calls go on") {
     Recorder::IntentId intent = 9;
     CHECK(*scene.loop.start(scene.recorder.begin(call("1"), intent)) == false);
   }
+}
+
+TEST_CASE("Strict: calls do not wait for a store that hangs, unless an answer must be on disk") {
+  const bool deny = GENERATE(true, false);
+  Scene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
+  Recorder::IntentId intent = 0;
+  const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
+  const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("2"), 3));
+  scene.recorder.tick();
+  scene.loop.run();
+  CHECK_FALSE(*begun);
+  CHECK_FALSE(*finished);
+  scene.sink.is_failing = true;
+  scene.recorder.tick();
+  scene.loop.run();
+  CHECK(*begun == !deny);
+  CHECK(intent == 7);  // queued all the same: the record of the call ends it
+  CHECK(finished->has_value() == !deny);
+  scene.sink.waiting.at(0)(true);
+  scene.sink.waiting_intents.at(0)(true);
+  scene.loop.run();
+  CHECK(*finished == true);
+  // While it fails, nobody begins to wait.
+  if (!deny)
+    CHECK(*scene.loop.start(scene.recorder.finish_and_wait(call("1"), intent)) == true);
 }
 
 TEST_CASE("Strict: a held record that is dropped at the end lets its call end") {
