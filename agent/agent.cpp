@@ -17,9 +17,8 @@
 #include "agent/agent_reload.h"
 #include "agent/capture/agent_loop.h"
 #include "agent/capture/descriptor_limit.h"
-#include "agent/capture/rare_warning.h"
 #include "agent/capture/state_directory.h"
-#include "agent/capture/status_file.h"
+#include "agent/capture/status_writer.h"
 #include "agent/capture/storage_log.h"
 #include "agent/capture/writer_sink.h"
 #include "agent/config/setting_checks.h"
@@ -207,14 +206,12 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   facts.proxy = loop.proxy_address();
   facts.upstream = configuration.upstream;
   facts.started_at = storage::iso_seconds(storage::system_now_us());
-  const std::string status_path = configuration.state_dir + "/status.json";
-  std::string last_status;
+  capture::StatusWriter status_writer(configuration.state_dir + "/status.json");
   const auto status_now = [&] {
     return capture::status_json(facts, loop.statistics(), writer.status());
   };
   HeapTrimmer heap;
   capture::StorageLog storage_log;
-  const auto status_warning = std::make_shared<capture::RareWarning>();  // the helper's
   loop.on_tick = [&](capture::Statistics& statistics) {
     const auto now = std::chrono::steady_clock::now();
     const storage::WriterStatus store = writer.status();
@@ -222,16 +219,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
     service_manager.tick(now, service_state(statistics, store, writer.heartbeat()));
     if (heap.due(statistics.calls))
       boost::asio::post(loop.helper(), HeapTrimmer::trim);
-    std::string status = status_now();
-    if (status == last_status)
-      return;
-    last_status = status;
-    boost::asio::post(loop.helper(), [status_path, status_warning, status = std::move(status)] {
-      const std::string problem = capture::replace_file(status_path, status);
-      if (!problem.empty())
-        status_warning->say(std::chrono::steady_clock::now(),
-                            "cannot write the status: " + problem);
-    });
+    status_writer.write(status_now());
   };
 
   std::thread stopping_delivery;
@@ -297,7 +285,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
 
   writer.stop(kLastCommit, [&service_manager] { service_manager.still_stopping(); });
   loop.helper().join();
-  capture::replace_file(status_path, status_now());
+  status_writer.write_last(status_now());
   return 0;
 }
 

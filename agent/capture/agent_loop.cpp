@@ -71,7 +71,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
       tls_(tls_of(configuration, is_proxy_on(configuration, proxy_sockets))),
       pool_(context_.get_executor(), endpoint_of(configuration, environment), tls_.get()),
       signer_(configuration.region),
-      credentials_(context_.get_executor(), helper_, credentials,
+      credentials_(context_.get_executor(), credentials_helper_, credentials,
                    [] { return std::chrono::steady_clock::now(); }),
       recorder_(
           context_.get_executor(), sink,
@@ -80,7 +80,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
           statistics_),
       budget_(4 * configuration.max_request_bytes),
       judge_(configuration.policy, configuration.region),
-      groups_(context_.get_executor(), helper_, groups_of_user,
+      groups_(context_.get_executor(), groups_helper_, groups_of_user,
               [] { return std::chrono::steady_clock::now(); }),
       gate_(configuration.access, std::string(config::host_of(configuration.upstream)), groups_,
             recorder_, statistics_),
@@ -201,6 +201,8 @@ void AgentLoop::reload_authority() {
 
 AgentLoop::~AgentLoop() {
   helper_.join();
+  credentials_helper_.join();
+  groups_helper_.join();
 }
 
 std::vector<const Listener*> AgentLoop::listeners() const {

@@ -99,7 +99,9 @@ class AgentLoop {
 
   config::AgentConfig configuration_;
   asio::io_context context_{1};
-  asio::thread_pool helper_{1};  // what may block: credentials files, status.json
+  // What may block, each without holding the others up: files that are read again; credentials;
+  // users' groups.
+  asio::thread_pool helper_{1}, credentials_helper_{1}, groups_helper_{1};
   Watchdog watchdog_;
   Statistics statistics_;
   std::unique_ptr<TlsContext> tls_;

@@ -57,12 +57,19 @@ struct Collected {
   bool whole = true;  // every file could be read
 };
 
-void collect_files(const ConfigSources& sources, Collected& collected) {
+// Whether nothing is there. A link that leads nowhere, or a folder that may not be entered, is not
+// that: an agent that took defaults instead would be one without its policy.
+bool is_absent(const std::string& file) {
   std::error_code ignored;
+  return std::filesystem::symlink_status(file, ignored).type() ==
+         std::filesystem::file_type::not_found;
+}
+
+void collect_files(const ConfigSources& sources, Collected& collected) {
   const std::string main_file = sources.file.value_or(sources.default_file);
   std::vector<std::string> files =
       files_in(std::filesystem::path(main_file).parent_path() / "conf.d", collected.problems);
-  if (sources.file || std::filesystem::exists(main_file, ignored)) {
+  if (sources.file || !is_absent(main_file)) {
     files.insert(files.begin(), main_file);
   }
   collected.whole = collected.problems.empty();

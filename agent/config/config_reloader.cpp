@@ -1,5 +1,6 @@
 #include "agent/config/config_reloader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/config/effective_config.h"
@@ -77,6 +78,12 @@ GivenTables mixed(const GivenTables& before, const GivenTables& after) {
 
 ConfigReloader::ConfigReloader(ConfigSources sources, LoadedConfig running)
     : sources_(std::move(sources)), running_(std::move(running)), before_(running_) {
+  // An editor may be replacing it right now: without it, everything would be the default.
+  const std::vector<std::string>& files = running_.files;
+  if (!sources_.file &&
+      std::find(files.begin(), files.end(), sources_.default_file) != files.end()) {
+    sources_.file = sources_.default_file;
+  }
   sources_.instance_region = [region = running_.configuration.region] { return region; };
 }
 

@@ -125,3 +125,28 @@ TEST_CASE("flags still win, and the instance is not asked for its Region again")
   CHECK(reloader.configuration().region == "eu-south-2");
   CHECK(asked == 1);
 }
+
+TEST_CASE("a default file that was there at the start must be there at a reload") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.default_file =
+      directory.write("invlog.toml", kRegion + "[policy]\ndeny = [\"global\"]\n");
+  ConfigReloader reloader(sources, load_config(sources));
+  std::filesystem::rename(sources.default_file, sources.default_file + ".old");
+  const ConfigChange change = reloader.reload();
+  REQUIRE(change.problems.size() == 1);
+  CHECK_THAT(change.problems[0], Contains("no such file"));
+  CHECK(reloader.configuration().policy.deny.size() == 1);
+}
+
+TEST_CASE("a default file that cannot be reached is not taken for none") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.flags = {{"region", "eu-central-1"}};
+  sources.default_file = directory.path() + "/invlog.toml";
+  CHECK(load_config(sources).problems == Problems());
+  std::filesystem::create_symlink(directory.path() + "/gone/invlog.toml", sources.default_file);
+  const Problems problems = load_config(sources).problems;
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Contains("cannot read the configuration " + sources.default_file));
+}
