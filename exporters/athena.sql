@@ -108,6 +108,9 @@ SELECT
   requestid AS request_id,
   identity.arn AS identity_arn,
   errorcode AS error_code,
+  -- An error within a stream has a code and status 200; a 502 or a cut call has no code.
+  errorcode IS NOT NULL OR coalesce(json_extract_scalar(invlog, '$.outcome') <> 'complete', false)
+    OR coalesce(CAST(json_extract_scalar(invlog, '$.status') AS bigint) >= 400, false) AS failed,
   inferenceregion AS inference_region,
   requestmetadata AS request_metadata,
   input.inputtokencount AS input_tokens,
@@ -137,7 +140,7 @@ SELECT
   model_id,
   date(invoked_at) AS day,
   count(*) AS calls,
-  count(error_code) AS errors,
+  count_if(failed) AS errors,
   sum(input_tokens) AS input_tokens,
   sum(output_tokens) AS output_tokens
 FROM bedrock_invocations

@@ -36,6 +36,9 @@ SELECT
   requestId AS request_id,
   identity.arn AS identity_arn,
   errorCode AS error_code,
+  -- An error within a stream has a code and status 200; a 502 or a cut call has no code.
+  errorCode IS NOT NULL OR coalesce(invlog ->> '$.outcome' <> 'complete', false)
+    OR coalesce(CAST(invlog ->> '$.status' AS BIGINT) >= 400, false) AS failed,
   requestMetadata AS request_metadata,
   input.inputTokenCount AS input_tokens,     -- without those that came from or went into the cache
   input.cacheReadInputTokenCount AS cache_read_tokens,
@@ -81,7 +84,7 @@ SELECT
   model_id,
   CAST("timestamp" AS DATE) AS day,
   count(*) AS calls,
-  count(error_code) AS errors,
+  count_if(failed) AS errors,
   sum(input_tokens) AS input_tokens,
   sum(cache_read_tokens) AS cache_read_tokens,
   sum(cache_write_tokens) AS cache_write_tokens,

@@ -51,6 +51,16 @@ std::string_view header(const Headers& headers, std::string_view name) {
   return {};
 }
 
+std::string joined_header(const Headers& headers, std::string_view name) {
+  std::string joined;
+  for (const auto& [candidate, value] : headers) {
+    if (same_name(candidate, name)) {
+      joined += (joined.empty() ? "" : ", ") + value;
+    }
+  }
+  return joined;
+}
+
 bool kept_request_header(std::string_view name) {
   return std::any_of(kKeptRequestHeaders.begin(), kKeptRequestHeaders.end(),
                      [&](std::string_view kept) { return same_name(kept, name); });

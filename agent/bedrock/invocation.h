@@ -20,6 +20,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;  // names as r
 
 // Case-insensitive; "" if absent.
 std::string_view header(const Headers& headers, std::string_view name);
+// The same of a list that may stand in several lines (RFC 9110 §5.3): all of it.
+std::string joined_header(const Headers& headers, std::string_view name);
 // Whether a request header may be copied into an Invocation. An allow-list.
 bool kept_request_header(std::string_view name);
 

@@ -51,32 +51,67 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
+std::string percent_encode_beyond_ascii(std::string_view text) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x80) {
+      out += character;
+    } else {
+      (out += '%') += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    }
+  }
+  return out;
+}
+
 // A model id is printed, stored as text and written into JSON, so one that decodes to control
-// characters or to something that is not UTF-8 stays encoded.
+// characters or to something that is not UTF-8 stays encoded, or becomes so.
 std::string decode_model_id(std::string_view text) {
   std::string decoded = percent_decode(text);
   const bool control = std::any_of(decoded.begin(), decoded.end(), [](char character) {
     return static_cast<unsigned char>(character) < 0x20 || character == 0x7F;
   });
   if (control || !simdjson::validate_utf8(decoded.data(), decoded.size())) {
-    return std::string(text);
+    return percent_encode_beyond_ascii(text);
   }
   return decoded;
 }
 
-std::optional<Target> parse_model_path(std::string_view path) {
-  // An ARN with raw slashes spreads over several segments; the operation is always the last.
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos || slash == 0) {
-    return std::nullopt;
-  }
-  const std::string name = percent_decode(path.substr(slash + 1));
-  for (const auto& [candidate, operation] : kModelOperations) {
-    if (candidate == name) {
-      return Target{operation, decode_model_id(path.substr(0, slash))};
+bool means(std::string_view segment, std::string_view plain) {
+  return segment == plain ||
+         (segment.find('%') != std::string_view::npos && percent_decode(segment) == plain);
+}
+
+// What stands between the slashes of a target's path, as received, without empty ones and dot
+// segments. Encoded letters mean the same as plain ones (RFC 3986 §6.2.2): spelling a path oddly
+// must not keep a call off the record.
+std::vector<std::string_view> segments_of(std::string_view target) {
+  std::string_view path = target.substr(0, target.find_first_of("?#"));
+  std::vector<std::string_view> segments;
+  segments.reserve(8);
+  while (!path.empty()) {
+    const std::string_view segment = path.substr(0, std::min(path.find('/'), path.size()));
+    path.remove_prefix(std::min(segment.size() + 1, path.size()));
+    if (means(segment, "..")) {
+      if (!segments.empty()) {
+        segments.pop_back();
+      }
+    } else if (!segment.empty() && !means(segment, ".")) {
+      segments.push_back(segment);
     }
   }
-  return std::nullopt;
+  return segments;
+}
+
+// An ARN with raw slashes spreads over several segments.
+std::string model_id_of(const std::vector<std::string_view>& segments, std::size_t end) {
+  std::string id(segments[1]);
+  for (std::size_t at = 2; at < end; ++at) {
+    id.append("/").append(segments[at]);
+  }
+  return decode_model_id(id);
 }
 
 }  // namespace
@@ -85,56 +120,39 @@ std::optional<Target> parse_target(std::string_view method, std::string_view tar
   if (method != "POST") {
     return std::nullopt;
   }
-  std::string_view path = target.substr(0, target.find_first_of("?#"));
-  while (path.size() > 1 && path.back() == '/') {
-    path.remove_suffix(1);
-  }
-  if (path.empty() || path.front() != '/') {
+  if (target.empty() || target.front() != '/') {
     return std::nullopt;
   }
-  path.remove_prefix(1);
-  const std::size_t slash = path.find('/');
-  if (slash == std::string_view::npos) {
+  const std::vector<std::string_view> segments = segments_of(target);
+  if (segments.size() > 2 && means(segments.front(), "model")) {
+    for (const auto& [name, operation] : kModelOperations) {
+      if (means(segments.back(), name)) {
+        return Target{operation, model_id_of(segments, segments.size() - 1)};
+      }
+    }
     return std::nullopt;
   }
-  // Encoded letters mean the same as plain ones (RFC 3986 §6.2.2.2): spelling a path oddly must not
-  // keep a call off the record.
-  if (percent_decode(path.substr(0, slash)) == "model") {
-    return parse_model_path(path.substr(slash + 1));
+  std::string path;
+  for (const std::string_view segment : segments) {
+    path += '/';
+    path += percent_decode(segment);
   }
-  const std::string decoded = percent_decode(path);
-  if (decoded == "openai/v1/chat/completions") {
+  if (path == "/openai/v1/chat/completions") {
     return Target{Operation::chat_completions, ""};
   }
-  if (decoded == "openai/v1/responses") {
+  if (path == "/openai/v1/responses") {
     return Target{Operation::responses, ""};
   }
   return std::nullopt;
 }
 
 std::optional<std::string> model_in_target(std::string_view target) {
-  std::string_view path = target.substr(0, target.find_first_of("?#"));
-  std::vector<std::string_view> segments;
-  while (!path.empty()) {
-    const std::string_view segment = path.substr(0, std::min(path.find('/'), path.size()));
-    path.remove_prefix(std::min(segment.size() + 1, path.size()));
-    const std::string decoded = percent_decode(segment);
-    if (decoded == ".." && !segments.empty()) {
-      segments.pop_back();
-    } else if (!decoded.empty() && decoded != "." && decoded != "..") {
-      segments.push_back(segment);
-    }
-  }
-  if (segments.size() < 2 || percent_decode(segments.front()) != "model") {
+  const std::vector<std::string_view> segments = segments_of(target);
+  if (segments.size() < 2 || !means(segments.front(), "model")) {
     return std::nullopt;
   }
-  // An ARN with raw slashes spreads over several segments; what is done is the last.
-  const std::size_t end = segments.size() > 2 ? segments.size() - 1 : 2;
-  std::string id(segments[1]);
-  for (std::size_t at = 2; at < end; ++at) {
-    id.append("/").append(segments[at]);
-  }
-  return decode_model_id(id);
+  // What is done is the last.
+  return model_id_of(segments, segments.size() > 2 ? segments.size() - 1 : 2);
 }
 
 std::string_view operation_name(Operation operation) {

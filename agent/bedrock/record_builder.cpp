@@ -172,7 +172,7 @@ bool RecordBuilder::take_body(storage::Body& body, CapturedBody& captured, const
   if (captured.truncated) {
     append_json_number(details_, name + "Bytes", static_cast<long long>(captured.total));
   }
-  const std::string_view coding = header(headers, "content-encoding");
+  const std::string coding = joined_header(headers, "content-encoding");
   if (body.bytes.empty() || !has_content_coding(coding)) {
     return true;
   }

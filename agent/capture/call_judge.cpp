@@ -17,6 +17,9 @@ using residency::Decision;
 // the last: whoever reads a member that stands there often takes the first or the last.
 constexpr std::size_t kMostModels = 8;
 constexpr std::size_t kMostTold = 256;
+// What a compressed body may become here, in bytes, while all other calls wait: a small one can
+// grow a thousandfold. In one that becomes more, the model cannot be read.
+constexpr std::size_t kMostDecoded = 4 << 20;
 
 // Deny over flag over allow.
 int severity(Decision decision) {
@@ -83,9 +86,9 @@ std::vector<std::string> CallJudge::models_in(const RequestHead& request, std::s
     return {};
   }
   std::string decoded;
-  const std::string_view coding = bedrock::header(request.headers, "content-encoding");
+  const std::string coding = bedrock::joined_header(request.headers, "content-encoding");
   if (bedrock::has_content_coding(coding)) {
-    auto plain = bedrock::decode_content(coding, body);
+    auto plain = bedrock::decode_content(coding, body, kMostDecoded);
     if (!plain) {
       return {};
     }

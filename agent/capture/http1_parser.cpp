@@ -145,6 +145,11 @@ bool Http1Parser::feed_head(std::string_view bytes, std::size_t& consumed) {
       error_ = "unsupported transfer coding";
       return false;
     }
+    // Faulty framing (RFC 9112 §6.1), which a server may read otherwise.
+    if (minor_version == 0 && framing == Framing::chunked) {
+      error_ = "a transfer coding in HTTP/1.0";
+      return false;
+    }
   } else {
     classify(*core_->response);
     if (done_)

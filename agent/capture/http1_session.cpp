@@ -73,7 +73,10 @@ class Http1Session::Exchange1 : public Exchange {
     session_.reading_body_ = false;
     if (result == BodyRead::complete) {
       body_complete_ = true;
-      session_.start_read();
+      // To hear of the client's end. Not where the next request has begun to arrive: that one's
+      // body is read straight into its place, and two reads would share its bytes.
+      if (session_.buffered().empty())
+        session_.start_read();
     } else {
       close_ = true;
     }

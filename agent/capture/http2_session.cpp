@@ -63,6 +63,7 @@ struct Http2Session::Callbacks {
                                   NGHTTP2_PROTOCOL_ERROR);
         return 0;
       }
+      found->second->end_header();
       self.begun_.push_back(found->second);
     }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)

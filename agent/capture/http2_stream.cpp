@@ -32,6 +32,12 @@ bool Http2Session::Stream::add_header(std::string_view name, std::string_view va
   return true;
 }
 
+// A client may say its authority as a Host alone (RFC 9113 §8.3.1).
+void Http2Session::Stream::end_header() {
+  if (request_.authority.empty())
+    request_.authority = find_header(request_.headers, "host");
+}
+
 void Http2Session::Stream::when_client_gone(std::function<void()> gone) {
   client_gone_ = std::move(gone);
   // The client may have reset the stream before its exchange began.

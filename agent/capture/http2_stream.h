@@ -14,7 +14,9 @@ class Http2Session::Stream : public Exchange {
   static constexpr std::int32_t kReadingWindow = 256 * 1024;
 
   Stream(Http2Session& session, std::int32_t id)
-      : session_(session), id_(id), deadline_(session.watchdog_, [this] { stalled(); }) {}
+      : session_(session), id_(id), deadline_(session.watchdog_, [this] { stalled(); }) {
+    request_.http2 = true;
+  }
 
   RequestHead& request() override { return request_; }
   const bedrock::Caller& caller() override { return session_.caller_.caller(); }
@@ -31,6 +33,7 @@ class Http2Session::Stream : public Exchange {
 
   // From the session's callbacks.
   bool add_header(std::string_view name, std::string_view value);  // false: refuse the stream
+  void end_header();
   void add_body(std::string_view bytes);
   void end_request();
   bool request_ended() const { return request_ended_; }

@@ -18,10 +18,11 @@ using Headers = std::vector<Header>;  // names as received, in order
 struct RequestHead {
   std::string method;
   std::string target;     // as received; never normalised
-  std::string authority;  // HTTP/2's :authority; "" none, or HTTP/1.1
+  std::string authority;  // HTTP/2's :authority, or its Host if it had none; "" HTTP/1.1
   Headers headers;        // without HTTP/2's pseudo headers
   std::optional<std::uint64_t> content_length;
   int minor_version = 1;  // of HTTP/1
+  bool http2 = false;
 };
 
 struct ResponseHead {

@@ -1,7 +1,8 @@
 // Bounds what all bodies in flight hold together, whatever each alone may hold.
 //
 // Request bodies wait for room before they are read (a body alone is always let in, so nothing
-// waits forever); the copy of a response takes what is left and is marked truncated beyond that.
+// waits forever; small ones are, too); the copy of a response takes what is left, or a little
+// beyond it, and is marked truncated from there on.
 // While one waits, bodies that are slow to arrive are cut: a client that announces much and sends
 // little must not hold up the others.
 // Thread: the I/O thread.
@@ -59,6 +60,13 @@ class MemoryBudget {
     used_ += bytes;
   }
   void take(std::uint64_t bytes) { used_ += bytes; }
+  // Takes a little beyond the limit, up to twice of it; false: not even there is room.
+  bool take_beyond(std::uint64_t bytes) {
+    if (used_ + bytes > 2 * limit_)
+      return false;
+    used_ += bytes;
+    return true;
+  }
   // As many of `bytes` as there is room for; takes them.
   std::uint64_t take_up_to(std::uint64_t bytes) {
     const std::uint64_t room = used_ < limit_ ? limit_ - used_ : 0;

@@ -22,7 +22,7 @@ std::string passed_head(const RequestHead& request, std::string_view body) {
   head.reserve(2048);
   head.append(request.method).append(" ").append(request.target);
   head.append(request.minor_version == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-  const bool from_http2 = !request.authority.empty();
+  const bool from_http2 = request.http2;
   if (from_http2)
     append_header(head, "Host", request.authority);
   for (const auto& [name, value] : request.headers) {
@@ -31,16 +31,17 @@ std::string passed_head(const RequestHead& request, std::string_view body) {
     if (!dropped)
       append_header(head, name, value);
   }
-  if (from_http2 && !has_header(request.headers, "content-length") &&
-      (!body.empty() || request.method == "POST" || request.method == "PUT")) {
+  // Never a body without its length: the server would take it for the next request.
+  const bool framed = has_header(request.headers, "content-length") || is_passed_in_chunks(request);
+  const bool has_body = !body.empty() || request.method == "POST" || request.method == "PUT";
+  if (!framed && (from_http2 ? has_body : !body.empty())) {
     append_header(head, "Content-Length", std::to_string(body.size()));
   }
   return head + "\r\n";
 }
 
 bool is_passed_in_chunks(const RequestHead& request) {
-  return request.authority.empty() &&
-         header_has_token(request.headers, "transfer-encoding", "chunked");
+  return !request.http2 && header_has_token(request.headers, "transfer-encoding", "chunked");
 }
 
 std::string in_chunks(std::string_view body) {

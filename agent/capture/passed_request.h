@@ -15,8 +15,8 @@
 
 namespace invlog::capture {
 
-// Up to and including the empty line. A request that came by HTTP/2 gets the Host that stood in
-// :authority, and a Content-Length for `body` if it had none.
+// Up to and including the empty line. A request that came by HTTP/2 gets its authority as Host, and
+// a Content-Length for `body` if it had none.
 std::string passed_head(const RequestHead& request, std::string_view body);
 // Whether its body must be sent in chunks.
 bool is_passed_in_chunks(const RequestHead& request);

@@ -9,6 +9,11 @@
 namespace invlog::capture {
 namespace {
 
+// Bodies up to this many bytes wait for nobody's memory: a small call must not stand behind large
+// ones.
+constexpr std::uint64_t kAlwaysAdmitted = 64 * 1024;
+// So much of a body is kept even where the others fill the memory for bodies.
+constexpr std::uint64_t kAlwaysKept = 1 << 20;
 // A length that was only announced costs no more memory than this.
 constexpr std::uint64_t kReservedAtMost = 128 * 1024;
 constexpr const char* kNoCredentials =
@@ -111,6 +116,10 @@ class ProxiedCall::GrowingBody : public BodyRoom {
     std::uint64_t& taken = call_.budget_taken_;
     if (bytes <= taken)
       co_return;
+    if (bytes <= kAlwaysAdmitted && call_.services_.budget.take_beyond(bytes - taken)) {
+      taken = bytes;
+      co_return;
+    }
     const std::uint64_t most =
         std::max<std::uint64_t>(call_.services_.limits.max_request_bytes, bytes);
     const std::uint64_t more = std::min(std::max<std::uint64_t>(bytes, 2 * taken), most) - taken;
@@ -132,7 +141,8 @@ Task<BodyRead> ProxiedCall::read_body() {
   }
   const std::uint64_t announced =
       std::min(exchange_.request().content_length.value_or(0), services_.limits.max_request_bytes);
-  co_await services_.budget.take_when_room(announced);
+  if (announced > kAlwaysAdmitted || !services_.budget.take_beyond(announced))
+    co_await services_.budget.take_when_room(announced);
   budget_taken_ = announced;
   std::string& body = invocation_.request.bytes;
   const MemoryBudget::Arriving arriving(services_.budget, Steady::now(), [this] {
@@ -162,6 +172,14 @@ Task<bool> ProxiedCall::check_kind() {
                                   : "invlog: this is an endpoint, not a proxy: give the "
                                     "application its address as AWS_ENDPOINT_URL_BEDROCK_RUNTIME, "
                                     "not as HTTPS_PROXY",
+                    bedrock::Outcome::denied);
+    co_return false;
+  }
+  // A target with a scheme and a host, too, could name another model than policy and record saw.
+  if (!request.target.starts_with('/') && !(request.target == "*" && request.method == "OPTIONS")) {
+    exchange_.leave_body();
+    co_await refuse(400, "ValidationException",
+                    "invlog: the request's target must be a path that begins with /",
                     bedrock::Outcome::denied);
     co_return false;
   }
@@ -311,10 +329,20 @@ void ProxiedCall::keep(bedrock::CapturedBody& body, std::string_view bytes, std:
   body.total += bytes.size();
   if (body.truncated)
     return;
-  const std::uint64_t room = limit - body.bytes.size();
-  const std::uint64_t kept =
-      services_.budget.take_up_to(std::min<std::uint64_t>(bytes.size(), room));
+  const std::uint64_t have = body.bytes.size();
+  const std::uint64_t wanted = std::min<std::uint64_t>(bytes.size(), limit - have);
+  std::uint64_t kept = services_.budget.take_up_to(wanted);
+  if (kept < wanted && have + kept < kAlwaysKept) {
+    const std::uint64_t more = std::min(wanted, kAlwaysKept - have) - kept;
+    if (services_.budget.take_beyond(more))
+      kept += more;
+  }
   budget_taken_ += kept;
+  if (kept < wanted) {
+    services_.cut_for_memory.say(Steady::now(),
+                                 "the record of a call has not all of a body: those of the calls "
+                                 "under way fill the memory for them, 4 times max_request_size");
+  }
   if (body.bytes.empty())
     body.bytes.reserve(kept + std::min(announced, kReservedAtMost) + bedrock::kBodySlack);
   body.bytes.append(bytes.substr(0, kept));

@@ -25,6 +25,7 @@
 #include "agent/capture/credential_cache.h"
 #include "agent/capture/exchange.h"
 #include "agent/capture/memory_budget.h"
+#include "agent/capture/rare_warning.h"
 #include "agent/capture/recorder.h"
 #include "agent/capture/request_signer.h"
 #include "agent/capture/statistics.h"
@@ -59,6 +60,7 @@ struct CallServices {
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};
+  RareWarning cut_for_memory{};
 };
 
 class ProxiedCall {

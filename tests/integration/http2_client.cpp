@@ -134,10 +134,10 @@ Http2Client::~Http2Client() {
 
 std::int32_t Http2Client::request(std::string_view method, std::string_view path,
                                   std::string_view body, const HeaderList& headers, bool end) {
-  HeaderList all{{":method", std::string(method)},
-                 {":scheme", "http"},
-                 {":authority", authority},
-                 {":path", std::string(path)}};
+  HeaderList all{
+      {":method", std::string(method)}, {":scheme", "http"}, {":path", std::string(path)}};
+  if (!authority.empty())
+    all.emplace_back(":authority", authority);
   all.insert(all.end(), headers.begin(), headers.end());
   const auto list = fields(all);
   nghttp2_data_provider provider{};

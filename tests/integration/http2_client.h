@@ -45,7 +45,7 @@ class Http2Client {
   Http2Client(const Http2Client&) = delete;
   Http2Client& operator=(const Http2Client&) = delete;
 
-  std::string authority = "127.0.0.1:4180";  // that requests are for
+  std::string authority = "127.0.0.1:4180";  // that requests are for; "" does not say it
   // Sends a request; `end` false: more of the body comes with send_body().
   std::int32_t request(std::string_view method, std::string_view path, std::string_view body,
                        const HeaderList& headers = {}, bool end = true);

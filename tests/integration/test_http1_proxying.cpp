@@ -96,6 +96,24 @@ TEST_CASE("Pipelined requests are answered in order, on one connection") {
   CHECK(upstream.connections() == 1);
 }
 
+TEST_CASE("A pipelined request whose body comes later gets its own bytes") {
+  ScriptedUpstream upstream(ScriptedUpstream::answering(
+      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket client = agent.connect();
+  const std::string second(3000, 'b');
+  const std::string both = post(kConverse, R"({"number":1})") + post(kConverse, second);
+  const std::size_t cut = both.size() - second.size();
+  client.send(both.substr(0, cut));
+  CHECK(read_response(client).body == R"({"number":1})");
+  client.send(both.substr(cut, 1000));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  client.send(both.substr(cut + 1000) + post(kConverse, "{}"));
+  CHECK(read_response(client).body == second);
+  CHECK(read_response(client).body == "{}");
+  CHECK(agent.sink().wait_for(3).at(1).request.bytes == second);
+}
+
 TEST_CASE("Chunked bodies pass both ways, with trailers") {
   std::promise<UpstreamRequest> seen;
   ScriptedUpstream upstream(ScriptedUpstream::answering([&](const UpstreamRequest& request) {

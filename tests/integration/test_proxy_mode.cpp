@@ -231,6 +231,25 @@ TEST_CASE("proxy: HTTP/2 goes on as HTTP/2, many calls at once", "[proxy]") {
   CHECK(capture::find_header(echo.requests[0].headers, "authorization") == kSigned);
 }
 
+TEST_CASE("proxy: HTTP/2 with a Host in place of :authority", "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  TlsBridge bridge(fixture.to("h2"));
+  Http2Client client(bridge.port());
+  client.authority = "";
+  HeaderList headers = signed_headers();
+  const std::string host = GENERATE(std::string(kBedrockHost), std::string("other.amazonaws.com"));
+  headers.emplace_back("host", host);
+  const bool fits = host == kBedrockHost;
+  const Http2Client::Stream& stream =
+      client.wait_for(client.request("POST", kConverse, "{}", headers));
+  CHECK(stream.status == (fits ? 200 : 421));
+  const std::lock_guard lock(echo.mutex);
+  REQUIRE(echo.requests.size() == (fits ? 1u : 0u));
+  if (fits)
+    CHECK(echo.requests[0].authority == kBedrockHost);
+}
+
 TEST_CASE("proxy: a bidirectional stream is answered while it is sent", "[proxy]") {
   ProxyFixture fixture(give_back_pieces);
   TlsBridge bridge(fixture.to("h2"));

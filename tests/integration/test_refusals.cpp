@@ -51,7 +51,8 @@ TEST_CASE("Malformed requests are answered 400 in AWS's shape, and the connectio
        {"GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nBad Header: x\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "GET / HTTP/3.0\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "GET / HTTP/3.0\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     INFO(bytes);
     LoopbackSocket client = agent.connect();
@@ -64,6 +65,22 @@ TEST_CASE("Malformed requests are answered 400 in AWS's shape, and the connectio
   LoopbackSocket client = agent.connect();
   client.send("GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
   CHECK(read_response(client).status == 400);
+  CHECK(upstream.connections() == 0);
+}
+
+TEST_CASE("A target that is no path goes nowhere: nobody would have judged or recorded it") {
+  ScriptedUpstream upstream(echo());
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  for (const std::string target :
+       {"https://bedrock-runtime.eu-central-1.amazonaws.com/model/m/converse",
+        "ftp://x/model/m/converse", "model/m/converse", "*"}) {
+    INFO(target);
+    LoopbackSocket client = agent.connect();
+    client.send(post(target, "{}"));
+    const HttpResponse response = read_response(client);
+    CHECK(response.status == 400);
+    CHECK(response.header("x-amzn-ErrorType") == "ValidationException");
+  }
   CHECK(upstream.connections() == 0);
 }
 

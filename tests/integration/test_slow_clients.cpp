@@ -159,15 +159,55 @@ TEST_CASE("Bodies that are announced and do not come make room for others") {
   }
   // All four are slow by now: those that are not yet would stay, once there is room.
   std::this_thread::sleep_for(configuration.clients.header_timeout + milliseconds(10));
-  check_served(agent);
+  LoopbackSocket small = agent.connect();
+  small.send(post(kConverse, "{}"));
+  CHECK(read_response(small).status == 200);  // waits for nobody's memory
+  CHECK(agent.statistics().clients.slow_cut == 0);
+  LoopbackSocket large = agent.connect();
+  large.send(post(kConverse, std::string(90'000, ' ')));
+  CHECK(read_response(large).status == 200);
   for (LoopbackSocket& client : slow)
     CHECK(client.sees_end());
-  const auto records = agent.sink().wait_for(5);
+  const auto records = agent.sink().wait_for(6);
   std::size_t cut = 0;
   for (const auto& record : records)
     cut += record.details.find("slow to arrive") != std::string::npos;
   CHECK(cut == 4);
   CHECK(agent.statistics().clients.slow_cut == 4);
+}
+
+TEST_CASE("Others' bodies do not cost a call its answer's place on record") {
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future().share();
+  ScriptedUpstream upstream([gone](LoopbackSocket& connection, int) {
+    for (;;) {
+      const UpstreamRequest request = read_request(connection);
+      if (request.body.empty())
+        break;
+      if (request.body.size() > 1000)
+        gone.wait();
+      connection.send(json_response(request.body.size() > 1000 ? "{}" : std::string(5000, '1')));
+    }
+  });
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 100'000;
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> large;
+  for (int number = 0; number < 4; ++number) {
+    large.push_back(agent.connect());
+    large.back().send(post(kConverse, std::string(100'000, ' ')));
+  }
+  while (upstream.connections() < 4) {
+  }
+  LoopbackSocket small = agent.connect();
+  small.send(post(kConverse, "{}"));
+  CHECK(read_response(small).body.size() == 5000);
+  const auto records = agent.sink().wait_for(1);
+  CHECK(records.at(0).response.bytes.size() == 5000);
+  CHECK_FALSE(records.at(0).response.truncated);
+  go.set_value();
+  for (LoopbackSocket& client : large)
+    CHECK(read_response(client).status == 200);
 }
 
 TEST_CASE("Endless chunks are bounded together, and slow ones make room") {

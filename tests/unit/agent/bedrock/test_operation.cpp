@@ -54,6 +54,10 @@ TEST_CASE("a path spelled oddly does not keep a call off the record") {
   CHECK(described("POST", "/model/m/conver%73e") == "Converse m");
   CHECK(described("POST", "/%6Dodel/m/converse") == "Converse m");
   CHECK(described("POST", "/openai/v1/chat%2Fcompletions") == "ChatCompletions ");
+  CHECK(described("POST", "//model/m/converse") == "Converse m");
+  CHECK(described("POST", "/./model//m/./converse") == "Converse m");
+  CHECK(described("POST", "/%2e/model/x/%2E./m/converse") == "Converse m");
+  CHECK(described("POST", "/openai//v1/responses/") == "Responses ");
 }
 
 TEST_CASE("bad percent encodings stay as they were sent") {
@@ -63,6 +67,7 @@ TEST_CASE("bad percent encodings stay as they were sent") {
   CHECK(described("POST", "/model/a%00b/converse") == "Converse a%00b");
   CHECK(described("POST", "/model/a%0Ab/converse") == "Converse a%0Ab");
   CHECK(described("POST", "/model/a%FF/converse") == "Converse a%FF");
+  CHECK(described("POST", "/model/a\xFF/converse") == "Converse a%FF");
   CHECK(described("POST", "/model/a%C3%A9/converse") == "Converse a\xC3\xA9");
 }
 

@@ -46,6 +46,7 @@ TEST_CASE("HTTP/1.0 stays what it is", "[proxy]") {
 
 TEST_CASE("What came by HTTP/2 gets a Host and a length for HTTP/1.1", "[proxy]") {
   RequestHead head = request({{"content-type", "application/json"}, {"host", "other"}});
+  head.http2 = true;
   head.authority = "bedrock-runtime.eu-central-1.amazonaws.com";
   CHECK(passed_head(head, "hello") ==
         "POST /model/eu.amazon.nova-2-lite-v1%3A0/converse?a=b%2Fc HTTP/1.1\r\n"
@@ -54,6 +55,15 @@ TEST_CASE("What came by HTTP/2 gets a Host and a length for HTTP/1.1", "[proxy]"
         "Content-Length: 5\r\n\r\n");
   head.headers.emplace_back("content-length", "5");
   CHECK(passed_head(head, "hello").find("Content-Length") == std::string::npos);
+}
+
+TEST_CASE("No body goes on without its length", "[proxy]") {
+  RequestHead head = request({{"host", "h"}});
+  CHECK(passed_head(head, "hello").find("Content-Length: 5\r\n") != std::string::npos);
+  CHECK(passed_head(head, "").find("Content-Length") == std::string::npos);
+  head.http2 = true;  // however little its client said of whom it is for
+  CHECK(passed_head(head, "hello").find("Content-Length: 5\r\n") != std::string::npos);
+  CHECK_FALSE(is_passed_in_chunks(head));
 }
 
 TEST_CASE("A chunked body goes on in one chunk", "[proxy]") {
