@@ -11,6 +11,7 @@
 #include "storage/side_connection.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 #include "storage/write_transaction.h"
 
@@ -71,7 +72,8 @@ std::unique_ptr<FileLock> try_delivery_lock(const std::string& store_path,
   if (destination.empty() || destination.find('/') != std::string_view::npos) {
     throw std::invalid_argument("no destination's name: " + std::string(destination));
   }
-  return FileLock::try_lock(store_path + "-ship-" + std::string(destination), store_path);
+  const std::string path = resolved_store_path(store_path);
+  return FileLock::try_lock(path + "-ship-" + std::string(destination), path);
 }
 
 class DeliveryLedger::Implementation {
