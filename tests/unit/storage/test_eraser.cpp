@@ -275,6 +275,9 @@ TEST_CASE("A criterion is kept without what it looks for", "[eraser]") {
   CHECK(kept("a = 'O''Brien' OR b = \"jane\" -- jane") == "a = '...''...' OR b = \"...\"  ");
   CHECK(kept("/* jane */ 1") == "  1");
   CHECK(kept("x = 'jane") == "x = '...'");
+  CHECK(kept("account = 123456789012 AND id < 9999") == "account = ... AND id < 9999");
+  CHECK(kept("n IN(+12345,1.2345,0xFFFF,12_345,1e5)AND c12345=7") ==
+        "n IN(+...,...,...,...,1e5)AND c12345=7");
   CHECK(lasting_criterion({"", {"a", "b"}}) == "2 request ids");
   CHECK(ranges_json({1, 2, 3, 7, 9, 10}, 9) == "[[1,3],[7,7],[9,10]]");
   CHECK(ranges_json({1, 3, 5}, 2) == "[[1,1],[3,3]]");
