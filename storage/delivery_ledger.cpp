@@ -11,6 +11,7 @@
 #include "storage/side_connection.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 #include "storage/write_transaction.h"
 
@@ -71,7 +72,8 @@ std::unique_ptr<FileLock> try_delivery_lock(const std::string& store_path,
   if (destination.empty() || destination.find('/') != std::string_view::npos) {
     throw std::invalid_argument("no destination's name: " + std::string(destination));
   }
-  return FileLock::try_lock(store_path + "-ship-" + std::string(destination), store_path);
+  const std::string path = resolved_store_path(store_path);
+  return FileLock::try_lock(path + "-ship-" + std::string(destination), path);
 }
 
 class DeliveryLedger::Implementation {
@@ -375,10 +377,13 @@ class DeliveryLedger::Implementation {
     }
   }
 
+  // A record that retention took while it was under way is counted there, and cannot be tried
+  // again.
   void insert_letter(std::string_view destination, const DeadLetter& letter, std::int64_t now) {
     Statement(connection_.get(),
-              "INSERT INTO dead_letter(destination, record, at, reason) VALUES (?1, ?2, ?3, ?4) ON "
-              "CONFLICT DO UPDATE SET at = excluded.at, reason = excluded.reason, retry = 0")
+              "INSERT INTO dead_letter(destination, record, at, reason) SELECT ?1, ?2, ?3, ?4 "
+              "WHERE EXISTS (SELECT 1 FROM record WHERE id = ?2) ON CONFLICT DO UPDATE SET at = "
+              "excluded.at, reason = excluded.reason, retry = 0")
         .bind_text(1, destination)
         .bind(2, letter.record)
         .bind(3, letter.at_us != 0 ? letter.at_us : now)

@@ -48,6 +48,7 @@ struct Eraser::Rewritten {
 };
 
 tl::expected<std::unique_ptr<Eraser>, std::string> Eraser::open(EraserOptions options) {
+  options.path = resolved_store_path(options.path);
   const std::string where = "store " + options.path + ": ";
   auto connection = connect_beside_writer(options.path, options.vfs, "erasing writes");
   if (!connection) {
@@ -128,10 +129,12 @@ void Eraser::close_segments(std::int64_t last_record) {
     return;
   }
   const std::string request = close_request_path(options_.path);
-  const int file = ::open(request.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  // Root may run this, and the directory is the agent's: no link is followed, no pipe waited for.
+  const int file =
+      ::open(request.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
   if (file < 0) {
     throw StoreError("store " + options_.path + ": cannot create " + request + ": " +
-                     std::strerror(errno));
+                     std::strerror(errno) + "; if it is there and no empty file, remove it");
   }
   ::close(file);
   if (comes_true([&] { return !segment_is_open(last_record); })) {

@@ -1,6 +1,7 @@
 #include "storage/erasure_scope.h"
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -37,6 +38,7 @@ class Collector {
       selection.segments.push_back({id_, last_ != std::numeric_limits<std::int64_t>::max(), {}});
     }
     selection.segments.back().records.push_back(record);
+    selection.segments.back().body_bytes += body_bytes;
     selection.body_bytes += body_bytes;
     ++selection.records;
   }
@@ -122,6 +124,34 @@ ErasureSelection select_requests(sqlite3* connection, const std::vector<std::str
   return std::move(collector.selection);
 }
 
+bool is_word(char character) {
+  const auto byte = static_cast<unsigned char>(character);
+  return std::isalnum(byte) != 0 || byte >= 0x80 || character == '_' || character == '$';
+}
+
+// The number that begins at `at`, with its fraction; "" if none does.
+std::string_view number_at(std::string_view text, std::size_t at) {
+  if (std::isdigit(static_cast<unsigned char>(text[at])) == 0 ||
+      (at > 0 && is_word(text[at - 1]))) {
+    return {};
+  }
+  std::size_t end = at;
+  while (end < text.size() && (is_word(text[end]) || text[end] == '.')) {
+    ++end;
+  }
+  return text.substr(at, end - at);
+}
+
+// A number that is long enough to be somebody's: an account's, a telephone's, a customer's.
+bool tells_of_somebody(std::string_view number) {
+  constexpr int kDigits = 5;
+  const bool is_hex = number.starts_with("0x") || number.starts_with("0X");
+  return std::count_if(number.begin(), number.end(), [is_hex](char character) {
+           const auto byte = static_cast<unsigned char>(character);
+           return is_hex ? std::isxdigit(byte) != 0 : std::isdigit(byte) != 0;
+         }) >= kDigits;
+}
+
 }  // namespace
 
 tl::expected<ErasureSelection, std::string> select_for_erasure(Reader& reader,
@@ -160,6 +190,9 @@ std::string lasting_criterion(const ErasureScope& scope) {
     } else if (rest.starts_with("/*")) {
       i = std::min(text.find("*/", i + 2), text.size()) + 1;
       kept += ' ';
+    } else if (const std::string_view number = number_at(text, i); !number.empty()) {
+      kept += tells_of_somebody(number) ? "..." : number;
+      i += number.size() - 1;
     } else {
       kept += text[i];
     }

@@ -25,6 +25,7 @@ struct ErasureSelection {
     std::int64_t id = 0;
     bool closed = false;
     std::vector<std::int64_t> records;  // ids, ascending
+    std::int64_t body_bytes = 0;        // of them
   };
   std::vector<Segment> segments;  // that have any, ascending
   std::int64_t records = 0;
@@ -39,8 +40,8 @@ tl::expected<ErasureSelection, std::string> select_for_erasure(
     Reader& reader, const ErasureScope& scope,
     std::int64_t last_record = std::numeric_limits<std::int64_t>::max());
 
-// What of a scope can be kept for ever: the expression without its literals and comments, which may
-// be the very thing that is to be forgotten ("caller = '...'").
+// What of a scope can be kept for ever: the expression without its texts, comments and numbers of 5
+// digits or more, which may be the very thing that is to be forgotten ("caller = '...'").
 std::string lasting_criterion(const ErasureScope& scope);
 
 // [1,2,3,7] -> "[[1,3],[7,7]]", at most so many ranges; those behind are left out.

@@ -13,19 +13,42 @@
 namespace invlog::storage {
 namespace {
 
-int open_lock_file(const std::string& path, const std::string& store) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0) {
-    throw StoreError("store " + store + ": cannot create " + path + ": " + std::strerror(errno) +
-                     "; check that the directory exists and is writable");
+// What root makes by hand must not lock out the agent, as SQLite does for its own files. The
+// directory is the agent's, who could have put another file there: only an empty one without a
+// second name is given away. Returns what is wrong.
+std::string give_to_owner(int descriptor, const std::string& store) {
+  struct stat file {};
+  if (::fstat(descriptor, &file) != 0) {
+    return std::strerror(errno);
   }
-  // What root makes by hand must not lock out the agent, as SQLite does for its own files.
-  struct stat status {};
-  if (::geteuid() == 0 && ::stat(store.c_str(), &status) == 0 &&
-      ::fchown(descriptor, status.st_uid, status.st_gid) != 0) {
+  if (!S_ISREG(file.st_mode) || file.st_nlink != 1) {
+    return "it is no lock file of invlog's, but something else; remove it";
+  }
+  struct stat owner {};
+  if (::geteuid() != 0 || ::stat(store.c_str(), &owner) != 0 ||
+      (file.st_uid == owner.st_uid && file.st_gid == owner.st_gid)) {
+    return "";
+  }
+  if (file.st_size != 0) {
+    return "it is no lock file of invlog's, which is empty; remove it";
+  }
+  return ::fchown(descriptor, owner.st_uid, owner.st_gid) == 0
+             ? ""
+             : std::string("cannot give it to the store's owner: ") + std::strerror(errno);
+}
+
+int open_lock_file(const std::string& path, const std::string& store) {
+  const int descriptor =
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    const bool is_link = errno == ELOOP;
+    throw StoreError("store " + store + ": cannot create " + path + ": " + std::strerror(errno) +
+                     (is_link ? "; it is a link, which no lock file of invlog's is: remove it"
+                              : "; check that the directory exists and is writable"));
+  }
+  if (const std::string problem = give_to_owner(descriptor, store); !problem.empty()) {
     ::close(descriptor);
-    throw StoreError("store " + store + ": cannot give " + path +
-                     " to the store's owner: " + std::strerror(errno));
+    throw StoreError("store " + store + ": " + path + ": " + problem);
   }
   return descriptor;
 }

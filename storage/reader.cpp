@@ -239,9 +239,10 @@ class Reader::Implementation {
   std::int64_t newest_erasure_ = 0;  // the event's id, when it mattered last
 };
 
-tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& path,
+tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::string& given_path,
                                                                 const ReaderOptions& options) {
-  const std::string where = "store " + path + ": ";
+  const std::string where = "store " + given_path + ": ";
+  const std::string path = resolved_store_path(given_path);
   if (const std::string missing = missing_file_problem(path); !missing.empty()) {
     return tl::unexpected(where + missing);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "storage/json_writer.h"
 #include "storage/schema.h"
@@ -59,7 +60,8 @@ struct Retention::Batch {
   std::int64_t first_record = 0, last_record = 0;
   std::int64_t last_label = 0, last_event = 0;
   Sha256 chain{};
-  std::map<std::string, std::int64_t> undelivered;  // records, by destination
+  std::map<std::string, std::int64_t> undelivered;   // records, by destination
+  std::map<std::string, std::int64_t> dead_letters;  // that the cursor has passed all the same
 
   std::int64_t records() const { return last_record - first_record + 1; }
 };
@@ -336,14 +338,42 @@ Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t byt
   return batch;
 }
 
+// One refused record must not keep all that came after it. But the destination has not got it, and
+// nobody can try it again once it is gone: so its row goes, too, and is counted by that.
+std::map<std::string, std::int64_t> Retention::take_dead_letters(const Batch& batch) {
+  std::vector<std::string> destinations;
+  Statement known(connection_, "SELECT destination FROM delivery");
+  while (known.step()) {
+    destinations.emplace_back(known.bytes(0));
+  }
+  std::map<std::string, std::int64_t> taken;
+  // What the cursor has not passed counts as undelivered by that. A store may have rows of records
+  // that an invlog took which did not know this rule: not all at once.
+  Statement take(connection_,
+                 "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE "
+                 "destination = ?1 AND record <= ?2 AND record <= (SELECT cursor FROM delivery "
+                 "WHERE destination = ?1) ORDER BY record LIMIT ?3)");
+  for (const std::string& destination : destinations) {
+    take.bind_text(1, destination)
+        .bind(2, batch.last_record)
+        .bind(3, batch.records() + kStepRecords)
+        .run();
+    if (const int records = sqlite3_changes(connection_); records > 0) {
+      taken[destination] = records;
+    }
+  }
+  return taken;
+}
+
 // Rows, segments and their place in the chain go in one transaction, so that a store is whole at
 // each moment. Only chunks, which nothing but their segment leads to, go in steps behind it.
 bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_t bytes) {
   WriteTransaction transaction(connection_);
-  const Batch batch = choose(closed_before, bytes);
+  Batch batch = choose(closed_before, bytes);
   if (batch.last_segment == 0) {
     return false;
   }
+  batch.dead_letters = take_dead_letters(batch);
   RetentionBase base = base_;
   base.labels = kept_labels_digest(connection_, base_, batch.last_label);
   base.events = kept_events_digest(connection_, base_, batch.last_event);
@@ -360,6 +390,9 @@ bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_
         .bind_text(1, destination)
         .bind(2, batch.last_record)
         .run();
+  }
+  for (const auto& [destination, records] : batch.dead_letters) {
+    base.undelivered[destination] += records;
   }
   Statement(connection_, "DELETE FROM record WHERE id <= ?1").bind(1, batch.last_record).run();
   Statement(connection_, "DELETE FROM trail WHERE record <= ?1").bind(1, batch.last_record).run();
@@ -387,13 +420,22 @@ void Retention::write_event(const char* why, const Batch& batch, const Retention
   append_json_member(details, "why", why);
   append_json_raw(details, "segments", range(batch.first_segment, batch.last_segment));
   append_json_raw(details, "records", range(batch.first_record, batch.last_record));
-  if (!batch.undelivered.empty()) {
-    std::string undelivered = "{";
-    for (const auto& [destination, records] : batch.undelivered) {
-      append_json_number(undelivered, destination, records);
+  const auto append_counts = [&details](const char* name,
+                                        const std::map<std::string, std::int64_t>& counts) {
+    std::string json = "{";
+    for (const auto& [destination, records] : counts) {
+      append_json_number(json, destination, records);
     }
-    append_json_raw(details, "undelivered", undelivered + "}");
+    if (!counts.empty()) {
+      append_json_raw(details, name, json + "}");
+    }
+  };
+  auto undelivered = batch.undelivered;
+  for (const auto& [destination, records] : batch.dead_letters) {
+    undelivered[destination] += records;
   }
+  append_counts("undelivered", undelivered);
+  append_counts("dead_letters", batch.dead_letters);
   append_json_raw(details, "base", retention_base_json(base));
   Statement(connection_,
             "INSERT INTO event(at, kind, count, details) VALUES (?1, 'retention', ?2, ?3)")

@@ -61,6 +61,7 @@ class Retention {
   void vacuum();
   bool remove(const char* why, std::int64_t closed_before, std::uint64_t bytes);
   Batch choose(std::int64_t closed_before, std::uint64_t bytes);
+  std::map<std::string, std::int64_t> take_dead_letters(const Batch& batch);
   void write_event(const char* why, const Batch& batch, const RetentionBase& base);
   std::map<std::string, std::int64_t> cursors();
   [[noreturn]] void throw_full();

@@ -261,6 +261,17 @@ std::string view_sql() {
   return sql;
 }
 
+// As it was before there were `trail` and record.destinations.
+std::string first_view_sql() {
+  std::string sql = view_sql();
+  replace(sql, "  (SELECT text FROM label WHERE label.id = destinations) AS destinations,\n", "");
+  replace(sql,
+          "coalesce((SELECT text FROM label WHERE label.id = inference_region),\n"
+          "           (SELECT region FROM trail WHERE trail.record = record.id))",
+          "(SELECT text FROM label WHERE label.id = inference_region)");
+  return sql;
+}
+
 }  // namespace
 
 std::string region_problem(const std::string& region) {
@@ -310,6 +321,31 @@ bool has_trail(sqlite3* connection) {
   return single_integer(connection,
                         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = "
                         "'trail'") == 1;
+}
+
+std::vector<std::string> schema_problems(sqlite3* connection) {
+  const bool is_first = !has_destinations(connection) && !has_trail(connection);
+  const std::string expected = is_first ? first_view_sql() : view_sql();
+  std::vector<std::string> problems;
+  bool found = false;
+  Statement rows(connection,
+                 "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger') "
+                 "ORDER BY name");
+  while (rows.step()) {
+    const std::string type(rows.bytes(0)), name(rows.bytes(1));
+    if (type == "view" && name == "invocations") {
+      found = rows.bytes(2) == expected;
+    } else {
+      problems.push_back("it has a " + type + " `" + name +
+                         "`, which is not invlog's, and may hide or change what is recorded");
+    }
+  }
+  if (!found) {
+    problems.emplace_back(
+        "the view `invocations` is not as invlog wrote it: what queries showed may not be what is "
+        "recorded. `invlog agent` writes it anew when it starts");
+  }
+  return problems;
 }
 
 std::string delivery_schema_sql() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/sqlite_api.h"
 
@@ -40,6 +41,10 @@ void ensure_residency_tables(sqlite3* connection);
 std::string residency_schema_sql();
 bool has_destinations(sqlite3* connection);  // the column
 bool has_trail(sqlite3* connection);         // the tables
+
+// Views and triggers that no invlog wrote, and `invocations` if it is none of ours: a line for a
+// person each. Throws StoreError.
+std::vector<std::string> schema_problems(sqlite3* connection);
 
 // Whether a store has the tables of delivery: one older than they are has not. Throws StoreError.
 bool has_delivery_tables(sqlite3* connection);

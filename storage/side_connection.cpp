@@ -40,7 +40,7 @@ tl::expected<Connection, std::string> connect(const std::string& path, const std
 tl::expected<Connection, std::string> connect_beside_writer(const std::string& store_path,
                                                             const std::string& vfs,
                                                             std::string_view why) {
-  auto connection = connect(store_path, vfs, why);
+  auto connection = connect(resolved_store_path(store_path), vfs, why);
   if (!connection) {
     return tl::unexpected("store " + store_path + ": " + connection.error());
   }

@@ -3,13 +3,49 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
+#include "storage/directory_of.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
 
 namespace invlog::storage {
+namespace {
+
+constexpr int kMostLinks = 40;  // as the kernel follows them
+
+// "" if there is nothing at `path`.
+std::string real_path(const std::string& path) {
+  char found[PATH_MAX];
+  return ::realpath(path.c_str(), found) != nullptr ? found : "";
+}
+
+}  // namespace
+
+std::string resolved_store_path(const std::string& path) {
+  std::string current = path;
+  for (int links = 0; links < kMostLinks && !current.empty(); ++links) {
+    if (std::string found = real_path(current); !found.empty()) {
+      return found;
+    }
+    const std::filesystem::path directory = real_path(directory_of(current));
+    if (directory.empty()) {
+      return path;
+    }
+    const std::filesystem::path file = directory / std::filesystem::path(current).filename();
+    std::error_code no_link;
+    const std::filesystem::path target = std::filesystem::read_symlink(file, no_link);
+    if (no_link) {
+      return file;
+    }
+    current = directory / target;  // which is `target` alone if that is absolute
+  }
+  return path;
+}
 
 std::string missing_file_problem(const std::string& path) {
   struct stat status {};

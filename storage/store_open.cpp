@@ -18,6 +18,7 @@
 #include "storage/schema.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 
 namespace invlog::storage {
@@ -30,6 +31,7 @@ struct FreeStream {
 }  // namespace
 
 void Store::open_file() {
+  options_.path = resolved_store_path(options_.path);
   if (const std::string problem = region_problem(options_.region); !problem.empty()) {
     throw StoreError("store " + options_.path + ": " + problem);
   }

@@ -88,6 +88,9 @@ class Verification {
     if (!schema.step() || schema.bytes(0).find(pin) == std::string_view::npos) {
       problem("store", "the schema of `record` no longer pins it to the store's Region");
     }
+    for (std::string& what : schema_problems(connection_)) {
+      problem("store", std::move(what));
+    }
   }
 
   struct SegmentRow {

@@ -6,6 +6,7 @@
 #include "storage/directory_of.h"
 #include "storage/disk_refusal.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 #include "storage/writer_implementation.h"
 
@@ -30,7 +31,7 @@ std::unique_ptr<Store> Writer::Implementation::open_or_later() {
   try {
     return open();
   } catch (const StoreError& error) {
-    const std::string refusal = disk_refusal(directory_of(options_.path));
+    const std::string refusal = disk_refusal(directory_of(resolved_store_path(options_.path)));
     if (!options_.open_later || refusal.empty()) {
       throw;
     }

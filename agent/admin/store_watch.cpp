@@ -7,6 +7,7 @@
 #include "storage/moved_file.h"
 #include "storage/retention_base.h"
 #include "storage/statement.h"
+#include "storage/store_file.h"
 
 namespace invlog::admin {
 namespace {
@@ -37,7 +38,7 @@ const StoreFacts& StoreWatch::look(std::chrono::steady_clock::time_point now,
     facts_.problem = error.what();
   }
   facts_.database_bytes = bytes_of_file(path_);
-  facts_.wal_bytes = bytes_of_file(path_ + "-wal");
+  facts_.wal_bytes = bytes_of_file(storage::resolved_store_path(path_) + "-wal");
   read_at_ = now;
   return facts_;
 }

@@ -8,6 +8,7 @@
 #include "agent/cli/row_format.h"
 #include "storage/json_writer.h"
 #include "storage/statement.h"
+#include "storage/store_file.h"
 
 namespace invlog::cli {
 namespace {
@@ -55,7 +56,7 @@ StoreFacts facts_of(storage::Reader& reader, const std::string& path) {
   facts.body_bytes = static_cast<std::uint64_t>(totals.integer(1));
   facts.first_at = totals.bytes(2);
   facts.last_at = totals.bytes(3);
-  facts.file_bytes = size_of(path) + size_of(path + "-wal");
+  facts.file_bytes = size_of(path) + size_of(storage::resolved_store_path(path) + "-wal");
   return facts;
 }
 

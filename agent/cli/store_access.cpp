@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "storage/store_file.h"
+
 namespace invlog::cli {
 
 namespace {
@@ -49,7 +51,7 @@ std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::os
 }
 
 std::string with_advice(const std::string& error, const std::string& store_path) {
-  const std::filesystem::path path(store_path);
+  const std::filesystem::path path(storage::resolved_store_path(store_path));
   const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
   const bool denied = (::access(store_path.c_str(), R_OK | W_OK) != 0 && errno == EACCES) ||
                       (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0 && errno == EACCES);

@@ -1,5 +1,7 @@
 #include "storage/eraser.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include <atomic>
@@ -7,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "storage/delivery_ledger.h"
 #include "storage/reader.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
@@ -272,6 +275,9 @@ TEST_CASE("A criterion is kept without what it looks for", "[eraser]") {
   CHECK(kept("a = 'O''Brien' OR b = \"jane\" -- jane") == "a = '...''...' OR b = \"...\"  ");
   CHECK(kept("/* jane */ 1") == "  1");
   CHECK(kept("x = 'jane") == "x = '...'");
+  CHECK(kept("account = 123456789012 AND id < 9999") == "account = ... AND id < 9999");
+  CHECK(kept("n IN(+12345,1.2345,0xFFFF,12_345,1e5)AND c12345=7") ==
+        "n IN(+...,...,...,...,1e5)AND c12345=7");
   CHECK(lasting_criterion({"", {"a", "b"}}) == "2 request ids");
   CHECK(ranges_json({1, 2, 3, 7, 9, 10}, 9) == "[[1,3],[7,7],[9,10]]");
   CHECK(ranges_json({1, 3, 5}, 2) == "[[1,1],[3,3]]");
@@ -397,6 +403,93 @@ TEST_CASE("An agent that does not answer, and a second eraser, are told", "[eras
   CHECK(Eraser::open(options).error().find("another `invlog erase`") != std::string::npos);
   options.path += ".missing";
   CHECK(!Eraser::open(options).has_value());
+}
+
+TEST_CASE("By whichever links a store is named, all meet at its one name", "[eraser]") {
+  TemporaryStore store;
+  namespace fs = std::filesystem;
+  fs::create_directory(store.directory() / "other");
+  fs::create_directory_symlink("other", store.directory() / "folder");
+  const std::string real = store.directory() / "other" / "real.db";
+  const std::string linked = GENERATE(false, true) ? store.directory() / "folder" / "real.db"
+                                                   : store.directory() / "link.db";
+  if (linked.ends_with("link.db")) {
+    fs::create_symlink("other/real.db", linked);  // leads nowhere as yet
+  }
+  const bool agent_by_link = GENERATE(false, true);
+  WriterOptions of_agent = store.options();
+  of_agent.path = agent_by_link ? linked : real;
+  of_agent.clock = [] { return std::int64_t{1'790'000'000'000'000}; };
+  Store agent(of_agent);  // that looks for no request
+  CHECK(fs::exists(real));
+  agent.add(turn(11));
+  agent.commit();
+  WriterOptions second = of_agent;
+  EraserOptions options;
+  second.path = options.path = agent_by_link ? real : linked;
+  options.patience = std::chrono::milliseconds(100);
+  CHECK_THROWS_WITH(Store(second), contains_text("another invlog agent has it open"));
+  auto eraser = Eraser::open(options);
+  REQUIRE(eraser.has_value());
+  CHECK_THROWS_WITH((*eraser)->close_segments(1), contains_text("did not close the segment"));
+  options.path = of_agent.path;
+  CHECK(Eraser::open(options).error().find("another `invlog erase`") != std::string::npos);
+  const auto delivery = try_delivery_lock(real, "s3");
+  CHECK((delivery && !try_delivery_lock(linked, "s3")));
+  agent.close();
+  CHECK(!fs::exists(linked + "-ship-s3") == linked.ends_with("link.db"));
+  check_whole(linked);
+}
+
+TEST_CASE("No file that was put in the place of a lock file is followed or given away",
+          "[eraser]") {
+  TemporaryStore store;
+  fill(store);
+  namespace fs = std::filesystem;
+  constexpr uid_t kOther = 65534;
+  const std::string victim = store.directory() / "victim";
+  std::ofstream(victim) << "root's";
+  if (::geteuid() == 0) {
+    REQUIRE(::chown(store.path().c_str(), kOther, kOther) == 0);
+  }
+  const std::string lock = store.path() + "-erase";
+  EraserOptions options;
+  options.path = store.path();
+  const auto refusal = [&] {
+    const auto eraser = Eraser::open(options);
+    return eraser ? "" : eraser.error();
+  };
+  fs::create_symlink(victim, lock);
+  CHECK_THAT(refusal(), contains_text("it is a link"));
+  fs::remove(lock);
+  fs::create_hard_link(victim, lock);
+  CHECK_THAT(refusal(), contains_text("something else; remove it"));
+  fs::remove(lock);
+  REQUIRE(::mkfifo(lock.c_str(), 0600) == 0);
+  CHECK_THAT(refusal(), contains_text("something else; remove it"));
+  fs::remove(lock);
+  struct stat file {};
+  REQUIRE(::stat(victim.c_str(), &file) == 0);
+  CHECK(file.st_uid == ::geteuid());
+  CHECK(refusal().empty());
+  REQUIRE(::stat(lock.c_str(), &file) == 0);
+  CHECK(file.st_uid == (::geteuid() == 0 ? kOther : ::geteuid()));
+  if (::geteuid() == 0) {  // root's file, moved to there
+    fs::rename(victim, lock);
+    CHECK_THAT(refusal(), contains_text("which is empty; remove it"));
+    fs::rename(lock, victim);
+  }
+  WriterOptions of_agent = store.options();
+  of_agent.clock = [] { return std::int64_t{1'790'000'000'000'000}; };
+  Store agent(of_agent);
+  agent.add(turn(11));
+  agent.commit();
+  options.patience = std::chrono::milliseconds(100);
+  fs::create_symlink(store.directory() / "made", close_request_path(store.path()));
+  CHECK_THROWS_WITH(Eraser::open(options).value()->close_segments(kRecords + 1),
+                    contains_text("cannot create"));
+  CHECK(!fs::exists(store.directory() / "made"));
+  fs::remove(close_request_path(store.path()));
 }
 
 TEST_CASE("A reader in a long transaction keeps the log from being emptied, and that is said",

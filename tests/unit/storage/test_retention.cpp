@@ -471,8 +471,62 @@ TEST_CASE("A plan that covers what is taken away is dropped, and the rest goes o
   // A batch that was under way does not take the cursor back.
   DeliveryLedger::Delivered late;
   late.last = 20;
+  DeadLetter gone;
+  gone.record = 20;
+  gone.reason = "too old";
+  late.refused = {gone};
   ledger->advance("s3", late);
+  CHECK(ledger->count_dead_letters("s3") == 0);  // it is counted, and cannot be tried again
   CHECK(ledger->state("s3").cursor >= state.cursor);
+}
+
+TEST_CASE("A dead letter goes with its record, which counts as undelivered, once") {
+  RetentionFixture fixture;
+  Writer writer(fixture.options());
+  auto ledger = fixture.ledger();
+  std::int64_t number = 0;
+  DeliveryLedger::Delivered delivered;
+  const auto refused = [](std::int64_t record) {
+    DeadLetter letter;
+    letter.record = record;
+    letter.reason = "too old";
+    return letter;
+  };
+  const auto send = [&](std::vector<DeadLetter> letters) {
+    delivered.last = number;
+    delivered.refused = std::move(letters);
+    ledger->advance("s3", delivered);
+  };
+  const auto go_on_until_first_is = [&](std::int64_t first) {
+    while (fixture.first_record() < first) {
+      REQUIRE(number < 1500);
+      REQUIRE(submit_and_wait(writer, noisy_record(++number, 25'000)));
+      send({});
+    }
+  };
+  const auto counted = [&] {
+    return fixture.number(
+        "SELECT details ->> '$.base.undelivered.s3' FROM event WHERE kind = 'retention' ORDER BY "
+        "id DESC LIMIT 1");
+  };
+  for (; number < 200; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number + 1, 25'000)));
+  }
+  send({refused(10), refused(11), refused(150), refused(151)});
+  ledger->drop_dead_letters({ledger->dead_letters("s3")[1].id});
+  go_on_until_first_is(100);
+  REQUIRE(fixture.first_record() <= 150);
+  CHECK(ledger->count_dead_letters("s3") == 2);
+  CHECK(counted() == 1);  // not what somebody dropped
+  go_on_until_first_is(200);
+  CHECK(ledger->count_dead_letters("s3") == 0);
+  CHECK(counted() == 3);
+  CHECK(fixture.number("SELECT sum(details ->> '$.dead_letters.s3') FROM event WHERE kind = "
+                       "'retention'") <= 3);
+  go_on_until_first_is(fixture.first_record() + 50);
+  CHECK(counted() == 3);
+  CHECK(ledger->state("s3").cursor == number);
+  fixture.check_whole();
 }
 
 TEST_CASE("A record that comes while an idle writer looks for old ones does not wait") {

@@ -163,6 +163,52 @@ TEST_CASE("What was changed in a closed segment is found") {
   }
 }
 
+TEST_CASE("A view that shows less than is recorded is found, and so is what is not ours",
+          "[verify]") {
+  TemporaryStore store;
+  fill(store);
+  const std::string view = store.query("SELECT sql FROM sqlite_schema WHERE name = 'invocations'");
+  SECTION("a view that hides a record") {
+    store.tamper("DROP VIEW invocations; " + view + " WHERE id <> 3");
+    CHECK(reported(store, "store"));
+    { Writer writer(store.options()); }
+    CHECK(!reported(store, "store"));
+  }
+  SECTION("a table in its place") {
+    store.tamper(
+        "CREATE TABLE copy AS SELECT * FROM invocations; DROP VIEW invocations; ALTER "
+        "TABLE copy RENAME TO invocations");
+    CHECK(reported(store, "store"));
+  }
+  SECTION("the view of before CloudTrail was asked, in a store of after it") {
+    std::string before = view;
+    const std::size_t at = before.find("coalesce("), comma = before.find(",\n           (SELECT");
+    const std::size_t end = before.find(" AS inference_region");
+    REQUIRE((at < comma && comma < end && end != std::string::npos));
+    before.replace(comma, end - comma, "");
+    before.erase(at, 9);
+    const std::string line =
+        "  (SELECT text FROM label WHERE label.id = destinations) AS destinations,\n";
+    before.erase(before.find(line), line.size());
+    store.tamper("DROP VIEW invocations; " + before);
+    CHECK(reported(store, "store"));
+    store.tamper("DROP TABLE trail; ALTER TABLE record DROP COLUMN destinations");
+    CHECK(!reported(store, "store"));
+  }
+  SECTION("a trigger") {
+    store.tamper("CREATE TRIGGER forget AFTER INSERT ON event BEGIN DELETE FROM event; END");
+    CHECK(reported(store, "store"));
+  }
+  SECTION("another view") {
+    store.tamper("CREATE VIEW mine AS SELECT 1");
+    CHECK(reported(store, "store"));
+  }
+  SECTION("an index and statistics of one's own") {
+    store.tamper("CREATE INDEX mine ON record(started_at); ANALYZE");
+    CHECK(verify_store(store.path(), {}).problems.empty());
+  }
+}
+
 TEST_CASE("No flipped byte gives a wrong body, and whatever it changes is reported") {
   TemporaryStore store;
   fill(store);
