@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 
 namespace invlog::bedrock {
@@ -276,6 +277,11 @@ void find_key_ids(std::string_view text, std::vector<TextRange>& found) {
 void find_secret_keys(std::string_view text, std::string_view context,
                       std::vector<TextRange>& found) {
   constexpr std::size_t kLength = 40, kNear = 64;
+  std::optional<bool> named_secret;  // read once: a member's name may be as long as its text
+  const auto is_named_secret = [&] {
+    named_secret = named_secret.value_or(false) || (!named_secret && speaks_of_secrets(context));
+    return *named_secret;
+  };
   for (std::size_t at = 0; at + kLength <= text.size();) {
     std::size_t end = at;
     while (end < text.size() && is_base64(text[end])) {
@@ -283,7 +289,7 @@ void find_secret_keys(std::string_view text, std::string_view context,
     }
     if (end - at == kLength) {
       const std::size_t from = at > kNear ? at - kNear : 0;
-      if (speaks_of_secrets(context) || speaks_of_secrets(text.substr(from, at - from)) ||
+      if (is_named_secret() || speaks_of_secrets(text.substr(from, at - from)) ||
           speaks_of_secrets(text.substr(end, kNear))) {
         found.push_back({at, end});
       }
