@@ -13,6 +13,7 @@
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/erase_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/output_file.h"
 #include "agent/cli/policy_command.h"
 #include "agent/cli/privacy_command.h"
 #include "agent/cli/profiles_command.h"
@@ -455,11 +456,14 @@ class CommandLine {
     add_store_options(command, export_.store);
     command
         ->add_option("--output", export_.output,
-                     "a file, which appears when it is whole (default: the output)")
+                     "a file, which appears when it is whole; - or none: standard output")
         ->type_name("FILE");
     add_time_options(command, export_times_);
     command->add_flag("--gzip", export_.gzip, "compress with gzip");
     command->callback([this] {
+      if (export_.output && OutputFile::is_standard_output(*export_.output)) {
+        export_.output.reset();
+      }
       export_.progress_width = export_.output ? context_.err_width : progress_width();
       run_ = [this] {
         export_.since_us = moment("--since", export_times_.since);
@@ -510,9 +514,12 @@ class CommandLine {
                       "verify the whole store first; exit code 1 if it is not whole");
     command
         ->add_option("--output", report_.output,
-                     "a file, which appears when it is whole (default: the output)")
+                     "a file, which appears when it is whole; - or none: standard output")
         ->type_name("FILE");
     command->callback([this] {
+      if (report_.output && OutputFile::is_standard_output(*report_.output)) {
+        report_.output.reset();
+      }
       report_.progress_width = report_.output ? context_.err_width : progress_width();
       run_ = [this] {
         report_.now_us = storage::system_now_us();
