@@ -261,6 +261,8 @@ class CommandLine {
         "  invlog query \"SELECT day, sum(output_tokens) FROM invocations GROUP BY day\"\n"
         "  invlog query --json \"SELECT id, invlog_request(id) AS request FROM invocations ORDER "
         "BY id DESC LIMIT 1\"\n"
+        "  invlog query \"SELECT id, day FROM invocations WHERE invlog_contains(id, 'order "
+        "4711')\"\n"
         "  invlog query --csv \"SELECT * FROM invocations WHERE error IS NOT NULL\" > errors.csv");
     add_store_options(command, query_.store);
     command->add_option("SQL", query_.sql, "one statement or several")->required();
@@ -423,13 +425,15 @@ class CommandLine {
         "Times, model, tokens, caller and outcome stay. Without --yes it only shows what it would "
         "do. A running agent goes on.",
         "  invlog erase --where \"caller = 'jane' AND day < '2026-10-01'\"\n"
-        "  invlog erase --where \"instr(invlog_request(id), 'Jane Doe')\" --reason \"request 17\" "
+        "  invlog erase --where \"invlog_contains(id, 'Jürgen Müller')\" --reason \"request 17\" "
         "--yes\n"
         "  invlog erase --request-id 0f7ad5ad-19b5-4eb6-8a22-2a4b8a62ab11 --yes");
     add_store_options(command, erase_.store);
     auto* where = command
                       ->add_option("--where", erase_.scope.where,
                                    "an SQL expression over the view `invocations`; also "
+                                   "invlog_contains(id, 'text'), which looks into request and "
+                                   "response in every way JSON writes a text, "
                                    "invlog_request(id) and invlog_response(id)")
                       ->type_name("SQL");
     command->add_option("--request-id", erase_.scope.request_ids, "these calls")
