@@ -4,11 +4,12 @@
 
 #include "storage/reader.h"
 #include "storage/sqlite_api.h"
+#include "storage/text_matcher.h"
 
 namespace invlog::storage {
 namespace {
 
-// SQLite frees the user data of each function by itself, so the reader has three owners.
+// SQLite frees the user data of each function by itself, so the reader has several owners.
 using SharedReader = std::shared_ptr<Reader>;
 
 Reader& reader_of(sqlite3_context* context) {
@@ -26,6 +27,10 @@ void result_body(sqlite3_context* context, const Body& body) {
   } else {
     sqlite3_result_blob64(context, body.bytes.data(), body.bytes.size(), SQLITE_TRANSIENT);
   }
+}
+
+bool is_found(const TextMatcher& matcher, const Body& body) {
+  return matcher.find_in(body.bytes).has_value();
 }
 
 // NULL for an id that is NULL or has no record.
@@ -61,6 +66,25 @@ void record_function(sqlite3_context* context, int, sqlite3_value** arguments) {
   });
 }
 
+// NULL also for a text that is NULL. An empty one is in every body: nobody means that.
+void contains_function(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const unsigned char* const text = sqlite3_value_text(arguments[1]);
+  if (text == nullptr) {
+    return;
+  }
+  const std::string wanted(reinterpret_cast<const char*>(text),
+                           static_cast<std::size_t>(sqlite3_value_bytes(arguments[1])));
+  if (wanted.empty()) {
+    sqlite3_result_error(context, "invlog_contains: the text to look for is empty", -1);
+    return;
+  }
+  with_record<Bodies::both>(context, arguments[0], [&](const StoredRecord& stored) {
+    const TextMatcher matcher(wanted);
+    sqlite3_result_int(context, is_found(matcher, stored.record.request) ||
+                                    is_found(matcher, stored.record.response));
+  });
+}
+
 }  // namespace
 
 int register_functions(sqlite3* connection) {
@@ -68,14 +92,16 @@ int register_functions(sqlite3* connection) {
   struct Named {
     const char* name;
     Function function;
+    int arguments = 1;
   };
   const auto reader = std::make_shared<Reader>(connection);
   for (const Named& named :
        {Named{"invlog_request", request_function}, Named{"invlog_response", response_function},
-        Named{"invlog_record", record_function}}) {
-    const int result = sqlite3_create_function_v2(
-        connection, named.name, 1, SQLITE_UTF8, new SharedReader(reader), named.function, nullptr,
-        nullptr, [](void* data) { delete static_cast<SharedReader*>(data); });
+        Named{"invlog_record", record_function}, Named{"invlog_contains", contains_function, 2}}) {
+    const int result =
+        sqlite3_create_function_v2(connection, named.name, named.arguments, SQLITE_UTF8,
+                                   new SharedReader(reader), named.function, nullptr, nullptr,
+                                   [](void* data) { delete static_cast<SharedReader*>(data); });
     if (result != SQLITE_OK) {
       return result;
     }

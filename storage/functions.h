@@ -1,5 +1,9 @@
-// The SQL functions invlog_request(id), invlog_response(id), invlog_record(id) on a connection:
-// linked into `invlog`, and loaded into any sqlite3 as invlog_sqlite.so (storage/extension.cpp).
+// The SQL functions invlog_request(id), invlog_response(id), invlog_record(id) and
+// invlog_contains(id, text) on a connection: linked into `invlog`, and loaded into any sqlite3 as
+// invlog_sqlite.so (storage/extension.cpp).
+//
+// invlog_contains: 1 if the request or the response has the text, however JSON writes it there (see
+// text_matcher.h), else 0.
 #pragma once
 
 #include <sqlite3.h>

@@ -75,7 +75,7 @@ class Reader {
   void release_memory();
   // Highest record id, 0 if none.
   std::int64_t last_id();
-  // The connection, for SQL of one's own; has invlog_request/response/record registered.
+  // The connection, for SQL of one's own; has functions.h's registered.
   sqlite3* connection();
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 
 namespace invlog::bedrock {
@@ -44,10 +45,18 @@ const RE2& compiled(const char* pattern) {
   return *new RE2(pattern, options);
 }
 
+// The length of a gap between a number's groups: a space, a no-break space or a hyphen; 0: none.
+std::size_t gap_at(std::string_view text, std::size_t at) {
+  if (at >= text.size()) {
+    return 0;
+  }
+  return text[at] == ' ' || text[at] == '-' ? 1 : text.substr(at).starts_with("\xC2\xA0") ? 2 : 0;
+}
+
 // Where to look on after a match that was refused. Only where matches are short may it be within.
 enum class Refused { skip, look_within };
 
-// Appends the matches of `pattern` that `accept(range)` takes.
+// Appends the matches of `pattern` that `accept(range)` takes, which may shorten them.
 template <typename Accept>
 void find_pattern(const RE2& pattern, std::string_view text, std::vector<TextRange>& found,
                   Refused refused, Accept&& accept) {
@@ -56,7 +65,7 @@ void find_pattern(const RE2& pattern, std::string_view text, std::vector<TextRan
   std::size_t at = 0;
   while (at < text.size() && pattern.Match(whole, at, text.size(), RE2::UNANCHORED, &match, 1)) {
     const auto begin = static_cast<std::size_t>(match.data() - text.data());
-    const TextRange range{begin, begin + match.size()};
+    TextRange range{begin, begin + match.size()};
     const bool accepted = match.size() != 0 && accept(range);
     if (accepted) {
       found.push_back(range);
@@ -110,14 +119,14 @@ std::size_t iban_end(std::string_view text, std::size_t begin) {
   std::string compact;
   std::size_t at = begin;
   while (compact.size() < length && at < text.size()) {
-    const bool gap = (text[at] == ' ' || text[at] == '-') && at > begin && is_word(text[at - 1]);
-    if (!gap && !is_word(text[at])) {
+    const std::size_t gap = at > begin && is_word(text[at - 1]) ? gap_at(text, at) : 0;
+    if (gap == 0 && !is_word(text[at])) {
       return begin;
     }
-    if (!gap) {
+    if (gap == 0) {
       compact += text[at];
     }
-    ++at;
+    at += gap == 0 ? 1 : gap;
   }
   const bool ends = at == text.size() || !is_word(text[at]);
   return length != 0 && compact.size() == length && ends && has_iban_checksum(compact) ? at : begin;
@@ -142,27 +151,50 @@ void find_iban(std::string_view text, std::string_view, std::vector<TextRange>& 
   }
 }
 
-bool plausible_phone(std::string_view text, const TextRange& range) {
-  const std::string_view number = text.substr(range.begin, range.end - range.begin);
-  const auto digits = std::count_if(number.begin(), number.end(), is_digit);
-  if (digits < 7 || digits > 15) {
-    return false;
-  }
-  if (range.end < text.size() && is_word(text[range.end])) {
-    return false;
-  }
+// Takes the last group of digits off, with what separates it; false: it hangs on the number by a
+// hyphen or a full stop, as an identifier's part would.
+bool take_group_off(std::string_view text, TextRange& range) {
+  const auto strip_until = [&](auto is_wanted) {
+    while (range.end > range.begin && !is_wanted(text[range.end - 1])) {
+      --range.end;
+    }
+  };
+  strip_until([](char byte) { return !is_digit(byte); });
+  const std::size_t group = range.end;
+  strip_until(is_digit);
+  return text.substr(range.end, group - range.end).find_first_of("-.") == std::string_view::npos;
+}
+
+// Shortens the match by groups at its end if it reaches into a number that follows.
+bool plausible_phone(std::string_view text, TextRange& range) {
   // Within a longer number, a version, an amount, an identifier.
   const char before = range.begin == 0 ? ' ' : text[range.begin - 1];
-  return !is_word(before) && before != '.' && before != ',' && before != '-' && before != '_' &&
-         before != '/';
+  if (is_word(before) || before == '.' || before == ',' || before == '-' || before == '_' ||
+      before == '/') {
+    return false;
+  }
+  const bool international = text[range.begin] == '+' || text.substr(range.begin, 2) == "00";
+  bool may_end = true;
+  for (;;) {
+    const std::string_view number = text.substr(range.begin, range.end - range.begin);
+    const auto digits = std::count_if(number.begin(), number.end(), is_digit);
+    if (digits < 7) {
+      return false;
+    }
+    if (may_end && digits <= 15 && (range.end == text.size() || !is_word(text[range.end]))) {
+      return true;
+    }
+    may_end = take_group_off(text, range) || international;
+  }
 }
 
 void find_phone(std::string_view text, std::string_view, std::vector<TextRange>& found) {
   // International: + or 00; North American: 3-3-4; national: a trunk 0, then a clear separator.
   static const RE2& pattern = compiled(
       "(?:\\+|00 ?)[1-9](?:(?: ?\\(0\\) ?|[ \\-./()]|\\x{A0}){0,2}[0-9]){6,14}"
-      "|\\(?[2-9][0-9]{2}(?:\\) ?|[ \\-.])[2-9][0-9]{2}[ \\-.][0-9]{4}"
-      "|\\(?0[1-9][0-9]{0,4}(?:\\) ?| ?[/\\-] ?| )[0-9]{2,8}(?:[ \\-][0-9]{2,8}){0,4}");
+      "|\\(?[2-9][0-9]{2}(?:\\) ?|[ \\-.\\x{A0}])[2-9][0-9]{2}[ \\-.\\x{A0}][0-9]{4}"
+      "|\\(?0[1-9][0-9]{0,4}(?:\\) ?| ?[/\\-] ?|[ \\x{A0}])[0-9]{2,8}"
+      "(?:[ \\-\\x{A0}][0-9]{2,8}){0,4}");
   std::size_t run = 0, longest = 0;
   for (const char byte : text) {
     const bool separator = byte == ' ' || (byte >= '(' && byte <= '/' && byte != ',') ||
@@ -172,7 +204,7 @@ void find_phone(std::string_view text, std::string_view, std::vector<TextRange>&
   }
   if (longest >= 7) {
     find_pattern(pattern, text, found, Refused::look_within,
-                 [text](const TextRange& range) { return plausible_phone(text, range); });
+                 [text](TextRange& range) { return plausible_phone(text, range); });
   }
 }
 
@@ -192,10 +224,11 @@ void read_digit_groups(std::string_view text, std::size_t begin, DigitGroups& ru
     }
     run.groups.push_back({at, end});
     run.end = end;
-    at = end + 1;
-    if (end == text.size() || (text[end] != ' ' && text[end] != '-')) {
+    const std::size_t gap = gap_at(text, end);
+    if (gap == 0) {
       break;
     }
+    at = end + gap;
   }
 }
 
@@ -276,6 +309,11 @@ void find_key_ids(std::string_view text, std::vector<TextRange>& found) {
 void find_secret_keys(std::string_view text, std::string_view context,
                       std::vector<TextRange>& found) {
   constexpr std::size_t kLength = 40, kNear = 64;
+  std::optional<bool> named_secret;  // read once: a member's name may be as long as its text
+  const auto is_named_secret = [&] {
+    named_secret = named_secret.value_or(false) || (!named_secret && speaks_of_secrets(context));
+    return *named_secret;
+  };
   for (std::size_t at = 0; at + kLength <= text.size();) {
     std::size_t end = at;
     while (end < text.size() && is_base64(text[end])) {
@@ -283,7 +321,7 @@ void find_secret_keys(std::string_view text, std::string_view context,
     }
     if (end - at == kLength) {
       const std::size_t from = at > kNear ? at - kNear : 0;
-      if (speaks_of_secrets(context) || speaks_of_secrets(text.substr(from, at - from)) ||
+      if (is_named_secret() || speaks_of_secrets(text.substr(from, at - from)) ||
           speaks_of_secrets(text.substr(end, kNear))) {
         found.push_back({at, end});
       }

@@ -180,7 +180,9 @@ class Omitter {
   }
 
  private:
-  // What is known of a value from around it.
+  // What is known of a value from around it. Copied for each value below, so both texts are cut: a
+  // name beyond this is none that matters, and of a format no more is shown.
+  static constexpr std::size_t kLongestKnown = 128;
   struct Place {
     Modality modality = Modality::text;
     std::string format;  // "png", "image/png"; "" unknown
@@ -238,12 +240,12 @@ class Omitter {
     for (const char* name : {"format", "media_type", "mediaType", "mime_type"}) {
       const std::size_t format = tree_.member(node, name);
       if (format != 0 && tree_[format].kind == Kind::string) {
-        place.format = tree_.content(format);
+        place.format = tree_.content(format).substr(0, kLongestKnown);
       }
     }
     tree_.each_child(node, [&](std::size_t child) {
       Place below = place;
-      below.name = tree_.name(child);
+      below.name = tree_.name(child).substr(0, kLongestKnown);
       if (below.name == "requestMetadata") {
         return;  // metadata stays
       }
@@ -313,7 +315,7 @@ class Omitter {
     for (const std::size_t node : stream_texts_) {
       omitted[node] = true;
     }
-    for (const auto& [place, parts] : gather_stream_texts(tree_)) {
+    for (const auto& parts : gather_stream_texts(tree_)) {
       std::string whole;
       std::size_t first = 0;
       for (const std::size_t part : parts) {

@@ -79,7 +79,7 @@ void JsonRedactor::redact_values(const JsonTree& tree, std::vector<TextEdit>& ed
 
 void JsonRedactor::redact_stream(const JsonTree& tree, std::vector<bool>& counted,
                                  std::vector<TextEdit>& edits, RuleCounts* counts) const {
-  for (auto& [place, parts] : gather_stream_texts(tree)) {
+  for (const auto& parts : gather_stream_texts(tree)) {
     std::vector<std::size_t> open;
     std::copy_if(parts.begin(), parts.end(), std::back_inserter(open),
                  [&tree](std::size_t node) { return !tree[node].replaced; });

@@ -42,22 +42,31 @@ void JsonTree::skip_space(std::size_t& at) const {
   }
 }
 
-// From the opening quote to behind the closing one.
+// From the opening quote to behind the closing one. The next quote is looked for anew only once it
+// was passed: a string of nothing but escapes is read in linear time, too.
 bool JsonTree::read_string(std::size_t& at) const {
   if (at >= text_.size() || text_[at] != '"') {
     return false;
   }
-  for (++at; at < text_.size(); ++at) {
-    const void* quote = std::memchr(text_.data() + at, '"', text_.size() - at);
-    const std::size_t end =
-        quote == nullptr ? text_.size()
-                         : static_cast<std::size_t>(static_cast<const char*>(quote) - text_.data());
-    const void* escape = std::memchr(text_.data() + at, '\\', end - at);
-    if (escape == nullptr) {
-      at = end + 1;
-      return end < text_.size();
+  const auto next = [this](char byte, std::size_t from, std::size_t end) {
+    const void* found = std::memchr(text_.data() + from, byte, end - from);
+    return found == nullptr
+               ? end
+               : static_cast<std::size_t>(static_cast<const char*>(found) - text_.data());
+  };
+  std::size_t quote = ++at;
+  bool known = false;
+  while (at < text_.size()) {
+    if (!known || quote < at) {
+      quote = next('"', at, text_.size());
+      known = true;
     }
-    at = static_cast<std::size_t>(static_cast<const char*>(escape) - text_.data()) + 1;
+    const std::size_t escape = next('\\', at, quote);
+    if (escape == quote) {
+      at = quote + 1;
+      return quote < text_.size();
+    }
+    at = escape + 2;
   }
   return false;
 }

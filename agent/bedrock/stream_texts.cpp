@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace invlog::bedrock {
 namespace {
@@ -10,6 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kDistinguishing = {"index", "output_index",
                                                              "content_index", "item_id"};
 
+// A place is a number: what it is within, and the step from there. As a text it would hold every
+// name above it, and a stream with one long name over many strings would need the product of both.
 class Gatherer {
  public:
   explicit Gatherer(const JsonTree& tree) : tree_(tree) {}
@@ -18,66 +23,64 @@ class Gatherer {
     std::size_t position = 0;
     tree_.each_child(0, [&](std::size_t chunk) {
       // What is no object is no piece of anything: it gets a place of its own.
-      place_ = tree_[chunk].kind == JsonTree::Kind::object ? "" : std::to_string(position);
+      const bool object = tree_[chunk].kind == JsonTree::Kind::object;
+      const std::size_t type = tree_.member(chunk, "type");
+      visit(chunk, step(kTop, (object ? "" : std::to_string(position)) +
+                                  std::string(type != 0 ? tree_.raw(type) : "")));
       ++position;
-      if (const std::size_t type = tree_.member(chunk, "type"); type != 0) {
-        place_ += tree_.raw(type);
-      }
-      visit(chunk);
     });
     return std::move(texts_);
   }
 
  private:
-  void visit(std::size_t node) {
+  using Place = std::size_t;
+  static constexpr Place kTop = 0;
+
+  Place step(Place from, std::string name) {
+    return places_.try_emplace({from, std::move(name)}, places_.size() + 1).first->second;
+  }
+
+  void visit(std::size_t node, Place place) {
     switch (tree_[node].kind) {
       case JsonTree::Kind::string:
-        texts_[place_].push_back(node);
+        texts_.resize(std::max(texts_.size(), place + 1));
+        texts_[place].push_back(node);
         break;
       case JsonTree::Kind::object:
-        visit_members(node);
+        visit_members(node, place);
         break;
       case JsonTree::Kind::array:
-        visit_elements(node);
+        visit_elements(node, place);
         break;
       default:
         break;
     }
   }
 
-  void visit_members(std::size_t node) {
-    const std::size_t length = place_.size();
+  void visit_members(std::size_t node, Place place) {
     tree_.each_child(node, [&](std::size_t child) {
       const bool distinguishing =
           std::any_of(kDistinguishing.begin(), kDistinguishing.end(),
                       [&](std::string_view name) { return tree_.is_named(child, name); });
       if (distinguishing && tree_[child].after == child + 1) {
-        place_.append(" ").append(tree_.name(child)).append("=").append(tree_.raw(child));
+        place = step(place, " " + tree_.name(child) + "=" + std::string(tree_.raw(child)));
       }
     });
-    const std::size_t with_own = place_.size();
-    tree_.each_child(node, [&](std::size_t child) {
-      place_.append(".").append(tree_.name(child));
-      visit(child);
-      place_.resize(with_own);
-    });
-    place_.resize(length);
+    tree_.each_child(
+        node, [&](std::size_t child) { visit(child, step(place, "." + tree_.name(child))); });
   }
 
-  void visit_elements(std::size_t node) {
-    const std::size_t length = place_.size();
+  void visit_elements(std::size_t node, Place place) {
     std::size_t position = 0;
     tree_.each_child(node, [&](std::size_t child) {
       const bool numbered = tree_.member(child, "index") != 0;
-      place_.append("[").append(numbered ? "*" : std::to_string(position)).append("]");
+      visit(child, step(place, "[" + (numbered ? "*" : std::to_string(position)) + "]"));
       ++position;
-      visit(child);
-      place_.resize(length);
     });
   }
 
   const JsonTree& tree_;
-  std::string place_;
+  std::map<std::pair<Place, std::string>, Place> places_;
   StreamTexts texts_;
 };
 

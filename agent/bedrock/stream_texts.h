@@ -6,8 +6,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "agent/bedrock/json_tree.h"
@@ -17,8 +15,8 @@ namespace invlog::bedrock {
 // A stream's chunks, and nothing else that Bedrock sends, are an array at the top.
 bool is_stored_stream(const JsonTree& tree);
 
-// In the stream's order, by place. Nodes that are replaced are in it, too.
-using StreamTexts = std::unordered_map<std::string, std::vector<std::size_t>>;
+// Each place's strings, in the stream's order. Nodes that are replaced are in it, too.
+using StreamTexts = std::vector<std::vector<std::size_t>>;
 StreamTexts gather_stream_texts(const JsonTree& tree);
 
 }  // namespace invlog::bedrock

@@ -320,7 +320,7 @@ int run_ca_bundle(const CaBundleOptions& options, std::ostream& out, std::ostrea
     return updated ? kSuccess : failed(err, updated.error());
   }
   const std::string text = proxy::pem_of(*certificates) + proxy::pem_of(roots.certificates);
-  if (options.output.empty()) {
+  if (options.output.empty() || OutputFile::is_standard_output(options.output)) {
     out << text;
     return kSuccess;
   }

@@ -101,7 +101,7 @@ void CaOptions::add_bundle(CLI::App& parent) {
       bundle_.access);
   CLI::Option* output =
       command
-          ->add_option("--output", bundle_.output, "a file, whole or not at all (default: print)")
+          ->add_option("--output", bundle_.output, "a file, whole or not at all; - or none: print")
           ->type_name("FILE");
   command
       ->add_flag("--update", bundle_.update,

@@ -13,6 +13,7 @@
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/erase_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/output_file.h"
 #include "agent/cli/policy_command.h"
 #include "agent/cli/privacy_command.h"
 #include "agent/cli/profiles_command.h"
@@ -260,6 +261,8 @@ class CommandLine {
         "  invlog query \"SELECT day, sum(output_tokens) FROM invocations GROUP BY day\"\n"
         "  invlog query --json \"SELECT id, invlog_request(id) AS request FROM invocations ORDER "
         "BY id DESC LIMIT 1\"\n"
+        "  invlog query \"SELECT id, day FROM invocations WHERE invlog_contains(id, 'order "
+        "4711')\"\n"
         "  invlog query --csv \"SELECT * FROM invocations WHERE error IS NOT NULL\" > errors.csv");
     add_store_options(command, query_.store);
     command->add_option("SQL", query_.sql, "one statement or several")->required();
@@ -422,13 +425,15 @@ class CommandLine {
         "Times, model, tokens, caller and outcome stay. Without --yes it only shows what it would "
         "do. A running agent goes on.",
         "  invlog erase --where \"caller = 'jane' AND day < '2026-10-01'\"\n"
-        "  invlog erase --where \"instr(invlog_request(id), 'Jane Doe')\" --reason \"request 17\" "
+        "  invlog erase --where \"invlog_contains(id, 'Jürgen Müller')\" --reason \"request 17\" "
         "--yes\n"
         "  invlog erase --request-id 0f7ad5ad-19b5-4eb6-8a22-2a4b8a62ab11 --yes");
     add_store_options(command, erase_.store);
     auto* where = command
                       ->add_option("--where", erase_.scope.where,
                                    "an SQL expression over the view `invocations`; also "
+                                   "invlog_contains(id, 'text'), which looks into request and "
+                                   "response in every way JSON writes a text, "
                                    "invlog_request(id) and invlog_response(id)")
                       ->type_name("SQL");
     command->add_option("--request-id", erase_.scope.request_ids, "these calls")
@@ -455,11 +460,14 @@ class CommandLine {
     add_store_options(command, export_.store);
     command
         ->add_option("--output", export_.output,
-                     "a file, which appears when it is whole (default: the output)")
+                     "a file, which appears when it is whole; - or none: standard output")
         ->type_name("FILE");
     add_time_options(command, export_times_);
     command->add_flag("--gzip", export_.gzip, "compress with gzip");
     command->callback([this] {
+      if (export_.output && OutputFile::is_standard_output(*export_.output)) {
+        export_.output.reset();
+      }
       export_.progress_width = export_.output ? context_.err_width : progress_width();
       run_ = [this] {
         export_.since_us = moment("--since", export_times_.since);
@@ -510,9 +518,12 @@ class CommandLine {
                       "verify the whole store first; exit code 1 if it is not whole");
     command
         ->add_option("--output", report_.output,
-                     "a file, which appears when it is whole (default: the output)")
+                     "a file, which appears when it is whole; - or none: standard output")
         ->type_name("FILE");
     command->callback([this] {
+      if (report_.output && OutputFile::is_standard_output(*report_.output)) {
+        report_.output.reset();
+      }
       report_.progress_width = report_.output ? context_.err_width : progress_width();
       run_ = [this] {
         report_.now_us = storage::system_now_us();

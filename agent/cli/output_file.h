@@ -1,8 +1,12 @@
-// A file that appears under its name only when it is whole: written beside it under a temporary
-// name, synced, renamed.
+// A file that appears under its name only when it is whole: written without a name (O_TMPFILE), or
+// where the file system has no such files, beside it under a temporary one; then synced, renamed.
 //
-// Thread: the caller's. Errors: throws std::runtime_error naming the file and the cause. Not
-// committed by the time it is destroyed, it is removed.
+// A symbolic link is followed: what it leads to is replaced, the link stays. What exists and is no
+// regular file (a device, a FIFO) is written straight.
+//
+// Thread: the caller's; one at a time in a process, as signals that end it remove the temporary
+// file. Errors: throws std::runtime_error naming the file and the cause. Not committed by the time
+// it is destroyed, it is removed.
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +18,9 @@ namespace invlog::cli {
 
 class OutputFile {
  public:
-  // By default for its owner alone: prompts may be in it.
-  explicit OutputFile(std::string path, mode_t mode = 0600);
+  // By default for its owner alone: prompts may be in it. Without `unnamed`, as if the file system
+  // had no files without a name.
+  explicit OutputFile(std::string path, mode_t mode = 0600, bool unnamed = true);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -23,11 +28,20 @@ class OutputFile {
   void write(std::string_view bytes);
   void commit();
 
+  // Whether an --output means the standard output: "-", or its name in /dev.
+  static bool is_standard_output(std::string_view path);
+
  private:
+  bool open_special();
+  bool open_unnamed(mode_t mode);
+  void open_named();
+  void give_name();
+  void remove_temporary();
   [[noreturn]] void fail(const char* action) const;
 
   const std::string path_;
-  std::string temporary_path_;
+  std::string target_;          // what path_ leads to; "" written straight
+  std::string temporary_path_;  // "" none yet
   int descriptor_ = -1;
 };
 

@@ -1,5 +1,5 @@
-// `invlog query SQL`: any reading SQL over a store, with invlog_request, invlog_response and
-// invlog_record.
+// `invlog query SQL`: any reading SQL over a store, with invlog_request, invlog_response,
+// invlog_record and invlog_contains.
 #pragma once
 
 #include <ostream>

@@ -1,12 +1,12 @@
 #include "agent/cli/search_command.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/record_range.h"
 #include "agent/cli/terminal.h"
 #include "storage/json_writer.h"
+#include "storage/text_matcher.h"
 #include "storage/time_text.h"
 
 namespace invlog::cli {
@@ -14,60 +14,7 @@ namespace {
 
 constexpr std::size_t kSnippetBytes = 50;  // on each side of the match
 
-// JSON with everything beyond ASCII as \uXXXX, as Python's json.dumps writes it.
-std::string ascii_escaped(std::string_view json_escaped, const char* format) {
-  std::string out;
-  for (std::size_t at = 0; at < json_escaped.size();) {
-    const auto lead = static_cast<unsigned char>(json_escaped[at]);
-    if (lead < 0x80) {
-      out += json_escaped[at++];
-      continue;
-    }
-    const std::size_t size = lead >= 0xF0   ? 4
-                             : lead >= 0xE0 ? 3
-                                            : 2;  // valid UTF-8: see append_json_escaped
-    char32_t value = lead & (0x7F >> size);
-    for (std::size_t i = 1; i < size && at + i < json_escaped.size(); ++i) {
-      value = value << 6 | (static_cast<unsigned char>(json_escaped[at + i]) & 0x3F);
-    }
-    char code[16];
-    if (value >= 0x10000) {
-      std::snprintf(code, sizeof code, format,
-                    static_cast<unsigned>(0xD800 + ((value - 0x10000) >> 10)));
-      out += code;
-      value = 0xDC00 + ((value - 0x10000) & 0x3FF);
-    }
-    std::snprintf(code, sizeof code, format, static_cast<unsigned>(value));
-    out += code;
-    at += size;
-  }
-  return out;
-}
-
-std::vector<std::string> forms_of(const std::string& text) {
-  std::string escaped;
-  storage::append_json_escaped(escaped, text);
-  std::vector<std::string> forms{text, escaped, ascii_escaped(escaped, "\\u%04x"),
-                                 ascii_escaped(escaped, "\\u%04X")};
-  std::sort(forms.begin(), forms.end());
-  forms.erase(std::unique(forms.begin(), forms.end()), forms.end());
-  return forms;
-}
-
-struct Match {
-  std::size_t offset, size;
-};
-
-std::optional<Match> first_match(const std::string& body, const std::vector<std::string>& forms) {
-  std::optional<Match> first;
-  for (const std::string& form : forms) {
-    const std::size_t at = body.find(form);
-    if (at != std::string::npos && (!first || at < first->offset)) {
-      first = Match{at, form.size()};
-    }
-  }
-  return first;
-}
+using Match = storage::TextMatcher::Match;
 
 std::string snippet(const std::string& body, const Match& match) {
   const auto continues_character = [&body](std::size_t at) {
@@ -91,7 +38,7 @@ std::string snippet(const std::string& body, const Match& match) {
 class Search {
  public:
   Search(const SearchOptions& options, std::ostream& out)
-      : options_(options), out_(out), forms_(forms_of(options.text)) {}
+      : options_(options), out_(out), matcher_(options.text) {}
 
   // False: the limit is reached, or nobody reads on.
   bool look_into(const storage::StoredRecord& stored) {
@@ -110,7 +57,7 @@ class Search {
 
  private:
   bool report(const storage::StoredRecord& stored, const char* where, const std::string& body) {
-    const auto match = first_match(body, forms_);
+    const auto match = matcher_.find_in(body);
     if (!match) {
       return false;
     }
@@ -137,7 +84,7 @@ class Search {
 
   const SearchOptions& options_;
   std::ostream& out_;
-  const std::vector<std::string> forms_;
+  const storage::TextMatcher matcher_;
   std::int64_t found_ = 0;
   std::int64_t looked_at_ = 0;
 };

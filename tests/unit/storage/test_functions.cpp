@@ -43,6 +43,29 @@ TEST_CASE("SQL reads bodies and records by id") {
   CHECK_THROWS_AS(text(reader, "DELETE FROM record"), StoreError);
 }
 
+TEST_CASE("SQL finds a text in either body, however JSON writes it") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    submit_and_wait(writer,
+                    record_with(R"({"a":"J\u00fcrgen M\u00FCller"})", R"({"b":"R\u0026D"})"));
+    submit_and_wait(writer, record_with(R"({"a":"Jurgen"})", R"({"b":"a\/b 4711"})"));
+  }
+  auto reader = Reader::open(store.path());
+  const auto ids = [&](const std::string& condition) {
+    return text(**reader, "SELECT group_concat(id) FROM invocations WHERE " + condition);
+  };
+  CHECK(ids("invlog_contains(id, 'Jürgen Müller')") == "1");
+  CHECK(ids("invlog_contains(id, 'R&D')") == "1");
+  CHECK(ids("invlog_contains(id, 'a/b')") == "2");
+  CHECK(ids("invlog_contains(id, 4711)") == "2");
+  CHECK(ids("NOT invlog_contains(id, 'Jürgen')") == "2");
+  CHECK(text(**reader, "SELECT invlog_contains(3, 'x')") == "NULL");
+  CHECK(text(**reader, "SELECT invlog_contains(1, NULL)") == "NULL");
+  CHECK_THROWS_AS(text(**reader, "SELECT invlog_contains(1, '')"), StoreError);
+  CHECK_THROWS_AS(text(**reader, "SELECT invlog_contains(1)"), StoreError);
+}
+
 TEST_CASE("A damaged body is an SQL error that says where") {
   TemporaryStore store;
   {

@@ -1,5 +1,6 @@
 #include "agent/bedrock/privacy_filter.h"
 
+#include <chrono>
 #include <random>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "storage/base64.h"
 #include "storage/json_writer.h"
 #include "tests/catch.h"
+#include "tests/sanitized.h"
 #include "tests/unit/agent/bedrock/event_frames.h"
 
 using namespace invlog;
@@ -66,6 +68,29 @@ TEST_CASE("only the redacted part of a string changes") {
   CHECK(kept(email, R"("line\nu@e.org")") == R"("line\n[redacted:email]")");
   CHECK(kept(email, R"({"arguments":"{\"to\":\"\\u0075@e.org\"}"})") ==
         R"({"arguments":"{\"to\":\"[redacted:email]\"}"})");
+}
+
+TEST_CASE("the time of any body grows with its length, not with its square") {
+  constexpr std::size_t kMany = 400'000;
+  std::string escapes, names, keys, list;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    escapes += "\\\\";
+  }
+  for (std::size_t i = 0; i < kMany / 20; ++i) {
+    keys += "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd ";
+    list += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\"";
+    names += ",\"" + std::to_string(i) + "\":{}";
+  }
+  const std::string long_text(kMany, 'x');
+  auto without_images = everything();
+  without_images.image = false;
+  const auto begun = std::chrono::steady_clock::now();
+  kept(everything(), "{\"t\":\"" + escapes + "\"}");
+  kept(everything(), "{\"" + long_text + "\":\"" + keys + "\"}");
+  kept(everything(), "[{\"" + long_text + "\":[" + list + "]}]");
+  kept(without_images, "{\"format\":\"" + long_text + "\"" + names + "}");
+  CHECK(std::chrono::steady_clock::now() - begun <
+        std::chrono::seconds(tests::kSanitized ? 20 : 4));
 }
 
 TEST_CASE("cards that are numbers become strings") {

@@ -1,8 +1,13 @@
 #include "agent/cli/export_command.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
+#include <filesystem>
 #include <sstream>
 
 #include "agent/cli/output_file.h"
@@ -92,4 +97,62 @@ TEST_CASE("a file that is not finished never shows, and leaves nothing") {
   CHECK(read_whole_file(path) == "whole");
   CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 1);
   CHECK_THROWS_AS(OutputFile(directory.path() + "/none/out"), std::runtime_error);
+}
+
+TEST_CASE("a link is followed and stays; what is no regular file is written straight") {
+  const TemporaryDirectory directory;
+  const std::string target = directory.write("target", "before");
+  const std::string link = directory.path() + "/link", dangling = directory.path() + "/dangling";
+  std::filesystem::create_symlink("target", link);
+  std::filesystem::create_symlink(directory.path() + "/new", dangling);
+  for (const std::string& path : {link, dangling}) {
+    OutputFile file(path);
+    file.write("whole");
+    file.commit();
+    CHECK(std::filesystem::is_symlink(path));
+  }
+  CHECK(read_whole_file(target) == "whole");
+  CHECK(read_whole_file(directory.path() + "/new") == "whole");
+
+  const std::string fifo = directory.path() + "/fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  {
+    OutputFile file(fifo);
+    file.write("straight");
+    file.commit();
+  }
+  char bytes[16];
+  CHECK(std::string(bytes, static_cast<std::size_t>(::read(reader, bytes, sizeof bytes))) ==
+        "straight");
+  ::close(reader);
+  CHECK(std::filesystem::is_fifo(fifo));
+  CHECK_THROWS_AS(OutputFile(directory.path()), std::runtime_error);
+  std::filesystem::create_symlink("circle", directory.path() + "/circle");
+  CHECK_THROWS_AS(OutputFile(directory.path() + "/circle"), std::runtime_error);
+  CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 6);
+}
+
+TEST_CASE("a signal that ends the process leaves nothing of an unfinished file") {
+  const bool unnamed = GENERATE(true, false);
+  const TemporaryDirectory directory;
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::signal(SIGTERM, SIG_DFL);  // Catch has a handler of its own
+    OutputFile file(directory.path() + "/out", 0600, unnamed);
+    file.write("half");
+    const bool there = std::filesystem::is_empty(directory.path()) == unnamed;
+    ::raise(there ? SIGTERM : SIGKILL);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+  CHECK(std::filesystem::is_empty(directory.path()));
+  OutputFile file(directory.path() + "/out", 0600, unnamed);
+  file.write("whole");
+  file.commit();
+  CHECK(read_whole_file(directory.path() + "/out") == "whole");
 }
