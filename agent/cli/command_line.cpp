@@ -406,7 +406,7 @@ class CommandLine {
     command->add_option("--heads", verify_.heads_file, "a file of such heads, one in a line")
         ->type_name("FILE");
     command->add_flag("--delivered", verify_.delivered,
-                      "ask S3 and CloudWatch Logs, as configured, for the newest head they keep");
+                      "ask S3 and CloudWatch Logs, as configured, for the newest heads they keep");
     command->add_flag("--json", verify_.json, "one JSON object");
     command->callback([this] {
       verify_.progress_width = context_.err_width;

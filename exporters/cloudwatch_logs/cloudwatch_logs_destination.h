@@ -42,8 +42,11 @@ class CloudWatchLogsDestination : public Destination {
   std::string target() const override { return target_.group + " " + target_.stream; }
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
-  // From the stream that send_chain_head() writes to; needs logs:GetLogEvents.
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+  // So many of the newest pages (about 3,000 heads each) of the stream that send_chain_head()
+  // writes to are read back; more only as long as they have no head of this store.
+  static constexpr int kMostHeadPages = 20;
+  // From that stream; needs logs:GetLogEvents.
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
       const Origin& origin, std::int64_t since_us) override;
   std::vector<Check> check(const Origin& origin) override;
 
