@@ -694,7 +694,8 @@ class CommandLine {
         "reconcile",
         "Compare the store with CloudTrail: which calls the agent never saw, which records have no "
         "event, what was processed outside the Regions that its record names. Fills in where each "
-        "call was processed. Exit code 1 if a call was processed outside.",
+        "call was processed. Exit code 1 if a call was processed outside, or a part of what "
+        "CloudTrail has could not be read; then nothing is written down as compared.",
         "  invlog reconcile --cloudtrail lookup --since 7d\n"
         "  invlog reconcile --cloudtrail "
         "s3://my-trail/AWSLogs/123456789012/CloudTrail/eu-central-1/2026/10/\n"
