@@ -94,6 +94,7 @@ tl::expected<bool, ServiceFailure> CloudWatchLogsDestination::prove_region(const
     return elsewhere("log group " + shown.name + " is in account " + shown.account +
                      ", the store belongs to " + account);
   }
+  setup_.found(shown);
   return true;
 }
 

@@ -73,7 +73,7 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   }
   Check retention{"logs:PutRetentionPolicy" + on, true,
                   "not tried: the log group was there before, and its retention stays as it is"};
-  if (group_made) {
+  if (group_made || setup_.retention_due()) {
     const auto set = client_.put_retention_policy(target_.group, options_.retention_days);
     retention.ok = set.has_value();
     retention.retry_after = pause_asked_for(set);

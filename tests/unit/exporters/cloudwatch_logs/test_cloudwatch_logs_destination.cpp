@@ -59,6 +59,22 @@ TEST_CASE("a retention that could not be set is set at the next proof") {
   CHECK(fixture.service.retention[kGroup] == 30);
 }
 
+TEST_CASE("a retention that could not be set is set after a restart, while the group is empty") {
+  DestinationFixture fixture;
+  fixture.options.retention_days = 30;
+  fixture.service.answer_next("PutRetentionPolicy",
+                              FakeLogsService::error("AccessDeniedException", "no"));
+  CHECK(!fixture.destination().prove(fixture.origin));
+  fixture.restart();
+  fixture.service.stored_bytes = 0;
+  CHECK(fixture.destination().prove(fixture.origin));
+  CHECK(fixture.service.retention[kGroup] == 30);
+  fixture.restart();
+  fixture.service.calls.clear();
+  CHECK(fixture.destination().prove(fixture.origin));
+  CHECK(fixture.service.operations() == Names{"DescribeLogGroups", "CreateLogStream"});
+}
+
 TEST_CASE("the account's cap of log groups is no throttling") {
   DestinationFixture fixture;
   fixture.service.answer_next("CreateLogGroup", FakeLogsService::error("LimitExceededException"));
