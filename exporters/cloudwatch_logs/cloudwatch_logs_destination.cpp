@@ -151,10 +151,12 @@ tl::expected<RejectedEvents, ServiceFailure> CloudWatchLogsDestination::put(
 }
 
 tl::expected<void, ServiceFailure> CloudWatchLogsDestination::send_line(const std::string& stream,
-                                                                        std::string_view line) {
+                                                                        std::string_view line,
+                                                                        bool gzip) {
   LogEventBatch batch;
   batch.add(0, now_ms(), line);
-  const auto answer = put(batch.take_request(target_.group, stream), false, stream);
+  const std::string request = batch.take_request(target_.group, stream);
+  const auto answer = put(gzip ? exporters::gzip(request) : request, gzip, stream);
   if (!answer) {
     return tl::unexpected(answer.error());
   }
@@ -230,6 +232,11 @@ tl::expected<std::vector<KeptHead>, ServiceFailure> CloudWatchLogsDestination::k
 
 std::int64_t CloudWatchLogsDestination::now_ms() const {
   const auto now = service_.options().clock() + service_.clock_offset();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+}
+
+std::int64_t CloudWatchLogsDestination::host_now_ms() const {
+  const auto now = service_.options().clock();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
 }
 

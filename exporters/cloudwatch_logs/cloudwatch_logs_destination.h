@@ -65,9 +65,10 @@ class CloudWatchLogsDestination : public Destination {
   // tried again with the next batch, and the value if the service asks for a slower pace.
   std::optional<aws::ServiceFailure> send_chain_head(const Origin& origin);
   tl::expected<void, aws::ServiceFailure> send_line(const std::string& stream,
-                                                    std::string_view line);
-  // The service's time as far as it is known, Unix ms.
+                                                    std::string_view line, bool gzip = false);
+  // The service's time as far as it is known, Unix ms; and this host's own.
   std::int64_t now_ms() const;
+  std::int64_t host_now_ms() const;
 
   void check_group(const Origin& origin, std::vector<Check>& checks);
   void check_creating(std::vector<Check>& checks);
