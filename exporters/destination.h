@@ -77,6 +77,10 @@ struct KeptHead {
   std::int64_t segment = 0;
   std::string chain;  // hex SHA-256
   std::string place;  // for people: "s3://bucket/key", "/invlog/records <stream>/integrity"
+
+  bool is_same_as(const KeptHead& other) const {
+    return segment == other.segment && chain == other.chain;
+  }
 };
 
 class Destination {
@@ -98,10 +102,12 @@ class Destination {
   virtual std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan,
                                        bool retry) = 0;
 
-  // The newest head of this store's chain that the destination keeps: whoever changes the store
-  // cannot have changed it. No value: it keeps none. `since_us`: when a delivered record's call
-  // began (Unix µs); what is older need not be looked through.
-  virtual tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+  // The heads of this store's chain that the destination keeps, the one that it was given last
+  // first, each value once: whoever changes the store cannot have changed them, and a store that
+  // was put back and went on contradicts those beside its own. Empty: it keeps none. `since_us`:
+  // when the newest delivered record's call began (Unix µs), where a search may begin. How far back
+  // it goes is bounded by the destination.
+  virtual tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
       const Origin& origin, std::int64_t since_us) = 0;
 
   // One check per permission that delivery needs, for `invlog doctor`; writes the marker objects or

@@ -140,7 +140,8 @@ class DeliveryLedger::Implementation {
     Statement(connection_.get(),
               "UPDATE delivery SET cursor = max(cursor, ?2), planned_last = 0, plan = '', "
               "delivered_records = delivered_records + ?3, delivered_batches = delivered_batches + "
-              "1, delivered_bytes = delivered_bytes + ?4, target = ?5, last_success = ?6, "
+              "1, delivered_bytes = delivered_bytes + ?4, target = ?5, "
+              "last_success = iif(?3 > 0, ?6, last_success), "
               "last_error = '', last_error_at = 0 WHERE destination = ?1")
         .bind_text(1, destination)
         .bind(2, delivered.last)

@@ -1,6 +1,7 @@
 #include "storage/trail_ledger.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -34,8 +35,6 @@ class TrailLedger::Implementation {
       : connection_(std::move(connection)),
         clock_(std::move(clock)),
         label_(connection_.get(), "SELECT text FROM label WHERE id = ?1"),
-        started_at_(connection_.get(),
-                    "SELECT started_at FROM record WHERE id >= ?1 ORDER BY id LIMIT 1"),
         is_unseen_(connection_.get(), "SELECT 1 FROM unseen_call WHERE event_id = ?1") {}
 
   std::int64_t known_from_us() {
@@ -56,14 +55,13 @@ class TrailLedger::Implementation {
 
   void each_record(std::int64_t since, std::int64_t until,
                    const std::function<bool(const ComparedRecord&)>& visit) {
-    const std::int64_t end = 1 + single_integer(connection_.get(), "SELECT max(id) FROM record");
-    std::int64_t first = first_record(since - kSlackUs, end);
+    std::int64_t first = 0, end = 0;
+    find_range(since - kSlackUs, until + kSlackUs, first, end);
     Statement select(connection_.get(), kSelectRecords);
     for (bool more = true; more && first < end; first += kReadPortion) {
       select.bind(1, first).bind(2, std::min(end, first + kReadPortion));
       while (more && select.step()) {
-        const ComparedRecord record = compared(select);
-        more = record.started_at_us <= until + kSlackUs && visit(record);
+        more = visit(compared(select));
       }
       select.reset();
     }
@@ -129,21 +127,29 @@ class TrailLedger::Implementation {
   }
 
  private:
-  // The first id from which on nothing is missing that was started at `time` or later: records
-  // before it were started before, though not strictly in order, which kSlackUs is for.
-  std::int64_t first_record(std::int64_t time, std::int64_t end) {
-    std::int64_t low = single_integer(connection_.get(), "SELECT min(id) FROM record"), high = end;
-    while (low < high) {
-      const std::int64_t middle = low + (high - low) / 2;
-      const bool before = started_at_.bind(1, middle).step() && started_at_.integer(0) < time;
-      started_at_.reset();
-      if (before) {
-        low = middle + 1;
-      } else {
-        high = middle;
+  // The records from the first to the last segment that has any of [since, until], `end` is behind
+  // them. Not by single records: they are not in the order of their beginnings, and one whose clock
+  // was wrong says nothing of those around it. Segments are, and few; a wrong clock can only widen
+  // the time that one stands for.
+  void find_range(std::int64_t since, std::int64_t until, std::int64_t& first, std::int64_t& end) {
+    constexpr const char* kSegments =
+        "SELECT first_record, coalesce(last_record, (SELECT max(id) FROM record)), opened_at, "
+        "closed_at, (SELECT started_at FROM record WHERE id = first_record), (SELECT started_at "
+        "FROM record WHERE id = last_record) FROM segment ORDER BY id";
+    constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
+    Statement segments(connection_.get(), kSegments);
+    while (segments.step()) {
+      const std::int64_t opened = segments.integer(2);
+      const std::int64_t closed = segments.optional_integer(3).value_or(kEver);
+      const std::int64_t oldest = segments.optional_integer(4).value_or(opened);
+      const std::int64_t newest = segments.optional_integer(5).value_or(oldest);
+      const auto [from, to] = std::minmax({opened, closed, oldest, newest});
+      if (to < since || from - kSlackUs > until) {
+        continue;
       }
+      first = end == 0 ? segments.integer(0) : first;
+      end = segments.integer(1) + 1;
     }
-    return low;
   }
 
   ComparedRecord compared(const Statement& select) {
@@ -218,7 +224,7 @@ class TrailLedger::Implementation {
 
   const Connection connection_;
   const std::function<std::int64_t()> clock_;
-  Statement label_, started_at_, is_unseen_;
+  Statement label_, is_unseen_;
   std::unordered_map<std::int64_t, std::string> labels_;
 };
 

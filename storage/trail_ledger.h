@@ -66,7 +66,7 @@ struct ReconciliationRow {
 
 class TrailLedger {
  public:
-  // No call lasts longer, so that records are in the order of their beginnings but for this (µs).
+  // No call lasts longer, so that no record was started longer than this before its segment (µs).
   static constexpr std::int64_t kSlackUs = 3'900ll * 1'000'000;
 
   // Adds the tables to a store that does not have them yet. `vfs` and `clock` as DeliveryLedger.
@@ -81,9 +81,10 @@ class TrailLedger {
   // their records. Unix time in µs, whole seconds.
   std::int64_t known_from_us();
 
-  // Records that were started within [since, until], and up to kSlackUs more on either side, in the
-  // order of ids; until `visit` returns false. Costs as much as there are such records, however
-  // large the store is.
+  // Records that were started within [since, until], and up to kSlackUs more on either side, and
+  // others that share segments with them (so one whose clock was wrong is among them), in the order
+  // of ids; until `visit` returns false. Costs as much as there are such records, however large the
+  // store is, unless a clock was wrong.
   void each_record(std::int64_t since_us, std::int64_t until_us,
                    const std::function<bool(const ComparedRecord&)>& visit);
   // Calls that are written down as unseen: event id, request id.

@@ -27,6 +27,8 @@ struct KnownHead {
   std::int64_t segment = 0;
   Sha256 chain{};
   std::string source;  // for people: "--head", "s3://bucket/key"
+  // It is one of several, and passed over if retention has taken its segment.
+  bool may_be_gone = false;
 };
 
 struct VerifyReport {

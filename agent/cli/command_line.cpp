@@ -409,7 +409,7 @@ class CommandLine {
     command->add_option("--heads", verify_.heads_file, "a file of such heads, one in a line")
         ->type_name("FILE");
     command->add_flag("--delivered", verify_.delivered,
-                      "ask S3 and CloudWatch Logs, as configured, for the newest head they keep");
+                      "ask S3 and CloudWatch Logs, as configured, for the newest heads they keep");
     command->add_flag("--json", verify_.json, "one JSON object");
     command->callback([this] {
       verify_.progress_width = context_.err_width;
@@ -705,7 +705,8 @@ class CommandLine {
         "reconcile",
         "Compare the store with CloudTrail: which calls the agent never saw, which records have no "
         "event, what was processed outside the Regions that its record names. Fills in where each "
-        "call was processed. Exit code 1 if a call was processed outside.",
+        "call was processed. Exit code 1 if a call was processed outside, or a part of what "
+        "CloudTrail has could not be read; then nothing is written down as compared.",
         "  invlog reconcile --cloudtrail lookup --since 7d\n"
         "  invlog reconcile --cloudtrail "
         "s3://my-trail/AWSLogs/123456789012/CloudTrail/eu-central-1/2026/10/\n"

@@ -32,8 +32,9 @@ std::string account_of(const DeliveryAccess& access, const DeliveryWorld& world,
 
 }  // namespace
 
-std::vector<DeliveredHead> ask_for_heads(const DeliveryAccess& access, const DeliveryWorld& world) {
-  std::vector<DeliveredHead> heads;
+std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access,
+                                          const DeliveryWorld& world) {
+  std::vector<DeliveredHeads> heads;
   const auto ledger = storage::DeliveryLedger::look(access.reader->connection());
   if (!ledger) {
     return heads;
@@ -50,12 +51,12 @@ std::vector<DeliveredHead> ask_for_heads(const DeliveryAccess& access, const Del
     for (const storage::DeliveryState& state : ledger->states()) {
       cursor = state.destination == each.destination->name() ? state.cursor : cursor;
     }
-    auto head = each.destination->newest_head(origin, delivered_until(*access.reader, cursor));
-    DeliveredHead asked{each.destination->name(), each.destination->target(), {}};
-    if (head) {
-      asked.head = *std::move(head);
+    auto kept = each.destination->kept_heads(origin, delivered_until(*access.reader, cursor));
+    DeliveredHeads asked{each.destination->name(), each.destination->target(), {}};
+    if (kept) {
+      asked.heads = *std::move(kept);
     } else {
-      asked.head = tl::unexpected(head.error().message);
+      asked.heads = tl::unexpected(kept.error().message);
     }
     heads.push_back(std::move(asked));
   }

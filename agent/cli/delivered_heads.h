@@ -14,14 +14,14 @@
 
 namespace invlog::cli {
 
-struct DeliveredHead {
+struct DeliveredHeads {
   std::string destination, target;
-  // The newest head there; none if it has none of this store.
-  tl::expected<std::optional<exporters::KeptHead>, std::string> head;
+  // Those that were found there, the one given last first; empty if it has none of this store.
+  tl::expected<std::vector<exporters::KeptHead>, std::string> heads;
 };
 
 // Asks each destination of the configuration, over the network. Empty: none is configured, or
 // nothing was ever delivered from this store.
-std::vector<DeliveredHead> ask_for_heads(const DeliveryAccess& access, const DeliveryWorld& world);
+std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access, const DeliveryWorld& world);
 
 }  // namespace invlog::cli

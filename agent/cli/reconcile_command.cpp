@@ -70,9 +70,10 @@ int compare(const ReconcileOptions& options, const Target& target, residency::Tr
   options.json ? print_reconciliation_json(heading, found, out)
                : print_reconciliation(heading, found, options.terminal_width, out);
   print_trail_problems(found, err);
-  const bool nothing_read = found.read == 0 && found.problem_count > 0;
+  // What was not read may tell of anything.
+  const bool unread = found.problem_count > 0;
   const bool unseen = options.fail_on_unseen && found.unseen > 0;
-  return nothing_read || unseen || found.outside > 0 ? kFailure : kSuccess;
+  return unread || unseen || found.outside > 0 ? kFailure : kSuccess;
 }
 
 std::string first_of(const std::string& configured, const aws::Environment& environment,

@@ -241,6 +241,9 @@ void print_trail_problems(const Reconciliation& reconciliation, std::ostream& er
   if (more > 0) {
     err << "invlog reconcile: and " << counted(more, "problem") << " more; --json lists them\n";
   }
+  if (reconciliation.problem_count > 0) {
+    err << "invlog reconcile: not all was read, so nothing is written down as compared\n";
+  }
 }
 
 }  // namespace invlog::cli

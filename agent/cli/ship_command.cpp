@@ -181,6 +181,13 @@ std::string decimal(double number, int digits) {
   return text;
 }
 
+const char* result_text(const Outcome& outcome) {
+  if (!outcome.delivered) {
+    return "FAILED";
+  }
+  return outcome.done.dead_letters > 0 ? "SOME REFUSED" : "all delivered";
+}
+
 void print_table(const Ship& ship, std::ostream& out) {
   TextTable table(
       out,
@@ -194,7 +201,7 @@ void print_table(const Ship& ship, std::ostream& out) {
                {readable_size(outcome.done.bytes), true},
                {outcome.delivered ? grouped(outcome.done.dead_letters) : "", true},
                {outcome.delivered ? decimal(outcome.megabytes_per_second(), 1) : "", true},
-               {outcome.delivered ? "all delivered" : "FAILED", false}});
+               {result_text(outcome), false}});
   }
   table.finish();
 }

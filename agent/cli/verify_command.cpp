@@ -12,18 +12,20 @@
 namespace invlog::cli {
 namespace {
 
-std::string delivered_json(const std::vector<DeliveredHead>& delivered) {
+std::string delivered_json(const std::vector<DeliveredHeads>& delivered) {
   std::string list = "[";
-  for (const DeliveredHead& each : delivered) {
+  for (const DeliveredHeads& each : delivered) {
     list += list.size() > 1 ? ",{" : "{";
     storage::append_json_member(list, "destination", each.destination);
     storage::append_json_member(list, "target", each.target);
-    if (!each.head) {
-      storage::append_json_member(list, "error", each.head.error());
-    } else if (*each.head) {
-      storage::append_json_number(list, "chain_segment", (*each.head)->segment);
-      storage::append_json_member(list, "chain_head", (*each.head)->chain);
-      storage::append_json_member(list, "place", (*each.head)->place);
+    if (!each.heads) {
+      storage::append_json_member(list, "error", each.heads.error());
+    } else if (!each.heads->empty()) {
+      const exporters::KeptHead& newest = each.heads->front();
+      storage::append_json_number(list, "chain_segment", newest.segment);
+      storage::append_json_member(list, "chain_head", newest.chain);
+      storage::append_json_member(list, "place", newest.place);
+      storage::append_json_number(list, "heads", static_cast<long long>(each.heads->size()));
     }
     list += '}';
   }
@@ -31,7 +33,7 @@ std::string delivered_json(const std::vector<DeliveredHead>& delivered) {
 }
 
 void print_json(const std::string& path, const storage::VerifyReport& report,
-                const std::optional<std::vector<DeliveredHead>>& delivered, std::ostream& out) {
+                const std::optional<std::vector<DeliveredHeads>>& delivered, std::ostream& out) {
   std::string problems = "[";
   for (const storage::VerifyProblem& problem : report.problems) {
     problems += problems.size() > 1 ? ",{" : "{";
@@ -137,28 +139,11 @@ std::optional<std::vector<storage::KnownHead>> known_heads(const VerifyOptions& 
   return heads;
 }
 
-// Adds what the destinations keep to the heads, and says what they answered. False: one could not
-// be asked, or answered what is no head.
-bool take_delivered(const std::vector<DeliveredHead>& delivered,
-                    std::vector<storage::KnownHead>& heads, std::ostream& err) {
-  if (delivered.empty()) {
-    err << "invlog verify: no destination is configured, or nothing was ever delivered from this "
-           "store: there is nobody to ask\n";
-    return false;
-  }
+// Adds what one destination keeps to the heads. False: one is no head.
+bool take_kept(const std::vector<exporters::KeptHead>& kept_heads,
+               std::vector<storage::KnownHead>& heads, std::ostream& err) {
   bool all = true;
-  for (const DeliveredHead& each : delivered) {
-    const std::string target = each.destination + " " + printable(each.target);
-    if (!each.head) {
-      err << "invlog verify: " << target << ": " << printable(each.head.error()) << '\n';
-      all = false;
-      continue;
-    }
-    if (!*each.head) {
-      err << "invlog verify: " << target << " keeps no head of this store's chain\n";
-      continue;
-    }
-    const exporters::KeptHead& kept = **each.head;
+  for (const exporters::KeptHead& kept : kept_heads) {
     auto head = head_of(std::to_string(kept.segment) + ":" + kept.chain, kept.place);
     if (!head) {
       err << "invlog verify: " << printable(kept.place) << ": \"" << printable(kept.chain)
@@ -166,7 +151,35 @@ bool take_delivered(const std::vector<DeliveredHead>& delivered,
       all = false;
       continue;
     }
+    // Retention takes segments whose heads stay there.
+    head->may_be_gone = &kept != &kept_heads.front();
     heads.push_back(std::move(*head));
+  }
+  return all;
+}
+
+// Adds what the destinations keep to the heads, and says what they answered. False: one could not
+// be asked, or answered what is no head.
+bool take_delivered(const std::vector<DeliveredHeads>& delivered,
+                    std::vector<storage::KnownHead>& heads, std::ostream& err) {
+  if (delivered.empty()) {
+    err << "invlog verify: no destination is configured, or nothing was ever delivered from this "
+           "store: there is nobody to ask\n";
+    return false;
+  }
+  bool all = true;
+  for (const DeliveredHeads& each : delivered) {
+    const std::string target = each.destination + " " + printable(each.target);
+    if (!each.heads) {
+      err << "invlog verify: " << target << ": " << printable(each.heads.error()) << '\n';
+      all = false;
+      continue;
+    }
+    if (each.heads->empty()) {
+      err << "invlog verify: " << target << " keeps no head of this store's chain\n";
+      continue;
+    }
+    all = take_kept(*each.heads, heads, err) && all;
   }
   return all;
 }
@@ -183,7 +196,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
   if (!heads) {
     return kUsageError;
   }
-  std::optional<std::vector<DeliveredHead>> delivered;
+  std::optional<std::vector<DeliveredHeads>> delivered;
   bool asked = true;
   if (options.delivered) {
     const auto access = open_delivery(options.store, options.world.environment, err, exit_code);

@@ -43,12 +43,6 @@ std::string request_id_text(const storage::ComparedRecord& record) {
                                    : std::string(record.request_id);
 }
 
-// A call that reached the service, which CloudTrail therefore knows.
-bool should_have_event(const storage::ComparedRecord& record) {
-  return !record.request_id.empty() && record.status != 0 && record.outcome != "denied" &&
-         is_always_logged(record.operation);
-}
-
 }  // namespace
 
 std::optional<bool> processed_outside(std::string_view processed, std::string_view source_region,
@@ -310,14 +304,15 @@ void Reconciler::find_missing() {
       source_.complete_until_us().value_or(newest_us_.value_or(result_.until_us));
   ledger_.each_record(result_.since_us, end, [&](const storage::ComparedRecord& record) {
     if (record.started_at_us < result_.since_us || record.started_at_us >= end ||
-        !should_have_event(record)) {
+        !should_have_event(!record.request_id.empty(), record.status, record.outcome,
+                           record.operation)) {
       return true;
     }
     ++result_.records;
     if (record.in_trail) {
       return true;
     }
-    if (record.started_at_us > complete_until - kDelayUs) {
+    if (record.started_at_us > complete_until - kEventDelayUs) {
       ++result_.not_yet;
       return true;
     }
@@ -331,14 +326,27 @@ void Reconciler::find_missing() {
   });
 }
 
+// Up to the newest event only, whatever was asked for.
+void Reconciler::put_comparison() {
+  const std::int64_t until =
+      std::min(result_.until_us,
+               source_.complete_until_us().value_or(newest_us_.value_or(result_.until_us)));
+  if (result_.since_us <= until) {
+    ledger_.put_reconciliation({source_.name(), result_.since_us, until, result_.events,
+                                result_.matched, result_.unseen, result_.missing, result_.outside});
+  }
+}
+
 Reconciliation Reconciler::finish() {
   join_batch();
   batch_.shrink_to_fit();
   find_span();
   if (result_.until_us != 0) {
     find_missing();
-    ledger_.put_reconciliation({source_.name(), result_.since_us, result_.until_us, result_.events,
-                                result_.matched, result_.unseen, result_.missing, result_.outside});
+  }
+  // What was not read is not compared, whatever its time is.
+  if (result_.until_us != 0 && result_.problem_count == 0) {
+    put_comparison();
   }
   keep_earliest_unseen(true);
   for (const auto& [region, count] : regions_) {

@@ -69,9 +69,6 @@ struct Reconciliation {
 
 class Reconciler final : public TrailSink {
  public:
-  // CloudTrail may take that long to tell of a call (µs): a record whose event may yet come is not
-  // missing one.
-  static constexpr std::int64_t kDelayUs = 90ll * 60 * 1'000'000;
   static constexpr std::size_t kMostProblems = 1000;  // listed
   static constexpr std::size_t kMostIds = 100;        // in an alarm's details
 
@@ -107,6 +104,7 @@ class Reconciler final : public TrailSink {
   void keep_earliest_unseen(bool last);
   void find_span();
   void find_missing();
+  void put_comparison();
 
   storage::TrailLedger& ledger_;
   const TrailSource& source_;

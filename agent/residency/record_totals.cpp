@@ -4,6 +4,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "agent/residency/trail_event.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/time_text.h"
@@ -32,7 +33,10 @@ enum SelectedColumn {
   cache_read,
   cache_write,
   failed,
-  sent,
+  has_request_id,
+  status,
+  outcome,
+  operation,
   rule,
   trail_region,
   trail_outside
@@ -68,7 +72,7 @@ std::string select_sql(bool with_destinations, bool with_trail) {
          ", input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, "
          "error IS NOT NULL OR coalesce(status, 0) >= 400 OR "
          "outcome IS NOT (SELECT id FROM label WHERE text = 'complete'), "
-         "request_id IS NOT NULL, "
+         "request_id IS NOT NULL, status, outcome, operation, "
          "CASE WHEN decision IN (SELECT id FROM label WHERE text IN ('deny', 'flag')) AND "
          "json_valid(details) THEN details ->> '$.rule' END, " +
          (with_trail ? "trail.region, trail.outside FROM record "
@@ -100,7 +104,7 @@ class RecordTotals {
     if (decision == "deny" || decision == "flag") {
       add_decision(row, key);
     }
-    compare(row, decision == "deny");
+    compare(row);
   }
 
   void finish() {
@@ -159,7 +163,7 @@ class RecordTotals {
     ++sums.calls;
   }
 
-  void compare(const storage::Statement& row, bool denied) {
+  void compare(const storage::Statement& row) {
     Coverage& coverage = report_.coverage;
     if (!row.is_null(trail_region)) {
       ++coverage.with_event;
@@ -167,13 +171,16 @@ class RecordTotals {
       return;
     }
     const std::int64_t at = row.integer(started_at);
-    const bool covered =
-        std::any_of(coverage.covered.begin(), coverage.covered.end(),
-                    [at](const Period& span) { return at >= span.from_us && at < span.until_us; });
-    if (!covered) {
+    const auto within = [at](const std::vector<Period>& spans) {
+      return std::any_of(spans.begin(), spans.end(), [at](const Period& span) {
+        return at >= span.from_us && at < span.until_us;
+      });
+    };
+    if (!within(coverage.covered)) {
       ++coverage.not_compared;
-    } else if (!denied && row.integer(sent) != 0) {
-      ++coverage.without_event;
+    } else if (should_have_event(row.integer(has_request_id) != 0, row.integer(status),
+                                 label(row.integer(outcome)), label(row.integer(operation)))) {
+      ++(within(coverage.settled) ? coverage.without_event : coverage.not_yet);
     }
   }
 

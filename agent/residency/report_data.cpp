@@ -1,8 +1,10 @@
 #include "agent/residency/report_data.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "agent/residency/record_totals.h"
+#include "agent/residency/trail_event.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
@@ -81,6 +83,11 @@ Coverage read_coverage(sqlite3* connection, const Period& period) {
   std::vector<Period> spans;
   for (const ReconciliationRow& row : coverage.reconciliations) {
     spans.push_back(row.span);
+  }
+  constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
+  coverage.settled = merged_spans(spans, {0, kEver});
+  for (Period& span : coverage.settled) {
+    span.until_us = std::max(span.from_us, span.until_us - kEventDelayUs);
   }
   coverage.covered = merged_spans(std::move(spans), period);
   coverage.gaps = gaps_between(coverage.covered, period);

@@ -87,9 +87,12 @@ struct UnseenRow {
 struct Coverage {
   std::vector<ReconciliationRow> reconciliations;  // those whose span meets the period
   std::vector<Period> covered, gaps;               // together they are the period
-  std::int64_t with_event = 0;                     // records of the period
-  // Records in a covered span that went to the service, and of which CloudTrail says nothing.
-  std::int64_t without_event = 0;
+  // The covered spans without their last 90 minutes, whose events may not have been there yet.
+  std::vector<Period> settled;
+  std::int64_t with_event = 0;  // records of the period
+  // Records in a settled span that went to the service, and of which CloudTrail says nothing, but
+  // would; and such that only a covered span has.
+  std::int64_t without_event = 0, not_yet = 0;
   std::int64_t not_compared = 0;  // records outside the covered spans
   std::int64_t outside = 0;
   std::vector<UnseenRow> unseen;

@@ -13,8 +13,8 @@
 //   days               [day, a volume, calls_by_scope, flagged]; each day of the period
 //   decisions          [decision, rule, caller, model, calls, first, last]
 //   cloudtrail         compared, covered and gaps [from, until], records_with_event,
-//                      records_without_event, records_not_compared, outside, unseen_calls,
-//                      unseen [principal, source_address, model, calls, first, last],
+//                      records_without_event, records_too_recent, records_not_compared, outside,
+//                      unseen_calls, unseen [principal, source_address, model, calls, first, last],
 //                      comparisons [at, source, from, until, events, matched, unseen, missing,
 //                      outside]
 //   integrity          segments, closed_segments, last_segment, last_closed_at, chain_head,

@@ -218,6 +218,7 @@ void add_comparison(Section& section, const Coverage& coverage) {
                  {"Not compared", text_cell(spans_text(coverage.gaps))},
                  {"Records with an event", number_cell(coverage.with_event)},
                  {"Records without one, though compared", number_cell(coverage.without_event)},
+                 {"Records too recent for an event", number_cell(coverage.not_yet)},
                  {"Records outside the compared spans", number_cell(coverage.not_compared)},
                  {"Processed where it was not allowed", number_cell(coverage.outside)}};
   section.blocks.push_back(std::move(facts));

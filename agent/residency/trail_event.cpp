@@ -154,6 +154,11 @@ bool is_always_logged(std::string_view operation) {
          std::end(kAlwaysLogged);
 }
 
+bool should_have_event(bool has_request_id, std::int64_t status, std::string_view outcome,
+                       std::string_view operation) {
+  return has_request_id && status != 0 && outcome != "denied" && is_always_logged(operation);
+}
+
 bool is_invocation(std::string_view operation) {
   return is_always_logged(operation) || operation == kBidirectional;
 }

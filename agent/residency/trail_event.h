@@ -35,6 +35,12 @@ struct TrailEvent {
 bool is_invocation(std::string_view operation);
 // Those that it logs by default: of them each record should have its event.
 bool is_always_logged(std::string_view operation);
+// Whether a record is of a call that reached the service, and of a kind that CloudTrail always has.
+bool should_have_event(bool has_request_id, std::int64_t status, std::string_view outcome,
+                       std::string_view operation);
+// CloudTrail may take that long to tell of a call (µs): a record whose event may yet come is not
+// missing one.
+constexpr std::int64_t kEventDelayUs = 90ll * 60 * 1'000'000;
 
 class TrailEventReader {
  public:

@@ -59,7 +59,40 @@ bool may_have_events(std::string_view name, std::string_view region) {
 TrailFiles::TrailFiles(const std::string& path, std::string region)
     : path_(normal(path)), region_(std::move(region)) {}
 
-tl::expected<std::vector<TrailFiles::File>, std::string> TrailFiles::list() const {
+// Whatever cannot be looked at is a problem: it may be a part of the trail.
+void TrailFiles::list_folder(const std::string& path, TrailSink& sink,
+                             std::vector<File>& files) const {
+  std::vector<std::string> folders{path};
+  while (!folders.empty()) {
+    const std::string folder = std::move(folders.back());
+    folders.pop_back();
+    std::error_code error;
+    for (fs::directory_iterator each(folder, error); !error && each != fs::directory_iterator();
+         each.increment(error)) {
+      const std::string name = each->path().string();
+      std::error_code failed;
+      const fs::file_status status = each->status(failed);
+      const bool is_folder = fs::is_directory(status);
+      if (is_folder && each->is_symlink(failed)) {
+        sink.problem({name, std::nullopt, "a link to a folder is not followed; name the folder"});
+      } else if (is_folder) {
+        folders.push_back(name);
+      } else if (!may_have_events(name, region_)) {
+        continue;
+      } else if (fs::is_regular_file(status)) {
+        const std::uintmax_t bytes = each->file_size(failed);
+        files.push_back({name, failed ? 0 : bytes});
+      } else if (!fs::status_known(status) || !fs::exists(status)) {
+        sink.problem({name, std::nullopt, failed ? failed.message() : "a link to nothing"});
+      }
+    }
+    if (error) {
+      sink.problem({folder, std::nullopt, error.message()});
+    }
+  }
+}
+
+tl::expected<std::vector<TrailFiles::File>, std::string> TrailFiles::list(TrailSink& sink) const {
   std::error_code error;
   const fs::file_status status = fs::status(path_, error);
   if (error || !fs::exists(status)) {
@@ -70,20 +103,11 @@ tl::expected<std::vector<TrailFiles::File>, std::string> TrailFiles::list() cons
     const std::uintmax_t bytes = fs::file_size(path_, error);
     return std::vector<File>{{path_, error ? 0 : bytes}};
   }
-  std::vector<File> files;
-  fs::recursive_directory_iterator each(path_, fs::directory_options::skip_permission_denied,
-                                        error);
-  for (; !error && each != fs::recursive_directory_iterator(); each.increment(error)) {
-    std::error_code ignored;
-    const std::string path = each->path().string();
-    if (each->is_regular_file(ignored) && may_have_events(path, region_)) {
-      const std::uintmax_t bytes = each->file_size(ignored);
-      files.push_back({path, ignored ? 0 : bytes});
-    }
-  }
-  if (error) {
+  if (fs::directory_iterator(path_, error); error) {
     return tl::unexpected(path_ + ": " + error.message());
   }
+  std::vector<File> files;
+  list_folder(path_, sink, files);
   if (files.empty()) {
     return tl::unexpected(path_ + ": no file in it is called .json or .json.gz and is of " +
                           region_ + "; name the folder that a trail's files are in");
@@ -94,7 +118,7 @@ tl::expected<std::vector<TrailFiles::File>, std::string> TrailFiles::list() cons
 }
 
 tl::expected<void, std::string> TrailFiles::read(TrailSink& sink) {
-  const auto files = list();
+  const auto files = list(sink);
   if (!files) {
     return tl::unexpected(files.error());
   }

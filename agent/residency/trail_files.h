@@ -27,7 +27,8 @@ class TrailFiles final : public TrailSource {
     std::uint64_t bytes = 0;
   };
 
-  tl::expected<std::vector<File>, std::string> list() const;
+  tl::expected<std::vector<File>, std::string> list(TrailSink& sink) const;
+  void list_folder(const std::string& path, TrailSink& sink, std::vector<File>& files) const;
   bool read_file(const File& file, std::size_t files_done, TrailSink& sink);
   void show(TrailSink& sink, std::size_t files_done) const;
 

@@ -231,7 +231,10 @@ FailureKind kind_of_answer(const Answer& answer, int status) {
   if (is_one_of(code, kConflict)) {
     return FailureKind::conflict;
   }
-  return kind_of_status(status);
+  const FailureKind kind = kind_of_status(status);
+  // Each AWS service says why it rejects a request. What does not is somebody on the way (a proxy,
+  // a firewall), and says nothing of the request.
+  return kind == FailureKind::rejected && code.empty() ? FailureKind::transient : kind;
 }
 
 std::optional<std::int64_t> whole_number(std::string_view text) {

@@ -14,8 +14,8 @@
 namespace invlog::aws {
 
 enum class FailureKind {
-  transient,    // network, 5xx, RequestTimeout: the same call may succeed later
-  throttled,    // the service asks for a slower pace
+  transient,  // network, 5xx, RequestTimeout, a 4xx without a code: the same call may succeed later
+  throttled,  // the service asks for a slower pace
   credentials,  // none, expired, or not known to the service
   clock,        // this host's clock is off by more than the service takes
   denied,       // AccessDenied: a permission is missing

@@ -1,6 +1,8 @@
 #include "exporters/aws/shared_config_file.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace invlog::aws {
 namespace {
@@ -66,6 +68,7 @@ tl::expected<SharedConfigFile, std::string> parse_shared_config(std::string_view
   }
   SharedConfigFile file;
   SharedConfigSection* section = nullptr;
+  std::optional<std::size_t> nested_behind;  // how far that key is indented
   int line_number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -81,6 +84,7 @@ tl::expected<SharedConfigFile, std::string> parse_shared_config(std::string_view
       if (bracket == std::string_view::npos) {
         return tl::unexpected(error_at(file_name, line_number, "a section's ']' is missing"));
       }
+      nested_behind.reset();
       section = &file[section_name(content.substr(1, bracket - 1))];
       if (section->line == 0) {
         section->line = line_number;
@@ -91,15 +95,25 @@ tl::expected<SharedConfigFile, std::string> parse_shared_config(std::string_view
       return tl::unexpected(error_at(file_name, line_number,
                                      "expected a section such as [default] before the first key"));
     }
-    if (blank(line.front())) {
-      continue;  // nested
-    }
+    const std::size_t indentation = line.find(content.front());
     const std::size_t equals = content.find('=');
+    // Nested behind a key without a value, or a value's next line.
+    if (nested_behind && indentation > *nested_behind) {
+      continue;
+    }
+    if (indentation > 0 && equals == std::string_view::npos) {
+      continue;
+    }
+    nested_behind.reset();
     if (equals == std::string_view::npos || equals == 0) {
       return tl::unexpected(error_at(file_name, line_number, "expected key = value"));
     }
-    section->values[lower_case(trimmed(content.substr(0, equals)))] = {
-        std::string(without_comment(trimmed(content.substr(equals + 1)))), line_number};
+    std::string value(without_comment(trimmed(content.substr(equals + 1))));
+    if (value.empty()) {
+      nested_behind = indentation;
+    }
+    section->values[lower_case(trimmed(content.substr(0, equals)))] = {std::move(value),
+                                                                       line_number};
   }
   return file;
 }

@@ -14,15 +14,14 @@ namespace invlog::exporters {
 namespace {
 
 constexpr std::int64_t kMicrosecondsPerMs = 1000;
+constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kTakenAheadMs = 2 * kHourMs;
+// A batch waits that long for events that are too new, if this host's clock is right.
+constexpr std::int64_t kLongestWaitMs = 2 * kHourMs;
+constexpr std::int64_t kClockSlackMs = 5 * 60'000;
 
 std::int64_t floor_ms(std::int64_t microseconds) {
   return microseconds >= 0 ? microseconds / kMicrosecondsPerMs : 0;
-}
-
-// A service that cannot read a compressed body finds no JSON in it, or says so.
-bool is_about_encoding(const aws::ServiceFailure& failure) {
-  return failure.status == 415 || failure.code == "SerializationException" ||
-         failure.code == "UnsupportedMediaTypeException";
 }
 
 std::size_t position(std::optional<std::int64_t> given, std::size_t absent, std::size_t count) {
@@ -34,6 +33,11 @@ std::size_t position(std::optional<std::int64_t> given, std::size_t absent, std:
 }
 
 }  // namespace
+
+bool is_about_encoding(const aws::ServiceFailure& failure) {
+  return failure.status == 415 || failure.code == "SerializationException" ||
+         failure.code == "UnsupportedMediaTypeException";
+}
 
 std::vector<Refused> refused_events(const std::vector<LogEventBatch::Event>& sent,
                                     const RejectedEvents& rejected) {
@@ -82,8 +86,10 @@ Batch::Added CloudWatchLogsBatch::add(const storage::StoredRecord& record) {
 }
 
 void CloudWatchLogsBatch::encode() {
-  std::string request =
-      events_.take_request(destination_.target_.group, destination_.target_.stream);
+  compress(events_.take_request(destination_.target_.group, destination_.target_.stream));
+}
+
+void CloudWatchLogsBatch::compress(std::string request) {
   request_bytes_ = request.size();
   request_ = destination_.gzip_taken_ ? gzip_if_smaller(request) : "";
   gzip_ = !request_.empty();
@@ -106,6 +112,43 @@ tl::expected<RejectedEvents, aws::ServiceFailure> CloudWatchLogsBatch::put() {
   return answer;
 }
 
+// How many of the events, the last ones, are too new only for now. This host's clock is ahead, and
+// so all that comes is; or it will not be long. Others are single records of a wrong moment, which
+// hold up nothing.
+std::size_t CloudWatchLogsBatch::events_that_wait(const RejectedEvents& rejected) const {
+  const std::vector<LogEventBatch::Event>& sent = events_.sent_order();
+  const std::size_t start = position(rejected.too_new_start, sent.size(), sent.size());
+  const std::int64_t most = std::max(destination_.host_now_ms() + kClockSlackMs,
+                                     destination_.now_ms() + kTakenAheadMs + kLongestWaitMs);
+  const bool all =
+      std::all_of(sent.begin() + static_cast<std::ptrdiff_t>(start), sent.end(),
+                  [most](const LogEventBatch::Event& event) { return event.timestamp_ms <= most; });
+  return all && !retry_ ? sent.size() - start : 0;
+}
+
+// The others have arrived, or never will: they do not go again.
+aws::ServiceFailure CloudWatchLogsBatch::wait_with(std::size_t waiting, RejectedEvents rejected) {
+  std::vector<LogEventBatch::Event> others = events_.sent_order();
+  aws::ServiceFailure failure;
+  failure.kind = aws::FailureKind::clock;
+  failure.message = "PutLogEvents " + destination_.target() + ": " + std::to_string(waiting) +
+                    " events, up to " +
+                    storage::iso_seconds(others.back().timestamp_ms * kMicrosecondsPerMs) +
+                    ", are more than 2 hours ahead of the service's clock, so they wait and are "
+                    "tried again; is this host's clock right?";
+  others.resize(others.size() - waiting);
+  rejected.too_new_start.reset();
+  for (Refused& each : refused_events(others, rejected)) {
+    refused_.push_back(std::move(each));
+  }
+  if (!others.empty()) {
+    std::string request = gzip_ ? gunzip(request_, request_bytes_) : std::move(request_);
+    request = events_.keep_last(request, waiting);
+    compress(std::move(request));
+  }
+  return failure;
+}
+
 SendResult CloudWatchLogsBatch::send() {
   Sent sent;
   sent.refused = unfit_;
@@ -115,14 +158,19 @@ SendResult CloudWatchLogsBatch::send() {
   if (request_.empty()) {
     encode();
   }
-  const auto answer = put();
+  auto answer = put();
   if (!answer) {
     return tl::unexpected(answer.error());
   }
+  sent_bytes_ += request_.size();
+  if (const std::size_t waiting = events_that_wait(*answer); waiting > 0) {
+    return tl::unexpected(wait_with(waiting, *answer));
+  }
   std::vector<Refused> refused = refused_events(events_.sent_order(), *answer);
+  sent.refused.insert(sent.refused.end(), refused_.begin(), refused_.end());
   sent.refused.insert(sent.refused.end(), std::make_move_iterator(refused.begin()),
                       std::make_move_iterator(refused.end()));
-  sent.bytes = request_.size();
+  sent.bytes = sent_bytes_;
   sent.line_bytes = events_.message_bytes();
   sent.places = {destination_.target()};
   if (!retry_) {

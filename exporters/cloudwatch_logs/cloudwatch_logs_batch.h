@@ -33,6 +33,9 @@ class CloudWatchLogsBatch : public Batch {
 
  private:
   void encode();
+  void compress(std::string request);
+  std::size_t events_that_wait(const RejectedEvents& rejected) const;
+  aws::ServiceFailure wait_with(std::size_t waiting, RejectedEvents rejected);
   tl::expected<RejectedEvents, aws::ServiceFailure> put();
 
   CloudWatchLogsDestination& destination_;
@@ -45,7 +48,13 @@ class CloudWatchLogsBatch : public Batch {
   std::string request_;  // once encoded, "" before
   bool gzip_ = false;
   std::size_t request_bytes_ = 0;  // before compression
+  // Of the attempts of which some events were too new: what went then, and never will.
+  std::size_t sent_bytes_ = 0;
+  std::vector<Refused> refused_;
 };
+
+// A service that cannot read a compressed body finds no JSON in it, or says so.
+bool is_about_encoding(const aws::ServiceFailure& failure);
 
 // Which of these events the service refused, and why, for a person. `sent`: in the order in which
 // they were sent. Positions that are beyond them are taken for their end.

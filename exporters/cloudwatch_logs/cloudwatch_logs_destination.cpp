@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "exporters/cloudwatch_logs/cloudwatch_logs_batch.h"
@@ -93,6 +94,7 @@ tl::expected<bool, ServiceFailure> CloudWatchLogsDestination::prove_region(const
     return elsewhere("log group " + shown.name + " is in account " + shown.account +
                      ", the store belongs to " + account);
   }
+  setup_.found(shown);
   return true;
 }
 
@@ -149,10 +151,12 @@ tl::expected<RejectedEvents, ServiceFailure> CloudWatchLogsDestination::put(
 }
 
 tl::expected<void, ServiceFailure> CloudWatchLogsDestination::send_line(const std::string& stream,
-                                                                        std::string_view line) {
+                                                                        std::string_view line,
+                                                                        bool gzip) {
   LogEventBatch batch;
   batch.add(0, now_ms(), line);
-  const auto answer = put(batch.take_request(target_.group, stream), false, stream);
+  const std::string request = batch.take_request(target_.group, stream);
+  const auto answer = put(gzip ? exporters::gzip(request) : request, gzip, stream);
   if (!answer) {
     return tl::unexpected(answer.error());
   }
@@ -194,13 +198,15 @@ std::optional<ServiceFailure> CloudWatchLogsDestination::send_chain_head(const O
   return slower ? std::optional(sent.error()) : std::nullopt;
 }
 
-tl::expected<std::optional<KeptHead>, ServiceFailure> CloudWatchLogsDestination::newest_head(
+tl::expected<std::vector<KeptHead>, ServiceFailure> CloudWatchLogsDestination::kept_heads(
     const Origin& origin, std::int64_t) {
+  std::vector<KeptHead> heads;
+  std::set<std::pair<std::int64_t, std::string>> seen;
   std::string token;
-  for (;;) {
+  for (int pages = 1;; ++pages) {
     auto page = client_.get_log_events(target_.group, target_.integrity_stream, token);
     if (!page && page.error().code == "ResourceNotFoundException") {
-      return std::optional<KeptHead>();
+      return heads;
     }
     if (!page) {
       if (page.error().kind == FailureKind::denied) {
@@ -208,20 +214,17 @@ tl::expected<std::optional<KeptHead>, ServiceFailure> CloudWatchLogsDestination:
       }
       return tl::unexpected(std::move(page.error()));
     }
-    // Several stores may write to one stream, and an event's time is not its segment's place.
-    std::optional<KeptHead> newest;
-    for (const std::string& message : page->messages) {
-      auto head = chain_head_of(message, origin.instance);
-      if (head && (!newest || head->segment > newest->segment)) {
-        newest = std::move(head);
+    // Several stores may write to one stream. A page has its oldest event first.
+    for (auto message = page->messages.rbegin(); message != page->messages.rend(); ++message) {
+      auto head = chain_head_of(*message, origin.instance);
+      if (head && seen.emplace(head->segment, head->chain).second) {
+        head->place = target_.group + " " + target_.integrity_stream;
+        heads.push_back(*std::move(head));
       }
     }
-    if (newest) {
-      newest->place = target_.group + " " + target_.integrity_stream;
-      return newest;
-    }
-    if (page->backward.empty() || page->backward == token) {
-      return std::optional<KeptHead>();
+    if (page->backward.empty() || page->backward == token ||
+        (pages >= kMostHeadPages && !heads.empty())) {
+      return heads;
     }
     token = page->backward;
   }
@@ -229,6 +232,11 @@ tl::expected<std::optional<KeptHead>, ServiceFailure> CloudWatchLogsDestination:
 
 std::int64_t CloudWatchLogsDestination::now_ms() const {
   const auto now = service_.options().clock() + service_.clock_offset();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+}
+
+std::int64_t CloudWatchLogsDestination::host_now_ms() const {
+  const auto now = service_.options().clock();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
 }
 

@@ -42,8 +42,11 @@ class CloudWatchLogsDestination : public Destination {
   std::string target() const override { return target_.group + " " + target_.stream; }
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
-  // From the stream that send_chain_head() writes to; needs logs:GetLogEvents.
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+  // So many of the newest pages (about 3,000 heads each) of the stream that send_chain_head()
+  // writes to are read back; more only as long as they have no head of this store.
+  static constexpr int kMostHeadPages = 20;
+  // From that stream; needs logs:GetLogEvents.
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
       const Origin& origin, std::int64_t since_us) override;
   std::vector<Check> check(const Origin& origin) override;
 
@@ -62,9 +65,10 @@ class CloudWatchLogsDestination : public Destination {
   // tried again with the next batch, and the value if the service asks for a slower pace.
   std::optional<aws::ServiceFailure> send_chain_head(const Origin& origin);
   tl::expected<void, aws::ServiceFailure> send_line(const std::string& stream,
-                                                    std::string_view line);
-  // The service's time as far as it is known, Unix ms.
+                                                    std::string_view line, bool gzip = false);
+  // The service's time as far as it is known, Unix ms; and this host's own.
   std::int64_t now_ms() const;
+  std::int64_t host_now_ms() const;
 
   void check_group(const Origin& origin, std::vector<Check>& checks);
   void check_creating(std::vector<Check>& checks);

@@ -73,17 +73,45 @@ std::string LogEventBatch::take_request(std::string_view group, std::string_view
   return body;
 }
 
-std::string gzip_if_smaller(std::string_view bytes) {
+std::string LogEventBatch::keep_last(std::string_view body, std::size_t count) {
+  const auto length = [](auto first, auto last) {
+    std::size_t bytes = 0;
+    for (; first != last; ++first) {
+      bytes += first->length + 1;  // and a comma, or the end of the list
+    }
+    return bytes;
+  };
+  const auto first = events_.end() - static_cast<std::ptrdiff_t>(count);
+  const std::size_t head = body.size() - 1 - length(events_.begin(), events_.end());
+  const std::size_t tail = body.size() - 1 - length(first, events_.end());
+  events_.erase(events_.begin(), first);
+  return std::string(body.substr(0, head)).append(body.substr(tail));
+}
+
+namespace {
+
+// "" if it would not be smaller than `room` bytes.
+std::string gzip_into(std::string_view bytes, std::size_t room) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
       libdeflate_alloc_compressor(kGzipLevel), &libdeflate_free_compressor);
   if (compressor == nullptr) {
     throw std::bad_alloc();
   }
-  std::string compressed(bytes.empty() ? 0 : bytes.size() - 1, '\0');
+  std::string compressed(room, '\0');
   compressed.resize(libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(),
                                              compressed.data(), compressed.size()));
   compressed.shrink_to_fit();
   return compressed;
+}
+
+}  // namespace
+
+std::string gzip(std::string_view bytes) {
+  return gzip_into(bytes, libdeflate_gzip_compress_bound(nullptr, bytes.size()));
+}
+
+std::string gzip_if_smaller(std::string_view bytes) {
+  return gzip_into(bytes, bytes.empty() ? 0 : bytes.size() - 1);
 }
 
 std::string gunzip(std::string_view compressed, std::size_t size) {

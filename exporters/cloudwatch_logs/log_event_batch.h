@@ -51,6 +51,8 @@ class LogEventBatch {
   std::string take_request(std::string_view group, std::string_view stream);
   // After take_request(): the events in the order in which they are sent.
   const std::vector<Event>& sent_order() const { return events_; }
+  // Leaves only the last `count` events: `body`, take_request()'s, without the others.
+  std::string keep_last(std::string_view body, std::size_t count);
 
  private:
   const std::size_t batch_bytes_;
@@ -60,9 +62,11 @@ class LogEventBatch {
   std::int64_t earliest_ms_ = 0, latest_ms_ = 0;
 };
 
-// RFC 1952. "" if that is not smaller.
+// RFC 1952.
+std::string gzip(std::string_view bytes);
+// "" if that is not smaller.
 std::string gzip_if_smaller(std::string_view bytes);
-// What gzip_if_smaller() was given, `size` bytes.
+// What these were given, `size` bytes.
 std::string gunzip(std::string_view compressed, std::size_t size);
 
 }  // namespace invlog::exporters

@@ -32,6 +32,12 @@ tl::expected<void, ServiceFailure> LogGroupSetup::create_group() {
   return {};
 }
 
+void LogGroupSetup::found(const LogGroupShown& group) {
+  retention_due_ =
+      retention_due_ || (options_.retention_days > 0 && options_.create &&
+                         group.name == options_.log_group && group.is_new_and_unlimited);
+}
+
 tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stream) {
   tl::expected<bool, ServiceFailure> made = client_.create_log_stream(options_.log_group, stream);
   if (!made && made.error().kind == FailureKind::not_found) {

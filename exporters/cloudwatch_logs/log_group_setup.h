@@ -25,6 +25,8 @@ class LogGroupSetup {
 
   // A group that this made still lacks its retention.
   bool retention_due() const { return retention_due_; }
+  // Also one that an earlier process made, as far as one can tell: it is empty, and has none.
+  void found(const LogGroupShown& group);
 
  private:
   tl::expected<void, aws::ServiceFailure> create_group();

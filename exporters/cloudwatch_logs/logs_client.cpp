@@ -106,6 +106,9 @@ tl::expected<std::optional<LogGroupShown>, std::string> read_first_group(std::st
   group.name = text_of(first, "logGroupName");
   group.arn = text_of(first, "arn");
   read_arn(group);
+  std::int64_t bytes = 0, days = 0;
+  group.is_new_and_unlimited = first["storedBytes"].get(bytes) == simdjson::SUCCESS && bytes == 0 &&
+                               first["retentionInDays"].get(days) == simdjson::NO_SUCH_FIELD;
   return group;
 }
 

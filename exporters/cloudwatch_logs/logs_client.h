@@ -33,6 +33,8 @@ struct LogGroupShown {
   std::string arn;      // "" if the answer has none
   std::string region;   // from the ARN, "" if it has none
   std::string account;  // from the ARN, "" if it has none
+  // It has nothing yet and would keep everything for ever.
+  bool is_new_and_unlimited = false;
 };
 
 // A page of a stream's messages, oldest first.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporters/cloudwatch_logs/cloudwatch_logs_batch.h"
 #include "exporters/cloudwatch_logs/cloudwatch_logs_destination.h"
 
 namespace invlog::exporters {
@@ -73,7 +74,7 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   }
   Check retention{"logs:PutRetentionPolicy" + on, true,
                   "not tried: the log group was there before, and its retention stays as it is"};
-  if (group_made) {
+  if (group_made || setup_.retention_due()) {
     const auto set = client_.put_retention_policy(target_.group, options_.retention_days);
     retention.ok = set.has_value();
     retention.retry_after = pause_asked_for(set);
@@ -84,8 +85,12 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
   checks.push_back(std::move(retention));
 }
 
+// As batches are sent: what passes here must not be what a batch is refused for.
 void CloudWatchLogsDestination::check_put(std::vector<Check>& checks) {
-  const auto sent = send_line(target_.stream, kPermissionLine);
+  auto sent = send_line(target_.stream, kPermissionLine, gzip_taken_);
+  if (!sent && gzip_taken_ && is_about_encoding(sent.error())) {
+    sent = send_line(target_.stream, kPermissionLine);  // as a batch would
+  }
   checks.push_back({"logs:PutLogEvents on " + target(), sent.has_value(),
                     sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message,
                     failure_in(sent), pause_asked_for(sent)});

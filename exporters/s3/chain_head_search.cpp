@@ -30,11 +30,10 @@ ChainHeadSearch::ChainHeadSearch(S3Options options, ObjectLayout layout, aws::Ht
       layout_(std::move(layout)),
       reader_(std::move(options), http, credentials, std::move(clock)) {}
 
-tl::expected<std::vector<S3Listing::Entry>, aws::ServiceFailure> ChainHeadSearch::newest_first(
-    std::int64_t since_us) {
+tl::expected<void, aws::ServiceFailure> ChainHeadSearch::list_between(const std::string& after,
+                                                                      const std::string& before,
+                                                                      Entries& found) {
   const std::string prefix = log_folder(layout_) + layout_.region + "/";
-  const std::string after = folder_of(layout_, since_us);
-  std::vector<S3Listing::Entry> found;
   std::string continuation;
   do {
     auto page = reader_.list(prefix, continuation, after);
@@ -42,6 +41,9 @@ tl::expected<std::vector<S3Listing::Entry>, aws::ServiceFailure> ChainHeadSearch
       return tl::unexpected(needing(std::move(page.error()), "s3:ListBucket"));
     }
     for (S3Listing::Entry& entry : page->entries) {
+      if (!before.empty() && entry.key >= before) {
+        return {};
+      }
       // Bodies are named by requests, which do not say whose they are.
       if (entry.key.find("/data/", prefix.size()) == std::string::npos) {
         found.push_back(std::move(entry));
@@ -49,44 +51,68 @@ tl::expected<std::vector<S3Listing::Entry>, aws::ServiceFailure> ChainHeadSearch
     }
     continuation = page->next;
   } while (!continuation.empty());
+  return {};
+}
+
+tl::expected<ChainHeadSearch::Entries, aws::ServiceFailure> ChainHeadSearch::newest_first(
+    std::int64_t since_us, std::int64_t born_us) {
+  constexpr std::int64_t kHourUs = 3'600'000'000;
+  Entries found;
+  std::string before;
+  std::int64_t from_us = since_us;
+  // Each step back is twice the last, so that a long-lived store's whole bucket is not listed.
+  for (std::int64_t step_us = kHourUs;; step_us *= 2) {
+    std::string after = folder_of(layout_, from_us);
+    if (auto listed = list_between(after, before, found); !listed) {
+      return tl::unexpected(std::move(listed.error()));
+    }
+    if (found.size() >= kMostAsked || utc_hour(from_us) <= utc_hour(born_us)) {
+      break;
+    }
+    before = std::move(after);
+    from_us = std::max(born_us, from_us - step_us);
+  }
   std::stable_sort(found.begin(), found.end(), [](const auto& one, const auto& other) {
     return one.modified > other.modified;
   });
   return found;
 }
 
-tl::expected<std::optional<KeptHead>, aws::ServiceFailure> ChainHeadSearch::newest(
-    std::int64_t since_us) {
+tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
+    std::int64_t since_us, std::int64_t born_us) {
   if (auto region = reader_.find_region(); !region) {
     return tl::unexpected(std::move(region.error()));
   }
-  const auto entries = newest_first(since_us);
+  const auto entries = newest_first(since_us, born_us);
   if (!entries) {
     return tl::unexpected(entries.error());
   }
-  std::optional<KeptHead> newest;
-  std::string_view written;
-  std::size_t asked = 0;
-  for (const S3Listing::Entry& entry : *entries) {
-    // S3's times are whole seconds, in which several objects may have been written.
-    if (newest && entry.modified != written) {
-      break;
-    }
-    if (++asked > kMostAsked) {
-      return newest ? tl::expected<std::optional<KeptHead>, aws::ServiceFailure>(newest)
-                    : none_of_so_many(since_us);
-    }
+  std::vector<KeptHead> heads;
+  // S3's times are whole seconds, in which several objects may have been written.
+  std::string_view newest_written;
+  for (std::size_t at = 0; at < entries->size() && at < kMostAsked; ++at) {
+    const S3Listing::Entry& entry = (*entries)[at];
     auto answer = reader_.head(entry.key);
     if (!answer) {
       return tl::unexpected(needing(std::move(answer.error()), "s3:GetObject"));
     }
     auto head = head_in(entry.key, *answer);
-    if (head && (!newest || head->segment > newest->segment)) {
-      newest = std::move(head);
-      written = entry.modified;
+    const auto same = [&head](const KeptHead& one) { return one.is_same_as(*head); };
+    if (!head || std::any_of(heads.begin(), heads.end(), same)) {
+      continue;
+    }
+    if (heads.empty()) {
+      newest_written = entry.modified;
+    }
+    heads.push_back(*std::move(head));
+    if (entry.modified == newest_written && heads.back().segment > heads.front().segment) {
+      std::swap(heads.front(), heads.back());
     }
   }
-  return newest;
+  if (heads.empty() && entries->size() > kMostAsked) {
+    return none_of_so_many(since_us);
+  }
+  return heads;
 }
 
 tl::unexpected<aws::ServiceFailure> ChainHeadSearch::none_of_so_many(std::int64_t since_us) const {

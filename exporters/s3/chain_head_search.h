@@ -1,6 +1,7 @@
-// Finds the newest head of a store's chain among the objects of its bucket: each object that invlog
-// wrote has the head of its moment as metadata (s3_batch.cpp), and its key says whose records it
-// holds. Several stores may write to one folder.
+// Finds the heads of a store's chain among the objects of its bucket: each object that invlog wrote
+// has the head of its moment as metadata (s3_batch.cpp), and its key says whose records it holds.
+// Several stores may write to one folder. All that are found count, not only the newest: a store
+// that was put back and delivered again has a new head there, beside those that contradict it.
 //
 // Threads: one. Ownership: HttpClient and provider must outlive it. Errors: results.
 #pragma once
@@ -19,20 +20,29 @@ namespace invlog::exporters {
 
 class ChainHeadSearch {
  public:
-  // So many objects are asked for their metadata, the newest first, before it gives up.
+  // So many objects are asked for their metadata, the newest first; what is older is not seen.
   static constexpr std::size_t kMostAsked = 2000;
 
   // `layout`: the store's; its compression does not matter.
   ChainHeadSearch(S3Options options, ObjectLayout layout, aws::HttpClient& http,
                   aws::CredentialsProvider& credentials, aws::SystemClock clock);
 
-  // Looks at the objects of the hour of `since_us` (Unix µs) and later. Needs s3:ListBucket and
-  // s3:GetObject. No value: none of these is this store's and has a head.
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest(std::int64_t since_us);
+  // Looks at the objects of the hour of `since_us` (Unix µs) and later, and then further and
+  // further back, to the hour of `born_us` (when the store was made; nothing of it is older). Each
+  // head once, the one written last first. Needs s3:ListBucket and s3:GetObject. Empty: none of
+  // these is this store's and has a head.
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept(std::int64_t since_us,
+                                                                std::int64_t born_us);
 
  private:
-  tl::expected<std::vector<S3Listing::Entry>, aws::ServiceFailure> newest_first(
-      std::int64_t since_us);
+  using Entries = std::vector<S3Listing::Entry>;
+
+  tl::expected<Entries, aws::ServiceFailure> newest_first(std::int64_t since_us,
+                                                          std::int64_t born_us);
+  // Adds the objects with records in the keys after `after` and, unless that is empty, before
+  // `before`.
+  tl::expected<void, aws::ServiceFailure> list_between(const std::string& after,
+                                                       const std::string& before, Entries& found);
   tl::unexpected<aws::ServiceFailure> none_of_so_many(std::int64_t since_us) const;
   // The head that an object's metadata has; none if it has none, or is another store's.
   std::optional<KeptHead> head_in(const std::string& key, const aws::HttpResponse& answer) const;

@@ -2,10 +2,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "exporters/aws/endpoints.h"
+#include "exporters/aws/iso_time.h"
 #include "exporters/s3/batch_plan.h"
 #include "exporters/s3/chain_head_search.h"
 #include "exporters/s3/object_layout.h"
@@ -19,6 +21,14 @@ namespace {
 ObjectLayout layout_of(const S3Options& options, const Origin& origin) {
   return {options.prefix, origin.store.account_id, options.region, options.compression,
           origin.instance};
+}
+
+// When the store was made, Unix µs; 0 if it does not say.
+std::int64_t born_us(const Origin& origin) {
+  const auto born = aws::parse_iso_time(origin.store.created_at);
+  return born ? std::chrono::duration_cast<std::chrono::microseconds>(born->time_since_epoch())
+                    .count()
+              : 0;
 }
 
 class S3Destination : public Destination {
@@ -64,13 +74,13 @@ class S3Destination : public Destination {
                                      !plan.empty(), retry);
   }
 
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
       const Origin& origin, std::int64_t since_us) override {
     if (auto account = check_account(origin); !account) {
       return tl::unexpected(std::move(account.error()));
     }
     return ChainHeadSearch(options_, layout_of(options_, origin), http_, credentials_, clock_)
-        .newest(since_us);
+        .kept(since_us, born_us(origin));
   }
 
   std::vector<Check> check(const Origin& origin) override;

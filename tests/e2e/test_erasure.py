@@ -112,7 +112,7 @@ def test_a_store_that_was_put_back_shows_against_what_was_delivered():
             stack.arrived({"three": 3, "four": 4}[text])
             stack.agent.stop()
         whole = json.loads(stack.invlog("verify", "--delivered", "--json"))
-        assert whole["whole"] and whole["heads_confirmed"] == 2, whole
+        assert whole["whole"] and whole["heads_confirmed"] == 4, whole
         assert {one["destination"]: one["chain_segment"] for one in whole["delivered"]} == {"s3": 2, "cloudwatch_logs": 2}, whole
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -120,5 +120,12 @@ def test_a_store_that_was_put_back_shows_against_what_was_delivered():
         stack.invlog("verify")  # by itself it is whole
         said = stack.invlog("verify", "--delivered", code=1)
         assert said.count("rolled back") == 2 and "s3://" in said and "/integrity" in said, said
+        for count, text in enumerate(("five", "six", "seven"), 5):  # and goes on, past where it was
+            stack.start_agent()
+            stack.call(text)
+            stack.arrived(count)
+            stack.agent.stop()
+        said = stack.invlog("verify", "--delivered", code=1)
+        assert said.count("rolled back and went on") >= 2 and "s3://" in said and "/integrity" in said, said
         stack.aws.kill()
         assert "is whole" in stack.invlog("verify", "--delivered", code=1) and "s3" in stack.said, stack.said

@@ -51,7 +51,7 @@ def test_a_folder_fills_in_regions_finds_what_is_missing_and_changes_nothing_aga
         other = event("x", later(2), eventSource="s3.amazonaws.com", eventName="PutObject")
         (trail / "b.json").write_text(json.dumps({"Records": [known[2], event("past-the-agent", known[0]["eventTime"]), other]}))
         (trail / "c.json.gz").write_bytes(gzip.compress(json.dumps({"Records": known}).encode())[:60])
-        found = json.loads(stack.invlog("reconcile", "--cloudtrail", trail, "--json"))
+        found = json.loads(stack.invlog("reconcile", "--cloudtrail", trail, "--json", code=1))
         assert "c.json.gz" in stack.said and "ends in the middle" in stack.said
         assert {name: found[name] for name in ("events", "matched", "unseen", "missing", "not_yet", "outside")} == {
             "events": 4, "matched": 3, "unseen": 1, "missing": 1, "not_yet": 0, "outside": 0}
@@ -61,8 +61,13 @@ def test_a_folder_fills_in_regions_finds_what_is_missing_and_changes_nothing_aga
         assert regions == ["eu-west-1", "eu-west-1", "eu-west-1", None]
         assert store.record(stack.agent.store, 1)["inferenceRegion"] == "eu-west-1"
         before = written(stack.agent.store)
-        stack.invlog("reconcile", "--cloudtrail", trail)
+        stack.invlog("reconcile", "--cloudtrail", trail, code=1)
         assert written(stack.agent.store) == before, "a second run changes nothing"
+        assert not before[2], "what was not wholly read was not compared"
+        (trail / "c.json.gz").unlink()
+        stack.invlog("reconcile", "--cloudtrail", trail)
+        after = written(stack.agent.store)
+        assert [row["missing"] for row in after[2]] == [1] and after[:2] + after[3:] == before[:2] + before[3:], after
         stack.invlog("reconcile", "--cloudtrail", trail, "--fail-on-unseen", code=1)
         assert [row["kind"] for row in before[3]].count("calls-unseen") == 1
         stack.call("five")  # the agent still writes

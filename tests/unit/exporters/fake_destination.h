@@ -57,12 +57,11 @@ class FakeDestination : public Destination {
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
   std::vector<Check> check(const Origin& origin) override;
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> newest_head(const Origin&,
-                                                                         std::int64_t) override {
-    return kept_head;
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(const Origin&,
+                                                                      std::int64_t) override {
+    return std::vector<KeptHead>();
   }
 
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> kept_head = std::nullopt;
   std::vector<Origin> origins;     // of each begin()
   std::vector<std::string> plans;  // of each begin()
 

@@ -95,6 +95,17 @@ TEST_CASE("A ledger keeps cursor, plan and figures over a restart") {
   CHECK(state.last_error_us == 0);
 }
 
+TEST_CASE("What is only refused is no success") {
+  TemporaryStore store;
+  fill(store, 5);
+  auto ledger = open_ledger(store, 78);
+  ledger->advance("s3", delivered_to(2, 0));
+  CHECK(ledger->state("s3").cursor == 2);
+  CHECK(ledger->state("s3").last_success_us == 0);
+  ledger->advance("s3", delivered_to(4, 2));
+  CHECK(ledger->state("s3").last_success_us == 78);
+}
+
 TEST_CASE("A cursor never goes back, and never past the newest record") {
   TemporaryStore store;
   fill(store, 5);

@@ -1,5 +1,9 @@
 #include "agent/cli/reconcile_command.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "agent/cli/store_access.h"
@@ -248,14 +252,16 @@ TEST_CASE("--json has whole lists, and problems with their places") {
   scene.write("c.json", many);
   scene.write("d.json", {{"y", "", "yesterday"}});
   ReconcileOptions options;
-  CHECK(scene.run(options) == 0);
+  CHECK(scene.run(options) == 1);
   CHECK(contains(scene.out.str(), "Calls that the agent never saw (the first 20; --all shows 31)"));
   const std::string wrong =
       scene.trail() + "/d.json:12: Converse has no eventTime that can be read\n";
-  CHECK(scene.err.str() == "invlog reconcile: " + wrong);
+  CHECK(scene.err.str() == "invlog reconcile: " + wrong +
+                               "invlog reconcile: not all was read, so nothing is written down as "
+                               "compared\n");
 
   options.all = true;
-  CHECK(scene.run(options) == 0);
+  CHECK(scene.run(options) == 1);
   CHECK_FALSE(contains(scene.out.str(), "the first 20"));
   options.json = true;
   options.fail_on_unseen = true;
@@ -272,6 +278,71 @@ TEST_CASE("--json has whole lists, and problems with their places") {
   CHECK(contains(json, "\"request_id\":\"lost-29\""));
   CHECK(contains(json, "\"offset\":12,\"what\":\"Converse has no eventTime"));
   CHECK(contains(json, "\"missing_records\":[{\"id\":8,\"time\":\"2026-10-05T12:07:00Z\""));
+}
+
+TEST_CASE("what cannot be read is a failure, and its span is not compared") {
+  Scene scene;
+  write_usual(scene);
+  const auto fails_at = [&scene](const std::string& place) {
+    CHECK(scene.run() == 1);
+    CHECK(contains(scene.err.str(), place));
+    CHECK(contains(scene.out.str(), "  with a record                               5"));
+    CHECK(scene.rows("SELECT count(*) FROM reconciliation") == "0\n");
+  };
+  SECTION("a damaged file") {
+    std::ofstream(scene.trail() + "/c.json.gz") << "\x1f\x8b\x08 and so on";
+    fails_at("c.json.gz");
+  }
+  SECTION("a folder that is a link") {
+    std::filesystem::create_directory_symlink("/tmp", scene.trail() + "/sub");
+    fails_at("/sub: a link to a folder is not followed");
+  }
+  SECTION("a link to nothing") {
+    std::filesystem::create_symlink("nowhere", scene.trail() + "/c.json");
+    fails_at("/c.json: ");
+  }
+  SECTION("a folder without permission") {
+    const std::string folder = scene.trail() + "/sub";
+    std::filesystem::create_directory(folder);
+    std::filesystem::permissions(folder, std::filesystem::perms::none);
+    if (::access(folder.c_str(), R_OK) != 0) {  // root reads it all the same
+      fails_at("/sub: Permission denied");
+    }
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
+  }
+}
+
+TEST_CASE("records whose clock was wrong hide no others") {
+  for (const std::int64_t minutes : {24 * 60, -24 * 60}) {
+    CAPTURE(minutes);
+    Scene scene;
+    std::vector<storage::Record> records;
+    records.push_back(call(uuid(20), 8, "", "in-region"));
+    records.push_back(call(uuid(21), 8 + minutes, "", "in-region"));
+    records.push_back(call(uuid(22), 8, "", "in-region"));
+    records.push_back(call(uuid(23), 9, "", "in-region"));
+    scene.add(std::move(records));
+    scene.add({call(uuid(24), 9, "", "in-region")});
+    scene.write("a.json", {{uuid(20), "", minute(8)},
+                           {uuid(21), "", minute(8)},
+                           {uuid(22), "", minute(8)},
+                           {uuid(23), "", minute(9)},
+                           {uuid(24), "", minute(9)}});
+    CHECK(scene.run() == 0);
+    CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "0\n");
+    CHECK(scene.rows("SELECT group_concat(record) FROM trail") == "10,11,12,13,14\n");
+  }
+}
+
+TEST_CASE("a comparison ends with the newest event, however late --until is") {
+  Scene scene;
+  write_usual(scene);
+  ReconcileOptions options;
+  options.since_us = kNoon;
+  options.until_us = kNoon + 9 * 3600 * kSecond;
+  CHECK(scene.run(options) == 0);
+  CHECK(scene.rows("SELECT since, until, missing FROM reconciliation") ==
+        "1791201600000000|1791221400000000|1\n");
 }
 
 TEST_CASE("--since and --until bound events and records, and are a comparison of their own") {

@@ -192,6 +192,18 @@ TEST_CASE("report: coverage is what was compared, and says what was not") {
   CHECK(report.removals[0].records == 3);
   CHECK(report.removals[0].details == "ticket 7");
 
+  // What CloudTrail may not have told of yet, or never tells of, is not missed, as in reconcile.
+  change(store, "UPDATE reconciliation SET until = " +
+                    std::to_string(kFifth + kDay + 10 * 3'600'000'000) + " WHERE id = 2");
+  CHECK(gathered(store).coverage.without_event == 0);
+  CHECK(gathered(store).coverage.not_yet == 1);
+  change(store,
+         "UPDATE record SET operation = (SELECT id FROM label WHERE text = 'nova') WHERE id = 4");
+  CHECK(gathered(store).coverage.not_yet == 0);
+  change(store, "UPDATE reconciliation SET until = " + std::to_string(kFifth + 2 * kDay) +
+                    " WHERE id = 2");
+  CHECK(gathered(store).coverage.without_event == 0);
+
   const std::string text = report_text(options_of(store, ReportFormat::markdown));
   CHECK(contains(text, "1 call went past the agent"));
   CHECK(contains(text, "us-east-1 (1 not allowed)"));

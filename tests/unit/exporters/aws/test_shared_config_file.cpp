@@ -61,6 +61,17 @@ TEST_CASE("nested settings are passed over") {
   CHECK(value(file, "d", "s3") == "");
 }
 
+TEST_CASE("indented keys are keys, unless a key without a value is before them") {
+  const SharedConfigFile file = parsed(
+      "[d]\n  aws_access_key_id = A\n\taws_secret_access_key = S\n  s3 =\n    a = 1\n    b = 2\n"
+      "  region = r\n[e]\n  a = 1\n");
+  CHECK(value(file, "d", "aws_access_key_id") == "A");
+  CHECK(value(file, "d", "aws_secret_access_key") == "S");
+  CHECK(value(file, "d", "region") == "r");
+  CHECK(file.at("d").values.count("b") == 0);
+  CHECK(value(file, "e", "a") == "1");
+}
+
 TEST_CASE("a line that is none is told by its number, without its text") {
   const auto error = [](const std::string& text) {
     const auto file = parse_shared_config(text, "config");

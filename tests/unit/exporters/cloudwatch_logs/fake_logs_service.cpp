@@ -185,8 +185,12 @@ HttpResponse FakeLogsService::describe_log_groups(const Call& call) {
   const std::string prefix = text(request, "logGroupNamePrefix");
   for (const auto& [name, streams] : groups_) {
     if (name.starts_with(prefix)) {
-      return ok(R"({"logGroups":[{"logGroupName":")" + name + R"(","arn":"arn:aws:logs:)" + region +
-                ":" + account + ":log-group:" + name + R"(:*"}],"nextToken":"x"})");
+      return ok(
+          R"({"logGroups":[{"logGroupName":")" + name + R"(","arn":"arn:aws:logs:)" + region + ":" +
+          account + ":log-group:" + name + R"(:*","storedBytes":)" + std::to_string(stored_bytes) +
+          (retention.count(name) == 0 ? ""
+                                      : ",\"retentionInDays\":" + std::to_string(retention[name])) +
+          R"(}],"nextToken":"x"})");
     }
   }
   return ok(R"({"logGroups":[]})");

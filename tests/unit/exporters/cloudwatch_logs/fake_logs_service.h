@@ -55,6 +55,7 @@ class FakeLogsService : public aws::HttpClient {
   // Events for which a whole batch is refused.
   std::function<bool(const Event&)> unwelcome;
   std::map<std::string, int> retention;     // by group, days
+  std::int64_t stored_bytes = 1;            // as each group shows
   std::map<std::string, std::string> keys;  // by group
   std::vector<Call> calls;
 

@@ -145,11 +145,39 @@ TEST_CASE("events that the service refuses are named, in whatever order they cam
   CHECK(fixture.service.events(kGroup, kStream).size() == 2);
 
   batch = fixture.batch();
-  batch->add(fixture.record(5, 2 * kHour + 1));
+  batch->add(fixture.record(5, 4 * kHour + 1));
   batch->add(fixture.record(6, 2 * kHour));
   sent = batch->send();
   REQUIRE(sent);
   CHECK(ids(sent->refused) == std::vector<std::int64_t>{5});
+}
+
+TEST_CASE("events that are too new only for now wait, and those beside them go once") {
+  DestinationFixture fixture;
+  const auto batch = prepared(fixture).batch();
+  const std::string text = "{\"text\":\"" + std::string(300, 'x') + "\"}";
+  for (std::int64_t id = 1; id <= 4; ++id) {
+    batch->add(fixture.record(id, id == 2 ? 3 * kHour : id == 4 ? 4 * kHour : -id, text));
+  }
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const SendResult waits = batch->send();
+    REQUIRE(!waits);
+    CHECK(waits.error().kind == FailureKind::clock);
+    CHECK(waits.error().message.find("2 events, up to 2026-09-21T18:13:20Z, are more than 2 hours "
+                                     "ahead") != std::string::npos);
+    CHECK(fixture.service.events(kGroup, kStream).size() == 2);
+  }
+  fixture.service.now_ms += kHour + 1;
+  CHECK(!batch->send());
+  CHECK(fixture.service.events(kGroup, kStream).size() == 3);
+  fixture.service.now_ms += kHour + 1;
+  const SendResult sent = batch->send();
+  REQUIRE(sent);
+  CHECK(sent->refused.empty());
+  const auto& taken = fixture.service.events(kGroup, kStream);
+  REQUIRE(taken.size() == 4);
+  CHECK(taken[2].message.find("request-2") != std::string::npos);
+  CHECK(taken[3].message.find("request-4") != std::string::npos);
 }
 
 TEST_CASE("a record whose metadata cannot fit is refused, and the rest arrives") {

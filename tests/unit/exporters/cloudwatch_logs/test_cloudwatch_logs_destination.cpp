@@ -59,6 +59,22 @@ TEST_CASE("a retention that could not be set is set at the next proof") {
   CHECK(fixture.service.retention[kGroup] == 30);
 }
 
+TEST_CASE("a retention that could not be set is set after a restart, while the group is empty") {
+  DestinationFixture fixture;
+  fixture.options.retention_days = 30;
+  fixture.service.answer_next("PutRetentionPolicy",
+                              FakeLogsService::error("AccessDeniedException", "no"));
+  CHECK(!fixture.destination().prove(fixture.origin));
+  fixture.restart();
+  fixture.service.stored_bytes = 0;
+  CHECK(fixture.destination().prove(fixture.origin));
+  CHECK(fixture.service.retention[kGroup] == 30);
+  fixture.restart();
+  fixture.service.calls.clear();
+  CHECK(fixture.destination().prove(fixture.origin));
+  CHECK(fixture.service.operations() == Names{"DescribeLogGroups", "CreateLogStream"});
+}
+
 TEST_CASE("the account's cap of log groups is no throttling") {
   DestinationFixture fixture;
   fixture.service.answer_next("CreateLogGroup", FakeLogsService::error("LimitExceededException"));
@@ -231,13 +247,12 @@ TEST_CASE("a chain's head that fails never fails the batch, and is sent with the
   CHECK(fixture.service.events(kGroup, kIntegrity).size() == 1);
 }
 
-TEST_CASE(
-    "the newest head of this store's chain is read back, past other stores' and other lines") {
+TEST_CASE("the heads of this store's chain are read back, past other stores' and other lines") {
   DestinationFixture fixture;
   REQUIRE(fixture.destination().prove(fixture.origin));
-  const auto nothing = fixture.destination().newest_head(fixture.origin, 0);
+  const auto nothing = fixture.destination().kept_heads(fixture.origin, 0);
   REQUIRE(nothing);
-  CHECK(!*nothing);
+  CHECK(nothing->empty());
   fixture.origin.chain_head = std::string(64, 'c');
   fixture.origin.chain_segment = 3;
   REQUIRE(fixture.send_one(1));
@@ -251,22 +266,24 @@ TEST_CASE(
     REQUIRE(fixture.send_one(segment));
   }
   fixture.origin.instance = own;
-  const auto head = fixture.destination().newest_head(fixture.origin, 0);
-  REQUIRE(head);
-  REQUIRE(*head);
-  CHECK((*head)->segment == 4);
-  CHECK((*head)->chain == std::string(64, 'd'));
-  CHECK((*head)->place == std::string(kGroup) + " " + kIntegrity);
+  const auto heads = fixture.destination().kept_heads(fixture.origin, 0);
+  REQUIRE(heads);
+  REQUIRE(heads->size() == 2);  // on another page than those of the other store
+  CHECK((*heads)[0].segment == 4);
+  CHECK((*heads)[0].chain == std::string(64, 'd'));
+  CHECK((*heads)[0].place == std::string(kGroup) + " " + kIntegrity);
+  CHECK((*heads)[1].segment == 3);
+  CHECK((*heads)[1].chain == std::string(64, 'c'));
   fixture.service.answer_next("GetLogEvents", FakeLogsService::error("AccessDeniedException"));
-  const auto denied = fixture.destination().newest_head(fixture.origin, 0);
+  const auto denied = fixture.destination().kept_heads(fixture.origin, 0);
   REQUIRE(!denied);
   CHECK(denied.error().message.find("logs:GetLogEvents") != std::string::npos);
   for (const char* body : {"", "[]", "{}", R"({"events":{}})", R"({"events":[1,{}]})",
                            R"({"events":[{"message":"{\"schemaType\":\"InvlogChain\"}"}]})"}) {
     INFO(body);
     fixture.service.answer_next("GetLogEvents", invlog::aws::HttpResponse{200, {}, body});
-    const auto answer = fixture.destination().newest_head(fixture.origin, 0);
-    CHECK((!answer || !*answer));
+    const auto answer = fixture.destination().kept_heads(fixture.origin, 0);
+    CHECK((!answer || answer->empty()));
   }
 }
 

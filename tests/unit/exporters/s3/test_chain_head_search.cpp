@@ -17,8 +17,10 @@ struct SearchScene {
   ScriptedHttpClient http;
   TestCredentials credentials;
 
-  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> search() {
-    return ChainHeadSearch(test_options(), layout, http, credentials, test_time).newest(kStartedAt);
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> search(
+      std::int64_t born_us = kStartedAt) {
+    return ChainHeadSearch(test_options(), layout, http, credentials, test_time)
+        .kept(kStartedAt, born_us);
   }
 
   // AWS says where the bucket is, then lists these (key and time of writing).
@@ -48,20 +50,23 @@ const aws::HttpHeaders kHere = {{"x-amz-bucket-region", "eu-central-1"}};
 
 }  // namespace
 
-TEST_CASE("The head of the newest object of this store is found") {
+TEST_CASE("The heads of this store's objects are found, that of the newest first") {
   SearchScene scene;
   scene.http.answer(200, "", kHere);
   scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
                 {scene.key(11, 20), "2026-09-21T14:30:00.000Z"},
                 {kHourFolder + "data/abc_input.json.gz", "2026-09-21T14:31:00.000Z"}});
   scene.has_head("11-20", "7");
-  const auto head = scene.search();
-  REQUIRE(head);
-  REQUIRE(*head);
-  CHECK((*head)->segment == 7);
-  CHECK((*head)->chain == std::string(64, 'c'));
-  CHECK((*head)->place == "s3://records-eu/" + scene.key(11, 20));
-  REQUIRE(scene.http.seen.size() == 3);
+  scene.has_head("1-10", "9", 'd');
+  const auto heads = scene.search();
+  REQUIRE(heads);
+  REQUIRE(heads->size() == 2);
+  CHECK((*heads)[0].segment == 7);
+  CHECK((*heads)[0].chain == std::string(64, 'c'));
+  CHECK((*heads)[0].place == "s3://records-eu/" + scene.key(11, 20));
+  CHECK((*heads)[1].segment == 9);
+  CHECK((*heads)[1].chain == std::string(64, 'd'));
+  REQUIRE(scene.http.seen.size() == 4);
   CHECK(contains(scene.http.seen[1].url, "start-after=AWSLogs%2F111122223333%2F"));
   CHECK(contains(scene.http.seen[1].url, "%2Feu-central-1%2F2026%2F09%2F21%2F14%2F"));
   CHECK(scene.http.seen[2].method == "HEAD");
@@ -84,14 +89,15 @@ TEST_CASE("Objects of other stores, without a head or with an odd one are passed
   scene.has_head("20-29", "-4");
   scene.http.answer(200);
   scene.has_head("3-3", "5");
-  const auto head = scene.search();
-  REQUIRE(head);
-  REQUIRE(*head);
-  CHECK((*head)->segment == 5);
-  CHECK((*head)->place == "s3://records-eu/" + scene.key(3, 3, true));
+  scene.has_head("1-10", "5");
+  const auto heads = scene.search();
+  REQUIRE(heads);
+  REQUIRE(heads->size() == 1);
+  CHECK((*heads)[0].segment == 5);
+  CHECK((*heads)[0].place == "s3://records-eu/" + scene.key(3, 3, true));
 }
 
-TEST_CASE("Of objects of one second the highest segment counts") {
+TEST_CASE("Of objects of one second the highest segment is the newest") {
   SearchScene scene;
   scene.http.answer(200, "", kHere);
   scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
@@ -101,11 +107,31 @@ TEST_CASE("Of objects of one second the highest segment counts") {
   scene.has_head("1-10", "7");
   scene.has_head("11-20", "9");
   scene.has_head("21-30", "8");
-  const auto head = scene.search();
-  REQUIRE(head);
-  REQUIRE(*head);
-  CHECK((*head)->segment == 9);
-  CHECK(scene.http.seen.size() == 5);
+  scene.has_head("31-40", "10");
+  const auto heads = scene.search();
+  REQUIRE(heads);
+  REQUIRE(heads->size() == 4);
+  CHECK((*heads)[0].segment == 9);
+}
+
+TEST_CASE("Heads of a store that was put back are found in earlier hours too") {
+  SearchScene scene;
+  constexpr std::int64_t kHourUs = 3'600'000'000;
+  ObjectLayout layout = scene.layout;
+  const std::string before = record_key(layout, {11, 20, kStartedAt - 2 * kHourUs, false});
+  scene.http.answer(200, "", kHere);
+  scene.listed({{scene.key(11, 11), "2026-09-21T14:20:00.000Z"}});
+  scene.listed({{scene.key(11, 11), "2026-09-21T14:20:00.000Z"}});
+  scene.listed(
+      {{before, "2026-09-21T12:20:00.000Z"}, {scene.key(11, 11), "2026-09-21T14:20:00.000Z"}});
+  scene.has_head("11-11", "3");
+  scene.has_head("11-20", "4", 'd');
+  const auto heads = scene.search(kStartedAt - 2 * kHourUs);
+  REQUIRE(heads);
+  REQUIRE(heads->size() == 2);
+  CHECK((*heads)[1].segment == 4);
+  CHECK((*heads)[1].place == "s3://records-eu/" + before);
+  CHECK(scene.http.seen.size() == 6);
 }
 
 TEST_CASE("No object of this store is no head, and what cannot be asked says why") {
@@ -114,7 +140,7 @@ TEST_CASE("No object of this store is no head, and what cannot be asked says why
   scene.listed({});
   const auto nothing = scene.search();
   REQUIRE(nothing);
-  CHECK(!*nothing);
+  CHECK(nothing->empty());
 
   const std::string denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
   scene.http.answer(200, "", kHere);
