@@ -94,6 +94,39 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   return options;
 }
 
+std::string status_path(const config::AgentConfig& configuration) {
+  return configuration.state_dir + "/status.json";
+}
+
+// What the agent before lost, and had no room for a row that says so. Killed within the second that
+// status.json is behind the store, it leaves a number that is told twice: better than never.
+void tell_untold_drops(const config::AgentConfig& configuration, storage::Writer& writer) {
+  const capture::UntoldDrops untold = capture::read_untold_drops(status_path(configuration));
+  if (untold.records == 0)
+    return;
+  if (untold.region != configuration.region) {
+    spdlog::error(
+        "the agent before, for Region {}, lost {} records, of which its store does not tell",
+        untold.region, untold.records);
+    return;
+  }
+  spdlog::warn(
+      "the agent before lost {} records, and its store took no row that says so: it is written now",
+      untold.records);
+  writer.count_dropped("storage-failed", untold.records);
+}
+
+// `status_problem`: why status.json could not be written, "" it was.
+void log_untold_drops(const storage::WriterStatus& store, const std::string& status_problem) {
+  if (store.untold_drops == 0)
+    return;
+  const LogContext context({log_message::kStoreFailing, {}});
+  spdlog::error("{} records are lost, and the store took no row that says so ({}): {}",
+                store.untold_drops, store.last_error,
+                status_problem.empty() ? "the next start writes it"
+                                       : "only this line does, since " + status_problem);
+}
+
 service::ServiceState service_state(const capture::Statistics& statistics,
                                     const storage::WriterStatus& store, std::uint64_t beats) {
   service::ServiceState state;
@@ -206,7 +239,10 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   facts.proxy = loop.proxy_address();
   facts.upstream = configuration.upstream;
   facts.started_at = storage::iso_seconds(storage::system_now_us());
-  capture::StatusWriter status_writer(configuration.state_dir + "/status.json");
+  capture::StatusWriter status_writer(status_path(configuration));
+  // Before the file says something else; so late, since an agent that does not come to serve leaves
+  // it to the next one.
+  tell_untold_drops(configuration, writer);
   const auto status_now = [&] {
     return capture::status_json(facts, loop.statistics(), writer.status());
   };
@@ -285,7 +321,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
 
   writer.stop(kLastCommit, [&service_manager] { service_manager.still_stopping(); });
   loop.helper().join();
-  status_writer.write_last(status_now());
+  log_untold_drops(writer.status(), status_writer.write_last(status_now()));
   return 0;
 }
 

@@ -119,6 +119,11 @@ void Writer::Implementation::set_retention(RetentionOptions retention) {
 WriterStatus Writer::Implementation::status() const {
   const std::lock_guard lock(mutex_);
   WriterStatus status = status_;
+  for (const auto* drops : {&dropped_by_cause_, &drops_in_group_}) {
+    for (const auto& [why, records] : *drops) {
+      status.untold_drops += records;
+    }
+  }
   if (hangs() && !status.failing) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(Steady::now() - *attempt_began_);

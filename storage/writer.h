@@ -10,7 +10,7 @@
 // another account, damaged, locked, unknown version; a disk that refuses, unless `open_later`).
 // After that nothing throws: a failing commit keeps the group, is retried with back-off (100 ms
 // doubling to 5 s), and shows in status(). What cannot be kept is counted and becomes an event row
-// with the next successful commit.
+// with the next successful commit; what found none by the end is status().untold_drops.
 #pragma once
 
 #include <chrono>
@@ -70,8 +70,9 @@ struct WriterStatus {
   std::string last_error;  // "" if none
   std::string
       retention_error;  // why old segments could not be taken away the last time, "" if none
-  std::uint64_t committed = 0;  // records, since start
-  std::uint64_t dropped = 0;    // records, since start
+  std::uint64_t committed = 0;     // records, since start
+  std::uint64_t dropped = 0;       // records, since start
+  std::uint64_t untold_drops = 0;  // of which no committed event row tells yet
   std::size_t queued_records = 0;
   std::size_t queued_bytes = 0;
 };

@@ -120,6 +120,7 @@ class Writer::Implementation {
   std::condition_variable wake_, ended_;
   std::deque<Item> queue_;
   std::map<std::string, std::uint64_t> dropped_by_cause_;
+  std::map<std::string, std::uint64_t> drops_in_group_;  // given to the store, not yet committed
   std::vector<std::pair<std::string, std::string>> new_events_;
   std::uint64_t lost_events_ = 0;
   std::optional<RetentionOptions> new_retention_;  // not yet the store's

@@ -166,6 +166,7 @@ void Writer::Implementation::collect_side_work() {
     std::string details = "{\"why\":";
     append_json_string(details, why);
     store_->add_event("dropped", static_cast<std::int64_t>(records), details + "}");
+    drops_in_group_[why] += records;
   }
   dropped_by_cause_.clear();
   for (auto& [kind, details] : new_events_) {
@@ -183,6 +184,7 @@ void Writer::Implementation::commit(Lock& lock) {
   if (!attempt(lock, [this] { store_->commit(); })) {
     return;
   }
+  drops_in_group_.clear();
   status_.committed += group_records_;
   answer(lock, true);
   close_segment_if_asked(lock);
@@ -349,6 +351,9 @@ void Writer::Implementation::abandon(Lock& lock) {
   }
   if (store_) {
     store_->drop_group();
+    for (const auto& [why, records] : std::exchange(drops_in_group_, {})) {
+      dropped_by_cause_[why] += records;  // their rows went with the group
+    }
     collect_side_work();
   }
   answer(lock, false);
@@ -374,6 +379,10 @@ void Writer::Implementation::finish(Lock& lock) {
     // answer again.
     if (store_) {
       store_->commit();
+      {
+        const std::lock_guard relock(mutex_);
+        drops_in_group_.clear();
+      }
       store_->close();
     }
   } catch (const StoreError& error) {

@@ -84,8 +84,8 @@ void AdminServer::stop() {
     tcp_->stop();
   if (unix_)
     unix_->stop();
-  for (const std::shared_ptr<Reply>& reply : waiting_)
-    reply->arrived.set();
+  for (const std::shared_ptr<Scrape>& scrape : looks_->waiting)
+    scrape->arrived.set();
   sessions_.sessions.close();
 }
 
@@ -158,27 +158,49 @@ AdminServer::Answer AdminServer::readiness() const {
 Task<AdminServer::Answer> AdminServer::metrics() {
   if (stopped_)
     co_return Answer{503, kText, kStopping};
-  const auto reply = std::make_shared<Reply>();
-  waiting_.push_back(reply);
-  boost::asio::post(thread_, [this, reply, counts = sources_.counts()] {
-    const StoreFacts& store = store_.look(std::chrono::steady_clock::now(), counts.destinations);
-    std::string text = metrics_text(counts, store, read_process_facts(), storage::system_now_us());
-    boost::asio::post(executor_, [reply, text = std::move(text)]() mutable {
-      reply->text = std::move(text);
-      reply->arrived.set();
+  const auto scrape = std::make_shared<Scrape>();
+  if (!looks_->under_way)
+    begin_look();
+  if (const auto limit = patience(); limit.count() > 0) {
+    looks_->waiting.push_back(scrape);
+    capture::Watchdog::Deadline deadline(sessions_.watchdog, [scrape] { scrape->arrived.set(); });
+    deadline.arm(limit);
+    co_await scrape->arrived.wait();
+    looks_->waiting.remove(scrape);
+  }
+  if (stopped_)
+    co_return Answer{503, kText, kStopping};
+  if (!scrape->store) {
+    scrape->store.emplace();
+    scrape->store->problem = "the disk of " + sources_.store_path + " does not answer";
+  }
+  co_return Answer{200, "text/plain; version=0.0.4; charset=utf-8",
+                   metrics_text(sources_.counts(), *scrape->store, read_process_facts(),
+                                storage::system_now_us())};
+}
+
+// How much longer to wait for the look under way: none has more than kLongestLook altogether, so
+// that scrapes of a disk that hangs do not take the connections that health needs.
+std::chrono::milliseconds AdminServer::patience() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(looks_->began + kLongestLook -
+                                                               sessions_.watchdog.now());
+}
+
+void AdminServer::begin_look() {
+  looks_->under_way = true;
+  looks_->began = sessions_.watchdog.now();
+  boost::asio::post(thread_, [this, destinations = sources_.counts().destinations, looks = looks_] {
+    StoreFacts found = sources_.look_at_store
+                           ? sources_.look_at_store(destinations)
+                           : store_.look(std::chrono::steady_clock::now(), destinations);
+    boost::asio::post(executor_, [looks, found = std::move(found)] {
+      looks->under_way = false;
+      for (const std::shared_ptr<Scrape>& scrape : looks->waiting) {
+        scrape->store = found;
+        scrape->arrived.set();
+      }
     });
   });
-  co_await reply->arrived.wait();
-  waiting_.remove(reply);
-  Answer answer;
-  if (reply->text.empty()) {  // the agent stops meanwhile
-    answer.status = 503;
-    answer.text = kStopping;
-  } else {
-    answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    answer.text = std::move(reply->text);
-  }
-  co_return answer;
 }
 
 }  // namespace invlog::admin

@@ -2,7 +2,8 @@
 //
 // Uses the agent's own listeners and sessions on its I/O loop, with limits of their own: few
 // connections, short timeouts, no bodies; a web page gets nothing on TCP. What may block (reading
-// the store for /metrics) runs on a thread of the server's.
+// the store for /metrics) runs on a thread of the server's, and is waited for no longer than
+// kLongestLook: with a disk that hangs, /metrics says so, and health is answered.
 //
 // Thread: constructed, stopped and destroyed on the I/O thread's owner while the loop does not run,
 // or on the I/O thread. Ownership: must be stopped before the loop ends (AgentLoop::on_end), and
@@ -11,9 +12,11 @@
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,9 @@ struct AdminSources {
   std::function<AgentCounts()> counts;  // asked on the I/O thread
   // Why the agent should be sent no calls now, each a line; empty: it is ready. On the I/O thread.
   std::function<std::vector<std::string>()> not_ready;
+  // What the store and delivery say of themselves, on the server's thread, which it may hold up;
+  // empty: what a StoreWatch sees in `store_path`. Takes the destinations' names.
+  std::function<StoreFacts(const std::vector<std::string>&)> look_at_store;
   std::string store_path;
   std::vector<std::string> allowed_hosts;  // names of the agent on TCP (browser_guard.h)
 };
@@ -36,6 +42,7 @@ struct AdminSources {
 class AdminServer {
  public:
   static constexpr std::size_t kMostConnections = 16;
+  static constexpr std::chrono::seconds kLongestLook{5};
 
   AdminServer(capture::Executor executor, capture::Watchdog& watchdog,
               const config::AdminConfig& configuration, AdminSources sources);
@@ -52,10 +59,17 @@ class AdminServer {
     std::string content_type = "text/plain; charset=utf-8";
     std::string text;
   };
-  // What a coroutine on the loop waits for, while the thread below works.
-  struct Reply {
+  // A coroutine on the loop that waits for what the thread below finds.
+  struct Scrape {
     capture::Event arrived;
-    std::string text;
+    std::optional<StoreFacts> store;
+  };
+  // At most one look at the store is under way, however many wait: a disk may hang. What the thread
+  // answers to outlives the server.
+  struct Looks {
+    bool under_way = false;
+    capture::Watchdog::Time began;
+    std::list<std::shared_ptr<Scrape>> waiting;
   };
 
   capture::Task<void> handle(capture::Exchange& exchange);
@@ -63,6 +77,8 @@ class AdminServer {
   capture::Task<Answer> found(const capture::RequestHead& request);
   Answer readiness() const;
   capture::Task<Answer> metrics();
+  void begin_look();
+  std::chrono::milliseconds patience() const;
 
   capture::Executor executor_;
   const config::AdminConfig configuration_;
@@ -71,7 +87,7 @@ class AdminServer {
   StoreWatch store_;              // the thread's
   capture::ClientCounts counts_;  // of this listener's own clients; told to nobody
   capture::SessionServices sessions_;
-  std::list<std::shared_ptr<Reply>> waiting_;
+  const std::shared_ptr<Looks> looks_ = std::make_shared<Looks>();
   bool stopped_ = false;
   std::unique_ptr<capture::TcpListener> tcp_;
   std::unique_ptr<capture::UnixListener> unix_;

@@ -167,7 +167,8 @@ void AgentLoop::start_proxy(const aws::Environment& environment, const std::vect
     return;
   const bool same_port = wanted.listen_port != 0 &&
                          wanted.listen_port == configuration_.listen_port &&
-                         wanted.listen_host == configuration_.listen_host;
+                         config::listen_address(wanted.listen_host) ==
+                             config::listen_address(configuration_.listen_host);
   if (!same_port) {
     proxy_.push_back(std::make_unique<TcpListener>(context_.get_executor(), wanted.listen_host,
                                                    wanted.listen_port, sessions_, entrance));

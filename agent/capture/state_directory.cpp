@@ -25,8 +25,10 @@ StateDirectory::StateDirectory(const std::string& path) {
   lock_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0 && errno == EROFS)  // what is there can be locked all the same
     lock_ = ::open(lock_path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (lock_ < 0)
-    throw std::runtime_error(where + std::strerror(errno));
+  if (lock_ < 0) {
+    const std::string cause = std::strerror(errno);
+    throw std::runtime_error(where + (errno == ENOTDIR ? "" : lock_path + ": ") + cause);
+  }
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
     throw std::runtime_error(where +

@@ -1,6 +1,7 @@
 #include "agent/capture/status_file.h"
 
 #include <fcntl.h>
+#include <simdjson.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -104,6 +105,7 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   number(out, "proxy_refused", statistics.proxy.refused);
   number(out, "proxy_tls_failed", statistics.proxy.tls_failed);
   number(out, "dropped", store.dropped);
+  number(out, "untold_drops", store.untold_drops);
   number(out, "upstream_errors", statistics.upstream_errors);
   number(out, "queued_records", store.queued_records);
   number(out, "queued_bytes", store.queued_bytes);
@@ -111,6 +113,21 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   append_json_raw(out, "last_errors", errors);
   out += "}\n";
   return out;
+}
+
+UntoldDrops read_untold_drops(const std::string& path) {
+  UntoldDrops untold;
+  simdjson::dom::parser parser;
+  simdjson::dom::element status;
+  std::string_view region;
+  std::int64_t records = 0;
+  if (parser.load(path).get(status) == simdjson::SUCCESS &&
+      status["region"].get(region) == simdjson::SUCCESS &&
+      status["untold_drops"].get(records) == simdjson::SUCCESS && records > 0) {
+    untold.region = region;
+    untold.records = static_cast<std::uint64_t>(records);
+  }
+  return untold;
 }
 
 std::string replace_file(const std::string& path, const std::string& content) {

@@ -21,6 +21,13 @@ struct AgentFacts {
 
 std::string status_json(const AgentFacts& agent, const Statistics& statistics,
                         const storage::WriterStatus& store);
+// Of the agent that wrote the file, how many dropped records no event row of its store tells of: it
+// ended while its store took nothing. None: 0, also where there is no such file.
+struct UntoldDrops {
+  std::string region;  // whose store they are missing from
+  std::uint64_t records = 0;
+};
+UntoldDrops read_untold_drops(const std::string& path);
 // "" or what went wrong. Where nothing can be written beside it (a full disk), a file that is there
 // is overwritten in place, which needs no room.
 std::string replace_file(const std::string& path, const std::string& content);

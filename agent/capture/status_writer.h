@@ -37,10 +37,10 @@ class StatusWriter {
       writing_ = false;
     });
   }
-  // The last one, at the end: waits for it.
-  void write_last(const std::string& status) {
+  // The last one, at the end: waits for it. "" or what went wrong.
+  std::string write_last(const std::string& status) {
     thread_.join();
-    replace_file(path_, status);
+    return replace_file(path_, status);
   }
 
  private:

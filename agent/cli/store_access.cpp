@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "agent/delivery/aws_access.h"
 #include "storage/store_file.h"
 
 namespace invlog::cli {
@@ -64,6 +65,8 @@ tl::expected<config::AgentConfig, std::string> load_configuration(
     const StoreOptions& options, const aws::Environment& environment, const std::string& region) {
   config::ConfigSources sources = sources_of(options, environment);
   sources.store_region = region;
+  sources.has_region_flag = false;
+  sources.instance_region = [environment] { return delivery::region_of_instance(environment); };
   return config::load_agent_config(sources);
 }
 

@@ -49,7 +49,7 @@ SettingError set_state_dir(AgentConfig& configuration, const SettingValues& valu
 }
 
 SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& values) {
-  return set_readable_file(configuration.ca_bundle, values.front());
+  return set_certificates_file(configuration.ca_bundle, values.front());
 }
 
 SettingError set_account_id(AgentConfig& configuration, const SettingValues& values) {

@@ -15,7 +15,7 @@ SettingError set_endpoint(AgentConfig& configuration, const SettingValues& value
 }
 
 SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& values) {
-  return set_readable_file(configuration.aws.ca_bundle, values.front());
+  return set_certificates_file(configuration.aws.ca_bundle, values.front());
 }
 
 // These services get no records: a custom endpoint needs nobody to vouch for it, but another

@@ -4,7 +4,9 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -234,11 +236,14 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
 
 bool read_config_file(const std::string& file, GivenTables& given, Problems& problems) {
   std::error_code ignored;
+  errno = 0;
   std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file, ignored)) {
-    problems.push_back(
-        "cannot read the configuration " + file + ": " +
-        (std::filesystem::exists(file, ignored) ? "it is no readable file" : "no such file"));
+  int cause = errno;
+  if (std::filesystem::is_directory(file, ignored)) {
+    cause = EISDIR;
+  }
+  if (!stream || cause == EISDIR) {
+    problems.push_back("cannot read the configuration " + file + ": " + std::strerror(cause));
     return false;
   }
   const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};

@@ -202,8 +202,8 @@ std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources&
     return std::nullopt;
   }
   if (!region) {
-    return "no Region: give --region REGION, set region below [agent] in the configuration file, "
-           "or set AWS_REGION";
+    return std::string("no Region: ") + (sources.has_region_flag ? "give --region REGION, " : "") +
+           "set region below [agent] in the configuration file, or set AWS_REGION";
   }
   agent.values["region"] = *region;
   return std::nullopt;

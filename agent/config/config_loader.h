@@ -32,6 +32,7 @@ struct ConfigSources {
   // The Region that a store at hand is pinned to, "" none at hand. It wins over the environment's;
   // another one in the file or a flag is an error.
   std::string store_region;
+  bool has_region_flag = true;  // the command has --region, which an error may then advise
   // That nothing says the Region is no problem: whatever depends on it is not checked then.
   bool region_optional = false;
 };

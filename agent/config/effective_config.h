@@ -28,7 +28,7 @@ struct EffectiveTable {
   std::vector<EffectiveValue> values;  // one for each key, in the table's order
 };
 
-// Every table, every key. Pure, but for what set_readable_file() asks.
+// Every table, every key. Pure, but for what set_certificates_file() reads.
 std::vector<EffectiveTable> effective_values(const LoadedConfig& loaded,
                                              const aws::Environment& environment);
 

@@ -18,7 +18,7 @@ SettingError set_tcp(const ListenMembers& members, const std::string& address,
            in_quotes("127.0.0.1:" + port) + ", " + in_quotes("[::1]:" + port) + " or " +
            example_socket(example);
   }
-  return std::nullopt;
+  return listen_host_problem(members.host);
 }
 
 SettingError set_socket(const ListenMembers& members, const std::string& address,

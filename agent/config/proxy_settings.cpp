@@ -10,6 +10,7 @@ constexpr std::uint16_t kHttpsPort = 443;
 SettingError set_proxy_listen(AgentConfig& configuration, const SettingValues& values) {
   const std::string& address = values.front();
   ProxyConfig& proxy = configuration.proxy;
+  proxy.listen_given = true;
   if (address.empty()) {
     proxy.listen_host.clear();
     return std::nullopt;
@@ -19,7 +20,7 @@ SettingError set_proxy_listen(AgentConfig& configuration, const SettingValues& v
            " is no address to listen on: write \"127.0.0.1:4181\", \"[::1]:4181\", or \"\" for no "
            "proxy mode";
   }
-  return std::nullopt;
+  return listen_host_problem(proxy.listen_host);
 }
 
 SettingError set_other_hosts(AgentConfig& configuration, const SettingValues& values) {
@@ -93,8 +94,8 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
                     "agent.allow_remote"};
   }
   const AdminConfig& admin = configuration.admin;
-  if (proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
-      proxy.listen_host == admin.listen_host) {
+  if (proxy.listen_given && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
+      listen_address(proxy.listen_host) == listen_address(admin.listen_host)) {
     return Mismatch{"listen",
                     "proxy mode listens on " + address +
                         ", and so do metrics and health (listen below [admin]): give one of them "
@@ -114,8 +115,8 @@ std::optional<Mismatch> check_proxy(AgentConfig& configuration) {
       return Mismatch{"hosts", *problem, "agent.region"};
     }
   }
-  if (proxy.connect_host == proxy.listen_host && proxy.connect_port == proxy.listen_port &&
-      !proxy.listen_host.empty()) {
+  if (listen_address(proxy.connect_host) == listen_address(proxy.listen_host) &&
+      proxy.connect_port == proxy.listen_port && !proxy.listen_host.empty()) {
     return Mismatch{"connect_to", "proxy mode itself listens there: it would call itself",
                     "listen"};
   }

@@ -2,10 +2,16 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <memory>
 
 #include "agent/config/units.h"
 #include "exporters/aws/endpoints.h"
@@ -22,6 +28,23 @@ std::string_view authority_of(std::string_view url) {
 bool ends_with_domain(std::string_view host, std::string_view domain) {
   return host == domain || (host.size() > domain.size() && host.ends_with(domain) &&
                             host[host.size() - domain.size() - 1] == '.');
+}
+
+// Why OpenSSL takes no certificates from the file, "" if it does: so the agent loads it, and curl.
+std::string certificates_problem(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0 || ::access(path.c_str(), R_OK) != 0) {
+    return std::strerror(errno);
+  }
+  if (!S_ISREG(about.st_mode)) {
+    return "it is no file";
+  }
+  ERR_clear_error();
+  const std::unique_ptr<X509_STORE, decltype(&::X509_STORE_free)> store(X509_STORE_new(),
+                                                                        ::X509_STORE_free);
+  const bool loaded = store && X509_STORE_load_file(store.get(), path.c_str()) == 1;
+  ERR_clear_error();
+  return loaded ? "" : "there is no certificate in it, or a damaged one";
 }
 
 }  // namespace
@@ -71,9 +94,11 @@ SettingError set_account(std::string& member, const std::string& text) {
   return std::nullopt;
 }
 
-SettingError set_readable_file(std::string& member, const std::string& path) {
-  if (!path.empty() && ::access(path.c_str(), R_OK) != 0) {
-    return "cannot read " + in_quotes(path) + ": name a PEM file with the certificates to trust";
+SettingError set_certificates_file(std::string& member, const std::string& path) {
+  if (const std::string problem = path.empty() ? "" : certificates_problem(path);
+      !problem.empty()) {
+    return "cannot read " + in_quotes(path) + ": " + problem +
+           ": name a PEM file with the certificates to trust";
   }
   member = path;
   return std::nullopt;
@@ -101,6 +126,21 @@ bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t
 std::string host_and_port(std::string_view host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string_view::npos;
   return (v6 ? "[" : "") + std::string(host) + (v6 ? "]:" : ":") + std::to_string(port);
+}
+
+std::string_view listen_address(std::string_view host) {
+  return host == "localhost" ? "127.0.0.1" : host;
+}
+
+SettingError listen_host_problem(const std::string& host) {
+  in6_addr either{};  // has room for both
+  const std::string address(listen_address(host));
+  const std::string without_zone = address.substr(0, address.find('%'));
+  if (::inet_pton(AF_INET, address.c_str(), &either) == 1 ||
+      ::inet_pton(AF_INET6, without_zone.c_str(), &either) == 1) {
+    return std::nullopt;
+  }
+  return in_quotes(host) + " is no IP address: write one of this host's, or localhost";
 }
 
 bool is_loopback_host(std::string_view host) {

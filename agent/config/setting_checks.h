@@ -1,6 +1,6 @@
 // What the tables of settings check alike: choices, sizes, durations, URLs, files, account ids.
 //
-// Pure functions, but for set_readable_file(), which asks the file system; any thread. Errors: the
+// Pure functions, but for set_certificates_file(), which reads the file; any thread. Errors: the
 // cause without the place, which the caller knows.
 #pragma once
 
@@ -53,14 +53,20 @@ SettingError set_duration(std::chrono::milliseconds& member, const std::string& 
 // 12 digits, or "".
 SettingError set_account(std::string& member, const std::string& text);
 
-// A PEM file that can be read, or "".
-SettingError set_readable_file(std::string& member, const std::string& path);
+// A PEM file with a certificate at least, all of it as OpenSSL takes it; or "".
+SettingError set_certificates_file(std::string& member, const std::string& path);
 
 // "host:port" or "[v6]:port"; false if it is neither.
 bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t& port);
 
 // The same the other way; an IPv6 address gets its brackets.
 std::string host_and_port(std::string_view host, std::uint16_t port);
+
+// What is listened on for `host`: the IP address that localhost is, too.
+std::string_view listen_address(std::string_view host);
+
+// Why nothing can listen on `host`: it is neither an IP address nor localhost.
+SettingError listen_host_problem(const std::string& host);
 
 // Whether what listens on `host` (an IP address, or localhost) is reached from this host only.
 bool is_loopback_host(std::string_view host);

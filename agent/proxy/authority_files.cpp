@@ -54,7 +54,7 @@ NewAuthority make_authority(const AuthorityPurpose& purpose, AuthorityFiles::Tim
   CertificateBuilder builder(made.key.get());
   builder.set_subject({{NID_commonName, name_of(purpose)}});
   builder.set_validity(now - kClockTolerance, now + CertificateAuthority::kAuthorityLife);
-  builder.add_authority_use(1);  // its successor's, by ca-cross.pem
+  builder.add_authority_use();
   builder.add_name_constraints(purpose.names);
   made.certificate = std::move(builder).sign(nullptr, made.key.get());
   return made;
@@ -69,6 +69,14 @@ std::string pem_of_key(EVP_PKEY* key) {
   }
   const long size = BIO_get_mem_data(bio.get(), &bytes);
   return {bytes, static_cast<std::size_t>(size)};
+}
+
+std::string pem_of_unexpired(const Certificates& certificates, AuthorityFiles::Time now) {
+  std::string text;
+  for (const Certificate& certificate : certificates) {
+    text += expiry_of(certificate.get()) > now ? pem_of(certificate.get()) : "";
+  }
+  return text;
 }
 
 // Those that stay trusted: from the one in use on, which leaves out one whose key never came to be
@@ -178,8 +186,9 @@ tl::expected<Overlap, std::string> AuthorityFiles::rotate(const AuthorityPurpose
         pem_of(still_trusted(std::move(*trusted), old->certificate(), now));
     const std::string cross =
         before.not_after > now ? pem_of(old->vouch_for(made.certificate.get(), now).get()) : "";
-    // The old one's stays beside it until the key has changed.
-    const std::string crosses = cross + (old->cross() == nullptr ? "" : pem_of(old->cross()));
+    // The old one's stay behind it: the old one needs them until the key has changed, and programs
+    // that have an authority from before that one as long as it is valid.
+    const std::string crosses = cross + pem_of_unexpired(old->crosses(), now);
     write(bundle_path_in(state_dir_), certificates + pem_of(system_roots), kForAll);
     write(certificate_path, certificates, kForAll);
     if (!crosses.empty()) {

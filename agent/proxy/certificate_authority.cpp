@@ -61,21 +61,20 @@ tl::expected<PrivateKey, std::string> read_key(const std::string& path) {
   return key;
 }
 
-Certificate of_key(Certificates& certificates, EVP_PKEY* key) {
-  for (Certificate& certificate : certificates) {
-    if (X509_check_private_key(certificate.get(), key) == 1) {
-      return std::move(certificate);
-    }
-  }
+Certificates::iterator of_key(Certificates& certificates, EVP_PKEY* key) {
+  const auto found =
+      std::find_if(certificates.begin(), certificates.end(), [&](const Certificate& certificate) {
+        return X509_check_private_key(certificate.get(), key) == 1;
+      });
   take_openssl_reason();
-  return nullptr;
+  return found;
 }
 
-// Null if there is none, or none of this key.
-tl::expected<Certificate, std::string> read_cross(const std::string& path, EVP_PKEY* key) {
+// That of this key and what follows it; what stands before is of a rotation that was cut off.
+tl::expected<Certificates, std::string> read_crosses(const std::string& path, EVP_PKEY* key) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
-    return Certificate();
+    return Certificates();
   }
   auto certificates = certificates_in(path);
   if (!certificates) {
@@ -83,7 +82,8 @@ tl::expected<Certificate, std::string> read_cross(const std::string& path, EVP_P
                           "; put it back from a backup, or remove it: programs then need the new "
                           "ca.pem");
   }
-  return of_key(*certificates, key);
+  certificates->erase(certificates->begin(), of_key(*certificates, key));
+  return certificates;
 }
 
 // RFC 5280 §4.2.1.10: the name itself, and what has labels before it.
@@ -161,19 +161,20 @@ tl::expected<CertificateAuthority, std::string> CertificateAuthority::read(
   if (!key) {
     return tl::unexpected(key.error());
   }
-  Certificate certificate = of_key(*trusted, key->get());
-  if (!certificate) {
+  const auto found = of_key(*trusted, key->get());
+  if (found == trusted->end()) {
     return tl::unexpected(key_path_in(state_dir) + " is not the key of a certificate in " + path +
                           kMakeAnew);
   }
+  Certificate certificate = std::move(*found);
   if (X509_check_ca(certificate.get()) != 1) {
     return tl::unexpected(path + " is no certificate authority's certificate" + kMakeAnew);
   }
-  auto cross = read_cross(cross_path_in(state_dir), key->get());
-  if (!cross) {
-    return tl::unexpected(cross.error());
+  auto crosses = read_crosses(cross_path_in(state_dir), key->get());
+  if (!crosses) {
+    return tl::unexpected(crosses.error());
   }
-  return CertificateAuthority(std::move(certificate), std::move(*cross), std::move(*key));
+  return CertificateAuthority(std::move(certificate), std::move(*crosses), std::move(*key));
 }
 
 std::string CertificateAuthority::validity_problem(Time now) const {
@@ -208,8 +209,10 @@ tl::expected<Leaf, std::string> CertificateAuthority::issue(const std::string& h
     builder.add_server_use(host);
     leaf.certificate = std::move(builder).sign(certificate_.get(), key_.get());
     leaf.renew_at = now + (end - now) * 2 / 3;
-    if (cross_ && is_valid_at(cross_.get(), now)) {
-      leaf.chain.push_back(copy_of(cross_));
+    for (const Certificate& cross : crosses_) {
+      if (is_valid_at(cross.get(), now)) {
+        leaf.chain.push_back(copy_of(cross));
+      }
     }
     return leaf;
   } catch (const std::runtime_error& error) {
@@ -223,7 +226,7 @@ Certificate CertificateAuthority::vouch_for(const X509* successor, Time now) con
   const CertificateFacts facts = facts_of(successor);
   builder.set_validity(now - kClockTolerance,
                        std::min(facts.not_after, expiry_of(certificate_.get())));
-  builder.add_authority_use(0);
+  builder.add_authority_use();
   builder.add_name_constraints(facts.permitted);
   return std::move(builder).sign(certificate_.get(), key_.get());
 }

@@ -4,8 +4,9 @@
 //
 // Files in the state directory: ca.pem (what clients trust: this authority's certificate first,
 // then those it replaced that have not expired), ca-key.pem (0600), ca-cross.pem (this authority's
-// key certified by the one before it, absent if there was none; sent with the leaves, so that a
-// program that still has the old ca.pem goes on).
+// key certified by the one before it, then that one's by the one before, and so on, as far as they
+// have not expired; absent if there was none; sent with the leaves, so that a program that still
+// has an old ca.pem goes on).
 //
 // Thread: any, one at a time. Ownership: owns its keys. Errors: results, one clear line with the
 // file and the cause; a private key's text is in none.
@@ -64,15 +65,19 @@ class CertificateAuthority {
   Certificate vouch_for(const X509* successor, Time now) const;
 
   const X509* certificate() const { return certificate_.get(); }
-  const X509* cross() const { return cross_.get(); }  // null if there is none
+  // By the one before it; null if there is none.
+  const X509* cross() const { return crosses_.empty() ? nullptr : crosses_.front().get(); }
+  // ca-cross.pem's, from cross() on.
+  const std::vector<Certificate>& crosses() const { return crosses_; }
   // Why it cannot be used at `now`; "" if it can.
   std::string validity_problem(Time now) const;
 
  private:
-  CertificateAuthority(Certificate certificate, Certificate cross, PrivateKey key)
-      : certificate_(std::move(certificate)), cross_(std::move(cross)), key_(std::move(key)) {}
+  CertificateAuthority(Certificate certificate, std::vector<Certificate> crosses, PrivateKey key)
+      : certificate_(std::move(certificate)), crosses_(std::move(crosses)), key_(std::move(key)) {}
 
-  Certificate certificate_, cross_;
+  Certificate certificate_;
+  std::vector<Certificate> crosses_;
   PrivateKey key_;
 };
 

@@ -142,11 +142,9 @@ void CertificateBuilder::set_validity(Time begin, Time end) {
   set_time(X509_getm_notAfter(certificate_.get()), end);
 }
 
-void CertificateBuilder::add_authority_use(int path_length) {
+void CertificateBuilder::add_authority_use() {
   const Owned<BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free> constraints(made(BASIC_CONSTRAINTS_new()));
   constraints->ca = 0xFF;  // it is written as it is, and DER knows no other truth
-  constraints->pathlen = made(ASN1_INTEGER_new());
-  must(ASN1_INTEGER_set(constraints->pathlen, path_length) == 1, "basicConstraints");
   add_extension(certificate_.get(), NID_basic_constraints, constraints.get(), true);
   add_key_usage(certificate_.get(), {kKeyUsageCertSign, kKeyUsageCrlSign});
 }

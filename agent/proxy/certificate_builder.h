@@ -39,8 +39,9 @@ class CertificateBuilder {
   void set_subject(const std::vector<NamePart>& parts);
   void set_subject_of(const X509* other);
   void set_validity(Time begin, Time end);
-  // basicConstraints with so many further authorities below it, and keyUsage.
-  void add_authority_use(int path_length);
+  // basicConstraints and keyUsage. Without a limit to the authorities below it: those are its
+  // successors, whose number nobody knows, and the name constraints hold for all of them.
+  void add_authority_use();
   // Only these DNS names and those below them; no IP address, and e-mail addresses and URIs only of
   // a host that cannot be (RFC 2606 "invalid"), because a type of name that is not mentioned is
   // permitted.

@@ -124,6 +124,30 @@ def test_an_agent_starts_on_a_full_disk_and_records_when_there_is_room():
         store.prove(agent.store)
 
 
+def test_a_stop_on_a_full_disk_leaves_the_number_of_what_it_lost_to_the_next_start():
+    with DiskStack(on_storage_failure="pass") as stack:
+        assert converse(stack.agent.url, "first").status == 200
+        store.wait_for(stack.agent.store, 1)
+        stack.fill()
+        sent = 1 + call_until_failing(stack)
+        assert stack.agent.stop() == 0
+        assert "and the store took no row that says so" in stack.agent.errors(), stack.agent.errors()
+        lost = json.loads((stack.state / "status.json").read_text())["untold_drops"]
+        assert stack.kept() + lost == sent and lost > 0
+        stack.start_agent()  # still full
+        assert noisy(stack) == 200
+        sent += 1
+        assert stack.agent.stop() == 0
+        stack.free()
+        stack.start_agent()
+        eventually(lambda: stack.kept() + stack.dropped() == sent, 10)
+        assert stack.agent.stop() == 0
+        stack.start_agent()
+        assert converse(stack.agent.url, "last").status == 200
+        eventually(lambda: stack.kept() + stack.dropped() == sent + 1, 10)
+        store.prove(stack.agent.store)
+
+
 class JournalStack(DiskStack):
     """On ext4, which turns read-only when its journal is aborted, as it does when a disk fails."""
 

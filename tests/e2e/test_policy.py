@@ -125,6 +125,10 @@ def test_the_region_must_be_the_instances():
         agent = Process("agent", [BUILD / "invlog", "agent", "--config", folder / "none.toml"], folder,
                         {"HOME": str(folder), **SIGNING, **imds}, r"127\.0\.0\.1:(\d+)")
         assert b"region eu-central-1" in agent.output and agent.stop() == 0
+        shutil.rmtree(folder / "of-instance")
+        done = subprocess.run([BUILD / "invlog", "policy", "show", "--config", folder / "none.toml"], capture_output=True, text=True, timeout=20,
+                              env={"HOME": str(folder), **SIGNING, **imds})
+        assert done.returncode == 0 and "eu-central-1" in done.stdout, done
     finally:
         aws.kill()
         bedrock.kill()

@@ -1,7 +1,10 @@
 // The [admin] listener over real connections: what it answers, and what it does not put up with.
 #include <sys/stat.h>
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -18,7 +21,9 @@ using admin::AdminServer;
 // A server on a loop and a thread of its own; there is no store.
 class Served {
  public:
-  explicit Served(std::vector<std::string> reasons = {}) {
+  using Look = std::function<admin::StoreFacts(const std::vector<std::string>&)>;
+
+  explicit Served(std::vector<std::string> reasons = {}, Look look = {}) {
     config::AdminConfig configuration;
     configuration.listen_host = "127.0.0.1";
     configuration.listen_socket = directory_.path() + "/admin.sock";
@@ -29,6 +34,7 @@ class Served {
       return counts;
     };
     sources.not_ready = [reasons = std::move(reasons)] { return reasons; };
+    sources.look_at_store = std::move(look);
     sources.store_path = directory_.path() + "/none.db";
     sources.allowed_hosts = {"monitor.example.com"};
     server_ = std::make_unique<AdminServer>(context_.get_executor(), watchdog_, configuration,
@@ -52,6 +58,15 @@ class Served {
     std::promise<void> done;
     boost::asio::post(context_, [&] {
       server_->stop();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  // What waits from now on has waited for `time` more.
+  void pass(std::chrono::seconds time) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      watchdog_.tick(watchdog_.now() + time);
       done.set_value();
     });
     done.get_future().wait();
@@ -104,6 +119,62 @@ TEST_CASE("[admin] says why the agent is not ready", "[admin]") {
   CHECK(response.status == 503);
   CHECK(response.body == "the store takes no records: disk full\nthe agent is stopping\n");
   CHECK(served.ask("GET /healthz HTTP/1.1").status == 200);
+}
+
+TEST_CASE("[admin] answers health and metrics while the store's disk hangs", "[admin]") {
+  std::promise<void> go, reached;
+  std::atomic<int> looks{0};
+  Served served({}, [&, going = go.get_future().share()](const std::vector<std::string>&) {
+    if (++looks == 1) {
+      reached.set_value();
+      going.wait();
+    }
+    return admin::StoreFacts();
+  });
+  std::vector<LoopbackSocket> scrapes;
+  for (std::size_t number = 0; number < AdminServer::kMostConnections; ++number) {
+    scrapes.push_back(served.connect());
+    scrapes.back().send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  reached.get_future().wait();
+  // Which of the others wait already is all the same: it is the one look.
+  served.pass(AdminServer::kLongestLook + std::chrono::seconds(1));
+  for (LoopbackSocket& scrape : scrapes) {
+    const HttpResponse metrics = read_response(scrape);
+    CHECK(metrics.status == 200);
+    CHECK_THAT(metrics.body, contains_text("\ninvlog_store_readable 0\n"));
+    CHECK_THAT(metrics.body, contains_text("\ninvlog_build_info{version=\"1.2.3\","));
+  }
+  CHECK(served.ask("GET /healthz HTTP/1.1").status == 200);
+  // At once: this look has had its time.
+  CHECK_THAT(served.ask("GET /metrics HTTP/1.1").body,
+             contains_text("\ninvlog_store_readable 0\n"));
+  CHECK(looks == 1);
+  go.set_value();
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::string body;
+  while (body.find("\ninvlog_store_readable 1\n") == std::string::npos &&
+         std::chrono::steady_clock::now() < limit) {
+    body = served.ask("GET /metrics HTTP/1.1").body;
+  }
+  CHECK_THAT(body, contains_text("\ninvlog_store_readable 1\n"));
+}
+
+TEST_CASE("[admin] ends while a look at the store is under way", "[admin]") {
+  std::promise<void> go, reached;
+  {
+    Served served({}, [&, going = go.get_future().share()](const std::vector<std::string>&) {
+      reached.set_value();
+      going.wait();
+      return admin::StoreFacts();
+    });
+    LoopbackSocket scrape = served.connect();
+    scrape.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    reached.get_future().wait();
+    served.stop();
+    CHECK(read_response(scrape).status != 200);
+    go.set_value();
+  }
 }
 
 TEST_CASE("[admin] refuses what it is not there for", "[admin]") {

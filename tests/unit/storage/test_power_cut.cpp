@@ -182,9 +182,41 @@ TEST_CASE("A writer that is stopped while it cannot write tells what was dropped
     CHECK(dropped == 5);
     CHECK(writer.status().dropped == 5);
     CHECK(writer.status().failing);
+    CHECK(writer.status().untold_drops == 5);
+    writer.count_dropped("queue-full", 2);
+    CHECK(writer.status().untold_drops == 7);
   }
   vfs.clear();
-  { Writer writer(store.options()); }
-  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  {
+    Writer writer(store.options());
+    writer.count_dropped("storage-failed", 7);
+    CHECK(submit_and_wait(writer, record_with("next", "")));
+    CHECK(writer.status().untold_drops == 0);
+  }
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "7");
+  CHECK(store.query("SELECT count(*) FROM record") == "2");
+  CHECK(verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("What was dropped before a group had to be given up is told, if there is room at last") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.vfs = vfs.name();
+  {
+    Writer writer(options);
+    REQUIRE(submit_and_wait(writer, record_with("kept", "")));
+    vfs.fail_writes(SQLITE_FULL);
+    writer.count_dropped("queue-full", 3);
+    wait_for([&] { return writer.status().failing; });  // so they are in a group that fails
+    CHECK(writer.status().untold_drops == 3);
+    submit(writer, record_with("lost", ""), [&](bool) { vfs.fail_writes(0); });
+    writer.stop(std::chrono::milliseconds(50));
+    CHECK(writer.status().dropped == 4);
+    CHECK(writer.status().untold_drops == 0);
+  }
+  vfs.clear();
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "4");
   CHECK(verify_store(store.path(), {}).problems.empty());
 }

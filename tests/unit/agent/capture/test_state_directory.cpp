@@ -48,6 +48,9 @@ TEST_CASE("A state directory that cannot be is refused with its path and the cau
   const std::string file = root.write("file", "x");
   CHECK(refusal(file + "/below").find("state_dir " + file + "/below: Not a directory") == 0);
   CHECK(refusal(file).find("state_dir " + file + ": Not a directory") == 0);
+  const std::string lock = root.path() + "/agent.lock";
+  REQUIRE(::mkdir(lock.c_str(), 0700) == 0);
+  CHECK(refusal(root.path()) == "state_dir " + root.path() + ": " + lock + ": Is a directory");
 }
 
 }  // namespace invlog::capture

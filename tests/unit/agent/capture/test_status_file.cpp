@@ -45,6 +45,7 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   store.failing = true;
   store.last_error = "disk full";
   store.dropped = 3;
+  store.untold_drops = 2;
   store.queued_records = 5;
   store.queued_bytes = 2048;
 
@@ -69,6 +70,27 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   CHECK(std::string_view(json["storage"]["last_error"]) == "disk full");
   CHECK(std::string_view(json["last_errors"].at(0)) == "a \"quoted\" \\ text\nof two lines \x01");
   CHECK(std::string_view(json["last_errors"].at(1)) == "another");
+}
+
+TEST_CASE("The next agent reads in status.json which drops no row tells of") {
+  const tests::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/status.json";
+  CHECK(read_untold_drops(path).records == 0);
+  AgentFacts agent;
+  agent.region = "eu-central-1";
+  storage::WriterStatus store;
+  store.dropped = 20;
+  CHECK(replace_file(path, status_json(agent, {}, store)) == "");
+  CHECK(read_untold_drops(path).records == 0);
+  store.untold_drops = 17;
+  CHECK(replace_file(path, status_json(agent, {}, store)) == "");
+  CHECK(read_untold_drops(path).records == 17);
+  CHECK(read_untold_drops(path).region == "eu-central-1");
+  for (const char* foreign : {"", "no JSON", "[]", R"({"region":"x","untold_drops":-1})",
+                              R"({"region":"x","untold_drops":"many"})", R"({"untold_drops":4})"}) {
+    CHECK(replace_file(path, foreign) == "");
+    CHECK(read_untold_drops(path).records == 0);
+  }
 }
 
 TEST_CASE("Only the latest errors are kept") {

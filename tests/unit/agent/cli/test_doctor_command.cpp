@@ -270,4 +270,9 @@ TEST_CASE("doctor can be asked before there is a store, and refuses a wrong conf
   CHECK(answer.exit_code == 2);
   CHECK(answer.out.empty());
   CHECK(contains(answer.err, "c.toml:2:1: unknown key \"regoin\""));
+  scene.store.directory().write("c.toml", "[agent]\n");
+  scene.options.world.environment = environment_of({{"AWS_EC2_METADATA_DISABLED", "true"}});
+  CHECK(scene.examine().err ==
+        "invlog doctor: no Region: set region below [agent] in the configuration file, or set "
+        "AWS_REGION\n");
 }

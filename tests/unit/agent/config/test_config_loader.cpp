@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "agent/config/settings.h"
+#include "agent/proxy/authority_files.h"
 #include "tests/catch.h"
 #include "tests/shared_files.h"
 #include "tests/temporary_directory.h"
@@ -12,6 +13,18 @@
 using namespace invlog::config;
 using namespace invlog::tests;
 using namespace std::chrono_literals;
+
+namespace {
+
+// A PEM file with one.
+std::string certificates_in(const TemporaryDirectory& directory) {
+  const auto created =
+      invlog::proxy::AuthorityFiles(directory.path())
+          .create({"eu-central-1", "host", {"bedrock.test"}}, {}, std::chrono::system_clock::now());
+  return created ? directory.path() + "/ca.pem" : created.error();
+}
+
+}  // namespace
 
 TEST_CASE("a Region is all that is needed; the rest has defaults") {
   const auto result = load_agent_config(with_flags({{"region", "eu-central-1"}}));
@@ -34,7 +47,7 @@ TEST_CASE("a Region is all that is needed; the rest has defaults") {
 
 TEST_CASE("every key of the file arrives") {
   TemporaryDirectory directory;
-  const std::string bundle = directory.write("ca.pem", "");
+  const std::string bundle = certificates_in(directory);
   const auto result = from_file(R"([agent]
 region = "eu-south-1"
 state_dir = "/srv/invlog/"
@@ -120,7 +133,7 @@ std::string uncommented(std::string text) {
 
 TEST_CASE("the shipped example is valid with every commented key uncommented") {
   TemporaryDirectory directory;
-  const std::string bundle = directory.write("ca.pem", "");
+  const std::string bundle = certificates_in(directory);
   std::string text = uncommented(invlog::tests::read_whole_file("systemd/invlog.toml"));
   text = std::regex_replace(text, std::regex("/etc/ssl/certs/[a-z.-]+"), bundle);
   const auto example = from_file(text);
@@ -248,9 +261,9 @@ TEST_CASE("an error has the file, line and column, and the cause") {
   CHECK(contains(error_of(from_file(kRegion + "region = \"eu-central-1\"\n")), "c.toml:3:"));
   ConfigSources sources = no_sources();
   sources.file = "/nonexistent/c.toml";
-  CHECK(contains(error_of(load_agent_config(sources)), "/nonexistent/c.toml: no such file"));
+  CHECK(contains(error_of(load_agent_config(sources)), "/nonexistent/c.toml: No such file"));
   sources.file = "/";
-  CHECK(contains(error_of(load_agent_config(sources)), "no readable file"));
+  CHECK(contains(error_of(load_agent_config(sources)), "configuration /: Is a directory"));
 }
 
 TEST_CASE("values are checked") {
@@ -270,7 +283,15 @@ TEST_CASE("values are checked") {
   CHECK(contains(error_with("account_id = \"123\""), "12 digits"));
   CHECK(contains(error_with("identity_arn = \"me\""), "is no ARN"));
   CHECK(contains(error_with("state_dir = \"\""), "it is empty"));
-  CHECK(contains(error_with("ca_bundle = \"/nonexistent.pem\""), "cannot read"));
+  CHECK(contains(error_with("ca_bundle = \"/nonexistent.pem\""),
+                 "cannot read \"/nonexistent.pem\": No such file or directory: name a PEM file"));
+  CHECK(contains(error_with("ca_bundle = \"/\""), "cannot read \"/\": it is no file"));
+  const TemporaryDirectory directory;
+  for (const char* text :
+       {"", "junk", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"}) {
+    const std::string bundle = directory.write("junk.pem", text);
+    CHECK(contains(error_with("ca_bundle = \"" + bundle + "\""), "there is no certificate in it"));
+  }
   CHECK(contains(error_with("account_id = \"111111111111\"\n"
                             "identity_arn = \"arn:aws:iam::222222222222:role/x\""),
                  "c.toml:4:16: identity_arn: "));
@@ -286,7 +307,8 @@ TEST_CASE("addresses to listen on are loopback or a socket") {
   CHECK(listen("unix:/run/x")->listen_socket == "/run/x");
   CHECK(contains(error_of(listen("0.0.0.0:4180")), "--listen: \"0.0.0.0:4180\" is not a loopback"));
   CHECK(contains(error_of(listen("[::]:4180")), "is not a loopback"));
-  CHECK(contains(error_of(listen("127.0.0.1.example.com:1")), "is not a loopback"));
+  CHECK(contains(error_of(listen("[fe80::1%lo]:4180")), "is not a loopback"));
+  CHECK(contains(error_of(listen("127.0.0.1.example.com:1")), "is no IP address: write one"));
   for (const char* wrong :
        {"4180", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:80", ":80", "127.0.0.1:8o"}) {
     INFO(wrong);

@@ -85,7 +85,7 @@ TEST_CASE("a bad file changes nothing, whatever is good in it") {
   CHECK(reloader.configuration() == before);
   std::filesystem::remove(*file.sources.file);
   change = reloader.reload();
-  CHECK(contains(change.problems.front(), "no such file"));
+  CHECK(contains(change.problems.front(), "No such file"));
   CHECK(reloader.configuration() == before);
   file.write(kRegion);
   CHECK(reloader.reload().changed == Keys{"[policy]"});
@@ -135,7 +135,7 @@ TEST_CASE("a default file that was there at the start must be there at a reload"
   std::filesystem::rename(sources.default_file, sources.default_file + ".old");
   const ConfigChange change = reloader.reload();
   REQUIRE(change.problems.size() == 1);
-  CHECK(contains(change.problems[0], "no such file"));
+  CHECK(contains(change.problems[0], "No such file"));
   CHECK(reloader.configuration().policy.deny.size() == 1);
 }
 

@@ -85,11 +85,20 @@ TEST_CASE("what proxy mode cannot run on is said with its place", "[proxy]") {
 
 TEST_CASE("proxy mode shares a port with [agent], and with nothing else", "[proxy]") {
   CHECK(error_of(proxy_from("listen = \"127.0.0.1:4180\"")) == "(no error)");
-  CHECK(contains(error_of(from_file(kRegion + "[admin]\nlisten = \"127.0.0.1:4181\"\n")),
-                 "proxy mode listens on \"127.0.0.1:4181\", and so do metrics"));
+  // The default alone is no wish for proxy mode.
+  for (const char* proxy : {"", "[proxy]\n", "[proxy]\nother_hosts = \"refuse\"\n"}) {
+    CHECK(error_of(from_file(kRegion + "[admin]\nlisten = \"127.0.0.1:4181\"\n" + proxy)) ==
+          "(no error)");
+  }
   CHECK(contains(error_of(from_file(kRegion + "[admin]\nlisten = \"127.0.0.1:9\"\n[proxy]\nlisten "
                                               "= \"127.0.0.1:9\"\n")),
-                 "c.toml:6:10: listen: proxy mode listens on \"127.0.0.1:9\""));
+                 "c.toml:6:10: listen: proxy mode listens on \"127.0.0.1:9\", and so do metrics"));
+  CHECK(contains(error_of(from_file(kRegion + "[admin]\nlisten = \"localhost:9\"\n[proxy]\nlisten "
+                                              "= \"127.0.0.1:9\"\n")),
+                 "c.toml:6:10: listen: proxy mode listens on \"127.0.0.1:9\", and so do metrics"));
+  CHECK(
+      contains(error_of(from_file(kRegion + "allow_remote = true\n[proxy]\nlisten = \"host:9\"\n")),
+               "c.toml:5:10: listen: \"host\" is no IP address"));
   CHECK(error_of(from_file(kRegion + "[admin]\nlisten = \"127.0.0.1:4181\"\n[proxy]\nlisten = "
                                      "\"\"\n")) == "(no error)");
 }
