@@ -44,7 +44,8 @@ void add_proxy(MetricFamilies& out, const capture::ProxyCounts& proxy) {
       .value(proxy.refused, {{"result", "refused"}})
       .value(proxy.tls_failed, {{"result", "tls-failed"}});
   out.counter("invlog_proxy_flagged_total",
-              "Tunnels to Bedrock in another Region, which other_regions lets through.")
+              "Tunnels to Bedrock that are not read: in another Region, which other_regions lets "
+              "through, or to bedrock-mantle.")
       .value(proxy.flagged);
   out.counter("invlog_proxy_tunnel_bytes_total", "Bytes that tunnels passed, both ways.")
       .value(proxy.tunnel_bytes);

@@ -22,6 +22,7 @@ UpstreamEndpoint endpoint_of(const config::AgentConfig& configuration,
   auto endpoint = parse_upstream(configuration.upstream, environment);
   if (!endpoint)
     throw std::runtime_error(endpoint.error());
+  endpoint->connect_timeout = configuration.connect_timeout;
   return *endpoint;
 }
 
@@ -69,7 +70,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
     : configuration_(configuration),
       watchdog_(std::chrono::steady_clock::now()),
       tls_(tls_of(configuration, is_proxy_on(configuration, proxy_sockets))),
-      pool_(context_.get_executor(), endpoint_of(configuration, environment), tls_.get()),
+      pool_(context_.get_executor(), endpoint_of(configuration, environment), tls_.get(), own_),
       signer_(configuration.region),
       credentials_(context_.get_executor(), credentials_helper_, credentials,
                    [] { return std::chrono::steady_clock::now(); }),
@@ -141,10 +142,7 @@ void AgentLoop::refuse_own_proxy(const aws::Environment& environment) const {
   // One that is not used may be anything.
   if (!proxy || !*proxy || (!interceptor_ && !pool_.endpoint().proxy))
     return;
-  std::vector<const Listener*> all = listeners();
-  for (const auto& listener : proxy_)
-    all.push_back(listener.get());
-  for (const Listener* listener : all) {
+  for (const Listener* listener : all_listeners()) {
     if (leads_to(listener->address(), **proxy)) {
       throw std::runtime_error(
           "HTTPS_PROXY is this agent itself (" + listener->address() +
@@ -157,8 +155,13 @@ void AgentLoop::start_proxy(const aws::Environment& environment, const std::vect
   const config::ProxyConfig& wanted = configuration_.proxy;
   interceptor_ = std::make_unique<proxy::Interceptor>(
       proxy::Interceptor::Needs{context_.get_executor(), configuration_, environment, *tls_,
-                                sessions_, gate_, recorder_, statistics_},
+                                sessions_, gate_, recorder_, statistics_, own_,
+                                [this] { return own_ports(); }},
       authority_of(configuration_), [] { return std::chrono::system_clock::now(); });
+  sessions_.own = own_;
+  sessions_.own_connection = [this](AcceptedConnection connection) {
+    return interceptor_->refuse_own(std::move(connection));
+  };
   const Entrance& entrance = interceptor_->entrance();
   for (const int descriptor : sockets)
     proxy_.push_back(adopt_listener(context_.get_executor(), descriptor, sessions_, entrance,
@@ -215,6 +218,24 @@ std::vector<const Listener*> AgentLoop::listeners() const {
   for (const auto& listener : inherited_)
     all.push_back(listener.get());
   return all;
+}
+
+std::vector<const Listener*> AgentLoop::all_listeners() const {
+  std::vector<const Listener*> all = listeners();
+  for (const auto& listener : proxy_)
+    all.push_back(listener.get());
+  return all;
+}
+
+std::vector<std::uint16_t> AgentLoop::own_ports() const {
+  std::vector<std::uint16_t> ports;
+  for (const Listener* listener : all_listeners()) {
+    std::string host;
+    std::uint16_t port = 0;
+    if (config::split_host_and_port(listener->address(), host, port))
+      ports.push_back(port);
+  }
+  return ports;
 }
 
 std::string AgentLoop::listen_address() const {

@@ -93,6 +93,8 @@ class AgentLoop {
   void start_proxy(const aws::Environment& environment, const std::vector<int>& sockets);
   void listen();  // where it is configured
   void refuse_own_proxy(const aws::Environment& environment) const;
+  std::vector<const Listener*> all_listeners() const;  // proxy mode's, too
+  std::vector<std::uint16_t> own_ports() const;
   Task<void> keep_ticking();
   Task<void> wind_down(std::chrono::milliseconds limit);
   void tick();
@@ -105,6 +107,7 @@ class AgentLoop {
   Watchdog watchdog_;
   Statistics statistics_;
   std::unique_ptr<TlsContext> tls_;
+  std::shared_ptr<OwnSockets> own_ = std::make_shared<OwnSockets>();
   UpstreamPool pool_;
   RequestSigner signer_;
   CredentialCache credentials_;

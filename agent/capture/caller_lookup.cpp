@@ -7,10 +7,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
 #include <string>
+
+#include "agent/capture/original_destination.h"
 
 namespace invlog::capture {
 namespace {
@@ -45,6 +48,25 @@ void copy_address(const sockaddr_storage& from, __be32 (&address)[4], __be16& po
     std::memcpy(address, &v6.sin6_addr, sizeof address);
     port = v6.sin6_port;
   }
+}
+
+// An IPv6 socket that speaks IPv4 is found by either form of its addresses.
+std::array<__be32, 4> as_ipv6(int family, const __be32 (&address)[4]) {
+  if (family == AF_INET)
+    return {0, 0, htonl(0xffff), address[0]};
+  return {address[0], address[1], address[2], address[3]};
+}
+
+// The kernel names a listener of the same port if there is no such connection.
+bool is_asked_for(const inet_diag_msg& found, const inet_diag_req_v2& asked) {
+  constexpr int kListening = 10;  // TCP_LISTEN (include/net/tcp_states.h)
+  const auto same = [&](const __be32(&one)[4], const __be32(&other)[4]) {
+    return as_ipv6(found.idiag_family, one) == as_ipv6(asked.sdiag_family, other);
+  };
+  return found.idiag_state != kListening && found.id.idiag_sport == asked.id.idiag_sport &&
+         found.id.idiag_dport == asked.id.idiag_dport &&
+         same(found.id.idiag_src, asked.id.idiag_src) &&
+         same(found.id.idiag_dst, asked.id.idiag_dst);
 }
 
 std::string executable_of(pid_t process) {
@@ -103,6 +125,13 @@ CallerLookup::Found CallerLookup::find(int descriptor) {
   found.peer.transport = is_loopback(peer) ? Peer::Transport::loopback : Peer::Transport::remote;
   if (found.peer.transport == Peer::Transport::loopback)
     found.caller.uid = tcp_socket_owner(peer, own);
+  if (found.caller.uid)
+    return found;
+  // The client's own socket still has the address that it asked for.
+  if (const auto asked_for = original_destination(descriptor))
+    found.caller.uid = tcp_socket_owner(peer, *asked_for);
+  if (found.caller.uid)
+    found.peer.transport = Peer::Transport::loopback;
   return found;
 }
 
@@ -145,7 +174,7 @@ std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
         std::memcpy(&message, answer + NLMSG_HDRLEN, sizeof message);
         // A socket that its process closed belongs to nobody (inode 0), and the kernel then says
         // uid 0.
-        if (message.idiag_inode != 0)
+        if (message.idiag_inode != 0 && is_asked_for(message, request.body))
           owner = message.idiag_uid;
       }
     }

@@ -1,9 +1,9 @@
 // Which process is behind a client's connection.
 //
 // A Unix socket's peer is known to the kernel (SO_PEERCRED: uid, pid, gid; SO_PEERGROUPS). For TCP
-// on loopback, the kernel's sock_diag (NETLINK_SOCK_DIAG, inet_diag: Linux man sock_diag(7)) names
-// the uid that owns the peer's socket; the pid would need a walk over /proc/*/fd and is left out. A
-// peer on another host is unknown.
+// on loopback, and for TCP that this host's packet filter redirected here, the kernel's sock_diag
+// (NETLINK_SOCK_DIAG, inet_diag: Linux man sock_diag(7)) names the uid that owns the peer's socket;
+// the pid would need a walk over /proc/*/fd and is left out. A peer on another host is unknown.
 //
 // Thread: any one; looks up once, on the first caller() or peer(), and takes some ten microseconds.
 // Errors: what cannot be found is left empty.
@@ -19,7 +19,7 @@
 
 namespace invlog::capture {
 
-// Where a connection comes from.
+// Where a connection comes from; loopback: TCP, and proven to be on this host.
 struct Peer {
   enum class Transport { unknown, unix_socket, loopback, remote };
   Transport transport = Transport::unknown;

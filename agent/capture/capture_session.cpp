@@ -95,6 +95,10 @@ Task<void> serve_connection(StreamSocket socket, SessionServices& services,
   if (services.sessions.closed() ||
       !co_await read_first_bytes(connection.stream, bytes, services) || services.sessions.closed())
     co_return;
+  if (services.own && services.own_connection && services.own->made(descriptor)) {
+    co_await services.own_connection(std::move(connection));
+    co_return;
+  }
   if (entrance.tls && proxy::may_be_tls(bytes)) {
     co_await entrance.tls(std::move(connection));
     co_return;

@@ -11,6 +11,7 @@
 #include "agent/capture/client_counts.h"
 #include "agent/capture/event.h"
 #include "agent/capture/exchange.h"
+#include "agent/capture/own_sockets.h"
 #include "agent/capture/session.h"
 #include "agent/capture/watchdog.h"
 
@@ -77,6 +78,10 @@ struct SessionServices {
   Watchdog& watchdog;
   SessionSet sessions;
   ClientCounts& counts;
+  // The agent's connections; one of them that leads back to the agent goes to `own_connection`, so
+  // that no call by it counts as the agent's own user's. Null: nothing looks for them.
+  std::shared_ptr<const OwnSockets> own = nullptr;
+  Turn own_connection = nullptr;
 };
 
 // Runs until the connection is closed. `services` and `entrance` must outlive it.

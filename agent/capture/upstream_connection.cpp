@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -39,8 +40,8 @@ UpstreamConnection::UpstreamConnection(Executor executor,
       own_(std::move(own)) {}
 
 UpstreamConnection::~UpstreamConnection() {
-  if (local_)
-    own_->remove(*local_);
+  if (ends_)
+    own_->remove(ends_->first, ends_->second);
 }
 
 bool UpstreamConnection::speaks_http2() const {
@@ -95,29 +96,71 @@ Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint
   std::string problem = co_await resolve(host, port, addresses);
   if (!problem.empty())
     co_return problem;
-  for (const auto& address : addresses) {
-    if (cancelled_)
-      break;
-    error_code failure;
-    socket_.close(failure);
-    co_await socket_.async_connect(address, asio::redirect_error(use_task, failure));
+  const std::string connecting = "connect to " + host_port(host, port) + ": ";
+  if (may_reach_) {
+    std::erase_if(addresses, [this](const auto& address) { return !may_reach_(address); });
+    barred_ = addresses.empty();
+    if (barred_)
+      co_return connecting + "its addresses may not be reached";
+  }
+  for (std::size_t number = 0; number < addresses.size() && !cancelled_; ++number) {
+    const auto limit = share_of_time(addresses.size() - number);
+    const error_code failure = co_await try_address(addresses[number], limit);
     if (!failure && !cancelled_) {
-      socket_.set_option(asio::ip::tcp::no_delay(true), failure);
-      socket_.set_option(asio::socket_base::keep_alive(true), failure);
-      socket_.non_blocking(true, failure);
-      const auto acknowledged = tcp_bytes_acknowledged(socket_.native_handle());
-      acknowledged_known_ = acknowledged.has_value();
-      acknowledged_at_first_ = acknowledged.value_or(0);
-      sent_ = 0;
-      if (own_ && !local_) {
-        local_ = socket_.local_endpoint(failure);
-        own_->add(*local_);
-      }
+      note_connected();
       co_return std::string();
     }
-    problem = "connect to " + host_port(host, port) + ": " + failure.message();
+    problem = connecting + failure.message();
   }
-  co_return problem.empty() ? "connect to " + host_port(host, port) + ": gave up" : problem;
+  co_return problem.empty() ? connecting + "gave up" : problem;
+}
+
+std::optional<std::chrono::milliseconds> UpstreamConnection::share_of_time(
+    std::size_t addresses_left) const {
+  if (endpoint_.connect_timeout.count() == 0 || addresses_left < 2)
+    return std::nullopt;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      opened_at_ + endpoint_.connect_timeout - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(0)) / static_cast<int>(addresses_left);
+}
+
+Task<error_code> UpstreamConnection::try_address(const asio::ip::tcp::endpoint& address,
+                                                 std::optional<std::chrono::milliseconds> limit) {
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                           asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  error_code failure;
+  socket_.close(failure);
+  bool late = false;
+  Timer timer(executor_);
+  if (limit) {
+    timer.expires_after(*limit);
+    // What has expired is called even if the attempt has just ended.
+    timer.async_wait([self = shared_from_this(), attempt = ++attempt_, &late](error_code stopped) {
+      if (stopped || attempt != self->attempt_)
+        return;
+      late = true;
+      error_code ignored;
+      self->socket_.close(ignored);
+    });
+  }
+  co_await socket_.async_connect(address, asio::redirect_error(use_task, failure));
+  ++attempt_;
+  co_return late ? error_code(asio::error::timed_out) : failure;
+}
+
+void UpstreamConnection::note_connected() {
+  error_code failure;
+  socket_.set_option(asio::ip::tcp::no_delay(true), failure);
+  socket_.set_option(asio::socket_base::keep_alive(true), failure);
+  socket_.non_blocking(true, failure);
+  const auto acknowledged = tcp_bytes_acknowledged(socket_.native_handle());
+  acknowledged_known_ = acknowledged.has_value();
+  acknowledged_at_first_ = acknowledged.value_or(0);
+  sent_ = 0;
+  if (own_ && !ends_) {
+    ends_.emplace(socket_.local_endpoint(failure), socket_.remote_endpoint(failure));
+    own_->add(ends_->first, ends_->second);
+  }
 }
 
 Task<std::string> UpstreamConnection::tunnel() {
@@ -132,17 +175,22 @@ Task<std::string> UpstreamConnection::tunnel() {
   error_code failure;
   co_await write(request, {}, failure);
   std::string answer;
-  // Byte by byte at its end would be exact; the server behind the proxy says nothing before our TLS
-  // hello does.
-  while (!failure && answer.find("\r\n\r\n") == std::string::npos && answer.size() < 16384) {
+  std::size_t end = std::string::npos;
+  while (!failure && end == std::string::npos && answer.size() < 16384) {
     char piece[1024];
     answer.append(piece, co_await read_some(piece, sizeof piece, failure));
+    end = answer.find("\r\n\r\n");
   }
   if (failure)
     co_return through + failure.message();
+  if (end == std::string::npos)
+    co_return through + "its answer to CONNECT is too long";
   if (answer.size() < 12 || answer.compare(0, 7, "HTTP/1.") != 0 || answer[9] != '2') {
     co_return through + "refused CONNECT: " + answer.substr(0, answer.find('\r')).substr(0, 100);
   }
+  // With TLS nothing can follow: the server waits for our hello.
+  if (!endpoint_.tls)
+    early_bytes = answer.substr(end + 4);
   co_return std::string();
 }
 
@@ -208,6 +256,7 @@ Task<std::string> UpstreamConnection::open() {
   const std::uint16_t port = elsewhere  ? endpoint_.connect_port
                              : by_proxy ? endpoint_.proxy->port
                                         : endpoint_.port;
+  opened_at_ = std::chrono::steady_clock::now();
   std::string problem = co_await connect(host, port);
   if (problem.empty() && by_proxy)
     problem = co_await tunnel();

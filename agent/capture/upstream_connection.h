@@ -11,10 +11,14 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "agent/capture/event.h"
 #include "agent/capture/own_sockets.h"
@@ -26,6 +30,7 @@ namespace invlog::capture {
 class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnection> {
  public:
   using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+  using MayReach = std::function<bool(const asio::ip::tcp::endpoint&)>;
 
   // `tls` may be null for a plain endpoint, and must outlive the connection. `own`, if any, knows
   // it while it is connected.
@@ -33,6 +38,11 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
                      const TlsContext* tls, std::shared_ptr<OwnSockets> own = nullptr);
   ~UpstreamConnection();
 
+  // Asked of each address before it is connected to, also of a company's proxy; it is called from
+  // open() alone.
+  void set_may_reach(MayReach may_reach) { may_reach_ = std::move(may_reach); }
+  // Whether open() failed because none of the addresses may be reached.
+  bool barred() const { return barred_; }
   // "" or what went wrong: "connect to 10.0.0.1:443: Connection refused".
   Task<std::string> open();
   // At least one byte, or 0 with `failure`; an orderly end is asio::error::eof.
@@ -56,6 +66,9 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   const std::string& tls_problem() const { return tls_problem_; }
 
   bool reused = false;
+  // Of a plain endpoint behind a company's proxy: what it said in one piece with the proxy's
+  // answer; read_some() does not give it.
+  std::string early_bytes;
   std::string read_buffer;  // for whoever reads; kept here from call to call
   // What HTTP/2 knows of the connection from call to call; its owner is http2_client.cpp.
   std::shared_ptr<void> http2_state;
@@ -65,6 +78,11 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Task<std::string> resolve(const std::string& host, std::uint16_t port,
                             std::vector<asio::ip::tcp::endpoint>& addresses);
   Task<std::string> connect(const std::string& host, std::uint16_t port);
+  // Ends with the handshake, by the caller's deadline, or after `limit`, if there is one.
+  Task<error_code> try_address(const asio::ip::tcp::endpoint& address,
+                               std::optional<std::chrono::milliseconds> limit);
+  std::optional<std::chrono::milliseconds> share_of_time(std::size_t addresses_left) const;
+  void note_connected();
   Task<std::string> tunnel();
   Task<std::string> handshake();
   std::string tls_failure(const std::string& reason) const;
@@ -89,7 +107,12 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   bool acknowledged_known_ = false;
   bool reset_ = false;
   std::shared_ptr<OwnSockets> own_;
-  std::optional<asio::ip::tcp::endpoint> local_;  // as `own_` knows it
+  // As `own_` knows it: the local end and the remote one.
+  std::optional<std::pair<asio::ip::tcp::endpoint, asio::ip::tcp::endpoint>> ends_;
+  MayReach may_reach_;
+  bool barred_ = false;
+  std::chrono::steady_clock::time_point opened_at_;
+  std::uint64_t attempt_ = 0;  // the one under way
 };
 
 }  // namespace invlog::capture

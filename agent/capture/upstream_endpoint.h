@@ -4,6 +4,7 @@
 // the cause; a password in a proxy's URL never appears in one.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,9 @@ struct UpstreamEndpoint {
   std::string connect_host;
   std::uint16_t connect_port = 0;
   bool offers_http2 = false;  // in TLS, besides HTTP/1.1
+  // Shared out among a name's addresses, so that one that does not answer leaves time for the next;
+  // 0: each has as long as whoever opens the connection waits.
+  std::chrono::milliseconds connect_timeout{0};
 };
 
 // `url`: http://host[:port][/prefix] or https://... HTTPS_PROXY and NO_PROXY (and their lower-case

@@ -174,9 +174,10 @@ BedrockHosts::Kind BedrockHosts::judge(std::string_view host) const {
   if (!is_of(name, region_)) {
     return Kind::other_region;
   }
+  if (!runtime)
+    return Kind::mantle;
   // The Region's runtime by its name, whoever's VPC it is in.
-  return runtime && name.vpc_endpoint && name.labels_before &&
-                 name.domain == aws::domain_suffix_of(region_)
+  return name.vpc_endpoint && name.labels_before && name.domain == aws::domain_suffix_of(region_)
              ? Kind::intercept
              : Kind::other;
 }

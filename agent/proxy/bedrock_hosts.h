@@ -33,6 +33,7 @@ class BedrockHosts {
     intercept,     // the source Region's Bedrock runtime
     other_region,  // Bedrock runtime or bedrock-mantle, public or by a VPC endpoint, of another
                    // Region
+    mantle,        // bedrock-mantle of the Region: another service, which is not read
     other
   };
 
@@ -41,8 +42,8 @@ class BedrockHosts {
 
   // `host` as in Authority, or a name from a TLS client's hello.
   // VPC endpoints (*.bedrock-runtime.<Region>.vpce.<suffix>) of the Region are intercepted, too: by
-  // their names they are its runtime. bedrock-mantle of the Region is `other`: another service. A
-  // Bedrock name that pairs the Region with another partition's suffix is other_region.
+  // their names they are its runtime. A Bedrock name that pairs the Region with another partition's
+  // suffix is other_region.
   Kind judge(std::string_view host) const;
   // The names that are intercepted, AWS's own first: plain, FIPS, dual-stack, FIPS dual-stack of
   // the Region's partition.

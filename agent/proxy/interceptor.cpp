@@ -2,11 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
+#include <cstring>
 #include <utility>
 
 #include "agent/capture/opening_connection.h"
+#include "agent/capture/original_destination.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/client_hello.h"
 #include "agent/proxy/tunnel.h"
@@ -22,15 +25,20 @@ using capture::Task;
 using capture::use_task;
 namespace asio = capture::asio;
 using Kind = BedrockHosts::Kind;
+using Transport = capture::Peer::Transport;
 
 constexpr std::uint16_t kHttpsPort = 443;
-// Names of VPC endpoints are anybody's to make up; each costs a leaf and two pools.
+// Names of VPC endpoints in use at once; each costs a leaf and two pools.
 constexpr std::size_t kMostHosts = 64;
 // A fatal alert, unrecognized_name (RFC 8446 §6, RFC 6066 §3), in TLS 1.2's record.
 constexpr std::string_view kUnrecognizedName("\x15\x03\x03\x00\x02\x02\x70", 7);
 
 std::string text_of(const Authority& authority) {
   return config::host_and_port(authority.host, authority.port);
+}
+
+bool is_on_this_host(const capture::Peer& peer) {
+  return peer.transport == Transport::loopback || peer.transport == Transport::unix_socket;
 }
 
 std::string event_details(const capture::RefusedCalls& refused) {
@@ -71,7 +79,13 @@ Interceptor::Interceptor(Needs needs, CertificateAuthority authority, ServerTls:
                                 "`listen` address");
                 },
                 [this](AcceptedConnection connection) { return take_tls(std::move(connection)); }},
-      own_(std::make_shared<capture::OwnSockets>()),
+      addresses_(needs_.own_ports),
+      intercepted_(
+          kMostHosts,
+          [this](const std::string& host, std::uint16_t port) {
+            return make_interception(host, port);
+          },
+          [this](const std::string& host) { tls_.forget(host); }),
       refused_([this](const capture::RefusedCalls& refused) {
         spdlog::warn("proxy: refused {} connections to {}: {}", refused.calls, refused.subject,
                      refused.message);
@@ -91,8 +105,7 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
       if (authority.port != kHttpsPort) {
         verdict.why = "port";
         verdict.message = "invlog: Bedrock is reached at port 443, not " + text_of(authority);
-      } else if (tls_.names() >= kMostHosts && !tls_.knows(authority.host) &&
-                 !hosts_.is_named(authority.host)) {
+      } else if (!hosts_.is_named(authority.host) && !intercepted_.has_room_for(authority.host)) {
         verdict.why = "too-many-hosts";
         verdict.message = "invlog: " + std::to_string(kMostHosts) +
                           " names of Bedrock's endpoints are in use already";
@@ -102,7 +115,7 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
       verdict.message =
           authority.host + " is Bedrock in another Region than " + region + ", this agent's";
       if (configuration_.other_regions == config::OtherRegions::flag) {
-        verdict.flagged = true;
+        verdict.flag = "other-region";
       } else {
         verdict.why = "other-region";
         verdict.message = "invlog: " + verdict.message +
@@ -110,6 +123,10 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
                           "([proxy] other_regions)";
       }
       break;
+    case Kind::mantle:
+      verdict.flag = "bedrock-mantle";
+      verdict.message = authority.host + " is bedrock-mantle, whose calls are not recorded";
+      [[fallthrough]];
     case Kind::other:
       if (configuration_.other_hosts == config::OtherHosts::refuse) {
         verdict.why = "other-host";
@@ -127,11 +144,16 @@ void Interceptor::note_refusal(const Authority& authority, const Verdict& verdic
   refused_.note(verdict.why, text_of(authority), verdict.message, std::chrono::steady_clock::now());
 }
 
+void Interceptor::note_refusal(const Authority& authority,
+                               const TunnelAddresses::Refusal& refusal) {
+  note_refusal(authority, Verdict{Kind::other, refusal.why, refusal.message});
+}
+
 void Interceptor::note_flag(const Authority& authority, const Verdict& verdict) {
-  if (!verdict.flagged)
+  if (verdict.flag.empty())
     return;
   ++needs_.statistics.proxy.flagged;
-  flagged_.note("other-region", text_of(authority), verdict.message,
+  flagged_.note(verdict.flag, text_of(authority), verdict.message,
                 std::chrono::steady_clock::now());
 }
 
@@ -172,7 +194,13 @@ Task<void> Interceptor::connect(Exchange& exchange) {
   }
   note_flag(*authority, verdict);
   const auto route = std::make_shared<TunnelRoute>();
-  if (std::string problem = co_await reach(*authority, *route); !problem.empty()) {
+  const std::string problem = co_await reach(*authority, is_on_this_host(exchange.peer()), *route);
+  if (route->refusal) {
+    note_refusal(*authority, *route->refusal);
+    co_await refuse(exchange, 403, route->refusal->message);
+    co_return;
+  }
+  if (!problem.empty()) {
     co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
     co_return;
   }
@@ -182,7 +210,8 @@ Task<void> Interceptor::connect(Exchange& exchange) {
   co_await exchange.turn_over(std::move(turn));
 }
 
-Task<std::string> Interceptor::reach(const Authority& authority, TunnelRoute& route) {
+Task<std::string> Interceptor::reach(const Authority& authority, bool local_caller,
+                                     TunnelRoute& route) {
   for (SplicePipe* pipe : {&route.there, &route.back}) {
     if (const error_code failure = pipe->open())
       co_return "no pipe for a tunnel: " + failure.message();
@@ -191,9 +220,25 @@ Task<std::string> Interceptor::reach(const Authority& authority, TunnelRoute& ro
   if (!endpoint)
     co_return endpoint.error();
   endpoint->tls = false;
+  endpoint->connect_timeout = needs_.configuration.connect_timeout;
+  const std::string name = text_of(authority);
+  const auto may_reach = [this, name, local_caller, &route](const TunnelAddresses::Endpoint& to) {
+    const auto refusal = addresses_.refusal(to, local_caller);
+    if (refusal)
+      route.refusal = {refusal->why, "invlog: " + name + " " + refusal->message};
+    return !refusal;
+  };
+  // A company's proxy resolves names itself, and not to what is here.
+  const bool by_proxy = endpoint->proxy.has_value();
+  error_code no_address;
+  const auto address = asio::ip::make_address(authority.host, no_address);
+  if (by_proxy && !no_address && !may_reach({address, authority.port}))
+    co_return route.refusal->message;
   route.far = std::make_shared<capture::UpstreamConnection>(
       needs_.executor, std::make_shared<const capture::UpstreamEndpoint>(std::move(*endpoint)),
-      nullptr, own_);
+      nullptr, needs_.own);
+  if (!by_proxy)
+    route.far->set_may_reach(may_reach);
   bool late = false;
   capture::Watchdog::Deadline deadline(needs_.sessions.watchdog, [&] {
     late = true;
@@ -201,6 +246,8 @@ Task<std::string> Interceptor::reach(const Authority& authority, TunnelRoute& ro
   });
   deadline.arm(needs_.configuration.connect_timeout);
   std::string problem = co_await route.far->open();
+  if (!route.far->barred())
+    route.refusal.reset();
   if (late) {
     problem = "no connection within " +
               std::to_string(needs_.configuration.connect_timeout.count()) + " ms";
@@ -214,29 +261,32 @@ Task<void> Interceptor::tunnel(AcceptedConnection connection, std::shared_ptr<Tu
   co_await tunnel->run(std::move(connection.first_bytes));
 }
 
-std::shared_ptr<capture::Interception> Interceptor::interception(const std::string& host,
-                                                                 std::uint16_t port) {
-  std::shared_ptr<capture::Interception>& known = interceptions_[host];
-  if (known)
-    return known;
+std::shared_ptr<capture::Interception> Interceptor::make_interception(const std::string& host,
+                                                                      std::uint16_t port) const {
   capture::UpstreamEndpoint endpoint;
   const std::string url = "https://" + config::host_and_port(host, port);
   if (auto parsed = capture::parse_upstream(url, needs_.environment))
     endpoint = std::move(*parsed);
+  endpoint.connect_timeout = needs_.configuration.connect_timeout;
   endpoint.connect_host = configuration_.connect_host;
   endpoint.connect_port = configuration_.connect_port;
   capture::UpstreamEndpoint http2 = endpoint;
   http2.offers_http2 = true;
   const auto pool = [&](capture::UpstreamEndpoint to) {
-    return capture::UpstreamPool(needs_.executor, std::move(to), &needs_.upstream_tls, own_);
+    return capture::UpstreamPool(needs_.executor, std::move(to), &needs_.upstream_tls, needs_.own);
   };
-  known = std::make_shared<capture::Interception>(
+  return std::make_shared<capture::Interception>(
       capture::Interception{host, port, pool(endpoint), pool(http2)});
-  return known;
 }
 
 Task<void> Interceptor::terminate(AcceptedConnection connection, std::string host,
                                   std::uint16_t port) {
+  // From here on, so that the leaf stays while the handshake needs it.
+  connection.interception = intercepted_.take(host, port, hosts_.is_named(host));
+  if (!connection.interception) {
+    send_last(connection.stream, kUnrecognizedName);
+    co_return;
+  }
   auto session = tls_.open(host);
   if (!session) {
     needs_.statistics.note_error(session.error());
@@ -249,7 +299,6 @@ Task<void> Interceptor::terminate(AcceptedConnection connection, std::string hos
   ++needs_.statistics.proxy.intercepted;
   needs_.statistics.changed = true;
   connection.first_bytes.clear();
-  connection.interception = interception(host, port);
   const bool http2 = connection.stream.protocol() == "h2";
   co_await capture::serve_session(std::move(connection), needs_.sessions,
                                   needs_.sessions.endpoint.handler, http2);
@@ -297,30 +346,29 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
   co_return false;
 }
 
-bool Interceptor::comes_from_here(capture::ClientStream& stream) const {
+Task<void> Interceptor::refuse_own(AcceptedConnection connection) {
+  const bool tls = may_be_tls(connection.first_bytes);
+  const std::string message =
+      "this connection was made by the agent itself: its host's name or a tunnel leads back to it";
+  loop_.say(
+      std::chrono::steady_clock::now(),
+      "proxy: " + message +
+          "; where that is Bedrock's name, resolved so for everybody, set [proxy] connect_to");
   error_code failure;
-  const auto peer = stream.socket().remote_endpoint(failure);
-  if (failure || (peer.protocol().family() != AF_INET && peer.protocol().family() != AF_INET6))
-    return false;
-  capture::OwnSockets::Endpoint endpoint;
-  endpoint.resize(peer.size());
-  std::copy_n(reinterpret_cast<const char*>(peer.data()), peer.size(),
-              reinterpret_cast<char*>(endpoint.data()));
-  if (endpoint.address().is_v6() && endpoint.address().to_v6().is_v4_mapped()) {
-    endpoint.address(asio::ip::make_address_v4(asio::ip::v4_mapped, endpoint.address().to_v6()));
+  const auto local = connection.stream.socket().local_endpoint(failure);
+  sockaddr_storage address{};
+  std::memcpy(&address, local.data(), std::min(local.size(), sizeof address));
+  if (const auto here = capture::tcp_endpoint_of(address)) {
+    note_refusal({here->address().to_string(), here->port()},
+                 TunnelAddresses::Refusal{"own-connection", "invlog: " + message});
   }
-  return own_->contain(endpoint);
+  const std::string refused = capture::last_response_text(
+      capture::aws_error(403, "AccessDeniedException", "invlog: " + message));
+  send_last(connection.stream, tls ? kUnrecognizedName : std::string_view(refused));
+  co_return;
 }
 
 Task<void> Interceptor::take_tls(AcceptedConnection connection) {
-  if (comes_from_here(connection.stream)) {
-    loop_.say(
-        std::chrono::steady_clock::now(),
-        "proxy: the agent's own connection to Bedrock leads back to the agent: the host's name "
-        "is resolved to it for everybody; set [proxy] connect_to");
-    send_last(connection.stream, kUnrecognizedName);
-    co_return;
-  }
   ClientHello hello = read_client_hello(connection.first_bytes);
   {
     capture::OpeningConnection opening(connection.stream, needs_.sessions);
@@ -357,12 +405,16 @@ Task<void> Interceptor::decide_by_name(AcceptedConnection connection, std::strin
   if (verdict.why.empty() && co_await needs_.gate.admits(connection.caller)) {
     note_flag(authority, verdict);
     auto route = std::make_shared<TunnelRoute>();
-    const std::string problem = co_await reach(authority, *route);
+    const std::string problem =
+        co_await reach(authority, is_on_this_host(connection.caller.peer()), *route);
     if (problem.empty()) {
       co_await tunnel(std::move(connection), std::move(route));
       co_return;
     }
-    needs_.statistics.note_error("proxy: " + text_of(authority) + ": " + problem);
+    if (route->refusal)
+      note_refusal(authority, *route->refusal);
+    else
+      needs_.statistics.note_error("proxy: " + text_of(authority) + ": " + problem);
   } else if (!verdict.why.empty()) {
     note_refusal(authority, verdict);
   }
@@ -372,26 +424,17 @@ Task<void> Interceptor::decide_by_name(AcceptedConnection connection, std::strin
 void Interceptor::tick(std::chrono::steady_clock::time_point now) {
   refused_.tick(now);
   flagged_.tick(now);
-  for (const auto& [host, interception] : interceptions_) {
-    interception->http1.drop_idle(now);
-    interception->http2.drop_idle(now);
-  }
+  intercepted_.drop_idle(now);
 }
 
 void Interceptor::close() {
   refused_.flush();
   flagged_.flush();
-  for (const auto& [host, interception] : interceptions_) {
-    interception->http1.close();
-    interception->http2.close();
-  }
+  intercepted_.close();
 }
 
 std::size_t Interceptor::idle_connections() const {
-  std::size_t idle = 0;
-  for (const auto& [host, interception] : interceptions_)
-    idle += interception->http1.idle() + interception->http2.idle();
-  return idle;
+  return intercepted_.idle_connections();
 }
 
 }  // namespace invlog::proxy

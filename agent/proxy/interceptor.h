@@ -8,10 +8,9 @@
 // Thread: the I/O thread. Ownership: what Needs refers to must outlive it, and it the sessions.
 // Errors: refusals are answered: 403 in AWS's shape to a CONNECT, an alert to a TLS hello; each is
 // counted, logged and told of by an event `proxy-refused` (`proxy-flagged` for a tunnel to another
-// Region's Bedrock), at most once a minute for each host.
+// Region's Bedrock or to bedrock-mantle), at most once a minute for each host.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -23,7 +22,9 @@
 #include "agent/capture/statistics.h"
 #include "agent/config/agent_config.h"
 #include "agent/proxy/bedrock_hosts.h"
+#include "agent/proxy/intercepted_hosts.h"
 #include "agent/proxy/server_tls.h"
+#include "agent/proxy/tunnel_addresses.h"
 
 namespace invlog::proxy {
 
@@ -40,6 +41,8 @@ class Interceptor {
     capture::AccessGate& gate;
     capture::Recorder& recorder;
     capture::Statistics& statistics;
+    std::shared_ptr<capture::OwnSockets> own;
+    TunnelAddresses::OwnPorts own_ports;  // where the agent listens
   };
 
   Interceptor(Needs needs, CertificateAuthority authority, ServerTls::Clock clock);
@@ -51,6 +54,9 @@ class Interceptor {
   // Takes a connection that begins with TLS.
   capture::Task<void> take_tls(capture::AcceptedConnection connection);
 
+  // Takes a connection that the agent itself made, and ends it.
+  capture::Task<void> refuse_own(capture::AcceptedConnection connection);
+
   // After `invlog ca rotate`: leaves come from the new authority.
   void replace(CertificateAuthority authority) { tls_.replace(std::move(authority)); }
   void tick(std::chrono::steady_clock::time_point now);
@@ -61,17 +67,19 @@ class Interceptor {
  private:
   struct Verdict {
     BedrockHosts::Kind kind;
-    std::string why;      // a short constant, "" not refused
-    std::string message;  // for the client, if it is refused or flagged
-    bool flagged = false;
+    std::string why;        // a short constant, "" not refused
+    std::string message;    // for the client, if it is refused or flagged
+    std::string flag = {};  // a short constant, "" not flagged
   };
 
   Verdict judge(const Authority& authority) const;
   void note_refusal(const Authority& authority, const Verdict& verdict);
   void note_flag(const Authority& authority, const Verdict& verdict);
   capture::Task<void> refuse(capture::Exchange& exchange, int status, std::string message);
-  // "" or what went wrong.
-  capture::Task<std::string> reach(const Authority& authority, TunnelRoute& route);
+  // "" or what went wrong; the route says whether that is a refusal.
+  capture::Task<std::string> reach(const Authority& authority, bool local_caller,
+                                   TunnelRoute& route);
+  void note_refusal(const Authority& authority, const TunnelAddresses::Refusal& refusal);
   capture::Task<void> tunnel(capture::AcceptedConnection connection,
                              std::shared_ptr<TunnelRoute> route);
   capture::Task<void> terminate(capture::AcceptedConnection connection, std::string host,
@@ -79,16 +87,16 @@ class Interceptor {
   capture::Task<bool> hear_hello(capture::AcceptedConnection& connection,
                                  capture::TlsContext::Session session, const std::string& host);
   capture::Task<void> decide_by_name(capture::AcceptedConnection connection, std::string name);
-  bool comes_from_here(capture::ClientStream& stream) const;
-  std::shared_ptr<capture::Interception> interception(const std::string& host, std::uint16_t port);
+  std::shared_ptr<capture::Interception> make_interception(const std::string& host,
+                                                           std::uint16_t port) const;
 
   Needs needs_;
   const config::ProxyConfig configuration_;
   BedrockHosts hosts_;
   ServerTls tls_;
   capture::Entrance entrance_;
-  std::shared_ptr<capture::OwnSockets> own_;
-  std::map<std::string, std::shared_ptr<capture::Interception>> interceptions_;
+  TunnelAddresses addresses_;
+  InterceptedHosts intercepted_;
   capture::RefusalLog refused_, flagged_;
   capture::RareWarning no_tls_, loop_;
 };

@@ -28,9 +28,8 @@ class ServerTls {
 
   // A server's session for `host`, before its handshake and without a BIO.
   tl::expected<capture::TlsContext::Session, std::string> open(const std::string& host);
-  // Names that have a leaf; they stay for good.
-  std::size_t names() const { return served_.size(); }
-  bool knows(const std::string& host) const { return served_.contains(host); }
+  // No handshake for `host` may be under way.
+  void forget(const std::string& host) { served_.erase(host); }
   // Leaves from now on are issued by this one.
   void replace(CertificateAuthority authority);
 
@@ -44,7 +43,7 @@ class ServerTls {
 
   CertificateAuthority authority_;
   Clock clock_;
-  std::map<std::string, Served> served_;  // by host; the names stay where they are
+  std::map<std::string, Served> served_;  // by host; handshakes refer to the name here
 };
 
 }  // namespace invlog::proxy

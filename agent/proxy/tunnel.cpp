@@ -82,7 +82,16 @@ Task<void> Tunnel::pass(From& from, To& to, SplicePipe& pipe) {
 }
 
 Task<void> Tunnel::pass_back() {
-  co_await pass(route_->far->socket(), near_.socket(), route_->back);
+  error_code failure;
+  if (const std::string& early = route_->far->early_bytes; !early.empty()) {
+    counts_.tunnel_bytes += early.size();
+    co_await asio::async_write(near_.socket(), buffer(early),
+                               asio::redirect_error(use_task, failure));
+  }
+  if (failure)
+    close();
+  else
+    co_await pass(route_->far->socket(), near_.socket(), route_->back);
   passing_back_ = false;
   ended_.set();
 }

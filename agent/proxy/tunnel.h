@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/capture/capture_session.h"
@@ -13,6 +14,7 @@
 #include "agent/capture/proxy_counts.h"
 #include "agent/capture/upstream_connection.h"
 #include "agent/proxy/splice_pipe.h"
+#include "agent/proxy/tunnel_addresses.h"
 
 namespace invlog::proxy {
 
@@ -20,6 +22,7 @@ namespace invlog::proxy {
 struct TunnelRoute {
   std::shared_ptr<capture::UpstreamConnection> far;  // connected, and plain
   SplicePipe there, back;                            // open
+  std::optional<TunnelAddresses::Refusal> refusal;   // it may not lead there
 };
 
 class Tunnel : public capture::SessionControl, public std::enable_shared_from_this<Tunnel> {

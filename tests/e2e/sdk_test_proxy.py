@@ -9,6 +9,7 @@ import re
 import tempfile
 
 from harness import store
+from harness.aws import eventually
 from harness.namespace import Namespace
 from harness.processes import ACCESS_KEY, BUILD, SECRET_KEY, SIGNING
 from harness.proxy import HOST, ProxyStack
@@ -20,6 +21,7 @@ UNUSED = 65534
 CONVERSE, INVOKE = ["Converse", "ConverseStream"], ["InvokeModel", "InvokeModelWithResponseStream"]
 # The address that stands for Bedrock's own where the packet filter decides.
 BEDROCK = "192.0.2.10"
+REDIRECTED = "198.51.100.7"
 
 
 def trusting(stack: ProxyStack, variable: str) -> dict:
@@ -141,13 +143,15 @@ def test_transparent_by_the_packet_filter():
     with tempfile.TemporaryDirectory() as folder:
         namespace = Namespace(pathlib.Path(folder), HOST, address=BEDROCK)
         try:
-            namespace.run("ip", "address", "add", f"{BEDROCK}/32", "dev", "lo")
+            for address in (BEDROCK, REDIRECTED):
+                namespace.run("ip", "address", "add", f"{address}/32", "dev", "lo")
             with ProxyStack(bedrock_options=("--host", BEDROCK, "--port", 443), wrapper=namespace.wrapper, names=None,
                             proxy={"listen": "127.0.0.1:4181", "connect_to": ""}) as stack:
                 namespace.run("nft", "-f", "-", text=f"""table ip invlog {{
   chain output {{
     type nat hook output priority -100; policy accept;
     ip daddr {BEDROCK} tcp dport 443 meta skuid != 0 redirect to :4181
+    ip daddr {REDIRECTED} tcp dport 80 redirect to :{stack.agent.port}
   }}
 }}
 """)
@@ -156,6 +160,12 @@ def test_transparent_by_the_packet_filter():
                 authority.write_bytes(stack.ca.read_bytes())
                 os.chmod(folder, 0o755)
                 check_curl(stack, curl(stack, "--http2", wrapper=as_user, environment={}, authority=authority), "2")
+                assert [row["caller"] for row in store.rows(stack.agent.store)] == ["nobody"], "the kernel knows who was redirected"
+                # A tunnel that the packet filter leads to the agent would make the call the agent's own user's.
+                answer = run([*as_user, "curl", "-sS", "--proxytunnel", "-x", "http://127.0.0.1:4181", "-d", "{}", f"http://{REDIRECTED}/model/x/converse"], {})
+                assert "made by the agent itself" in answer, answer
+                assert [event["why"] for event in eventually(lambda: stack.events("proxy-refused"))] == ["own-connection"]
+                assert len(store.rows(stack.agent.store)) == 1
         finally:
             namespace.close()
 

@@ -247,6 +247,30 @@ def test_renegotiation_old_tls_and_expired_leaves():
         works(stack)
 
 
+def test_no_tunnel_hides_who_calls():
+    need_root("to call as another user than the agent's")
+    with ProxyStack(tables={"policy": {"rules": ["deny global caller:nobody"]}}) as stack:
+        for authority in (f"127.0.0.1:{stack.agent.port}", f"127.0.0.1:{stack.port}", f"localhost.:{stack.agent.port}", f"127.3.2.1:{stack.port}"):
+            assert "this agent itself" in refused(stack, authority)
+        assert "link-local" in refused(stack, "169.254.169.254:80")
+        eventually(lambda: [why for _, _, why in refusals(stack)] == ["own-address"] * 4 + ["link-local"])
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_connect}",
+                               "--max-time", "5", "--proxytunnel", "-x", f"http://127.0.0.1:{stack.port}", "-d", "{}", f"{stack.agent.url}{target('converse')}"],
+                              capture_output=True, text=True, timeout=20, cwd="/")
+        assert done.stdout == "403", done
+        works(stack)
+        row, = store.wait_for(stack.agent.store, 1)
+        assert row["caller"] == "root", row
+
+
+def test_made_up_names_leave_for_new_ones():
+    with ProxyStack() as stack:
+        for number in range(70):
+            with stack.open(host=f"vpce-{number}.bedrock-runtime.eu-central-1.vpce.amazonaws.com"):
+                pass
+        works(stack)
+
+
 class ClientCertificates:
     """A TLS server that lets nobody in without a certificate of its own."""
 

@@ -1,5 +1,6 @@
 """The way to the service: TLS, a company's proxy, certificates that do not fit."""
 
+import contextlib
 import os
 import pathlib
 import select
@@ -10,7 +11,7 @@ import threading
 
 from harness import store
 from harness.client import converse, converse_stream
-from harness.processes import SIGNING, Agent, FakeBedrock
+from harness.processes import SIGNING, Agent, FakeBedrock, on_own_hosts
 from test_fake import make_certificate
 
 
@@ -125,6 +126,38 @@ def test_a_companys_proxy_is_used_and_no_proxy_excepts():
             agent.stop()
         finally:
             proxy.stop()
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next():
+    """Of the service's name's two addresses the first takes no connection: its queue is full."""
+    with socket.create_server(("127.0.0.3", 0)) as good, socket.socket() as full, contextlib.ExitStack() as queue:
+        port = good.getsockname()[1]
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        for _ in range(4):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(("127.0.0.2", port))
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = good.accept()
+                    with connection:
+                        received = b""
+                        while not received.endswith(b"}"):
+                            received += connection.recv(65536)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        threading.Thread(target=serve, daemon=True).start()
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="invlog-e2e-"))
+        agent = Agent(folder, f"http://up.test:{port}", wrapper=on_own_hosts("up.test", addresses=("127.0.0.2", "127.0.0.3")), connect_timeout="3s")
+        try:
+            assert converse(agent.url, "x").status == 200
+            assert agent.stop() == 0
+        finally:
+            agent.kill()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_credentials_from_a_profile():

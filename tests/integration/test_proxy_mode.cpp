@@ -78,8 +78,9 @@ Task<void> give_back_pieces(Exchange& exchange) {
 
 class ProxyFixture {
  public:
-  explicit ProxyFixture(capture::ExchangeHandler handler, config::ProxyConfig proxy = {},
-                        bool trusted = true)
+  explicit ProxyFixture(
+      capture::ExchangeHandler handler, config::ProxyConfig proxy = {}, bool trusted = true,
+      aws::Environment environment = [](const char*) { return std::optional<std::string>(); })
       : upstream_(std::move(handler)) {
     make_authority(directory_.path());
     auto configuration = AgentFixture::configuration(std::string("https://") + kBedrockHost);
@@ -89,7 +90,8 @@ class ProxyFixture {
     proxy.connect_host = "127.0.0.1";
     proxy.connect_port = upstream_.port();
     configuration.proxy = proxy;
-    agent_ = std::make_unique<AgentFixture>(configuration, /*with_credentials=*/false);
+    agent_ = std::make_unique<AgentFixture>(configuration, /*with_credentials=*/false,
+                                            std::move(environment));
     const std::string address = agent_->loop().proxy_address();
     proxy_port_ = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
   }
@@ -431,6 +433,51 @@ TEST_CASE("proxy: other hosts are tunnelled blindly, and a side may end first", 
   CHECK(counts.tunnels == 1);
   CHECK(counts.tunnel_bytes == 2 * (text.size() + 2) + 6);
   CHECK(fixture.sink().records() == 0);
+}
+
+TEST_CASE("proxy: no tunnel leads to the agent itself or to an instance's credentials", "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  const std::string endpoint = ":" + std::to_string(fixture.agent().port()),
+                    proxy = ":" + std::to_string(fixture.proxy_port());
+  for (const std::string& target :
+       {"127.0.0.1" + endpoint, "127.0.0.1" + proxy, "127.9.9.9" + proxy, "localhost" + endpoint,
+        "localhost." + proxy, "0.0.0.0" + endpoint, "[::ffff:127.0.0.1]" + endpoint,
+        std::string("169.254.169.254:80"), std::string("[fd00:ec2::254]:80")}) {
+    INFO(target);
+    CHECK(contains(connect_answer(fixture, target), "HTTP/1.1 403 Forbidden\r\n"));
+  }
+  CHECK(fixture.agent().statistics().proxy.tunnels == 0);
+  const auto events = fixture.sink().events();
+  REQUIRE(events.size() == 9);
+  CHECK(contains(events[0], "own-address"));
+  CHECK(contains(events[7], "link-local"));
+}
+
+TEST_CASE("proxy: a server behind a company's proxy may speak first", "[proxy]") {
+  Echo echo;
+  ScriptedUpstream company([](LoopbackSocket& socket, int) {
+    read_request(socket);
+    socket.send("HTTP/1.1 200 OK\r\n\r\nSSH-2.0-server\r\n");
+    socket.send("heard " + socket.read_until("\n"));
+  });
+  const std::string url = "http://127.0.0.1:" + std::to_string(company.port());
+  ProxyFixture fixture(echo.handler(), {}, true, [url](const char* name) {
+    return std::string(name) == "HTTPS_PROXY" ? std::optional(url) : std::nullopt;
+  });
+  LoopbackSocket client = LoopbackSocket::connect(fixture.proxy_port());
+  client.send("CONNECT bedrock-mantle.eu-central-1.api.aws:443 HTTP/1.1\r\n\r\n");
+  CHECK(contains(client.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
+  CHECK(client.read_until("\r\n") == "SSH-2.0-server\r\n");
+  client.send("hello\n");
+  CHECK(client.read_to_end() == "heard hello\n");
+  CHECK(fixture.agent().statistics().proxy.tunnel_bytes == 34);
+  // Addresses are not the company's to resolve.
+  CHECK(contains(connect_answer(fixture, "169.254.169.254:80"), " 403 "));
+  const auto events = fixture.sink().events();
+  REQUIRE(events.size() == 2);
+  CHECK(contains(events[0], "bedrock-mantle"));
+  CHECK(contains(events[1], "link-local"));
 }
 
 TEST_CASE("proxy: a tunnel takes much both ways at once, and a side that is gone ends it",

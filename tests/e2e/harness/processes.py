@@ -144,10 +144,10 @@ def on_host(name: str) -> list:
     return ["unshare", "--uts", *own, "sh", "-c", 'hostname "$0" && exec "$@"', name] if name else []
 
 
-def on_own_hosts(*names: str) -> list:
-    """What to put before a command so that these names lead it to 127.0.0.1: a mount namespace with a hosts file of its own."""
+def on_own_hosts(*names: str, addresses: tuple = ("127.0.0.1",)) -> list:
+    """What to put before a command so that these names lead it to `addresses`: a mount namespace with a hosts file of its own."""
     own = ["--user", "--map-root-user"] if os.geteuid() else []
-    lines = "".join(f"127.0.0.1 {name}\n" for name in ("localhost", *names))
+    lines = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name in names for address in addresses)
     return ["unshare", "--mount", *own, "sh", "-c", 'mount -t tmpfs none /mnt && printf %s "$0" >/mnt/hosts && mount --bind /mnt/hosts /etc/hosts && exec "$@"',
             lines]
 

@@ -1,5 +1,6 @@
 #include "agent/capture/caller_lookup.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -35,6 +36,47 @@ TEST_CASE("The owner of a loopback TCP peer is known by uid") {
   ::close(server);
   ::close(client);
   ::close(listener);
+}
+
+TEST_CASE("A listener is not taken for a connection from its port") {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_storage address{}, nobody{};
+  auto& here = reinterpret_cast<sockaddr_in&>(address);
+  here.sin_family = AF_INET;
+  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof here;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  nobody = address;
+  reinterpret_cast<sockaddr_in&>(nobody).sin_port = htons(1);
+  CHECK_FALSE(tcp_socket_owner(address, nobody));
+  ::close(listener);
+}
+
+TEST_CASE("A caller is known by an IPv4 address inside an IPv6 one") {
+  const int listener = ::socket(AF_INET6, SOCK_STREAM, 0);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  REQUIRE(::inet_pton(AF_INET6, "::ffff:127.0.0.1", &address.sin6_addr) == 1);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(listener, 2) == 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  v4.sin_port = address.sin6_port;
+  const int plain = ::socket(AF_INET, SOCK_STREAM, 0), mapped = ::socket(AF_INET6, SOCK_STREAM, 0);
+  REQUIRE(::connect(plain, reinterpret_cast<sockaddr*>(&v4), sizeof v4) == 0);
+  REQUIRE(::connect(mapped, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  for (int client = 0; client < 2; ++client) {
+    const int server = ::accept(listener, nullptr, nullptr);
+    CHECK(CallerLookup(server).caller().uid == ::geteuid());
+    ::close(server);
+  }
+  for (const int each : {plain, mapped, listener})
+    ::close(each);
 }
 
 TEST_CASE("A Unix socket's peer is known by uid, pid and executable") {

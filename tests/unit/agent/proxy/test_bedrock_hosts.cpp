@@ -21,6 +21,8 @@ std::string judged(const BedrockHosts& hosts, const std::string& host) {
       return "intercept";
     case Kind::other_region:
       return "other_region";
+    case Kind::mantle:
+      return "mantle";
     case Kind::other:
       break;
   }
@@ -154,7 +156,6 @@ TEST_CASE("Bedrock of another Region is told from other hosts", "[proxy]") {
                            "bedrock.eu-central-1.amazonaws.com",
                            "bedrock.us-east-1.amazonaws.com",
                            "bedrock-agent-runtime.us-east-1.amazonaws.com",
-                           "bedrock-mantle.eu-central-1.api.aws",
                            "sts.us-east-1.amazonaws.com",
                            "bedrock-runtime.eu-central-1.amazonaws.com.evil.test",
                            "xbedrock-runtime.eu-central-1.amazonaws.com",
@@ -176,6 +177,11 @@ TEST_CASE("Bedrock of another Region is told from other hosts", "[proxy]") {
                            "52.94.133.131"}) {
     INFO(host);
     CHECK(judged(hosts, host) == "other");
+  }
+  for (const char* host : {"bedrock-mantle.eu-central-1.api.aws",
+                           "vpce-0a1b-2c3d.bedrock-mantle.eu-central-1.vpce.amazonaws.com"}) {
+    INFO(host);
+    CHECK(judged(hosts, host) == "mantle");
   }
   for (const char* host : {"bedrock-runtime.eu-central-1.amazonaws.com..",
                            "bedrock-runtime..eu-central-1.amazonaws.com",
