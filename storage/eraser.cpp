@@ -254,18 +254,29 @@ bool Eraser::erase(const ErasureSelection::Segment& segment) {
                          "; nothing was erased from it. `invlog verify` shows what is wrong",
                      error.sqlite_code());
   }
+  try {
+    return write(segment, *span, before, rewritten);
+  } catch (const StoreError& error) {
+    throw StoreError(where + ": " + error.what() + "; nothing was erased from it",
+                     error.sqlite_code());
+  }
+}
+
+// False: retention took the segment meanwhile.
+bool Eraser::write(const ErasureSelection::Segment& segment, SegmentSpan& span,
+                   const Sha256& before, const Rewritten& rewritten) {
   WriteTransaction transaction(connection_.get());
-  if (!span_of(segment.id, recorded)) {
+  if (Sha256 recorded; !span_of(segment.id, recorded)) {
     return false;
   }
-  replace_chunks(*span, rewritten.stream);
+  replace_chunks(span, rewritten.stream);
   clear_rows(segment.records);
   Statement(connection_.get(), "UPDATE segment SET stream_bytes = ?2 WHERE id = ?1")
       .bind(1, segment.id)
       .bind(2, rewritten.stream_bytes)
       .run();
-  span->stream_bytes = rewritten.stream_bytes;
-  add_event(segment, before, segment_digest(connection_.get(), *span));
+  span.stream_bytes = rewritten.stream_bytes;
+  add_event(segment, before, segment_digest(connection_.get(), span));
   transaction.commit();
   return true;
 }

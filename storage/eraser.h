@@ -69,6 +69,8 @@ class Eraser {
   bool comes_true(const Condition& condition);
   std::optional<SegmentSpan> span_of(std::int64_t segment, Sha256& recorded);
   Rewritten encode(const SegmentSpan& span, const std::vector<std::int64_t>& records);
+  bool write(const ErasureSelection::Segment& segment, SegmentSpan& span, const Sha256& before,
+             const Rewritten& rewritten);
   void replace_chunks(const SegmentSpan& span, const std::string& stream);
   void await_deliveries();
   void clear_rows(const std::vector<std::int64_t>& records);

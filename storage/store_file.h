@@ -16,10 +16,10 @@ struct CloseConnection {
 };
 using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 
-// The one name of the store that `path` leads to. Whatever stands beside a store (its lock files, the
-// write-ahead log, a copy) is named after this, as SQLite does it, so that two who come by different
-// links meet: absolute, without links, through a dangling one to where the file would be. `path`
-// itself if it leads nowhere.
+// The one name of the store that `path` leads to. Whatever stands beside a store (its lock files,
+// the write-ahead log, a copy) is named after this, as SQLite does it, so that two who come by
+// different links meet: absolute, without links, through a dangling one to where the file would be.
+// `path` itself if it leads nowhere.
 std::string resolved_store_path(const std::string& path);
 
 // "" if there is a file at `path`, else why it cannot be looked at.

@@ -1,8 +1,10 @@
 #include "agent/cli/erase_command.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/terminal.h"
@@ -19,10 +21,19 @@ using storage::ShippedPlaces;
 
 // What became of it, for both kinds of output.
 struct Outcome {
-  std::int64_t records = 0;   // erased
+  std::int64_t records = 0;  // erased
+  std::int64_t body_bytes = 0;
   std::int64_t segments = 0;  // written anew
   bool log_emptied = true;
+  std::vector<std::int64_t> failed;  // segments that nothing was erased from
+
+  bool whole() const { return log_emptied && failed.empty(); }
 };
+
+// One segment's own; not so a disk that does not answer, or a locked store.
+bool is_damage(const storage::StoreError& error) {
+  return error.sqlite_code() == SQLITE_OK || error.sqlite_code() == SQLITE_CORRUPT;
+}
 
 std::optional<ErasureSelection> select(const EraseOptions& options, storage::Reader& reader,
                                        std::int64_t last_record, std::ostream& err,
@@ -56,13 +67,19 @@ void print_json(const std::string& path, const ErasureSelection& selection,
   storage::append_json_member(line, "store", path);
   storage::append_json_raw(line, "erased", outcome ? "true" : "false");
   storage::append_json_number(line, "records", outcome ? outcome->records : selection.records);
-  storage::append_json_number(line, "body_bytes", selection.body_bytes);
+  storage::append_json_number(line, "body_bytes",
+                              outcome ? outcome->body_bytes : selection.body_bytes);
   storage::append_json_number(
       line, "segments",
       outcome ? outcome->segments : static_cast<long long>(selection.segments.size()));
   storage::append_json_number(line, "already_erased", selection.already_erased);
   if (outcome) {
     storage::append_json_raw(line, "log_emptied", outcome->log_emptied ? "true" : "false");
+    std::string failed;
+    for (const std::int64_t segment : outcome->failed) {
+      failed += (failed.empty() ? "" : ",") + std::to_string(segment);
+    }
+    storage::append_json_raw(line, "failed_segments", "[" + failed + "]");
   }
   storage::append_json_raw(line, "shipped", shipped_json(shipped));
   out << line << "}\n";
@@ -95,7 +112,9 @@ void print_text(const EraseOptions& options, const ErasureSelection& selection,
   const std::int64_t records = outcome ? outcome->records : selection.records;
   out << (outcome ? "erased the bodies of " : "would erase the bodies of ")
       << counted(records, "record") << " ("
-      << readable_size(static_cast<unsigned long long>(selection.body_bytes)) << ") from "
+      << readable_size(
+             static_cast<unsigned long long>(outcome ? outcome->body_bytes : selection.body_bytes))
+      << ") from "
       << counted(outcome ? outcome->segments : static_cast<long long>(selection.segments.size()),
                  "segment");
   if (selection.already_erased > 0) {
@@ -108,22 +127,57 @@ void print_text(const EraseOptions& options, const ErasureSelection& selection,
   }
 }
 
-// Segment by segment; what is done stays done.
-Outcome erase(const EraseOptions& options, storage::Eraser& eraser,
-              const ErasureSelection& selection, std::ostream& err) {
-  Outcome outcome;
-  {
-    Progress progress(err, "erasing", options.progress_width);
-    for (std::size_t i = 0; i < selection.segments.size(); ++i) {
-      if (eraser.erase(selection.segments[i])) {
-        outcome.records += static_cast<std::int64_t>(selection.segments[i].records.size());
+// One that is damaged does not keep the others. Returns what is wrong, to be printed when no
+// progress is shown any more.
+std::vector<std::string> erase_segments(const EraseOptions& options, storage::Eraser& eraser,
+                                        const ErasureSelection& selection, Outcome& outcome,
+                                        std::ostream& err) {
+  std::vector<std::string> problems;
+  Progress progress(err, "erasing", options.progress_width);
+  const auto& segments = selection.segments;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    try {
+      if (eraser.erase(segments[i])) {
+        outcome.records += static_cast<std::int64_t>(segments[i].records.size());
+        outcome.body_bytes += segments[i].body_bytes;
         ++outcome.segments;
       }
-      progress.show(i + 1, selection.segments.size());
+    } catch (const storage::StoreError& error) {
+      problems.emplace_back(error.what());
+      // What is wrong with the disk, or with a lock, the others would wait for, too.
+      const std::size_t end = is_damage(error) ? i + 1 : segments.size();
+      for (; i < end; ++i) {
+        outcome.failed.push_back(segments[i].id);
+      }
+      --i;
     }
+    progress.show(i + 1, segments.size());
+  }
+  return problems;
+}
+
+// Segment by segment; what is done stays done, and is told.
+Outcome erase(const EraseOptions& options, storage::Eraser& eraser,
+              const ErasureSelection& selection, std::ostream& err) {
+  constexpr std::size_t kMostTold = 20;
+  Outcome outcome;
+  const auto problems = erase_segments(options, eraser, selection, outcome, err);
+  for (std::size_t i = 0; i < std::min(problems.size(), kMostTold); ++i) {
+    err << "invlog erase: " << printable(problems[i]) << '\n';
+  }
+  if (!outcome.failed.empty()) {
+    err << "invlog erase: nothing was erased from "
+        << counted(static_cast<long long>(outcome.failed.size()), "segment") << '\n';
   }
   // Also if there was nothing left to do: an earlier attempt may not have come so far.
-  outcome.log_emptied = eraser.finish();
+  try {
+    outcome.log_emptied = eraser.finish();
+  } catch (const storage::StoreError& error) {
+    outcome.log_emptied = false;
+    err << "invlog erase: " << printable(error.what())
+        << "; the write-ahead log may still have what was erased: run this again\n";
+    return outcome;
+  }
   if (!outcome.log_emptied) {
     err << "invlog erase: the store's write-ahead log, which still has what was erased, cannot be "
            "emptied while a program reads the store in one long transaction; end that program, and "
@@ -176,7 +230,7 @@ int run(const EraseOptions& options, const std::string& path, std::ostream& out,
   const auto shipped = storage::shipped_places(reader->connection(), *selection);
   options.json ? print_json(path, *selection, outcome, shipped, out)
                : print_text(options, *selection, outcome, shipped, out);
-  return outcome && !outcome->log_emptied ? kFailure : kSuccess;
+  return outcome && !outcome->whole() ? kFailure : kSuccess;
 }
 
 }  // namespace

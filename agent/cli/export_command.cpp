@@ -34,15 +34,17 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
   }
   const storage::StoreInformation information = reader->information();
   std::int64_t records = 0;
+  DamagedRecords damaged;
   {
     Progress progress(err, "exporting", options.progress_width);
-    each_in_range(*reader, {options.since_us, options.until_us}, storage::Bodies::both, progress,
-                  [&](storage::StoredRecord& stored) {
-                    const std::string line = storage::record_json(information, stored) + "\n";
-                    gzip ? gzip->write(line) : write_out(line);
-                    ++records;
-                    return static_cast<bool>(out);
-                  });
+    damaged = each_in_range(*reader, {options.since_us, options.until_us}, storage::Bodies::both,
+                            progress, [&](storage::StoredRecord& stored) {
+                              const std::string line =
+                                  storage::record_json(information, stored) + "\n";
+                              gzip ? gzip->write(line) : write_out(line);
+                              ++records;
+                              return static_cast<bool>(out);
+                            });
   }
   if (gzip) {
     gzip->finish();
@@ -51,7 +53,8 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
     file->commit();
     err << "invlog export: " << grouped(records) << " records in " << *options.output << '\n';
   }
-  return kSuccess;
+  damaged.print("invlog export", err);
+  return damaged.count == 0 ? kSuccess : kFailure;
 }
 
 }  // namespace invlog::cli

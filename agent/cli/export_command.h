@@ -20,6 +20,7 @@ struct ExportOptions {
   int progress_width = 0;  // of `err`
 };
 
+// Exit code 1 if records are damaged: `err` says which, and all others are exported.
 int run_export(const ExportOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

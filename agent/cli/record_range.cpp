@@ -2,12 +2,24 @@
 
 #include <limits>
 
+#include "agent/cli/display_text.h"
 #include "storage/statement.h"
 
 namespace invlog::cli {
 
-void each_in_range(storage::Reader& reader, const TimeRange& range, storage::Bodies bodies,
-                   Progress& progress, const std::function<bool(storage::StoredRecord&)>& visit) {
+void DamagedRecords::print(const std::string& command, std::ostream& err) const {
+  for (const std::string& each : told) {
+    err << command << ": " << printable(each) << '\n';
+  }
+  if (count > 0) {
+    err << command << ": " << counted(count, "damaged record")
+        << " left out; `invlog verify` shows what is wrong\n";
+  }
+}
+
+DamagedRecords each_in_range(storage::Reader& reader, const TimeRange& range,
+                             storage::Bodies bodies, Progress& progress,
+                             const std::function<bool(storage::StoredRecord&)>& visit) {
   const std::int64_t since = range.since_us.value_or(std::numeric_limits<std::int64_t>::min());
   const std::int64_t until = range.until_us.value_or(std::numeric_limits<std::int64_t>::max());
   std::int64_t first = 0;
@@ -21,12 +33,13 @@ void each_in_range(storage::Reader& reader, const TimeRange& range, storage::Bod
                                   "(SELECT max(id) FROM record)");
     ends.bind(1, since).bind(2, until).step();
     if (ends.is_null(0)) {
-      return;
+      return {};
     }
     first = ends.integer(0);
     last = ends.integer(1);
   }
-  reader.each(first, bodies, [&](storage::StoredRecord& stored) {
+  DamagedRecords damaged;
+  const auto look = [&](storage::StoredRecord& stored) {
     if (stored.id > last) {
       return false;
     }
@@ -34,7 +47,18 @@ void each_in_range(storage::Reader& reader, const TimeRange& range, storage::Bod
                   static_cast<std::uint64_t>(last - first + 1));
     const std::int64_t started = stored.record.started_at_us;
     return started < since || started >= until || visit(stored);
+  };
+  reader.each(first, bodies, look, [&](std::int64_t id, const std::string& why) {
+    if (id > last) {
+      return false;
+    }
+    if (++damaged.count <= static_cast<std::int64_t>(DamagedRecords::kMostTold)) {
+      damaged.told.push_back(
+          why.starts_with("record ") ? why : "record " + std::to_string(id) + ": " + why);
+    }
+    return true;
   });
+  return damaged;
 }
 
 }  // namespace invlog::cli

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
 
 #include "agent/cli/terminal.h"
 #include "storage/reader.h"
@@ -15,10 +18,23 @@ struct TimeRange {
       until_us;  // Unix time, µs, of the call's start; until is exclusive
 };
 
-// Visits each record of the range until `visit` returns false. Records are stored when they end, so
-// their starts are only nearly in order: the first and the last to look at are found beforehand.
+// Records that cannot be read, because the store was damaged or changed there.
+struct DamagedRecords {
+  static constexpr std::size_t kMostTold = 20;
+
+  std::int64_t count = 0;
+  std::vector<std::string> told;  // what is wrong with the first of them
+
+  // On `err`, which is to have no progress on it any more.
+  void print(const std::string& command, std::ostream& err) const;
+};
+
+// Visits each record of the range until `visit` returns false, but for those that are damaged:
+// nobody is to lose all others because of one. Records are stored when they end, so their starts
+// are only nearly in order: the first and the last to look at are found beforehand.
 // Thread: the reader's. Throws StoreError.
-void each_in_range(storage::Reader& reader, const TimeRange& range, storage::Bodies bodies,
-                   Progress& progress, const std::function<bool(storage::StoredRecord&)>& visit);
+DamagedRecords each_in_range(storage::Reader& reader, const TimeRange& range,
+                             storage::Bodies bodies, Progress& progress,
+                             const std::function<bool(storage::StoredRecord&)>& visit);
 
 }  // namespace invlog::cli

@@ -102,15 +102,18 @@ int run_search(const SearchOptions& options, std::ostream& out, std::ostream& er
     return exit_code;
   }
   Search search(options, out);
+  DamagedRecords damaged;
   {
     Progress progress(err, "searching", options.progress_width);
-    each_in_range(*reader, {options.since_us, options.until_us}, options.where, progress,
-                  [&search](storage::StoredRecord& stored) { return search.look_into(stored); });
+    damaged = each_in_range(
+        *reader, {options.since_us, options.until_us}, options.where, progress,
+        [&search](storage::StoredRecord& stored) { return search.look_into(stored); });
   }
   if (search.found() == 0) {
     err << "invlog search: not found in " << grouped(search.looked_at()) << " records\n";
   }
-  return kSuccess;
+  damaged.print("invlog search", err);
+  return damaged.count == 0 ? kSuccess : kFailure;
 }
 
 }  // namespace invlog::cli

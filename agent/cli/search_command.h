@@ -25,7 +25,7 @@ struct SearchOptions {
   int progress_width = 0;  // of `err`
 };
 
-// Finding nothing is success, and said on `err`.
+// Finding nothing is success, and said on `err`. Exit code 1 if a record is damaged.
 int run_search(const SearchOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

@@ -38,6 +38,13 @@ std::string request_of(const ExampleStore& store, std::int64_t id) {
   return (*reader)->find(id, invlog::storage::Bodies::both)->record.request.bytes;
 }
 
+void change(const ExampleStore& store, const std::string& sql) {
+  sqlite3* connection = nullptr;
+  sqlite3_open(store.path().c_str(), &connection);
+  CHECK(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(connection);
+}
+
 std::string contents(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -102,6 +109,26 @@ TEST_CASE("erase refuses what it cannot understand") {
   both.scope.request_ids = {kSecondRequestId};
   CHECK(erase(store, both).exit_code == 2);
   CHECK(!request_of(store, 2).empty());
+}
+
+TEST_CASE("erase leaves a damaged segment as it is, and erases from the others") {
+  const ExampleStore store;
+  store.append("seven");
+  store.append("eight");
+  change(store, "UPDATE record SET output_tokens = 99 WHERE id = 7");
+  const Answer answer = erase(store, where("id IN (2, 7, 8)", true));
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.err, "segment 2: it was changed after it was closed; nothing was erased"));
+  CHECK(contains(answer.err, "nothing was erased from 1 segment\n"));
+  CHECK(contains(answer.out, "erased the bodies of 2 records ("));
+  CHECK(contains(answer.out, "from 2 segments"));
+  CHECK((request_of(store, 2).empty() && request_of(store, 8).empty()));
+  CHECK(!request_of(store, 7).empty());
+  CHECK(contents(store.path() + "-wal").empty());
+  const Answer again = erase(store, where("id IN (2, 7, 8)", true, true));
+  CHECK(again.exit_code == 1);
+  CHECK(contains(again.out, "\"records\":0,"));
+  CHECK(contains(again.out, "\"failed_segments\":[2]"));
 }
 
 TEST_CASE("erase names what has left the host already") {

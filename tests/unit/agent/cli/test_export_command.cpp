@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "agent/cli/output_file.h"
+#include "agent/cli/search_command.h"
 #include "tests/catch.h"
 #include "tests/shared_files.h"
 #include "tests/unit/agent/cli/example_store.h"
@@ -36,6 +37,37 @@ std::string gunzipped(const std::string& path) {
 }
 
 }  // namespace
+
+TEST_CASE("what is damaged is told, and all else is exported and searched") {
+  const ExampleStore store;
+  const TemporaryDirectory directory;
+  store.append("seven");
+  store.append("eight");
+  sqlite3* connection = nullptr;
+  sqlite3_open(store.path().c_str(), &connection);
+  CHECK(sqlite3_exec(connection,
+                     "UPDATE chunk SET bytes = zeroblob(length(bytes)) WHERE id >> 24 = 2", nullptr,
+                     nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(connection);
+  ExportOptions options;
+  options.store = store.options();
+  options.output = directory.path() + "/out";
+  std::ostringstream out, err;
+  CHECK(run_export(options, out, err) == 1);
+  const std::string text = read_whole_file(*options.output);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 7);
+  CHECK(contains(text, "eight"));
+  CHECK(contains(err.str(), "7 records in "));
+  CHECK(contains(err.str(), "invlog export: record 7: "));
+  CHECK(contains(err.str(), "invlog export: 1 damaged record left out"));
+  SearchOptions search;
+  search.store = store.options();
+  search.text = "eight";
+  std::ostringstream found, damage;
+  CHECK(run_search(search, found, damage) == 1);
+  CHECK(contains(found.str(), "8  "));
+  CHECK(contains(damage.str(), "invlog search: record 7: "));
+}
 
 TEST_CASE("export writes a line of AWS's schema for each record") {
   const ExampleStore store;
