@@ -40,7 +40,7 @@ constexpr const char* kHostile = "<script>alert('x')</script>|`*&";
 void add_residency(const ExampleStore& store) {
   std::string sql =
       "INSERT OR IGNORE INTO label(text) VALUES ('eu.nova'), ('global.claude'), "
-      "('geographic'), ('global'), ('in-region'), ('allow'), ('deny'), ('flag'), "
+      "('geographic'), ('global'), ('in-region'), ('allow'), ('deny'), ('flag'), ('denied'), "
       "('eu-central-1,eu-west-1'), ('*'), ('eu-central-1'), ('=cmd()'), ('";
   for (const char* at = kHostile; *at != '\0'; ++at) {
     sql += *at == '\'' ? std::string("''") : std::string(1, *at);
@@ -57,6 +57,7 @@ void add_residency(const ExampleStore& store) {
   set("3", "scope", "global");
   set("3", "destinations", "*");
   set("3", "decision", "deny");
+  set("3", "outcome", "denied");
   set("5", "scope", "in-region");
   set("5", "destinations", "eu-central-1");
   set("6", "decision", "flag");
