@@ -135,7 +135,7 @@ TEST_CASE("a default file that was there at the start must be there at a reload"
   std::filesystem::rename(sources.default_file, sources.default_file + ".old");
   const ConfigChange change = reloader.reload();
   REQUIRE(change.problems.size() == 1);
-  CHECK_THAT(change.problems[0], Contains("No such file"));
+  CHECK_THAT(change.problems[0], contains_text("No such file"));
   CHECK(reloader.configuration().policy.deny.size() == 1);
 }
 
@@ -148,5 +148,5 @@ TEST_CASE("a default file that cannot be reached is not taken for none") {
   std::filesystem::create_symlink(directory.path() + "/gone/invlog.toml", sources.default_file);
   const Problems problems = load_config(sources).problems;
   REQUIRE(problems.size() == 1);
-  CHECK_THAT(problems[0], Contains("cannot read the configuration " + sources.default_file));
+  CHECK_THAT(problems[0], contains_text("cannot read the configuration " + sources.default_file));
 }
