@@ -16,7 +16,7 @@ struct CloseConnection {
 };
 using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 
-// "" if there is a file at `path`, else why it cannot be looked at.
+// "" if there is a regular file at `path`, else why it cannot be looked at.
 std::string missing_file_problem(const std::string& path);
 
 // "" if the connection is on an invlog store of a format that this invlog knows. `cannot_open`: the
