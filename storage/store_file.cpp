@@ -49,10 +49,13 @@ std::string resolved_store_path(const std::string& path) {
 
 std::string missing_file_problem(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0) {
+  const bool there = ::stat(path.c_str(), &status) == 0;
+  if (there && S_ISREG(status.st_mode)) {
     return "";
   }
-  return std::string(std::strerror(errno)) + "; name a store with --store FILE or --state-dir DIR";
+  // To open a FIFO would wait for somebody to write to it.
+  return std::string(there ? "it is no regular file" : std::strerror(errno)) +
+         "; name a store with --store FILE or --state-dir DIR";
 }
 
 std::string store_problem(sqlite3* connection, bool& cannot_open) {

@@ -22,7 +22,7 @@ using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 // `path` itself if it leads nowhere.
 std::string resolved_store_path(const std::string& path);
 
-// "" if there is a file at `path`, else why it cannot be looked at.
+// "" if there is a regular file at `path`, else why it cannot be looked at.
 std::string missing_file_problem(const std::string& path);
 
 // "" if the connection is on an invlog store of a format that this invlog knows. `cannot_open`: the

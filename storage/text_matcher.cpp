@@ -14,8 +14,13 @@ namespace {
 // As the redaction: JSON in a string in JSON in a string.
 constexpr std::size_t kEscapeLevels = 4;
 
-bool contains(std::string_view body, std::string_view part) {
-  return ::memmem(body.data(), body.size(), part.data(), part.size()) != nullptr;
+// Looks for single bytes: for so short a text that is several times faster than memmem().
+bool has_escape(std::string_view body, bool short_ones) {
+  std::size_t at = body.find('\\');
+  while (!short_ones && at != std::string_view::npos && !body.substr(at + 1).starts_with('u')) {
+    at = body.find('\\', at + 1);
+  }
+  return at != std::string_view::npos;
 }
 
 std::optional<std::size_t> place_of(std::string_view part, std::string_view body) {
@@ -64,17 +69,16 @@ std::optional<TextMatcher::Match> TextMatcher::find_in(std::string_view body) co
   }
   // A match that is none as it stands has an escape in it: \uXXXX, if its characters have no other.
   // Both bytes are side by side also where the backslash is escaped, however often.
-  if (!contains(body, short_escapes_ ? "\\" : "\\u")) {
+  if (!has_escape(body, short_escapes_)) {
     return std::nullopt;
   }
   std::vector<std::string> levels;
   levels.reserve(kEscapeLevels);
-  for (std::string_view outer = body; levels.size() < kEscapeLevels; outer = levels.back()) {
+  for (std::string_view outer = body;
+       levels.size() < kEscapeLevels && outer.find('\\') != std::string_view::npos;
+       outer = levels.back()) {
     std::size_t end = 0;
     levels.push_back(unescaped(outer, outer.size(), end));
-    if (levels.back().size() == outer.size()) {
-      break;  // nothing was escaped
-    }
     if (const auto place = place_of(text_, levels.back())) {
       std::size_t begin = *place, behind = *place + text_.size();
       for (std::size_t level = levels.size(); level-- > 0;) {

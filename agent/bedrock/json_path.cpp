@@ -72,12 +72,12 @@ tl::expected<JsonPath, std::string> JsonPath::parse(std::string_view text) {
   return path;
 }
 
-void JsonPath::select(const JsonTree& tree, std::vector<std::size_t>& selected) const {
+void JsonPath::select(const JsonTree& tree, std::vector<Selected>& selected) const {
   if (tree.size() == 0 || tree[0].replaced) {
     return;
   }
   if (steps_.empty()) {
-    selected.push_back(0);
+    selected.push_back({0, std::nullopt});
     return;
   }
   descend(tree, 0, 1, selected);
@@ -112,12 +112,14 @@ JsonPath::Reached JsonPath::follow(const JsonTree& tree, std::size_t child, std:
 }
 
 void JsonPath::descend(const JsonTree& tree, std::size_t node, Reached reached,
-                       std::vector<std::size_t>& selected) const {
+                       std::vector<Selected>& selected) const {
   if (tree[node].kind == JsonTree::Kind::numbers) {
     const Step& last = steps_.back();
-    const bool element = last.kind == Step::Kind::element || last.kind == Step::Kind::any_element;
-    if (element && (reached >> (steps_.size() - 1) & 1) != 0) {
-      selected.push_back(node);
+    const bool arrived = (reached >> (steps_.size() - 1) & 1) != 0;
+    if (arrived && last.kind == Step::Kind::any_element) {
+      selected.push_back({node, std::nullopt});
+    } else if (arrived && last.kind == Step::Kind::element) {
+      selected.push_back({node, last.position});
     }
     return;
   }
@@ -128,7 +130,7 @@ void JsonPath::descend(const JsonTree& tree, std::size_t node, Reached reached,
       return;
     }
     if ((next >> steps_.size() & 1) != 0) {
-      selected.push_back(child);
+      selected.push_back({child, std::nullopt});
     } else {
       descend(tree, child, next, selected);
     }

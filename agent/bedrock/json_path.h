@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -21,9 +22,15 @@ class JsonPath {
 
   static tl::expected<JsonPath, std::string> parse(std::string_view text);
 
-  // Appends the nodes it selects, but none that are replaced already. An array of numbers is one
-  // value here: whoever selects some of its elements selects it.
-  void select(const JsonTree& tree, std::vector<std::size_t>& selected) const;
+  struct Selected {
+    std::size_t node;
+    // Of an array of numbers, which is one node: which of them; none: all of it.
+    std::optional<std::size_t> number;
+  };
+
+  // Appends what it selects, but no nodes that are replaced already. Whoever selects each number of
+  // an array selects the array. Whether it has that many numbers is not looked at.
+  void select(const JsonTree& tree, std::vector<Selected>& selected) const;
 
  private:
   struct Step {
@@ -35,7 +42,7 @@ class JsonPath {
 
   static std::string read_step(std::string_view& rest, Step& step);
   void descend(const JsonTree& tree, std::size_t node, Reached reached,
-               std::vector<std::size_t>& selected) const;
+               std::vector<Selected>& selected) const;
   Reached follow(const JsonTree& tree, std::size_t child, std::size_t position,
                  Reached reached) const;
 

@@ -12,6 +12,27 @@ bool separates_numbers(char byte) {
   return byte == ',' || byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
+// Where in the text number `position` of an array of numbers is; empty if it has fewer.
+TextRange number_in(const JsonTree& tree, std::size_t node, std::size_t position) {
+  const std::size_t behind = tree[node].end - 1;
+  const std::string_view text = tree.text().substr(0, behind);
+  std::size_t begin = tree[node].begin + 1;
+  for (; position > 0; --position) {
+    begin = std::min(text.find(',', begin), behind) + 1;
+    if (begin > behind) {
+      return {behind, behind};
+    }
+  }
+  std::size_t end = std::min(text.find(',', begin), behind);
+  while (begin < end && separates_numbers(text[begin])) {
+    ++begin;
+  }
+  while (begin < end && separates_numbers(text[end - 1])) {
+    --end;
+  }
+  return {begin, end};
+}
+
 // Spreads an edit of the parts' concatenation over them: the replacement goes where it begins.
 void spread(const TextEdit& edit, const std::vector<std::size_t>& starts,
             const std::vector<std::size_t>& places, std::vector<TextEdit>& edits) {
@@ -33,17 +54,26 @@ void spread(const TextEdit& edit, const std::vector<std::size_t>& starts,
 
 void JsonRedactor::redact_paths(JsonTree& tree, const std::vector<JsonPath>& paths,
                                 std::vector<TextEdit>& edits, RuleCounts* counts) const {
-  std::vector<std::size_t> selected;
+  std::vector<JsonPath::Selected> selected;
   for (std::size_t path = 0; path < paths.size(); ++path) {
     selected.clear();
     paths[path].select(tree, selected);
     const std::string name = "path " + std::to_string(path + 1);
-    for (const std::size_t node : selected) {
-      edits.push_back({tree[node].begin, tree[node].end, "\"[redacted:" + name + "]\""});
-      tree.replace(node);
+    std::size_t replaced = 0;
+    for (const JsonPath::Selected& one : selected) {
+      const TextRange range = one.number ? number_in(tree, one.node, *one.number)
+                                         : TextRange{tree[one.node].begin, tree[one.node].end};
+      if (range.begin == range.end) {
+        continue;  // it has fewer numbers
+      }
+      edits.push_back({range.begin, range.end, "\"[redacted:" + name + "]\""});
+      ++replaced;
+      if (!one.number) {
+        tree.replace(one.node);
+      }
     }
-    if (counts != nullptr && !selected.empty()) {
-      (*counts)[name] += selected.size();
+    if (counts != nullptr && replaced != 0) {
+      (*counts)[name] += replaced;
     }
   }
 }

@@ -301,8 +301,10 @@ class CommandLine {
     add("--response", ShowWhat::response, "the response's bytes, nothing else");
     add("--json", ShowWhat::json, "one JSON object");
     what->require_option(0, 1);
-    command->callback(
-        [this] { run_ = [this] { return run_show(show_, context_.out, context_.err); }; });
+    command->callback([this] {
+      show_.terminal = context_.out_width > 0;
+      run_ = [this] { return run_show(show_, context_.out, context_.err); };
+    });
   }
 
   void add_tail() {

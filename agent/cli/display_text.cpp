@@ -125,6 +125,25 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string printable_json(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const CodePoint point = first_code_point(json);
+    if (!point.valid) {
+      out += "\xef\xbf\xbd";
+    } else if (point.value >= 0x7F && point.value < 0xA0) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(point.value));
+      out += code;
+    } else {
+      out += json.substr(0, point.bytes);
+    }
+    json.remove_prefix(point.bytes);
+  }
+  return out;
+}
+
 std::string grouped(long long number) {
   std::string digits = std::to_string(number);
   const std::size_t sign = number < 0 ? 1 : 0;

@@ -24,6 +24,9 @@ std::string cut_to_width(std::string_view text, std::size_t width);
 // UTF-8 as U+FFFD: one line, and nothing a terminal would obey.
 std::string printable(std::string_view text);
 
+// JSON with what a terminal would obey and JSON lets stand in strings (DEL, C1 controls) as \u00xx.
+std::string printable_json(std::string_view json);
+
 // 1234567 -> "1,234,567"
 std::string grouped(long long number);
 // 1, "record" -> "1 record"; 1234, "record" -> "1,234 records"

@@ -173,4 +173,10 @@ void append_csv_field(std::string& line, std::string_view text) {
   line += '"';
 }
 
+void append_csv_text(std::string& line, std::string_view text) {
+  const bool formula =
+      !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  append_csv_field(line, formula ? "'" + std::string(text) : std::string(text));
+}
+
 }  // namespace invlog::cli

@@ -31,5 +31,8 @@ std::string json_row(sqlite3_stmt* statement);
 std::string csv_row(sqlite3_stmt* statement);
 std::string csv_header(const std::vector<std::string>& names);
 void append_csv_field(std::string& line, std::string_view text);
+// For texts that callers choose: with an apostrophe before what a spreadsheet would take for a
+// formula.
+void append_csv_text(std::string& line, std::string_view text);
 
 }  // namespace invlog::cli

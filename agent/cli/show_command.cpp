@@ -24,13 +24,14 @@ std::optional<StoredRecord> find(storage::Reader& reader, const std::string& id)
   return reader.find_by_request_id(id, storage::Bodies::both);
 }
 
-void print_body(std::ostream& out, const char* title, const Body& body) {
+void print_body(std::ostream& out, const char* title, const Body& body, bool terminal) {
   out << '\n'
       << title << "  " << printable(body.content_type) << "  "
       << grouped(static_cast<long long>(body.bytes.size())) << " bytes"
       << (body.truncated ? ", cut by the agent's bound" : "") << '\n';
   if (body.is_json) {
-    out << indented_json(body.bytes) << '\n';
+    const std::string json = indented_json(body.bytes);
+    out << (terminal ? printable_json(json) : json) << '\n';
   } else if (!body.bytes.empty()) {
     constexpr std::size_t kShown = 2000;  // bytes
     out << printable(std::string_view(body.bytes).substr(0, kShown))
@@ -80,7 +81,8 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err) {
     return kSuccess;
   }
   if (options.what == ShowWhat::record) {
-    out << storage::record_json(reader->information(), *stored) << '\n';
+    const std::string json = storage::record_json(reader->information(), *stored);
+    out << (options.terminal ? printable_json(json) : json) << '\n';
     return kSuccess;
   }
   storage::Statement row(reader->connection(), "SELECT * FROM invocations WHERE id = ?1");
@@ -93,12 +95,13 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err) {
     json.pop_back();
     append_body(json, "request", stored->record.request);
     append_body(json, "response", stored->record.response);
-    out << json << "}\n";
+    json += '}';
+    out << (options.terminal ? printable_json(json) : json) << '\n';
     return kSuccess;
   }
   print_columns(out, row.raw());
-  print_body(out, "REQUEST", stored->record.request);
-  print_body(out, "RESPONSE", stored->record.response);
+  print_body(out, "REQUEST", stored->record.request, options.terminal);
+  print_body(out, "RESPONSE", stored->record.response, options.terminal);
   return kSuccess;
 }
 

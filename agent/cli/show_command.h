@@ -20,6 +20,7 @@ struct ShowOptions {
   StoreOptions store;
   std::string id;  // a record's number, or a request id
   ShowWhat what = ShowWhat::everything;
+  bool terminal = false;  // JSON is then shown without what a terminal would obey
 };
 
 int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err);

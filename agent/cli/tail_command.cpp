@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <thread>
@@ -10,6 +11,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/row_format.h"
 #include "storage/statement.h"
+#include "storage/store_error.h"
 
 namespace invlog::cli {
 namespace {
@@ -46,6 +48,7 @@ class Tail {
     }
     reader_ = std::move(*opened);
     file_ = file_identity();
+    instance_ = instance();
     last_printed_ = std::max<std::int64_t>(0, reader_->last_id() - options_.records);
     print_new();
     while (options_.follow && out_.flush() && wait()) {
@@ -69,6 +72,16 @@ class Tail {
                                                : std::pair<dev_t, ino_t>();
   }
 
+  // Tells a store from one that began anew under its name; "" if it has no such name yet.
+  std::string instance() const {
+    try {
+      storage::Statement select(reader_->connection(), "SELECT name FROM instance");
+      return select.step() ? std::string(select.bytes(0)) : "";
+    } catch (const storage::StoreError&) {
+      return "";
+    }
+  }
+
   void look_again() {
     const auto file = file_identity();
     if (file != file_) {
@@ -78,7 +91,10 @@ class Tail {
       }
       reader_ = std::move(*opened);
       file_ = file;
-      last_printed_ = 0;
+      // The same store, restored: what it has was printed, even if it has less than before.
+      const bool same = !instance_.empty() && instance_ == instance();
+      last_printed_ = same ? std::min(last_printed_, reader_->last_id()) : 0;
+      instance_ = instance();
       data_version_ = 0;
     }
     storage::Statement select(reader_->connection(), "PRAGMA data_version");
@@ -130,6 +146,7 @@ class Tail {
   std::string path_;
   std::unique_ptr<storage::Reader> reader_;
   std::pair<dev_t, ino_t> file_;
+  std::string instance_;
   std::int64_t last_printed_ = 0;
   std::int64_t data_version_ = 0;
 };

@@ -186,7 +186,7 @@ void print_csv(const Group& group, std::ostream& out) {
   const Totals& totals = group.totals;
   std::string line;
   if (group.name) {
-    append_csv_field(line, *group.name);
+    append_csv_text(line, *group.name);
   }
   for (const std::int64_t number : {totals.calls, totals.errors, totals.input, totals.output,
                                     totals.cache_read, totals.cache_write}) {

@@ -15,8 +15,7 @@ class Line {
   Line& text(const std::string& value) {
     separate();
     if (!value.empty()) {
-      const bool formula = std::string_view("=+-@\t\r").find(value.front()) != std::string::npos;
-      cli::append_csv_field(line_, (formula ? "'" : "") + value);
+      cli::append_csv_text(line_, value);
     }
     return *this;
   }

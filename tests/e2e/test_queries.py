@@ -86,6 +86,8 @@ def test_show_tail_search_usage_status_verify_export():
         store.invlog("show", *at, "999", code=1)
         assert len(store.invlog("tail", *at).strip().splitlines()) >= 4
         assert "4711" in store.invlog("search", *at, "order 4711")
+        found = "SELECT group_concat(id) AS ids FROM invocations WHERE invlog_contains(id, 'order 4711')"
+        assert store.rows(stack.agent.store, found, True)[0]["ids"].startswith("1"), "the extension, in another program"
         for by in ("model", "day", "caller"):
             assert store.invlog("usage", *at, "--by", by).strip()
         assert "eu.amazon.nova-2-lite-v1:0" in store.invlog("usage", *at, "--by", "model")
@@ -96,6 +98,7 @@ def test_show_tail_search_usage_status_verify_export():
         file = stack.folder / "export.ndjson"
         store.invlog("export", *at, "--output", file)
         assert file.read_text().splitlines() == lines
+        assert store.invlog("export", *at, "--output", "-").splitlines() == lines
         store.invlog("nonsense", code=2)
 
 

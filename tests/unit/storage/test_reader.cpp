@@ -1,6 +1,7 @@
 #include "storage/reader.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <set>
@@ -77,6 +78,14 @@ bool log_is_held(const TemporaryStore& store) {
 }
 
 }  // namespace
+
+TEST_CASE("What is no regular file is no store, and is not waited for") {
+  const TemporaryStore store;
+  REQUIRE(::mkfifo(store.path().c_str(), 0600) == 0);
+  const auto reader = Reader::open(store.path());
+  REQUIRE(!reader.has_value());
+  CHECK(reader.error().find("no regular file") != std::string::npos);
+}
 
 TEST_CASE("Reading on in batches does not decode a segment again") {
   TemporaryStore store;

@@ -151,6 +151,11 @@ TEST_CASE("paths select values, which are replaced whole") {
         R"({"image":2}]}],"deep":[{"secret":"[redacted:path 2]"}],)"
         R"("a b":[0,"[redacted:path 3]",{"secret":"[redacted:path 2]"}],"text":"stays"})");
   CHECK(kept(configuration, R"({"s\u0065cret":"x"})") == R"({"s\u0065cret":"[redacted:path 2]"})");
+  configuration.redact_paths = {"$.list[1]", "$.all[*]", "$.list[9]", "$[0]"};
+  CHECK(kept(configuration, R"({"list":[1, 2 ,3],"all":[1,2]})") ==
+        R"({"list":[1, "[redacted:path 1]" ,3],"all":"[redacted:path 2]"})");
+  CHECK(kept(configuration, R"({"list":[1]})") == R"({"list":[1]})");
+  CHECK(kept(configuration, "[-1.5e3,2]") == R"(["[redacted:path 4]",2])");
   for (const char* wrong : {"messages", "$.", "$[x]", "$[*", "$.a.*", "$.a[?(@.b)]", "$..[*]"}) {
     CAPTURE(wrong);
     CHECK_FALSE(JsonPath::parse(wrong));

@@ -12,11 +12,12 @@ using invlog::tests::ExampleStore;
 namespace {
 
 std::string show(const ExampleStore& store, const std::string& id,
-                 ShowWhat what = ShowWhat::everything) {
+                 ShowWhat what = ShowWhat::everything, bool terminal = false) {
   ShowOptions options;
   options.store = store.options();
   options.id = id;
   options.what = what;
+  options.terminal = terminal;
   std::ostringstream out, err;
   const int exit_code = run_show(options, out, err);
   CHECK((exit_code == 0) == err.str().empty());
@@ -64,6 +65,19 @@ TEST_CASE("as JSON a record has the columns and the bodies on one line") {
       contains(line, ",\"request\":{\"text\":\"two\\nlines, \\\"quoted\\\"\"},\"response\":{}}\n"));
   CHECK(line.find('\n') == line.size() - 1);
   CHECK(contains(show(store, "5", ShowWhat::json), "\"request_base64\":\"AP8BIHJhdw==\"}"));
+}
+
+TEST_CASE("on a terminal, JSON is shown without what it would obey, and stays JSON") {
+  const ExampleStore store;
+  store.append(
+      "a\xc2\x9b"
+      "2Jb\x7f\xc3\xbc");
+  for (const ShowWhat what : {ShowWhat::everything, ShowWhat::json, ShowWhat::record}) {
+    CHECK(contains(show(store, "7", what),
+                   "a\xc2\x9b"
+                   "2Jb\x7f\xc3\xbc"));
+    CHECK(contains(show(store, "7", what, true), "a\\u009b2Jb\\u007f\xc3\xbc"));
+  }
 }
 
 TEST_CASE("what is not JSON is shown without what a terminal would obey") {

@@ -83,6 +83,38 @@ TEST_CASE("following shows what an agent adds, through its restart and a new sto
   CHECK(err.str().empty());
 }
 
+TEST_CASE("following a store that was removed and restored prints nothing twice") {
+  const ExampleStore store;
+  TailOptions options;
+  options.store = store.options();
+  options.records = 6;
+  options.follow = true;
+  options.json = true;
+  std::ostringstream out, err;
+  int look = 0;
+  options.wait = [&] {
+    const std::string copy = store.path() + "-copy";
+    switch (++look) {
+      case 1:
+        std::filesystem::copy_file(store.path(), copy);
+        for (const char* suffix : {"", "-wal", "-shm"}) {
+          std::filesystem::remove(store.path() + suffix);
+        }
+        std::filesystem::rename(copy, store.path());
+        return true;
+      case 2:
+        store.append("after it");
+        return true;
+      default:
+        return look < 4;
+    }
+  };
+  CHECK(run_tail(options, out, err) == 0);
+  const std::string text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 7);
+  CHECK(contains(text, "{\"id\":7,"));
+}
+
 TEST_CASE("following ends when nobody reads any more") {
   const ExampleStore store;
   TailOptions options;

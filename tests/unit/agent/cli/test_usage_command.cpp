@@ -1,5 +1,7 @@
 #include "agent/cli/usage_command.h"
 
+#include <sqlite3.h>
+
 #include <sstream>
 
 #include "tests/catch.h"
@@ -45,6 +47,17 @@ TEST_CASE("usage is added up by model, day or caller") {
                                              "alice,3,0,3000,30,500,50,1500.0,1500.0\r\n"
                                              "bob,2,2,1000,10,0,0,760.0,1500.0\r\n"
                                              ",1,0,1000,10,0,0,1500.0,1500.0\r\n");
+}
+
+TEST_CASE("a name that a spreadsheet would compute is text in CSV") {
+  const ExampleStore store;
+  sqlite3* connection = nullptr;
+  REQUIRE(sqlite3_open(store.path().c_str(), &connection) == SQLITE_OK);
+  CHECK(sqlite3_exec(connection, "UPDATE label SET text = '=1+2' WHERE text = 'nova'", nullptr,
+                     nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(connection);
+  CHECK(usage(store, UsageBy::model).starts_with("model" + kColumns + "'=1+2,3,"));
+  CHECK(usage(store, UsageBy::model, RowFormat::json).starts_with("{\"model\":\"=1+2\","));
 }
 
 TEST_CASE("usage as JSON is an object per group") {
