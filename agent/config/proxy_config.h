@@ -17,8 +17,6 @@ struct ProxyConfig {
   // as [agent]'s `listen`: one port for both.
   std::string listen_host = "127.0.0.1";
   std::uint16_t listen_port = 4181;  // 0: the kernel picks; the log says which
-  // Somebody wrote `listen`. Else nobody may want proxy mode, which only an authority turns on.
-  bool listen_given = false;
   OtherHosts other_hosts = OtherHosts::tunnel;
   OtherRegions other_regions = OtherRegions::refuse;
   // Names of the Region's Bedrock runtime besides AWS's public ones (VPC endpoints); lower case.

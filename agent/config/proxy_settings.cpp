@@ -10,7 +10,6 @@ constexpr std::uint16_t kHttpsPort = 443;
 SettingError set_proxy_listen(AgentConfig& configuration, const SettingValues& values) {
   const std::string& address = values.front();
   ProxyConfig& proxy = configuration.proxy;
-  proxy.listen_given = true;
   if (address.empty()) {
     proxy.listen_host.clear();
     return std::nullopt;
@@ -94,7 +93,12 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
                     "agent.allow_remote"};
   }
   const AdminConfig& admin = configuration.admin;
-  if (proxy.listen_given && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
+  // The default is no wish for proxy mode, which only an authority turns on: if both are really
+  // wanted there, the second to listen says so.
+  const ProxyConfig defaults;
+  const bool by_default =
+      proxy.listen_host == defaults.listen_host && proxy.listen_port == defaults.listen_port;
+  if (!by_default && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
       listen_address(proxy.listen_host) == listen_address(admin.listen_host)) {
     return Mismatch{"listen",
                     "proxy mode listens on " + address +
