@@ -131,8 +131,7 @@ tl::expected<void, aws::ServiceFailure> S3Batch::put(const std::string& key, std
                                                      const std::string& content_type,
                                                      std::int64_t first_record,
                                                      std::int64_t last_record) {
-  S3Object object{
-      key, bytes, content_type, {}, is_record_key(layout_, key, first_record, last_record)};
+  S3Object object{key, bytes, content_type, {}};
   if (!plan_.chain_head.empty()) {
     object.metadata.emplace_back("x-amz-meta-invlog-chain-head", plan_.chain_head);
     object.metadata.emplace_back("x-amz-meta-invlog-chain-segment",

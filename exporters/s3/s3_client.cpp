@@ -1,6 +1,5 @@
 #include "exporters/s3/s3_client.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -71,15 +70,6 @@ aws::ServiceClientOptions service_options(const S3Options& options, aws::SystemC
     service.clock = std::move(clock);
   }
   return service;
-}
-
-bool has_same_records(const aws::HttpResponse& existing, const S3Object& object) {
-  constexpr std::string_view kRecords = "x-amz-meta-invlog-records";
-  const std::string_view theirs = existing.header(kRecords);
-  return !theirs.empty() &&
-         std::any_of(object.metadata.begin(), object.metadata.end(), [theirs](const auto& ours) {
-           return ours.first == kRecords && ours.second == theirs;
-         });
 }
 
 }  // namespace
@@ -199,7 +189,7 @@ tl::expected<void, aws::ServiceFailure> S3Client::compare_existing(const S3Objec
   const bool same = theirs.empty()
                         ? existing->header("content-length") == std::to_string(object.bytes.size())
                         : theirs == checksum;
-  if (same || (object.named_by_records && has_same_records(*existing, object))) {
+  if (same) {
     return {};
   }
   aws::ServiceFailure failure;

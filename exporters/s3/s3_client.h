@@ -22,9 +22,6 @@ struct S3Object {
   std::string_view bytes;
   std::string content_type = "application/json";
   aws::HttpHeaders metadata;  // x-amz-meta-...
-  // Its key says of which store and records it is, so whatever has that key and these records
-  // (x-amz-meta-invlog-records) is it, even if what is known of them has grown meanwhile.
-  bool named_by_records = false;
 };
 
 class S3Client {

@@ -409,24 +409,6 @@ TEST_CASE("A crash in the middle and a start with the plan end as one undisturbe
   }
 }
 
-TEST_CASE("With If-None-Match records of which more is known by now are still the same object") {
-  auto some = records(1, 3);
-  S3Options options = test_options();
-  options.if_none_match = true;
-  S3Fixture fixture(options);
-  std::string plan;
-  {
-    const auto batch = fixture.batch(some);
-    plan = batch->plan();
-    fail_put(fixture.s3, 0, true);
-    REQUIRE_FALSE(batch->send());
-  }
-  some[1].record.inference_region = "eu-west-1";
-  CHECK(fixture.batch(some, plan)->send());
-  fixture.s3.objects.begin()->second.headers["x-amz-meta-invlog-records"] = "1-2";
-  CHECK_FALSE(fixture.batch(some, plan)->send());
-}
-
 TEST_CASE("What S3 answers comes out as it is") {
   struct Row {
     int status;
