@@ -344,7 +344,10 @@ void Writer::Implementation::give_room(Lock& lock) {
 
 // The time is over: what is left is counted and answered.
 void Writer::Implementation::abandon(Lock& lock) {
-  const std::uint64_t lost = group_records_ + queue_.size();
+  // A call that did not wait for its intent has both in the queue.
+  const auto records =
+      std::count_if(queue_.begin(), queue_.end(), [](const Item& item) { return !item.is_intent; });
+  const std::uint64_t lost = group_records_ + static_cast<std::uint64_t>(records);
   status_.dropped += lost;
   if (lost > 0) {
     dropped_by_cause_["storage-failed"] += lost;

@@ -17,9 +17,10 @@ using residency::Decision;
 // the last: whoever reads a member that stands there often takes the first or the last.
 constexpr std::size_t kMostModels = 8;
 constexpr std::size_t kMostTold = 256;
-// What a compressed body may become here, in bytes, while all other calls wait: a small one can
-// grow a thousandfold. In one that becomes more, the model cannot be read.
-constexpr std::size_t kMostDecoded = 4 << 20;
+// What a compressed body may become here without a policy, in bytes, while all other calls wait: a
+// small one can grow a thousandfold. In one that becomes more, the model cannot be read; a policy
+// must not be got around by that, so it reads all that the record can.
+constexpr std::size_t kMostDecodedUnjudged = 4 << 20;
 
 // Deny over flag over allow.
 int severity(Decision decision) {
@@ -57,7 +58,9 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
     caller = bedrock::user_name(*exchange.caller().uid);
   }
   Judgement strictest;
-  for (const std::string& model_id : models_of(exchange.request(), target, body)) {
+  const std::size_t most_decoded =
+      policy.given() ? bedrock::kMaximumDecodedBody : kMostDecodedUnjudged;
+  for (const std::string& model_id : models_of(exchange.request(), target, body, most_decoded)) {
     Judgement judgement = judge_model(policy, model_id, caller);
     if (strictest.residency.decision.empty() ||
         severity(judgement.decision) > severity(strictest.decision)) {
@@ -69,11 +72,11 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
 
 std::vector<std::string> CallJudge::models_of(const RequestHead& request,
                                               const std::optional<bedrock::Target>& target,
-                                              std::string& body) {
+                                              std::string& body, std::size_t most_decoded) {
   if (auto model = bedrock::model_in_target(request.target)) {
     return {std::move(*model)};
   }
-  std::vector<std::string> models = models_in(request, body);
+  std::vector<std::string> models = models_in(request, body, most_decoded);
   if (models.empty() && names_model_in_body(request, target)) {
     models.emplace_back();  // it names one that cannot be read
   }
@@ -81,14 +84,15 @@ std::vector<std::string> CallJudge::models_of(const RequestHead& request,
 }
 
 // The service may read a member that stands there twice either way, so all of them count.
-std::vector<std::string> CallJudge::models_in(const RequestHead& request, std::string& body) {
+std::vector<std::string> CallJudge::models_in(const RequestHead& request, std::string& body,
+                                              std::size_t most_decoded) {
   if (body.empty()) {
     return {};
   }
   std::string decoded;
   const std::string coding = bedrock::joined_header(request.headers, "content-encoding");
   if (bedrock::has_content_coding(coding)) {
-    auto plain = bedrock::decode_content(coding, body, kMostDecoded);
+    auto plain = bedrock::decode_content(coding, body, most_decoded);
     if (!plain) {
       return {};
     }

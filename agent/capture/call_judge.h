@@ -58,8 +58,9 @@ class CallJudge {
  private:
   std::vector<std::string> models_of(const RequestHead& request,
                                      const std::optional<bedrock::Target>& target,
-                                     std::string& body);
-  std::vector<std::string> models_in(const RequestHead& request, std::string& body);
+                                     std::string& body, std::size_t most_decoded);
+  std::vector<std::string> models_in(const RequestHead& request, std::string& body,
+                                     std::size_t most_decoded);
   Judgement judge_model(const residency::Policy& policy, const std::string& model_id,
                         const std::string& caller) const;
 

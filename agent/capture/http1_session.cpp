@@ -75,6 +75,7 @@ class Http1Session::Exchange1 : public Exchange {
       body_complete_ = true;
       // To hear of the client's end. Not where the next request has begun to arrive: that one's
       // body is read straight into its place, and two reads would share its bytes.
+      session_.drop_empty_lines();
       if (session_.buffered().empty())
         session_.start_read();
     } else {
@@ -290,6 +291,12 @@ void Http1Session::consume(std::size_t bytes) {
     begin_ = end_ = 0;
 }
 
+// Before a request they are ignored (RFC 9112 §2.2).
+void Http1Session::drop_empty_lines() {
+  while (!buffered().empty() && (buffered().front() == '\r' || buffered().front() == '\n'))
+    consume(1);
+}
+
 void Http1Session::start_read() {
   if (reading_ || at_end_)
     return;
@@ -383,11 +390,8 @@ Task<Http1Session::HeadRead> Http1Session::read_head() {
   parser_.begin();
   bool began = false, timed = false;
   for (;;) {
-    // Empty lines before a request are ignored (RFC 9112 §2.2).
-    while (!began && !buffered().empty() &&
-           (buffered().front() == '\r' || buffered().front() == '\n')) {
-      consume(1);
-    }
+    if (!began)
+      drop_empty_lines();
     if (!buffered().empty()) {
       began = true;
       std::size_t consumed = 0;

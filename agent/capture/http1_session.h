@@ -1,9 +1,9 @@
 // A client's connection that speaks HTTP/1.1 (or 1.0): one exchange after another, in the order of
 // the requests.
 //
-// One read is always outstanding while an exchange is under way: it notices that the client went
-// away, and what arrives early (pipelined requests) waits in the buffer, which is bounded, so that
-// TCP holds back the rest.
+// While an exchange is under way a read is outstanding, to notice that the client went away; not
+// once the next request has begun to arrive (pipelining). What arrives early waits in the buffer,
+// which is bounded, so that TCP holds back the rest.
 //
 // Thread: the I/O thread. Ownership: run() keeps the session alive until the connection is closed.
 // Errors: malformed requests are answered with 400 in AWS's shape; nothing is thrown.
@@ -42,7 +42,8 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   enum class HeadRead { complete, closed, malformed };
   Task<HeadRead> read_head();
   Task<bool> read_more();  // waits for more bytes in the buffer; false: the client is gone
-  void start_read();       // unless one is outstanding or the buffer is full
+  void drop_empty_lines();
+  void start_read();  // unless one is outstanding or the buffer is full
   void on_read(error_code failure, std::size_t bytes);
   void stop_waiting();
   // Arms the deadline for a client in the middle of something; it is cut, and counted.

@@ -24,6 +24,8 @@ std::string host_port(const std::string& host, std::uint16_t port) {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+// One of several addresses always has so long, if that much is left, however many they are.
+constexpr std::chrono::milliseconds kEnoughToConnect{1000};
 // Not TLS's own doing: the connection ended without goodbye.
 constexpr int kCut = SSL_R_UNEXPECTED_EOF_WHILE_READING;
 
@@ -121,7 +123,8 @@ std::optional<std::chrono::milliseconds> UpstreamConnection::share_of_time(
     return std::nullopt;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       opened_at_ + endpoint_.connect_timeout - std::chrono::steady_clock::now());
-  return std::max(left, std::chrono::milliseconds(0)) / static_cast<int>(addresses_left);
+  const std::chrono::milliseconds share = left / static_cast<int>(addresses_left);
+  return std::max({share, std::min(left, kEnoughToConnect), std::chrono::milliseconds(0)});
 }
 
 Task<error_code> UpstreamConnection::try_address(const asio::ip::tcp::endpoint& address,

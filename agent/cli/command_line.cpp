@@ -263,7 +263,9 @@ class CommandLine {
         "BY id DESC LIMIT 1\"\n"
         "  invlog query \"SELECT id, day FROM invocations WHERE invlog_contains(id, 'order "
         "4711')\"\n"
-        "  invlog query --csv \"SELECT * FROM invocations WHERE error IS NOT NULL\" > errors.csv");
+        "  invlog query --csv \"SELECT * FROM invocations WHERE error IS NOT NULL OR status >= "
+        "400\" "
+        "> errors.csv");
     add_store_options(command, query_.store);
     command->add_option("SQL", query_.sql, "one statement or several")->required();
     add_formats(command, query_.format, true);

@@ -233,8 +233,10 @@ FailureKind kind_of_answer(const Answer& answer, int status) {
   }
   const FailureKind kind = kind_of_status(status);
   // Each AWS service says why it rejects a request. What does not is somebody on the way (a proxy,
-  // a firewall), and says nothing of the request.
-  return kind == FailureKind::rejected && code.empty() ? FailureKind::transient : kind;
+  // a firewall), and says nothing of the request; but that it is too large (413) is true then, too,
+  // and a smaller one may pass.
+  const bool of_somebody_else = code.empty() && status != 413;
+  return kind == FailureKind::rejected && of_somebody_else ? FailureKind::transient : kind;
 }
 
 std::optional<std::int64_t> whole_number(std::string_view text) {

@@ -28,6 +28,7 @@ tl::expected<void, ServiceFailure> LogGroupSetup::create_group() {
   if (!made) {
     return tl::unexpected(explained(made.error(), options_, "", "CreateLogGroup"));
   }
+  made_ = made_ || *made;
   retention_due_ = retention_due_ || (*made && options_.retention_days > 0);
   return {};
 }
@@ -50,7 +51,9 @@ tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stre
       !made && (made.error().kind == FailureKind::throttled || made.error().retry_after);
   if (retention_due_ && !slower) {
     const auto set = client_.put_retention_policy(options_.log_group, options_.retention_days);
-    if (!set) {
+    // Of a group that was there, it may be somebody else's business.
+    const bool not_ours = !set && !made_ && set.error().kind == FailureKind::denied;
+    if (!set && !not_ours) {
       return tl::unexpected(explained(set.error(), options_, stream, "PutRetentionPolicy"));
     }
     retention_due_ = false;

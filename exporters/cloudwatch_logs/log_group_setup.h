@@ -25,7 +25,8 @@ class LogGroupSetup {
 
   // A group that this made still lacks its retention.
   bool retention_due() const { return retention_due_; }
-  // Also one that an earlier process made, as far as one can tell: it is empty, and has none.
+  // Also one that an earlier process made, as far as one can tell: it is empty, and has none. If it
+  // may not be set there, it stays as it is.
   void found(const LogGroupShown& group);
 
  private:
@@ -33,6 +34,7 @@ class LogGroupSetup {
 
   const CloudWatchLogsOptions& options_;
   LogsClient& client_;
+  bool made_ = false;
   bool retention_due_ = false;
 };
 

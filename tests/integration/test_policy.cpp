@@ -7,6 +7,7 @@
 #include "tests/integration/agent_fixture.h"
 #include "tests/integration/http2_client.h"
 #include "tests/integration/scripted_upstream.h"
+#include "tests/unit/agent/bedrock/compressed.h"
 
 namespace invlog::test {
 namespace {
@@ -30,6 +31,11 @@ config::AgentConfig denying_global(const ScriptedUpstream& upstream) {
   return configuration;
 }
 
+std::string gzip_header(const std::string& request) {
+  const std::size_t line = request.find("\r\n") + 2;
+  return request.substr(0, line) + "Content-Encoding: gzip\r\n" + request.substr(line);
+}
+
 struct Scene {
   ScriptedUpstream upstream{echo()};
   AgentFixture agent;
@@ -49,6 +55,11 @@ struct Scene {
   HttpResponse call(const std::string& target, const std::string& body = "{}") {
     LoopbackSocket client = agent.connect();
     client.send(post(target, body));
+    return read_response(client);
+  }
+  HttpResponse call_compressed(const std::string& target, const std::string& body) {
+    LoopbackSocket client = agent.connect();
+    client.send(gzip_header(post(target, body)));
     return read_response(client);
   }
 };
@@ -134,7 +145,11 @@ TEST_CASE("A denied model does not get out by another path or spelling") {
        true},
       {"/anthropic/v1/messages", R"({"model":)" + model + "}", false},
   };
-  std::size_t records = 0, others = 0;
+  // However much a compressed body becomes.
+  const std::string blown_up =
+      tests::gzip(std::string(6 << 20, ' ') + R"({"model":)" + model + "}");
+  check_denied(scene.call_compressed("/openai/v1/responses", blown_up));
+  std::size_t records = 1, others = 0;
   for (const Row& row : rows) {
     INFO(row.target << " " << row.body);
     check_denied(scene.call(row.target, row.body));

@@ -175,8 +175,14 @@ TEST_CASE("A writer that is stopped while it cannot write tells what was dropped
     Writer writer(options);
     REQUIRE(submit_and_wait(writer, record_with("kept", "")));
     vfs.fail_writes(SQLITE_FULL);
+    // A strict call that did not wait for its intent: one record, though both are queued.
+    std::unique_ptr<PendingRecord> request = std::make_unique<ReadyRecord>(record_with("lost", ""));
+    Writer::IntentId intent = 0;
+    REQUIRE(writer.submit_intent(request, intent, {}) == Submitted::queued);
     for (int i = 0; i < 5; ++i) {
-      submit(writer, record_with("lost", ""), [&](bool ok) { dropped += ok ? 0 : 1; });
+      submit(
+          writer, record_with("lost", ""), [&](bool ok) { dropped += ok ? 0 : 1; },
+          i == 0 ? intent : 0);
     }
     writer.stop(std::chrono::milliseconds(50));
     CHECK(dropped == 5);

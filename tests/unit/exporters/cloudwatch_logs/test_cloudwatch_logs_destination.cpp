@@ -59,6 +59,19 @@ TEST_CASE("a retention that could not be set is set at the next proof") {
   CHECK(fixture.service.retention[kGroup] == 30);
 }
 
+TEST_CASE(
+    "an empty group that somebody else made is delivered to without a right to its retention") {
+  DestinationFixture fixture;
+  fixture.service.stored_bytes = 0;
+  REQUIRE(fixture.destination().prove(fixture.origin));  // makes it, and no retention is wanted
+  fixture.restart();
+  fixture.options.retention_days = 30;
+  fixture.service.answer_next("PutRetentionPolicy",
+                              FakeLogsService::error("AccessDeniedException", "no"));
+  CHECK(fixture.destination().prove(fixture.origin));
+  CHECK(fixture.service.retention.empty());
+}
+
 TEST_CASE("a retention that could not be set is set after a restart, while the group is empty") {
   DestinationFixture fixture;
   fixture.options.retention_days = 30;
