@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "storage/directory_of.h"
+
 namespace invlog::cli {
 namespace {
 
@@ -67,11 +69,6 @@ std::string followed(std::string path) {
   return "";
 }
 
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
-}
-
 }  // namespace
 
 OutputFile::OutputFile(std::string path, mode_t mode, bool unnamed) : path_(std::move(path)) {
@@ -121,7 +118,8 @@ bool OutputFile::open_special() {
 
 // False: the file system has none, or there is no /proc by which it could get its name.
 bool OutputFile::open_unnamed(mode_t mode) {
-  descriptor_ = ::open(folder_of(target_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode & 0600);
+  descriptor_ =
+      ::open(storage::directory_of(target_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode & 0600);
   if (descriptor_ < 0) {
     return false;
   }
@@ -149,8 +147,8 @@ void OutputFile::open_named() {
 void OutputFile::give_name() {
   const std::string unnamed = "/proc/self/fd/" + std::to_string(descriptor_);
   for (int attempt = 0;; ++attempt) {
-    temporary_path_ = folder_of(target_) + ".invlog-" + std::to_string(::getpid()) + "-" +
-                      std::to_string(attempt);
+    temporary_path_ = storage::directory_of(target_) + ".invlog-" + std::to_string(::getpid()) +
+                      "-" + std::to_string(attempt);
     if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, temporary_path_.c_str(), AT_SYMLINK_FOLLOW) ==
         0) {
       remove_on_signals(temporary_path_.c_str());
