@@ -41,7 +41,7 @@ enum class Bodies { none, request, response, both };
 // What a reader may keep in memory. A shipper, which reads on and on from front to back, needs one
 // segment and next to no pages.
 struct ReaderOptions {
-  std::size_t cached_segments = 2;  // decoded, each about its stream's length (16 MiB) and 4 MiB
+  std::size_t cached_segments = 2;  // decoded, each about its stream's length (16 MiB) and 2 MiB
   std::size_t page_cache_bytes = 8 << 20;  // of SQLite
 };
 

@@ -5,7 +5,7 @@
 // is checked against the last bytes fed. A damaged segment gives what lies before the damage, and
 // does not decode again and again to find it.
 //
-// Memory: at most `capacity` segments, each about its stream's length and 4 MiB. Threads: one.
+// Memory: at most `capacity` segments, each about its stream's length and 2 MiB. Threads: one.
 // Ownership: the connection must outlive it; no statement stays open between calls. Errors:
 // StoreError naming the segment.
 #pragma once

@@ -29,7 +29,7 @@ SegmentDecoder::SegmentDecoder(std::uint64_t stream_bytes, std::uint64_t maximum
   if (!context_) {
     throw std::bad_alloc();
   }
-  // The writer's window, and so all the memory that a frame may ask zstd for.
+  // The largest window that FORMAT.md allows, and so all the memory that a frame may ask for.
   ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, 22);
   // One byte more than needed, so that zstd can say that the frame has ended.
   capacity_ =

@@ -9,7 +9,7 @@ namespace invlog::storage {
 namespace {
 
 constexpr int kLevel = 3;
-constexpr int kWindowLog = 22;
+constexpr int kWindowLog = 21;
 
 void check(std::size_t result) {
   if (ZSTD_isError(result) != 0) {

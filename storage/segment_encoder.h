@@ -1,7 +1,7 @@
 // Writes a segment's stream: one entry per record, compressed as one zstd frame that is flushed at
 // every group commit. FORMAT.md, "Stream", has the layout.
 //
-// Level 3 with a 4 MiB window: 6 MB of memory, and the window spans many turns of many
+// Level 3 with a 2 MiB window: 4 MB of memory, and the window spans many turns of many
 // conversations, because what bodies share wholesale has already become references.
 //
 // Threads: one. Errors: throws StoreError if zstd does (out of memory). After a failed commit the
