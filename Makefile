@@ -41,7 +41,7 @@ $(OBJ)/storage/% $(OBJ)/build/unity/storage%: OPTIMIZE := -O1 -fno-omit-frame-po
 endif
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
-EXPORTERS_LIBS := -lcurl -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
+EXPORTERS_LIBS := -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
 AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson -lre2 -lprometheus-cpp-core
 
 # So many sources go through one run of the compiler, which halves the time of a build; UNITY=1 compiles each by itself.

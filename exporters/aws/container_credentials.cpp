@@ -1,7 +1,6 @@
 #include "exporters/aws/container_credentials.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "exporters/aws/credential_json.h"
+#include "exporters/aws/curl_library.h"
 #include "exporters/aws/message_text.h"
 #include "exporters/aws/token_file.h"
 
@@ -22,20 +22,6 @@ constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 constexpr const char* kEcsAgent = "http://169.254.170.2";
 constexpr std::chrono::milliseconds kTimeout{2000}, kBetweenTries{1000};
 constexpr int kTries = 3;
-
-struct UrlDeleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
-
-std::string part_of(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) {
-    return "";
-  }
-  std::string value(text);
-  curl_free(text);
-  return value;
-}
 
 bool is_ipv6(const std::string& host, const char* expected) {
   in6_addr address{}, other{};
@@ -66,24 +52,27 @@ std::string problem_of_container_url(const std::string& text) {
   if (!is_plain(text)) {
     return "it has white space or control characters";
   }
-  const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
+  if (std::string problem = CurlLibrary::problem(); !problem.empty()) {
+    return problem;
+  }
   // Read by the library that will connect, so that both see the same host.
-  if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, text.c_str(),
-                                     CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+  const CurlUrl url = new_curl_url();
+  if (CurlLibrary::get().url_set(url.get(), CURLUPART_URL, text.c_str(),
+                                 CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
     return "it is no URL of the form http(s)://host[:port]/path";
   }
-  if (!part_of(url.get(), CURLUPART_USER).empty() ||
-      !part_of(url.get(), CURLUPART_PASSWORD).empty()) {
+  if (!curl_url_part(url, CURLUPART_USER).empty() ||
+      !curl_url_part(url, CURLUPART_PASSWORD).empty()) {
     return "it holds a user name or password";
   }
-  const std::string scheme = part_of(url.get(), CURLUPART_SCHEME);
+  const std::string scheme = curl_url_part(url, CURLUPART_SCHEME);
   if (scheme == "https") {
     return "";
   }
   if (scheme != "http") {
     return "its scheme is neither http nor https";
   }
-  const std::string host = part_of(url.get(), CURLUPART_HOST);
+  const std::string host = curl_url_part(url, CURLUPART_HOST);
   if (!is_trusted(host)) {
     return "plain http to " + one_line(host, 100) +
            " would show the keys to the network: use https, or one of localhost, 127.0.0.0/8, "

@@ -1,6 +1,5 @@
 #include "exporters/aws/http_client.h"
 
-#include <curl/curl.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
 
@@ -9,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "exporters/aws/curl_library.h"
 #include "exporters/aws/message_text.h"
 #include "exporters/aws/response_receiver.h"
 #include "exporters/aws/sigpipe_blocked.h"
@@ -23,25 +23,17 @@ constexpr std::size_t kLongestCause = 300;
 using Kind = HttpFailure::Kind;
 
 struct MultiDeleter {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { CurlLibrary::get().multi_cleanup(multi); }
 };
 struct EasyDeleter {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-struct UrlDeleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(CURL* easy) const { CurlLibrary::get().easy_cleanup(easy); }
 };
 struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-struct TextDeleter {
-  void operator()(char* text) const { curl_free(text); }
+  void operator()(curl_slist* list) const { CurlLibrary::get().slist_free_all(list); }
 };
 using Multi = std::unique_ptr<CURLM, MultiDeleter>;
 using Easy = std::unique_ptr<CURL, EasyDeleter>;
-using Url = std::unique_ptr<CURLU, UrlDeleter>;
 using List = std::unique_ptr<curl_slist, ListDeleter>;
-using Text = std::unique_ptr<char, TextDeleter>;
 
 bool is_token(std::string_view text) {  // RFC 9110, 5.6.2
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -72,11 +64,8 @@ struct Target {
   std::string wrong;  // why the URL cannot be used, "" if it can
 };
 
-std::string url_part(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  const CURLUcode code = curl_url_get(url, part, &text, CURLU_DEFAULT_PORT);
-  const Text owner(text);
-  return code == CURLUE_OK ? std::string(text) : std::string();
+std::string url_part(const CurlUrl& url, CURLUPart part) {
+  return curl_url_part(url, part, CURLU_DEFAULT_PORT);
 }
 
 Target target_of(const std::string& text) {
@@ -87,24 +76,21 @@ Target target_of(const std::string& text) {
       return {"", "the URL has a character that must be percent-encoded"};
     }
   }
-  const Url url(curl_url());
-  if (url == nullptr) {
-    throw std::bad_alloc();
-  }
+  const CurlUrl url = new_curl_url();
   const CURLUcode code =
-      curl_url_set(url.get(), CURLUPART_URL, text.c_str(),
-                   CURLU_PATH_AS_IS | CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
+      CurlLibrary::get().url_set(url.get(), CURLUPART_URL, text.c_str(),
+                                 CURLU_PATH_AS_IS | CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
   if (code == CURLUE_USER_NOT_ALLOWED) {
     return {"", "a URL must not hold a user name or password"};
   }
   if (code != CURLUE_OK) {
     return {"", "not a URL of the form http(s)://host[:port]/path"};
   }
-  const std::string scheme = url_part(url.get(), CURLUPART_SCHEME);
+  const std::string scheme = url_part(url, CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") {
     return {"", "the URL's scheme is neither http nor https"};
   }
-  return {url_part(url.get(), CURLUPART_HOST) + ":" + url_part(url.get(), CURLUPART_PORT), ""};
+  return {url_part(url, CURLUPART_HOST) + ":" + url_part(url, CURLUPART_PORT), ""};
 }
 
 // What libcurl's callbacks work on. Exceptions must not pass through libcurl; taking less than was
@@ -138,7 +124,7 @@ curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
 }
 
 void append(List& list, const std::string& line) {
-  curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
+  curl_slist* const longer = CurlLibrary::get().slist_append(list.get(), line.c_str());
   if (longer == nullptr) {
     throw std::bad_alloc();
   }
@@ -182,7 +168,7 @@ long milliseconds_of(std::chrono::milliseconds time) {
 
 class CurlHttpClient final : public HttpClient {
  public:
-  explicit CurlHttpClient(HttpClientOptions options);
+  explicit CurlHttpClient(HttpClientOptions options) : options_(std::move(options)) {}
   ~CurlHttpClient() override;
   CurlHttpClient(const CurlHttpClient&) = delete;
   CurlHttpClient& operator=(const CurlHttpClient&) = delete;
@@ -190,6 +176,7 @@ class CurlHttpClient final : public HttpClient {
   HttpResult send(const HttpRequest& request) override;
 
  private:
+  void prepare();
   template <typename Value>
   void set(CURLoption option, Value value);
   void set_transport(const HttpRequest& request);
@@ -201,25 +188,26 @@ class CurlHttpClient final : public HttpClient {
   std::string cause(CURLcode code) const;
 
   const HttpClientOptions options_;
-  // The connections are the multi handle's. It, and not curl_easy_perform(), because that one looks
-  // up only once a second whether it is still wanted.
+  // The connections are the multi handle's. It, and not CurlLibrary::get().easy_perform(), because
+  // that one looks up only once a second whether it is still wanted. Both are made by the first
+  // send(), so that a client that is never used does not load libcurl.
   Multi multi_;
   Easy easy_;
   char error_text_[CURL_ERROR_SIZE] = {};
 };
 
-void initialize_libcurl() {
-  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (code != CURLE_OK) {
-    throw std::runtime_error(std::string("libcurl cannot be used: ") + curl_easy_strerror(code));
+void CurlHttpClient::prepare() {
+  if (multi_ == nullptr) {
+    multi_.reset(CurlLibrary::get().multi_init());
   }
-}
-
-CurlHttpClient::CurlHttpClient(HttpClientOptions options)
-    : options_(std::move(options)), multi_(curl_multi_init()), easy_(curl_easy_init()) {
+  if (easy_ == nullptr) {
+    easy_.reset(CurlLibrary::get().easy_init());
+  }
   if (multi_ == nullptr || easy_ == nullptr) {
     throw std::bad_alloc();
   }
+  CurlLibrary::get().easy_reset(easy_.get());
+  error_text_[0] = '\0';
 }
 
 CurlHttpClient::~CurlHttpClient() {
@@ -231,13 +219,13 @@ CurlHttpClient::~CurlHttpClient() {
 // Options fail only for want of memory, or where this libcurl was built without what they ask for.
 template <typename Value>
 void CurlHttpClient::set(CURLoption option, Value value) {
-  const CURLcode code = curl_easy_setopt(easy_.get(), option, value);
+  const CURLcode code = CurlLibrary::get().easy_setopt(easy_.get(), option, value);
   if (code == CURLE_OUT_OF_MEMORY) {
     throw std::bad_alloc();
   }
   if (code != CURLE_OK) {
     throw std::runtime_error("libcurl refuses option " + std::to_string(static_cast<int>(option)) +
-                             ": " + curl_easy_strerror(code));
+                             ": " + CurlLibrary::get().easy_strerror(code));
   }
 }
 
@@ -296,32 +284,35 @@ void CurlHttpClient::set_method(const HttpRequest& request) {
 // replaced by libcurl itself, which sends the request again. The service may see it twice: all
 // callers' requests can stand that (deliveries are at least once, S3's keys are derived).
 CURLcode CurlHttpClient::perform() {
-  if (curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) {
+  if (CurlLibrary::get().multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) {
     return CURLE_FAILED_INIT;
   }
   CURLcode result = CURLE_ABORTED_BY_CALLBACK;
   while (true) {
     int running = 0;
-    if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) {
+    if (CurlLibrary::get().multi_perform(multi_.get(), &running) != CURLM_OK) {
       result = CURLE_FAILED_INIT;
       break;
     }
     if (running == 0) {
       int waiting = 0;
-      const CURLMsg* const message = curl_multi_info_read(multi_.get(), &waiting);
+      const CURLMsg* const message = CurlLibrary::get().multi_info_read(multi_.get(), &waiting);
       result = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
       break;
     }
     if (cancelled()) {
       break;
     }
-    curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
+    CurlLibrary::get().multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
   }
-  curl_multi_remove_handle(multi_.get(), easy_.get());
+  CurlLibrary::get().multi_remove_handle(multi_.get(), easy_.get());
   return result;
 }
 
 HttpResult CurlHttpClient::send(const HttpRequest& request) {
+  if (std::string problem = CurlLibrary::problem(); !problem.empty()) {
+    return tl::unexpected(HttpFailure{Kind::broken, std::move(problem)});
+  }
   const Target target = target_of(request.url);
   if (!target.wrong.empty() || !is_token(request.method)) {
     return tl::unexpected(
@@ -337,8 +328,7 @@ HttpResult CurlHttpClient::send(const HttpRequest& request) {
 
   const SigpipeBlocked sigpipe;
   Exchange exchange{ResponseReceiver(options_.max_response_bytes)};
-  curl_easy_reset(easy_.get());
-  error_text_[0] = '\0';
+  prepare();
   set_transport(request);
   set_method(request);
   set(CURLOPT_HTTPHEADER, headers->get());
@@ -354,7 +344,7 @@ HttpResult CurlHttpClient::send(const HttpRequest& request) {
     throw std::bad_alloc();
   }
   long status = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   if (code != CURLE_OK) {
     return tl::unexpected(failure(code, exchange, target.host_and_port));
   }
@@ -401,10 +391,10 @@ Kind kind_of(CURLcode code) {
 Kind CurlHttpClient::timeout_kind(const Exchange& exchange) {
   long request_bytes = 0, port = 0;
   curl_off_t connected = 0, resolved = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &request_bytes);
-  curl_easy_getinfo(easy_.get(), CURLINFO_LOCAL_PORT, &port);
-  curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
-  curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &request_bytes);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_LOCAL_PORT, &port);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &resolved);
   if (exchange.tls_begun || request_bytes > 0 || port > 0 || connected > 0) {
     return Kind::timeout;
   }
@@ -412,22 +402,23 @@ Kind CurlHttpClient::timeout_kind(const Exchange& exchange) {
 }
 
 std::string CurlHttpClient::cause(CURLcode code) const {
-  std::string_view text = error_text_[0] == '\0' ? curl_easy_strerror(code) : error_text_;
+  std::string_view text =
+      error_text_[0] == '\0' ? CurlLibrary::get().easy_strerror(code) : error_text_;
   // Of a proxy's URL that it cannot use libcurl quotes all, and that may hold a password.
   if (code == CURLE_COULDNT_RESOLVE_PROXY || text.find("://") != std::string_view::npos ||
       text.find('@') != std::string_view::npos) {
-    return std::string(curl_easy_strerror(code)) +
+    return std::string(CurlLibrary::get().easy_strerror(code)) +
            ": look at the proxy that the environment names (HTTPS_PROXY)";
   }
   std::string cause = one_line(text, kLongestCause);
   long number = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number);
   if (number != 0 && code == CURLE_COULDNT_CONNECT) {
     cause.append(" (").append(std::strerror(static_cast<int>(number))).append(")");
   }
   if (kind_of(code) == Kind::tls) {
     long verdict = X509_V_OK;  // or "unspecified", before libcurl has asked for it
-    curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &verdict);
+    CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &verdict);
     if (verdict > X509_V_ERR_UNSPECIFIED) {
       cause = std::string("its certificate is refused: ") + X509_verify_cert_error_string(verdict);
     }
@@ -445,7 +436,7 @@ HttpFailure CurlHttpClient::failure(CURLcode code, const Exchange& exchange,
                                  std::to_string(options_.max_response_bytes) + " bytes"};
   }
   long proxy_status = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  CurlLibrary::get().easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (proxy_status >= 300) {
     return {Kind::connect, start + "the proxy that the environment names refused to connect (" +
                                std::to_string(proxy_status) + ")"};
@@ -475,7 +466,6 @@ std::string_view HttpResponse::header(std::string_view name) const {
 }
 
 std::unique_ptr<HttpClient> curl_http_client(HttpClientOptions options) {
-  initialize_libcurl();
   return std::make_unique<CurlHttpClient>(std::move(options));
 }
 

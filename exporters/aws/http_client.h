@@ -47,7 +47,7 @@ struct HttpFailure {
     connect,    // nobody answers there
     tls,        // the certificate or the handshake
     timeout,    // a connection, but no whole answer in time
-    broken,     // the connection ended, or what came is not HTTP
+    broken,     // the connection ended, what came is not HTTP, or libcurl cannot be loaded
     too_large,  // the response is longer than max_response_bytes
     cancelled,  // by HttpClientOptions::cancelled
     usage       // the request cannot be made (a URL that is none)

@@ -1,9 +1,9 @@
 #include "exporters/aws/http_date.h"
 
-#include <curl/curl.h>
-
 #include <ctime>
 #include <string>
+
+#include "exporters/aws/curl_library.h"
 
 namespace invlog::aws {
 
@@ -16,7 +16,7 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
       text.find('\0') != std::string_view::npos) {
     return std::nullopt;
   }
-  const std::time_t seconds = curl_getdate(std::string(text).c_str(), nullptr);
+  const std::time_t seconds = CurlLibrary::get().getdate(std::string(text).c_str(), nullptr);
   // The year 2200: the system clock's nanoseconds end in 2262.
   constexpr std::time_t kLatest = 7'258'118'400;
   if (seconds < 0 || seconds > kLatest) {

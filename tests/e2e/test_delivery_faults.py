@@ -4,17 +4,19 @@ import collections
 import concurrent.futures
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 from harness import store
 from harness.aws import FakeAws, eventually
 from harness.client import call, converse_body, target
 from harness.delivery import BEARER, Delivery, record_id, same, to_logs, to_s3
-from harness.processes import BUILD, configuration
+from harness.processes import BUILD, SIGNING, configuration
 
 SIDE_BY_SIDE = True
 SEEDS = int(os.environ.get("INVLOG_DELIVERY_SEEDS", "20"))
@@ -50,6 +52,28 @@ def test_kill_with_a_batch_in_flight_delivers_it_once_to_s3_and_at_least_once_to
             again = [key for key, versions in stack.aws.objects().items() if len(versions) > 1]
             assert len(again) == int(commit), again
             store.prove(stack.agent.store)
+
+
+def test_a_host_without_a_usable_libcurl_records_and_delivers_once_it_has_one():
+    with tempfile.TemporaryDirectory() as folder:
+        unusable = pathlib.Path(folder, "libcurl.so.4")
+        unusable.touch()
+        with Delivery(logs=None, preload={"LD_LIBRARY_PATH": folder}) as stack:
+            stack.call("one", "two")
+            error = eventually(lambda: stack.destinations()["s3"]["last_error"])
+            assert f"libcurl cannot be used: {unusable}: file too short: install it" in error, error
+            unusable.unlink()
+            stack.check_arrived(2)
+
+
+def test_libcurl_is_loaded_by_the_first_call_of_our_own():
+    for delivers, s3 in ((False, None), (True, {})):
+        with Delivery(s3=s3, logs=None, credentials=SIGNING) as stack:
+            stack.call("one")
+            if delivers:
+                stack.check_arrived(1)
+            mapped = pathlib.Path(f"/proc/{stack.agent.child.pid}/maps").read_text()
+            assert ("libcurl" in mapped) == delivers, mapped
 
 
 def test_sigterm_ends_the_agent_in_time_while_a_destination_hangs():
