@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from servers import Agent, BenchError, Nginx, Server, Upstream
@@ -187,47 +186,6 @@ def streams(bench, folder):
         return rows
     finally:
         stop(agent, nginx, upstream)
-
-
-MEMORY_BAR_MB = 32.0
-
-
-def memory(bench, folder):
-    upstream = Upstream(bench.build, folder)
-    agent = None
-    try:
-        agent = Agent(bench.build, upstream.port, folder, name="invlog-memory")
-        at_start, _ = agent.memory_mb()
-        calls = 20_000 if bench.quick else 100_000
-        say(f"bench: memory after {calls:,} calls ...")
-        bench.load(agent, calls, body=1024, connections=32)
-        after_calls, peak_calls = agent.memory_mb()
-        say("bench: memory with 200 streams open ...")
-        streaming, samples = threading.Event(), []
-
-        def sample():
-            while not streaming.wait(0.05):
-                samples.append(agent.memory_mb()[0])
-        sampler = threading.Thread(target=sample)
-        sampler.start()
-        try:
-            bench.load(agent, 200, connections=200, stream=True, frames=10 if bench.quick else 50, delay=100_000)
-        finally:
-            streaming.set()
-            sampler.join()
-        if upstream.statistics()["peak_streams"] < 200:
-            raise BenchError("the 200 streams were not open at the same time")
-        in_streams, (at_end, peak) = max(samples), agent.memory_mb()
-        return [
-            row(f"memory resident after {calls:,} calls of 1 KB", f"{after_calls:.1f} MB (at start {at_start:.1f}, "
-                f"peak so far {peak_calls:.1f})", f"<= {MEMORY_BAR_MB:.0f} MB", after_calls <= MEMORY_BAR_MB,
-                resident_mb=after_calls, at_start_mb=at_start, peak_mb=peak_calls),
-            row("memory resident during 200 concurrent streams", f"{in_streams:.1f} MB (afterwards {at_end:.1f}, "
-                f"peak {peak:.1f})", f"<= {MEMORY_BAR_MB:.0f} MB", in_streams <= MEMORY_BAR_MB,
-                resident_mb=in_streams, afterwards_mb=at_end, peak_mb=peak),
-        ]
-    finally:
-        stop(agent, upstream)
 
 
 def stop(*servers):
