@@ -1,5 +1,6 @@
-"""The part of `tests/bench/run` that looks at resident memory: of an agent that only records, and of one that also
-delivers what it records to S3 and CloudWatch Logs (which loads libcurl and all that comes with it)."""
+"""The part of `tests/bench/run` that looks at resident memory: of an agent that only records; of one that has also made a
+call of its own, which loads libcurl and all that comes with it; and of one that delivers what it records to S3 and
+CloudWatch Logs."""
 
 import os
 import threading
@@ -16,19 +17,21 @@ STREAMS = 200
 def memory(bench, folder):
     sink = DeliverySink()
     try:
-        config = os.path.join(folder, "delivery.toml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write('[agent]\naccount_id = "111122223333"\n' + s3(sink.url, "gzip") + cloudwatch_logs(sink.url))
-        return (agent_memory(bench, folder, "memory", (), BAR_MB) +
-                agent_memory(bench, folder, "memory with delivery", ("--config", config), None))
+        return (agent_memory(bench, folder, "memory", "", BAR_MB) +
+                agent_memory(bench, folder, "memory, libcurl loaded", f'[aws]\nbedrock_endpoint = "{sink.url}"\n', BAR_MB) +
+                agent_memory(bench, folder, "memory, delivering", s3(sink.url, "gzip") + cloudwatch_logs(sink.url), None))
     finally:
         sink.stop()
 
 
-def agent_memory(bench, folder, title, extra, bar):
+def agent_memory(bench, folder, title, tables, bar):
+    name = "invlog-" + title.replace(",", "").replace(" ", "-")
+    config = os.path.join(folder, name + ".toml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write('[agent]\naccount_id = "111122223333"\n' + tables)
     upstream, agent = Upstream(bench.build, folder), None
     try:
-        agent = Agent(bench.build, upstream.port, folder, name="invlog-" + title.replace(" ", "-"), extra=extra)
+        agent = Agent(bench.build, upstream.port, folder, name=name, extra=("--config", config))
         at_start, _ = agent.memory_mb()
         calls = 20_000 if bench.quick else 100_000
         say(f"bench: {title} after {calls:,} calls ...")
