@@ -81,6 +81,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
           statistics_),
       budget_(4 * configuration.max_request_bytes),
       judge_(configuration.policy, configuration.region),
+      decoder_(context_.get_executor(), bodies_helper_),
       groups_(context_.get_executor(), groups_helper_, groups_of_user,
               [] { return std::chrono::steady_clock::now(); }),
       gate_(configuration.access, std::string(config::host_of(configuration.upstream)), groups_,
@@ -97,7 +98,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              budget_,
              watchdog_,
              statistics_,
-             judge_},
+             judge_,
+             decoder_},
       sessions_{{[this](Exchange& exchange) -> Task<void> {
                   if (!co_await gate_.admit(exchange))
                     co_return;
@@ -207,6 +209,7 @@ AgentLoop::~AgentLoop() {
   helper_.join();
   credentials_helper_.join();
   groups_helper_.join();
+  bodies_helper_.join();
 }
 
 std::vector<const Listener*> AgentLoop::listeners() const {

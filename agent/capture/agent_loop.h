@@ -102,8 +102,8 @@ class AgentLoop {
   config::AgentConfig configuration_;
   asio::io_context context_{1};
   // What may block, each without holding the others up: files that are read again; credentials;
-  // users' groups.
-  asio::thread_pool helper_{1}, credentials_helper_{1}, groups_helper_{1};
+  // users' groups; bodies to decode.
+  asio::thread_pool helper_{1}, credentials_helper_{1}, groups_helper_{1}, bodies_helper_{1};
   Watchdog watchdog_;
   Statistics statistics_;
   std::unique_ptr<TlsContext> tls_;
@@ -114,6 +114,7 @@ class AgentLoop {
   Recorder recorder_;
   MemoryBudget budget_;
   CallJudge judge_;
+  BodyDecoder decoder_;
   CallerGroups groups_;
   AccessGate gate_;
   CallServices calls_;

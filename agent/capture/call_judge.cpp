@@ -48,6 +48,20 @@ void CallJudge::set_policy(config::PolicyConfig policy) {
   told_.clear();
 }
 
+std::string CallJudge::coding_to_undo(const residency::Policy& policy, const RequestHead& request,
+                                      const std::optional<bedrock::Target>& target,
+                                      const std::string& body) {
+  if (body.empty() || (!target && !policy.given()) || bedrock::model_in_target(request.target)) {
+    return "";
+  }
+  std::string coding = bedrock::joined_header(request.headers, "content-encoding");
+  return bedrock::has_content_coding(coding) ? coding : "";
+}
+
+std::size_t CallJudge::most_decoded(const residency::Policy& policy) {
+  return policy.given() ? bedrock::kMaximumDecodedBody : kMostDecodedUnjudged;
+}
+
 Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
                            const std::optional<bedrock::Target>& target, std::string& body) {
   if (!target && !policy.given()) {
@@ -58,9 +72,7 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
     caller = bedrock::user_name(*exchange.caller().uid);
   }
   Judgement strictest;
-  const std::size_t most_decoded =
-      policy.given() ? bedrock::kMaximumDecodedBody : kMostDecodedUnjudged;
-  for (const std::string& model_id : models_of(exchange.request(), target, body, most_decoded)) {
+  for (const std::string& model_id : models_of(exchange.request(), target, body)) {
     Judgement judgement = judge_model(policy, model_id, caller);
     if (strictest.residency.decision.empty() ||
         severity(judgement.decision) > severity(strictest.decision)) {
@@ -72,11 +84,11 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
 
 std::vector<std::string> CallJudge::models_of(const RequestHead& request,
                                               const std::optional<bedrock::Target>& target,
-                                              std::string& body, std::size_t most_decoded) {
+                                              std::string& body) {
   if (auto model = bedrock::model_in_target(request.target)) {
     return {std::move(*model)};
   }
-  std::vector<std::string> models = models_in(request, body, most_decoded);
+  std::vector<std::string> models = models_in(body);
   if (models.empty() && names_model_in_body(request, target)) {
     models.emplace_back();  // it names one that cannot be read
   }
@@ -84,24 +96,13 @@ std::vector<std::string> CallJudge::models_of(const RequestHead& request,
 }
 
 // The service may read a member that stands there twice either way, so all of them count.
-std::vector<std::string> CallJudge::models_in(const RequestHead& request, std::string& body,
-                                              std::size_t most_decoded) {
+std::vector<std::string> CallJudge::models_in(std::string& body) {
   if (body.empty()) {
     return {};
   }
-  std::string decoded;
-  const std::string coding = bedrock::joined_header(request.headers, "content-encoding");
-  if (bedrock::has_content_coding(coding)) {
-    auto plain = bedrock::decode_content(coding, body, most_decoded);
-    if (!plain) {
-      return {};
-    }
-    decoded = std::move(*plain);
-  }
-  std::string& text = decoded.empty() ? body : decoded;
-  bedrock::JsonText::pad(text);
+  bedrock::JsonText::pad(body);
   std::vector<std::string> models;
-  if (const auto object = json_->parse_padded(text) ? json_->object() : std::nullopt) {
+  if (const auto object = json_->parse_padded(body) ? json_->object() : std::nullopt) {
     bedrock::each_member(*object, [&](std::string_view name, bedrock::JsonText::Value value) {
       if (name == "model" || name == "modelId") {
         std::string model(bedrock::json_string(value).value_or(""));

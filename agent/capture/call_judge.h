@@ -46,7 +46,16 @@ class CallJudge {
   std::shared_ptr<const residency::Policy> policy() const { return policy_; }
   void set_policy(config::PolicyConfig policy);
 
-  // `target` is empty for a call that becomes no record. `body` may get room behind its end.
+  // The Content-Encoding that must come off `body` before it can be judged; "": none, or the model
+  // is not in the body.
+  static std::string coding_to_undo(const residency::Policy& policy, const RequestHead& request,
+                                    const std::optional<bedrock::Target>& target,
+                                    const std::string& body);
+  // How long a decoded body may be, bytes. Without a policy the model is only noted.
+  static std::size_t most_decoded(const residency::Policy& policy);
+
+  // `target` is empty for a call that becomes no record. `body` has no coding any more, is "" if it
+  // cannot be read, and may get room behind its end.
   Judgement judge(const residency::Policy& policy, Exchange& exchange,
                   const std::optional<bedrock::Target>& target, std::string& body);
 
@@ -58,9 +67,8 @@ class CallJudge {
  private:
   std::vector<std::string> models_of(const RequestHead& request,
                                      const std::optional<bedrock::Target>& target,
-                                     std::string& body, std::size_t most_decoded);
-  std::vector<std::string> models_in(const RequestHead& request, std::string& body,
-                                     std::size_t most_decoded);
+                                     std::string& body);
+  std::vector<std::string> models_in(std::string& body);
   Judgement judge_model(const residency::Policy& policy, const std::string& model_id,
                         const std::string& caller) const;
 

@@ -256,8 +256,15 @@ Task<bool> ProxiedCall::prepare() {
 }
 
 Task<bool> ProxiedCall::judge() {
-  Judgement judgement =
-      services_.judge.judge(*policy_, exchange_, target_, invocation_.request.bytes);
+  std::string& body = invocation_.request.bytes;
+  std::string coding = CallJudge::coding_to_undo(*policy_, exchange_.request(), target_, body);
+  std::string decoded;
+  const bool coded = !coding.empty();
+  if (coded) {
+    decoded = co_await services_.decoder.decode(std::move(coding), body,
+                                                CallJudge::most_decoded(*policy_));
+  }
+  Judgement judgement = services_.judge.judge(*policy_, exchange_, target_, coded ? decoded : body);
   if (judgement.decision == residency::Decision::flag)
     ++services_.statistics.flagged;
   if (judgement.decision != residency::Decision::deny) {

@@ -20,6 +20,7 @@
 
 #include "agent/bedrock/invocation.h"
 #include "agent/bedrock/operation.h"
+#include "agent/capture/body_decoder.h"
 #include "agent/capture/call_judge.h"
 #include "agent/capture/call_log.h"
 #include "agent/capture/credential_cache.h"
@@ -57,6 +58,7 @@ struct CallServices {
   Watchdog& watchdog;
   Statistics& statistics;
   CallJudge& judge;
+  BodyDecoder& decoder;
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};
