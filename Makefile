@@ -11,8 +11,13 @@ VARIANT  := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE))$(if $(OPTIMIZED),-o
 OUT      := $(if $(SANITIZE),build/$(VARIANT),build)
 OBJ      := build/obj/$(VARIANT)
 
+# The first of these that is here: what tests/install-dependencies takes, of Debian 12 and of Debian 13.
+installed = $(firstword $(foreach each,$(1),$(if $(wildcard /usr/bin/$(each)),$(each))) $(1))
 # clang compiles what the sanitizers check in half of g++'s time, and what it makes for address serves the fuzzers, too.
-CLANG    ?= clang++-16
+CLANG        ?= $(call installed,clang++-16 clang++-17)
+CLANG_TIDY   ?= $(call installed,clang-tidy-14 clang-tidy-17)
+# These two agree on every line here; from 18 on it breaks some lines elsewhere, so no other version judges or rewrites.
+CLANG_FORMAT ?= $(call installed,clang-format-14 clang-format-17)
 ifneq ($(SANITIZE),)
 CXX      := $(CLANG)
 endif
@@ -180,11 +185,15 @@ $(OUT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(OUT)/libagent.a $(OUT)/libexporters.a $(O
 # --- style ------------------------------------------------------------------------------------------------------
 CODE := $(shell find agent storage exporters tests -name '*.cpp' -o -name '*.h')
 format: ## rewrite the sources in the project's style
-	@clang-format -i $(CODE)
+	@$(CLANG_FORMAT) -i $(CODE)
+.PHONY: check-format
+check-format:
+	@$(CLANG_FORMAT) --version
+	@$(CLANG_FORMAT) --dry-run --Werror $(CODE)
 # In the groups in which they are compiled: the headers, most of the time, are then read once for each.
 tidy: ## clang-tidy's few checks over every source file of the product
 	@printf '%s\n' $(STORAGE_UNITS) storage/extension.cpp $(EXPORTERS_UNITS) $(AGENT_UNITS) agent/main.cpp | \
-	  xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=c++20 $(filter-out -MMD -MP,$(CPPFLAGS))
+	  xargs -P $$(nproc) -I{} $(CLANG_TIDY) --quiet {} -- -std=c++20 $(filter-out -MMD -MP,$(CPPFLAGS))
 
 # --- install ----------------------------------------------------------------------------------------------------
 PREFIX      ?= /usr/local

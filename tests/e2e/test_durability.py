@@ -1,13 +1,13 @@
 """When a record is safe, and what a restart finds."""
 
 import json
+import signal
 import socket
 import subprocess
-import threading
 import time
 
-from harness import store
-from harness.client import converse, converse_body, converse_stream, target
+from harness import event_stream, store
+from harness.client import connect, converse, converse_body, converse_stream, target
 from harness.processes import BUILD, Stack
 
 
@@ -75,15 +75,21 @@ def test_kill_and_restart_loses_nothing_that_was_committed():
 
 def test_stop_finishes_what_is_under_way():
     with Stack() as stack:
-        answers = []
-        thread = threading.Thread(target=lambda: answers.append(converse_stream(stack.agent.url, "x", {"x-fake": "gap_ms=60"})))
-        thread.start()
-        time.sleep(0.2)
-        stack.agent.stop()
-        thread.join()
+        connection = connect(stack.agent.url)
+        connection.request("POST", target("converse-stream"), json.dumps(converse_body("x")),
+                           {"Content-Type": "application/json", "x-fake": "words=20 gap_ms=50"})
+        response = connection.getresponse()
+        begun = response.read1(1 << 16)
+        stack.agent.child.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+        body = begun + response.read()  # raises if it is cut
+        assert time.monotonic() - asked > 0.5, "the answer was not under way any more"
+        assert event_stream.frames(body)[-1][0][":event-type"] == "metadata" and len(event_stream.text(body).split()) == 20
+        assert stack.agent.stop() == 0
         row, = store.rows(stack.agent.store)
-        whole = not answers[0].broken
-        assert (row["outcome"] == "complete") == whole, (row["outcome"], answers[0].broken)
+        assert row["outcome"] == "complete", row["outcome"]
+        kept = json.loads(store.response(stack.agent.store, 1))
+        assert kept["output"]["message"]["content"] == [{"text": event_stream.text(body)}]
 
 
 def test_the_store_is_pinned_to_its_region():

@@ -39,7 +39,8 @@ class ServiceManager:
 
     def start(self) -> Process:
         inherited = self.listener.fileno()
-        return Process("agent", ["sh", "-c", f'exec 3<&{inherited}; LISTEN_PID=$$ exec "$@"', "sh", BUILD / "invlog", "agent", "--config",
+        # dash knows no descriptor above 9.
+        return Process("agent", ["bash", "-c", f'exec 3<&{inherited}; LISTEN_PID=$$ exec "$@"', "bash", BUILD / "invlog", "agent", "--config",
                                  self.configuration], self.folder,
                        {**self.environment, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "capture", "NOTIFY_SOCKET": str(self.folder / "notify"),
                         "WATCHDOG_USEC": "4000000"},
