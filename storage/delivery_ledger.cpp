@@ -273,7 +273,16 @@ class DeliveryLedger::Implementation {
                       const std::vector<DeadLetter>& refused, std::string_view destination,
                       const std::vector<DeliveredObject>& objects) {
     WriteTransaction transaction(connection_.get());
-    end_letters(delivered, "dead-letters-delivered");
+    const std::int64_t records = end_letters(delivered, "dead-letters-delivered");
+    if (records > 0) {
+      Statement(connection_.get(),
+                "UPDATE delivery SET delivered_records = delivered_records + ?2, last_success = ?3 "
+                "WHERE destination = ?1")
+          .bind_text(1, destination)
+          .bind(2, records)
+          .bind(3, clock_())
+          .run();
+    }
     Statement refuse(connection_.get(),
                      "UPDATE dead_letter SET retry = 0, reason = ?2, at = ?3 WHERE id = ?1");
     const std::int64_t now = clock_();

@@ -224,8 +224,8 @@ Task<bool> ProxiedCall::prepare() {
     case BodyRead::too_large:
       invocation_.request.truncated = true;
       co_await refuse(413, "RequestEntityTooLargeException",
-                      "invlog: the request body is over the agent's max_request_bytes of " +
-                          std::to_string(services_.limits.max_request_bytes),
+                      "invlog: the request body is over the agent's max_request_size of " +
+                          std::to_string(services_.limits.max_request_bytes) + " bytes",
                       bedrock::Outcome::error);
       co_return false;
     case BodyRead::malformed:
@@ -376,7 +376,7 @@ bedrock::Outcome ProxiedCall::interruption() const {
 
 Task<void> ProxiedCall::refuse(int status, std::string_view type, std::string message,
                                bedrock::Outcome outcome) {
-  if (outcome == bedrock::Outcome::denied)
+  if (outcome == bedrock::Outcome::denied || outcome == bedrock::Outcome::error)
     ++services_.statistics.denied;
   const LocalResponse refusal = aws_error(status, type, message);
   invocation_.status = status;

@@ -154,15 +154,16 @@ Task<void> ProxiedCall::pass_response() {
       if (!started && !client_gone_) {
         co_await exchange_.start_response(response_, outgoing(piece), false);
       }
-      ++services_.statistics.upstream_errors;
       const bedrock::Outcome outcome = interruption();
       exchange_.abort();
       std::string error = outcome == bedrock::Outcome::client_closed ? "the client closed"
                           : outcome == bedrock::Outcome::timeout
                               ? "the upstream was silent for longer than idle_timeout"
                               : "the upstream " + piece.problem;
-      if (outcome != bedrock::Outcome::client_closed)
+      if (outcome != bedrock::Outcome::client_closed) {
+        ++services_.statistics.upstream_errors;
         services_.statistics.note_error(error);
+      }
       finish(outcome, std::move(error));
       co_return;
     }

@@ -123,7 +123,8 @@ class Tail {
     const auto text = [&row](int column) { return printable(row.bytes(column)); };
     std::string result = row.is_null(6) ? text(5) : text(6);  // the error, else the outcome
     if (row.is_null(6) && text(5) == "complete") {
-      result = "ok";
+      constexpr std::int64_t kFirstError = 400;
+      result = row.integer(4) < kFirstError ? "ok" : "failed";
     }
     char latency[32] = "";
     if (!row.is_null(9)) {

@@ -13,8 +13,9 @@ std::string name_of(const SettingsTable& table, const Setting& setting) {
   return std::string(table.name) + "." + std::string(setting.key);
 }
 
+// Not set is the same as an empty array.
 bool differ(const EffectiveValue& a, const EffectiveValue& b) {
-  return a.set != b.set || a.values != b.values;
+  return a.values != b.values || (a.set != b.set && !a.values.empty());
 }
 
 void compare(const EffectiveTable& before, const EffectiveTable& after, ConfigChange& change) {

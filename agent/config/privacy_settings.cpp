@@ -83,7 +83,7 @@ const SettingsTable& privacy_table() {
           {"redact_patterns", ValueForm::texts, set_redact_patterns},
           {"redact_paths", ValueForm::texts, set_redact_paths},
           {"metadata_only", ValueForm::boolean, set_switch<&PrivacyConfig::metadata_only>, "false"},
-          {"sample_bodies", ValueForm::fraction, set_sample_bodies, "1.0"},
+          {"sample_bodies", ValueForm::fraction, set_sample_bodies, "1"},
       },
       [](AgentConfig&) {},
       finish,

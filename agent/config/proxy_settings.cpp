@@ -1,6 +1,7 @@
 // [proxy].
 #include "agent/config/settings.h"
 #include "agent/proxy/bedrock_hosts.h"
+#include "agent/proxy/certificate_authority.h"
 
 namespace invlog::config {
 namespace {
@@ -93,12 +94,12 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
                     "agent.allow_remote"};
   }
   const AdminConfig& admin = configuration.admin;
-  // The default is no wish for proxy mode, which only an authority turns on: if both are really
-  // wanted there, the second to listen says so.
+  // The default is no wish for proxy mode, which only an authority turns on.
   const ProxyConfig defaults;
-  const bool by_default =
-      proxy.listen_host == defaults.listen_host && proxy.listen_port == defaults.listen_port;
-  if (!by_default && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
+  const bool may_be_off = proxy.listen_host == defaults.listen_host &&
+                          proxy.listen_port == defaults.listen_port &&
+                          !proxy::CertificateAuthority::exists(configuration.state_dir);
+  if (!may_be_off && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
       listen_address(proxy.listen_host) == listen_address(admin.listen_host)) {
     return Mismatch{"listen",
                     "proxy mode listens on " + address +

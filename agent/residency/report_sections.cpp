@@ -205,9 +205,10 @@ void add_unseen(Section& section, const Coverage& coverage) {
                           name_cell(row.model), number_cell(row.calls), time_cell(row.first_us),
                           time_cell(row.last_us)});
   }
-  section.blocks.push_back(Paragraph{
-      calls_text(coverage.unseen_calls) + " went past the agent: no record says what was in them.",
-      true});
+  section.blocks.push_back(
+      Paragraph{calls_text(coverage.unseen_calls) +
+                    " went past the agent, so that no record has a prompt or an answer.",
+                true});
   section.blocks.push_back(std::move(table));
   note_left_out(section, coverage.unseen.size(), kMostRows, "most frequent");
 }
@@ -275,11 +276,10 @@ Section coverage_section(const Report& report) {
         "be said here about calls that went past the agent."});
   } else {
     if (coverage.outside > 0) {
-      section.blocks.push_back(Paragraph{
-          calls_text(coverage.outside) +
-              " of the period went, according to CloudTrail, processed in a Region where it "
-              "was not allowed.",
-          true});
+      section.blocks.push_back(
+          Paragraph{calls_text(coverage.outside) + " of the period ran, according to CloudTrail, "
+                                                   "in a Region where that was not allowed.",
+                    true});
     }
     add_comparison(section, coverage);
   }
@@ -383,7 +383,9 @@ Section reading_section() {
         "cut off.",
         "Scope in-region: processed in the source Region only; geographic: in one of the named "
         "Regions; global: in any commercial Region; unknown: nobody could say when the call was "
-        "made. Nothing is concluded from the prefix of an id.",
+        "made. From the prefix of an id alone only that is concluded which AWS documents of all "
+        "its "
+        "profiles: global., jp. and au., and that us., apac. and us-gov. are geographic.",
         "Prompts and answers are not part of this report; none was read to make it, unless it says "
         "that the store was verified. The limits of retention are configured and not kept in the "
         "store; what retention took is."}) {

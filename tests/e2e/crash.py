@@ -25,7 +25,7 @@ GROUP_COMMIT = 0.020  # seconds
 STALL = 0.080  # what the machine may add to it
 # Of the answers between one and two GROUP_COMMIT old so many may be lost: on that machine 8 to 13 % are, and 32 % with an agent
 # that collects for 30 ms instead of 10; with nothing else to do, half of them if it committed within 60.
-LOST_SHARE = 0.2
+LOST_SHARE = 0.25
 
 
 class Client(threading.Thread):

@@ -200,7 +200,9 @@ TEST_CASE("Dead letters are tried again on request, and each end is an event") {
   REQUIRE(wanted.size() == 3);
   wanted[2].reason = "still no";
   wanted[2].at_us = 0;
-  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]});
+  const std::int64_t before = ledger->state("s3").delivered_records;
+  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]}, "s3");
+  CHECK(ledger->state("s3").delivered_records == before + 2);
   CHECK(ledger->requested_retries("s3", 10).empty());
   CHECK(ledger->count_dead_letters("s3") == 2);
   CHECK(ledger->dead_letter(letters[2].id)->reason == "still no");

@@ -74,6 +74,18 @@ TEST_CASE(
   CHECK(change.needs_restart == Keys());
 }
 
+TEST_CASE("a default that is written out is no change") {
+  EditedFile file(kRegion);
+  ConfigReloader reloader = file.started();
+  file.write(kRegion +
+             "allow_users = []\nallow_groups = []\nallowed_hosts = []\n[proxy]\nhosts = []\n"
+             "[privacy]\nsample_bodies = 1.0\n");
+  const ConfigChange change = reloader.reload();
+  CHECK(change.problems == Problems());
+  CHECK(change.changed == Keys());
+  CHECK(change.needs_restart == Keys());
+}
+
 TEST_CASE("a bad file changes nothing, whatever is good in it") {
   EditedFile file(kRegion + "[policy]\ndeny = [\"global\"]\n");
   ConfigReloader reloader = file.started();

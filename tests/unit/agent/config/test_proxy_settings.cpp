@@ -1,5 +1,8 @@
+#include <fstream>
+
 #include "tests/catch.h"
 #include "tests/contains.h"
+#include "tests/temporary_directory.h"
 #include "tests/unit/agent/config/config_text.h"
 
 using namespace invlog::config;
@@ -90,6 +93,12 @@ TEST_CASE("proxy mode shares a port with [agent], and with nothing else", "[prox
     CHECK(error_of(from_file(kRegion + "[admin]\nlisten = \"127.0.0.1:4181\"\n" + proxy)) ==
           "(no error)");
   }
+  // With an authority it is one.
+  const TemporaryDirectory state;
+  std::ofstream(state.path() + "/ca.pem") << "an authority";
+  CHECK(contains(error_of(from_file(kRegion + "state_dir = \"" + state.path() +
+                                    "\"\n[admin]\nlisten = \"127.0.0.1:4181\"\n")),
+                 "proxy mode listens on \"127.0.0.1:4181\", and so do metrics"));
   CHECK(contains(error_of(from_file(kRegion + "[admin]\nlisten = \"127.0.0.1:9\"\n[proxy]\nlisten "
                                               "= \"127.0.0.1:9\"\n")),
                  "c.toml:6:10: listen: proxy mode listens on \"127.0.0.1:9\", and so do metrics"));
