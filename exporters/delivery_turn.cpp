@@ -435,6 +435,11 @@ TurnResult DeliveryTurn::store_failed(const std::string& message) {
   TurnResult result;
   result.kind = Kind::failed;
   result.pause = store_backoff_.next(false);
+  if (pending_) {
+    // The batch arrived, and may be in the ledger all the same: then the next one follows at once.
+    auto throttled = std::exchange(pending_->answer->throttled, std::nullopt);
+    result.pause = std::max(result.pause, policy_.succeeded(throttled));
+  }
   result.error = message;
   return result;
 }
