@@ -488,7 +488,7 @@ void DeliveryTurn::refused_target(const std::string& message) {
 void DeliveryTurn::say_started(const storage::DeliveryState& known) {
   if (!started_) {
     started_ = true;
-    log_.started(where(), known.cursor, ledger().backlog(name_).records);
+    log_.started(where(), known.cursor, ledger().undelivered(name_));
   }
 }
 

@@ -18,6 +18,8 @@
 namespace invlog::storage {
 namespace {
 
+constexpr std::int64_t kCountedTogether = 16'384;  // records
+
 constexpr const char* kStateColumns =
     "SELECT destination, target, cursor, planned_last, plan, delivered_records, "
     "delivered_batches, delivered_bytes, retries, last_success, last_error, last_error_at FROM "
@@ -305,21 +307,24 @@ class DeliveryLedger::Implementation {
     return select.bind(1, since).step();
   }
 
+  void give_up_when(std::function<bool()> given_up) { given_up_ = std::move(given_up); }
+
+  std::int64_t undelivered(std::string_view destination) {
+    const Snapshot snapshot(connection_.get());
+    const auto [first, last] = undelivered_range(destination);
+    return std::max<std::int64_t>(0, last - first + 1);
+  }
+
   Backlog backlog(std::string_view destination) {
-    // One snapshot for all that is read here.
-    execute(connection_.get(), "BEGIN");
-    struct EndReading {
-      sqlite3* connection;
-      ~EndReading() { sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr); }
-    } const end{connection_.get()};
-    const auto known = find_state(destination);
-    const std::int64_t first =
-        std::max(1 + (known ? known->cursor : 0),
-                 single_integer(connection_.get(), "SELECT min(first_record) FROM segment"));
-    const std::int64_t last = single_integer(connection_.get(), "SELECT max(id) FROM record");
+    const Snapshot snapshot(connection_.get());
+    const auto [first, last] = undelivered_range(destination);
     Counted& counted = counted_[std::string(destination)];
     count(counted, first, last);
-    Backlog backlog{counted.records, counted.bytes, 0};
+    Backlog backlog;
+    for (const auto& [number, portion] : counted.portions) {
+      backlog.records += portion.records;
+      backlog.body_bytes += portion.bytes;
+    }
     Statement oldest(connection_.get(),
                      "SELECT started_at FROM record WHERE id >= ?1 ORDER BY id LIMIT 1");
     if (oldest.bind(1, first).step()) {
@@ -329,34 +334,74 @@ class DeliveryLedger::Implementation {
   }
 
  private:
-  // What was counted last: a backlog of millions of rows is asked for again and again, and only its
-  // two ends change.
-  struct Counted {
-    std::int64_t first = 1, last = 0;  // ids
-    std::int64_t records = 0, bytes = 0;
+  // For what is read together.
+  class Snapshot {
+   public:
+    explicit Snapshot(sqlite3* connection) : connection_(connection) {
+      execute(connection_, "BEGIN");
+    }
+    ~Snapshot() { sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr); }
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+   private:
+    sqlite3* connection_;
   };
 
-  void count(Counted& counted, std::int64_t first, std::int64_t last) {
-    const bool continues =
-        first >= counted.first && first <= counted.last + 1 && last >= counted.last;
-    Counted gone = continues ? sum(counted.first, first - 1) : Counted{};
-    // Rows that retention has taken meanwhile cannot be subtracted.
-    if (!continues || gone.records != first - counted.first) {
-      counted = sum(first, last);
-      return;
-    }
-    const Counted come = sum(counted.last + 1, last);
-    counted = {first, last, counted.records - gone.records + come.records,
-               counted.bytes - gone.bytes + come.bytes};
+  struct Portion {
+    std::int64_t records = 0, bytes = 0;
+  };
+  // What was counted last: a backlog of millions of rows is asked for again and again, and only its
+  // two ends change. In portions, since rows that retention took cannot be looked at any more:
+  // whole portions go from the front, and only what is left of the first one is counted anew.
+  struct Counted {
+    std::int64_t first = 1, last = 0;          // ids
+    std::map<std::int64_t, Portion> portions;  // by id / kCountedTogether
+  };
+
+  // Ids; those between are all there.
+  std::pair<std::int64_t, std::int64_t> undelivered_range(std::string_view destination) {
+    const auto known = find_state(destination);
+    const std::int64_t first =
+        std::max(1 + (known ? known->cursor : 0),
+                 single_integer(connection_.get(), "SELECT min(first_record) FROM segment"));
+    return {first, single_integer(connection_.get(), "SELECT max(id) FROM record")};
   }
 
-  Counted sum(std::int64_t first, std::int64_t last) {
+  void count(Counted& counted, std::int64_t first, std::int64_t last) {
+    if (first < counted.first || first > counted.last || last < counted.last) {
+      counted = {first, first - 1, {}};
+    }
+    if (first > counted.first) {
+      const std::int64_t number = first / kCountedTogether;
+      counted.portions.erase(counted.portions.begin(), counted.portions.lower_bound(number));
+      counted.portions[number] = sum(first, std::min(portion_end(first), counted.last));
+      counted.first = first;
+    }
+    while (counted.last < last) {
+      const std::int64_t next = counted.last + 1, end = std::min(portion_end(next), last);
+      const Portion come = sum(next, end);
+      Portion& portion = counted.portions[next / kCountedTogether];
+      portion = {portion.records + come.records, portion.bytes + come.bytes};
+      counted.last = end;
+    }
+  }
+
+  // The last id that is counted together with `id`.
+  static std::int64_t portion_end(std::int64_t id) {
+    return (id / kCountedTogether + 1) * kCountedTogether - 1;
+  }
+
+  Portion sum(std::int64_t first, std::int64_t last) {
+    if (given_up_ && given_up_()) {
+      throw StoreError("nobody waits for the backlog any more");
+    }
     Statement select(
         connection_.get(),
         "SELECT count(*), coalesce(sum(request_bytes + response_bytes), 0) FROM record "
         "WHERE id BETWEEN ?1 AND ?2");
     select.bind(1, first).bind(2, last).step();
-    return {first, last, select.integer(0), select.integer(1)};
+    return {select.integer(0), select.integer(1)};
   }
 
   std::optional<DeliveryState> find_state(std::string_view destination) {
@@ -439,6 +484,7 @@ class DeliveryLedger::Implementation {
   const std::shared_ptr<sqlite3> connection_;  // its own, or lent
   const std::function<std::int64_t()> clock_;
   std::map<std::string, Counted> counted_;  // by destination
+  std::function<bool()> given_up_;
 };
 
 tl::expected<std::unique_ptr<DeliveryLedger>, std::string> DeliveryLedger::open(
@@ -553,6 +599,14 @@ std::int64_t DeliveryLedger::newest_event() {
 
 bool DeliveryLedger::erased_since(std::int64_t since) {
   return implementation_->erased_since(since);
+}
+
+void DeliveryLedger::give_up_when(std::function<bool()> given_up) {
+  implementation_->give_up_when(std::move(given_up));
+}
+
+std::int64_t DeliveryLedger::undelivered(std::string_view destination) {
+  return implementation_->undelivered(destination);
 }
 
 Backlog DeliveryLedger::backlog(std::string_view destination) {

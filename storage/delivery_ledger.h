@@ -127,8 +127,12 @@ class DeliveryLedger {
   std::int64_t newest_event();
   bool erased_since(std::int64_t since);
 
-  // Undelivered records of a destination.
+  // Undelivered records of a destination: how many, which costs nothing, or all about them. That
+  // looks at each of them the first time, and at what has changed later.
+  std::int64_t undelivered(std::string_view destination);
   Backlog backlog(std::string_view destination);
+  // Asked by backlog() every few milliseconds; once it says true, backlog() throws StoreError.
+  void give_up_when(std::function<bool()> given_up);
 
  private:
   class Implementation;

@@ -60,15 +60,59 @@ class Collector {
   std::int64_t id_ = 0, first_ = 0, last_ = 0;
 };
 
+constexpr const char* kSelected =
+    "SELECT record.id, record.request_bytes + record.response_bytes, record.flags & ";
+
+std::string where_sql(const std::string& range, const std::string& where) {
+  return kSelected + std::to_string(kErasedFlag) + " FROM record WHERE record.id " + range +
+         " AND record.id IN (SELECT id FROM invocations WHERE (\n" + where + "\n)) ORDER BY 1";
+}
+
+// What the condition, or the record that it looks into, does: not so a disk that does not answer,
+// or a locked store.
+bool is_of_the_record(const StoreError& error) {
+  return error.sqlite_code() == SQLITE_ERROR || error.sqlite_code() == SQLITE_CORRUPT;
+}
+
+// The condition for each record by itself: where one is damaged, SQLite gives up on all.
+ErasureSelection select_each(sqlite3* connection, const std::string& where,
+                             std::int64_t last_record, const StoreError& failure) {
+  Collector collector(connection);
+  ErasureSelection& selection = collector.selection;
+  const std::int64_t first = single_integer(connection, "SELECT min(first_record) FROM segment");
+  const std::int64_t last =
+      std::min(last_record, single_integer(connection, "SELECT max(id) FROM record"));
+  Statement select(connection, where_sql("= ?1", "id = ?1 AND (\n" + where + "\n)"));
+  for (std::int64_t id = first; id <= last; ++id) {
+    bool meant = false;
+    try {
+      meant = select.bind(1, id).step();
+    } catch (const StoreError& error) {
+      if (!is_of_the_record(error)) {
+        throw;
+      }
+      if (selection.unjudged.empty()) {
+        selection.unjudged_why = error.what();
+      }
+      selection.unjudged.push_back(id);
+    }
+    if (meant) {
+      collector.add(id, select.integer(1), select.integer(2) != 0);
+    }
+    select.reset();
+  }
+  // Then it is the condition.
+  if (static_cast<std::int64_t>(selection.unjudged.size()) == last - first + 1) {
+    throw failure;
+  }
+  return std::move(selection);
+}
+
 tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
                                                          const std::string& where,
                                                          std::int64_t last_record) {
   const std::string sql =
-      "SELECT record.id, record.request_bytes + record.response_bytes, record.flags & " +
-      std::to_string(kErasedFlag) +
-      " FROM record WHERE record.id BETWEEN (SELECT min(first_record) FROM segment) AND ?1 AND "
-      "record.id IN (SELECT id FROM invocations WHERE (\n" +
-      where + "\n)) ORDER BY 1";
+      where_sql("BETWEEN (SELECT min(first_record) FROM segment) AND ?1", where);
   std::unique_ptr<Statement> select;
   try {
     select = std::make_unique<Statement>(connection, sql);
@@ -83,8 +127,16 @@ tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
   }
   Collector collector(connection);
   select->bind(1, last_record);
-  while (select->step()) {
-    collector.add(select->integer(0), select->integer(1), select->integer(2) != 0);
+  try {
+    while (select->step()) {
+      collector.add(select->integer(0), select->integer(1), select->integer(2) != 0);
+    }
+  } catch (const StoreError& error) {
+    if (!is_of_the_record(error)) {
+      throw;
+    }
+    select.reset();
+    return select_each(connection, where, last_record, error);
   }
   return std::move(collector.selection);
 }

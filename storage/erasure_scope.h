@@ -33,6 +33,10 @@ struct ErasureSelection {
   std::int64_t already_erased = 0;  // records in scope that lost their bodies before, not in
                                     // `segments`
   std::vector<std::string> unknown_request_ids;
+  // Records that the condition could not be asked of (damaged ones, whose bodies it looks into), in
+  // none of the above, ascending; and what was wrong with the first.
+  std::vector<std::int64_t> unjudged;
+  std::string unjudged_why;
 };
 
 // Records up to `last_record`. The error is one line for a person.

@@ -4,6 +4,7 @@
 
 #include "storage/reader.h"
 #include "storage/sqlite_api.h"
+#include "storage/store_error.h"
 #include "storage/text_matcher.h"
 
 namespace invlog::storage {
@@ -42,6 +43,11 @@ void with_record(sqlite3_context* context, sqlite3_value* id, const Result& resu
   try {
     if (const auto stored = reader_of(context).find(sqlite3_value_int64(id), bodies)) {
       result(*stored);
+    }
+  } catch (const StoreError& error) {
+    sqlite3_result_error(context, error.what(), -1);
+    if (error.sqlite_code() != SQLITE_OK) {
+      sqlite3_result_error_code(context, error.sqlite_code());
     }
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);

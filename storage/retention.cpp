@@ -29,6 +29,11 @@ constexpr std::int64_t kStepPages = 128;
 constexpr std::uint64_t kStepLogs = 2;  // what a step writes at most, in logs of their usual size
 
 constexpr std::uint64_t kRowBytes = 256;  // about what a record's row takes
+// With the index, in pages that ids in no order leave half empty.
+constexpr std::uint64_t kUnseenRowBytes = 768;
+constexpr std::uint64_t kEventRowBytes = 64;  // without details
+// Of max_size: what rows that others than recorded calls bring may take of it, each kind of them.
+constexpr std::uint64_t kShare = 8;
 
 std::uint64_t bytes_of_file(const std::string& path) {
   struct stat status {};
@@ -37,6 +42,15 @@ std::uint64_t bytes_of_file(const std::string& path) {
 
 std::string mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes / kMebibyte) + " MiB";
+}
+
+// Of passing events from `first` to `last`.
+std::uint64_t passing_bytes(sqlite3* connection, std::int64_t first, std::int64_t last) {
+  Statement sum(connection, "SELECT coalesce(sum(" + std::to_string(kEventRowBytes) +
+                                " + coalesce(length(CAST(details AS BLOB)), 0)), 0) FROM event "
+                                "WHERE id BETWEEN ?1 AND ?2 AND kind IN " +
+                                kPassingEvents);
+  return sum.bind(1, first).bind(2, last).step() ? static_cast<std::uint64_t>(sum.integer(0)) : 0;
 }
 
 std::uint64_t log_limit(std::uint64_t max_size) {
@@ -79,7 +93,9 @@ Retention::Retention(sqlite3* connection, std::string path, const RetentionOptio
       pages_(connection, "PRAGMA page_count"),
       free_pages_(connection, "PRAGMA freelist_count"),
       first_chunk_(connection, "SELECT min(id) FROM chunk"),
-      oldest_closed_(connection, "SELECT closed_at FROM segment ORDER BY id LIMIT 1") {
+      oldest_closed_(connection, "SELECT closed_at FROM segment ORDER BY id LIMIT 1"),
+      oldest_unseen_(connection, "SELECT min(at) FROM unseen_call"),
+      swept_(base_.passing_after) {
   if (capped() && options_.max_size_bytes < RetentionOptions::kSmallestSize) {
     throw StoreError("store " + path_ + ": max_size must be at least " +
                      mebibytes(RetentionOptions::kSmallestSize) + ", so that a segment fits");
@@ -87,6 +103,10 @@ Retention::Retention(sqlite3* connection, std::string path, const RetentionOptio
   execute(connection_, "PRAGMA wal_autocheckpoint = " + std::to_string(log_pages_));
   execute(connection_,
           "PRAGMA journal_size_limit = " + std::to_string(capped() ? log_bytes_ : 16 * kMebibyte));
+  if (capped()) {
+    passing_bytes_ =
+        passing_bytes(connection_, swept_ + 1, std::numeric_limits<std::int64_t>::max());
+  }
 }
 
 std::uint64_t Retention::segment_bytes() const {
@@ -104,6 +124,16 @@ std::int64_t Retention::segment_span_us() const {
   return options_.max_age.count() != 0
              ? std::max<std::int64_t>(kShortest, options_.max_age.count() * 100'000)
              : std::numeric_limits<std::int64_t>::max();
+}
+
+// That one step deletes.
+std::int64_t Retention::most_rows() const {
+  return std::min(kStepRecords, static_cast<std::int64_t>(log_bytes_ / kRowBytes));
+}
+
+// Rows of unseen calls that are not the first to go.
+std::int64_t Retention::unseen_share() const {
+  return static_cast<std::int64_t>(options_.max_size_bytes / kShare / kUnseenRowBytes);
 }
 
 std::uint64_t Retention::group_bytes() const {
@@ -129,6 +159,15 @@ std::uint64_t Retention::size_with(const File& file, std::uint64_t bytes) const 
   return file.length + (bytes > file.free ? bytes - file.free : 0) + log_bytes_ + bytes;
 }
 
+bool Retention::takes_passing_event(std::size_t bytes) {
+  if (!capped()) {
+    return true;
+  }
+  const bool fits = passing_bytes_ + kEventRowBytes + bytes <= options_.max_size_bytes / kShare;
+  passing_bytes_ += fits ? kEventRowBytes + bytes : 0;
+  return fits;
+}
+
 void Retention::make_room(std::uint64_t bytes, bool small) {
   if (!capped()) {
     return;
@@ -140,7 +179,8 @@ void Retention::make_room(std::uint64_t bytes, bool small) {
       break;
     }
     require_log(kStepLogs * log_bytes_);
-    if (step_chunks() || remove("size", std::numeric_limits<std::int64_t>::max(), bytes)) {
+    if (step_chunks() || step_events() || take_unseen(unseen_share()) ||
+        remove("size", std::numeric_limits<std::int64_t>::max(), bytes) || take_unseen(0)) {
       continue;
     }
     // A record that is too large for any such store passes: it is the next to go.
@@ -209,7 +249,8 @@ bool Retention::step() {
   if (capped() && !log_takes(kStepLogs * log_bytes_)) {
     return false;
   }
-  return step_chunks() || step_age() || step_size() || step_vacuum() || step_log();
+  return step_chunks() || step_events() || step_age() || step_unseen() || step_size() ||
+         step_vacuum() || step_log();
 }
 
 // Others' commits (a ledger's) fill the log, too, also when the writer has nothing to commit.
@@ -236,6 +277,23 @@ bool Retention::step_chunks() {
   return true;
 }
 
+// Passing events that no segment covers any more are in no digest: they go in steps, like chunks.
+bool Retention::step_events() {
+  if (swept_ >= base_.event) {
+    return false;
+  }
+  const std::int64_t last = std::min(base_.event, swept_ + most_rows());
+  const std::uint64_t bytes = capped() ? passing_bytes(connection_, swept_ + 1, last) : 0;
+  Statement(connection_, std::string("DELETE FROM event WHERE id > ?1 AND id <= ?2 AND kind IN ") +
+                             kPassingEvents)
+      .bind(1, swept_)
+      .bind(2, last)
+      .run();
+  passing_bytes_ -= std::min(passing_bytes_, bytes);
+  swept_ = last;
+  return true;
+}
+
 bool Retention::step_age() {
   if (options_.max_age.count() == 0) {
     return false;
@@ -247,6 +305,39 @@ bool Retention::step_age() {
   return due && remove("age", limit, std::numeric_limits<std::uint64_t>::max());
 }
 
+bool Retention::step_unseen() {
+  if (options_.max_age.count() == 0) {
+    return false;
+  }
+  const std::int64_t limit = clock_() - options_.max_age.count() * 1'000'000;
+  const bool due =
+      oldest_unseen_.step() && !oldest_unseen_.is_null(0) && oldest_unseen_.integer(0) < limit;
+  oldest_unseen_.reset();
+  if (due) {
+    take_oldest_unseen(limit, kStepRecords);
+  }
+  return due;
+}
+
+// Calls that CloudTrail knows come by the million from hosts that have no agent: those that are
+// more than `keep` go, oldest first.
+bool Retention::take_unseen(std::int64_t keep) {
+  const std::int64_t rows = single_integer(connection_, "SELECT count(*) FROM unseen_call");
+  if (rows > keep) {
+    take_oldest_unseen(std::numeric_limits<std::int64_t>::max(), rows - keep);
+  }
+  return rows > keep;
+}
+
+void Retention::take_oldest_unseen(std::int64_t before, std::int64_t most) {
+  Statement(connection_,
+            "DELETE FROM unseen_call WHERE event_id IN (SELECT event_id FROM unseen_call WHERE at "
+            "< ?1 ORDER BY at LIMIT ?2)")
+      .bind(1, before)
+      .bind(2, std::min(most, log_pages_))  // each may be on a page of its own
+      .run();
+}
+
 // Keeps so much free that a commit need not wait for room.
 bool Retention::step_size() {
   if (!capped()) {
@@ -255,7 +346,8 @@ bool Retention::step_size() {
   const std::uint64_t wanted = std::min<std::uint64_t>(group_bytes(), 16 * kMebibyte);
   const File now = file();
   return wanted > now.free && size_with(now, wanted) > options_.max_size_bytes &&
-         remove("size", std::numeric_limits<std::int64_t>::max(), wanted);
+         (take_unseen(unseen_share()) ||
+          remove("size", std::numeric_limits<std::int64_t>::max(), wanted));
 }
 
 bool Retention::step_vacuum() {
@@ -306,8 +398,7 @@ Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t byt
                    "chunk.id < (segment.id + 1) << 24) & 0xffffff, 0) FROM segment WHERE closed_at "
                    "< ?1 ORDER BY id LIMIT ?2");
   select.bind(1, closed_before).bind(2, kStepSegments);
-  const std::int64_t most_records =
-      std::min(kStepRecords, static_cast<std::int64_t>(log_bytes_ / kRowBytes));
+  const std::int64_t most_records = most_rows();
   std::uint64_t freed = 0;
   while (freed < bytes && select.step()) {
     const std::int64_t first = select.integer(1), last = select.integer(2);
@@ -400,12 +491,12 @@ bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_
   Statement(connection_, "DELETE FROM delivered_object WHERE last <= ?1")
       .bind(1, batch.last_record)
       .run();
-  // The newest stands for all before it.
+  // First, so that no event takes the id of one that goes. It stands for all before it.
+  write_event(why, batch, base);
   Statement(connection_, "DELETE FROM event WHERE id > ?1 AND id <= ?2 AND kind = 'retention'")
       .bind(1, base_.event)
       .bind(2, batch.last_event)
       .run();
-  write_event(why, batch, base);
   transaction.commit();
   base_ = std::move(base);
   chunks_left_ = true;

@@ -40,6 +40,9 @@ class Retention {
   // Before a commit that adds about so many bytes to the file. `small`: events only, which are to
   // be written even when nothing else may be.
   void make_room(std::uint64_t bytes, bool small);
+  // Whether there is room for a passing event (is_passing_event()) of so many bytes; counted as
+  // written if there is.
+  bool takes_passing_event(std::size_t bytes);
   // One small step of what is due. False: nothing is.
   bool step();
 
@@ -47,6 +50,8 @@ class Retention {
   struct Batch;
   struct File;
 
+  std::int64_t most_rows() const;
+  std::int64_t unseen_share() const;
   bool capped() const { return options_.max_size_bytes != 0; }
   File file();
   std::uint64_t size_with(const File& file, std::uint64_t bytes) const;
@@ -54,13 +59,17 @@ class Retention {
   void require_log(std::uint64_t bytes);
   bool empty_log();
   bool step_chunks();
+  bool step_events();
   bool step_age();
+  bool step_unseen();
   bool step_size();
   bool step_vacuum();
   bool step_log();
   void vacuum();
   bool remove(const char* why, std::int64_t closed_before, std::uint64_t bytes);
   Batch choose(std::int64_t closed_before, std::uint64_t bytes);
+  bool take_unseen(std::int64_t keep);
+  void take_oldest_unseen(std::int64_t before, std::int64_t most);
   std::map<std::string, std::int64_t> take_dead_letters(const Batch& batch);
   void write_event(const char* why, const Batch& batch, const RetentionBase& base);
   std::map<std::string, std::int64_t> cursors();
@@ -74,8 +83,10 @@ class Retention {
   const std::int64_t log_pages_;
   const bool can_shrink_;  // false for a store that is older than incremental vacuum
   RetentionBase base_;
-  Statement pages_, free_pages_, first_chunk_, oldest_closed_;
-  bool chunks_left_ = true;  // of segments that went
+  Statement pages_, free_pages_, first_chunk_, oldest_closed_, oldest_unseen_;
+  std::int64_t swept_;               // event: no passing one that is to go is left up to there
+  std::uint64_t passing_bytes_ = 0;  // of those behind it, where there is a limit
+  bool chunks_left_ = true;          // of segments that went
   bool vacuuming_ = false;
 };
 

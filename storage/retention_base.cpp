@@ -22,8 +22,9 @@ bool take(const Statement& row, RetentionBase& base) {
   const auto chain = from_hex(row.bytes(5));
   const auto labels = from_hex(row.bytes(6));
   const auto events = from_hex(row.bytes(7));
+  base.passing_after = row.optional_integer(8).value_or(base.event);
   if (!chain || !labels || !events || base.segment <= 0 || base.record < 0 || base.label < 0 ||
-      base.event < 0) {
+      base.event < 0 || base.passing_after < 0 || base.passing_after > base.event) {
     return false;
   }
   base.chain = *chain;
@@ -34,6 +35,11 @@ bool take(const Statement& row, RetentionBase& base) {
 
 }  // namespace
 
+bool is_passing_event(std::string_view kind) {
+  return std::string_view(kPassingEvents).find("'" + std::string(kind) + "'") !=
+         std::string_view::npos;
+}
+
 RetentionBase read_retention_base(sqlite3* connection) {
   RetentionBase base;
   base.chain = first_chain_value(connection);
@@ -41,7 +47,8 @@ RetentionBase read_retention_base(sqlite3* connection) {
                    "SELECT id, details ->> '$.base.segment', details ->> '$.base.record', "
                    "details ->> '$.base.label', details ->> '$.base.event', "
                    "details ->> '$.base.chain', details ->> '$.base.labels', "
-                   "details ->> '$.base.events' FROM (SELECT id, CASE WHEN json_valid(details) "
+                   "details ->> '$.base.events', details ->> '$.base.passing_after' FROM (SELECT "
+                   "id, CASE WHEN json_valid(details) "
                    "THEN details ELSE '{}' END AS details FROM event WHERE kind = 'retention' "
                    "ORDER BY id DESC LIMIT 1)");
   if (!newest.step()) {
@@ -75,6 +82,7 @@ std::string retention_base_json(const RetentionBase& base) {
   append_json_member(json, "chain", hex(base.chain));
   append_json_member(json, "labels", hex(base.labels));
   append_json_member(json, "events", hex(base.events));
+  append_json_number(json, "passing_after", base.passing_after);
   append_json_raw(json, "undelivered", undelivered + "}");
   return json + "}";
 }
@@ -85,12 +93,13 @@ Sha256 kept_labels_digest(sqlite3* connection, const RetentionBase& base, std::i
   return rows_digest(rows, base.labels);
 }
 
-// Without those of retention itself: the newest stands for all before it, and they go.
+// Without those that go: of retention itself the newest stands for all before it.
 Sha256 kept_events_digest(sqlite3* connection, const RetentionBase& base, std::int64_t last) {
   Statement rows(connection,
-                 "SELECT * FROM event WHERE id > ?1 AND id <= ?2 AND kind <> 'retention' ORDER BY "
-                 "id");
-  rows.bind(1, base.event).bind(2, last);
+                 std::string("SELECT * FROM event WHERE id > ?1 AND id <= ?2 AND kind <> "
+                             "'retention' AND (id <= ?3 OR kind NOT IN ") +
+                     kPassingEvents + ") ORDER BY id");
+  rows.bind(1, base.event).bind(2, last).bind(3, base.passing_after);
   return rows_digest(rows, base.events);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "storage/integrity.h"
 #include "storage/sqlite_api.h"
@@ -22,11 +23,20 @@ struct RetentionBase {
   std::int64_t own_event = 0;  // the id of the event that says so
   // Over the label and event rows up to there, which stay and which no segment covers any more.
   Sha256 labels{}, events{};
+  // Passing events behind this one are not in `events`: they go. An invlog that did not know that
+  // kept those up to here.
+  std::int64_t passing_after = 0;
   // How many of the records that went a destination had not got.
   std::map<std::string, std::int64_t> undelivered;
   // False: there is such an event, but it says nothing that can be used.
   bool readable = true;
 };
+
+// Events that come by the subject: callers, hosts, models that anybody can name. They go with the
+// segments that cover them, and are limited to a share of a store that is limited itself.
+inline constexpr const char* kPassingEvents =
+    "('call-refused', 'policy-denied', 'proxy-flagged', 'proxy-refused')";
+bool is_passing_event(std::string_view kind);
 
 RetentionBase read_retention_base(sqlite3* connection);
 // A JSON object that read_retention_base() understands, to stand as "base" in the event's details.

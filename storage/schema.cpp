@@ -175,6 +175,7 @@ CREATE TABLE IF NOT EXISTS unseen_call(
   inference_region TEXT NOT NULL,
   error            TEXT NOT NULL        -- error code, '' none
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unseen_call_at ON unseen_call(at);
 
 -- Which of CloudTrail's events were looked at.
 CREATE TABLE IF NOT EXISTS reconciliation(
@@ -261,6 +262,13 @@ std::string view_sql() {
   return sql;
 }
 
+// By which retention finds the oldest unseen calls.
+bool has_unseen_index(sqlite3* connection) {
+  return single_integer(connection,
+                        "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = "
+                        "'unseen_call_at'") == 1;
+}
+
 // As it was before there were `trail` and record.destinations.
 std::string first_view_sql() {
   std::string sql = view_sql();
@@ -295,8 +303,8 @@ std::string residency_schema_sql() {
 
 void ensure_residency_tables(sqlite3* connection) {
   Statement view(connection, "SELECT sql FROM sqlite_schema WHERE name = 'invocations'");
-  const bool current = has_destinations(connection) && has_trail(connection) && view.step() &&
-                       view.bytes(0) == view_sql();
+  const bool current = has_destinations(connection) && has_trail(connection) &&
+                       has_unseen_index(connection) && view.step() && view.bytes(0) == view_sql();
   view.reset();
   if (current) {
     return;

@@ -18,6 +18,8 @@ namespace invlog::storage {
 namespace {
 
 constexpr std::uint64_t kRowBytes = 300;  // about what a record's row takes
+// How often it is told how many events were left out.
+constexpr std::int64_t kLeftOutSpanUs = 86'400'000'000;
 
 }  // namespace
 
@@ -110,7 +112,33 @@ std::uint64_t Store::add_intent(const Record& record) {
 }
 
 void Store::add_event(std::string kind, std::optional<std::int64_t> count, std::string details) {
-  events_.push_back({options_.clock(), std::move(kind), count, std::move(details)});
+  const std::int64_t now = options_.clock();
+  if (is_passing_event(kind) && retention_ && !retention_->takes_passing_event(details.size())) {
+    ++left_out_;
+  } else {
+    events_.push_back({now, std::move(kind), count, std::move(details)});
+  }
+  if (left_out_ > 0 && now - left_out_told_ >= kLeftOutSpanUs) {
+    tell_left_out(now);
+  }
+}
+
+void Store::tell_left_out(std::int64_t now) {
+  events_.push_back({now, "events-dropped", std::exchange(left_out_, 0), R"({"why":"max_size"})"});
+  left_out_told_ = now;
+}
+
+// What could not be told since the last time; if there is no room for it, it stays untold.
+void Store::tell_left_out_at_the_end() {
+  if (left_out_ == 0 || !group_empty()) {
+    return;
+  }
+  try {
+    tell_left_out(options_.clock());
+    commit();
+  } catch (const StoreError&) {
+    drop_group();
+  }
 }
 
 bool Store::group_empty() const {
@@ -298,6 +326,7 @@ void Store::close() {
   };
   try {
     restore_file();
+    tell_left_out_at_the_end();
     close_segment();
     Statement uncovered(connection_.get(),
                         "SELECT coalesce(max(id), 0) > coalesce((SELECT max(last_event) FROM "

@@ -111,6 +111,8 @@ class Store {
   void begin_segment();
   void write_group();
   void clear_group();
+  void tell_left_out(std::int64_t now);
+  void tell_left_out_at_the_end();
   void make_room();
   void append_chunks(std::string_view bytes);
   void finish_segment(std::int64_t segment, std::int64_t stream_bytes);
@@ -148,6 +150,8 @@ class Store {
   std::vector<std::int64_t> finished_intents_;
   std::vector<IntentRow> intents_;
   std::vector<EventRow> events_;
+  std::int64_t left_out_ = 0;  // events that there was no room for, not yet told
+  std::int64_t left_out_told_ = 0;
   std::string stream_;
   std::uint64_t group_bytes_ = 0;
 };

@@ -174,7 +174,8 @@ class Verification {
     if (base_.own_event <= base_.event) {
       problem("retention", "the newest `retention` event is older than the segments that it took");
     }
-    const RetentionBase nothing;
+    RetentionBase nothing;
+    nothing.passing_after = base_.passing_after;
     if (kept_labels_digest(connection_, nothing, base_.label) != base_.labels) {
       problem("retention", "labels of segments that are gone were changed");
     }

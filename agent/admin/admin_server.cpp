@@ -80,6 +80,7 @@ AdminServer::~AdminServer() {
 void AdminServer::stop() {
   if (std::exchange(stopped_, true))
     return;
+  store_.give_up();  // the stop waits for its look
   if (tcp_)
     tcp_->stop();
   if (unix_)

@@ -63,6 +63,9 @@ void StoreWatch::open() {
   }
   if (!ledger_ && !destinations_.empty()) {
     ledger_ = storage::DeliveryLedger::look(reader_->connection());
+    if (ledger_) {
+      ledger_->give_up_when([this] { return given_up_.load(); });
+    }
   }
 }
 

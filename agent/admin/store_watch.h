@@ -5,10 +5,11 @@
 // that asking costs little however much waits. A file that was removed and written again is opened
 // anew.
 //
-// Thread: one, which may block (not the I/O thread). Errors: none thrown; what cannot be read is in
-// `problem`, and the next look opens the store again.
+// Thread: one, which may block (not the I/O thread), but for give_up(). Errors: none thrown; what
+// cannot be read is in `problem`, and the next look opens the store again.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -49,12 +50,16 @@ class StoreWatch {
   const StoreFacts& look(std::chrono::steady_clock::time_point now,
                          const std::vector<std::string>& destinations);
 
+  // From any thread: a look that counts a backlog ends with a problem, and so do all that follow.
+  void give_up() { given_up_ = true; }
+
  private:
   StoreFacts read();
   void open();
   void close();
 
   const std::string path_;
+  std::atomic<bool> given_up_{false};
   std::vector<std::string> destinations_;
   std::unique_ptr<storage::Reader> reader_;
   std::unique_ptr<storage::DeliveryLedger> ledger_;  // reads through reader_

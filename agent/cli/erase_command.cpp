@@ -52,6 +52,22 @@ std::optional<ErasureSelection> select(const EraseOptions& options, storage::Rea
   return exit_code == kSuccess ? std::optional(std::move(*selection)) : std::nullopt;
 }
 
+// What is left to be done by hand: nobody knows whether these were meant.
+void tell_unjudged(const ErasureSelection& selection, std::ostream& err) {
+  constexpr std::size_t kMostRanges = 20;
+  if (selection.unjudged.empty()) {
+    return;
+  }
+  const auto number = static_cast<long long>(selection.unjudged.size());
+  err << "invlog erase: " << counted(number, "record")
+      << " could not be looked into, so that it is not known whether the condition holds, and "
+      << (number == 1 ? "its bodies stay: id " : "their bodies stay: ids ")
+      << storage::ranges_json(selection.unjudged, kMostRanges)
+      << ". The first: " << printable(selection.unjudged_why)
+      << ". `invlog verify` shows what is wrong; what does not read bodies (--request-id, or "
+         "columns of `invocations` alone) still chooses them\n";
+}
+
 std::string shipped_json(const std::vector<ShippedPlaces>& shipped) {
   std::string json = "[";
   for (const ShippedPlaces& each : shipped) {
@@ -73,6 +89,8 @@ void print_json(const std::string& path, const ErasureSelection& selection,
       line, "segments",
       outcome ? outcome->segments : static_cast<long long>(selection.segments.size()));
   storage::append_json_number(line, "already_erased", selection.already_erased);
+  storage::append_json_raw(line, "unjudged_records",
+                           storage::ranges_json(selection.unjudged, selection.unjudged.size()));
   if (outcome) {
     storage::append_json_raw(line, "log_emptied", outcome->log_emptied ? "true" : "false");
     std::string failed;
@@ -119,6 +137,10 @@ void print_text(const EraseOptions& options, const ErasureSelection& selection,
                  "segment");
   if (selection.already_erased > 0) {
     out << "; " << counted(selection.already_erased, "record") << " had none any more";
+  }
+  if (!selection.unjudged.empty()) {
+    out << "; " << counted(static_cast<long long>(selection.unjudged.size()), "record")
+        << " could not be looked into";
   }
   out << '\n';
   print_shipped(shipped, out);
@@ -227,10 +249,12 @@ int run(const EraseOptions& options, const std::string& path, std::ostream& out,
     }
     outcome = erase(options, *eraser, *selection, err);
   }
+  tell_unjudged(*selection, err);
   const auto shipped = storage::shipped_places(reader->connection(), *selection);
   options.json ? print_json(path, *selection, outcome, shipped, out)
                : print_text(options, *selection, outcome, shipped, out);
-  return outcome && !outcome->whole() ? kFailure : kSuccess;
+  const bool whole = selection->unjudged.empty() && (!outcome || outcome->whole());
+  return whole ? kSuccess : kFailure;
 }
 
 }  // namespace

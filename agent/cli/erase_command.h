@@ -21,8 +21,8 @@ struct EraseOptions {
   std::chrono::milliseconds patience{30'000};  // with an agent that is to close its segment
 };
 
-// Exit code 1 if not all of it was done, or a request id is unknown (then nothing is), 2 if the
-// scope cannot be understood.
+// Exit code 1 if not all of it was done, a record could not be looked into, or a request id is
+// unknown (then nothing is), 2 if the scope cannot be understood.
 int run_erase(const EraseOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

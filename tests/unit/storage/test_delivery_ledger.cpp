@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "storage/reader.h"
 #include "storage/store_error.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
@@ -247,6 +248,45 @@ TEST_CASE("A backlog counts what is undelivered, while both ends move") {
   fill(store, 2);
   check(2, 1'000'000, 16);
   CHECK(ledger->backlog("cloudwatch_logs").records == 17);
+}
+
+TEST_CASE("A backlog whose front retention took is not counted anew") {
+  TemporaryStore store;
+  fill(store, 1);
+  store.tamper(
+      "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT "
+      "INTO "
+      "record(id, started_at, flags, request_bytes, response_bytes, checksum) SELECT i, i, 0, i % "
+      "7, i % 5, 0 FROM n");
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  sqlite3* const connection = (*reader)->connection();
+  auto ledger = DeliveryLedger::look(connection);
+  std::int64_t steps = 0;
+  constexpr int kInstructions = 100;
+  sqlite3_progress_handler(
+      connection, kInstructions,
+      [](void* count) { return ++*static_cast<std::int64_t*>(count), 0; }, &steps);
+  const auto check = [&](std::int64_t first, std::int64_t most_instructions) {
+    steps = 0;
+    const Backlog backlog = ledger->backlog("s3");
+    INFO("instructions " << steps * kInstructions);
+    CHECK(steps * kInstructions <= most_instructions);
+    CHECK(backlog.records == 100'000 - first + 1);
+    CHECK(backlog.body_bytes ==
+          std::stoll(store.query("SELECT sum(request_bytes + response_bytes) FROM record")));
+    CHECK(ledger->undelivered("s3") == backlog.records);
+  };
+  check(1, 10'000'000);
+  const std::int64_t all = steps;
+  for (const std::int64_t first : {101, 30'000, 90'000}) {
+    store.tamper("DELETE FROM record WHERE id < " + std::to_string(first) +
+                 "; UPDATE segment SET first_record = " + std::to_string(first));
+    check(first, all * kInstructions / 4);
+  }
+  ledger->give_up_when([] { return true; });
+  store.tamper("DELETE FROM record WHERE id < 95000; UPDATE segment SET first_record = 95000");
+  CHECK_THROWS_AS(ledger->backlog("s3"), StoreError);
 }
 
 TEST_CASE("What is tried again and again is one event") {

@@ -9,6 +9,7 @@
 #include "storage/retention_base.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
+#include "storage/trail_ledger.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
 #include "tests/contains.h"
@@ -36,6 +37,33 @@ void write(Store& store, std::int64_t first, std::int64_t last, std::size_t byte
     store.add(noisy_record(number, bytes));
     store.commit();
   }
+}
+
+// As `invlog reconcile` writes them, those with the numbers first .. last, a minute from one to the
+// next, in pages that random ids spread over.
+void add_unseen(const RetentionFixture& fixture, std::int64_t first, std::int64_t last) {
+  auto ledger = TrailLedger::open(fixture.store.path());
+  REQUIRE(ledger.has_value());
+  TrailLedger::Changes changes;
+  for (std::int64_t number = first; number <= last; ++number) {
+    UnseenCall call;
+    call.event_id = std::to_string(static_cast<std::uint64_t>(number) * 0x9e3779b97f4a7c15) + "-" +
+                    std::to_string(number);
+    call.at_us = fixture.now->load() + number * 60 * kSecondUs;
+    call.request_id = "request " + std::to_string(number);
+    call.principal = std::string(600, 'p');
+    changes.unseen.push_back(std::move(call));
+  }
+  (*ledger)->apply(changes);
+}
+
+// A minute's refused tunnels to hosts that somebody made up.
+void add_refusals(Store& store, std::int64_t& number) {
+  for (int i = 0; i < 256; ++i) {
+    store.add_event("proxy-refused", std::nullopt,
+                    R"({"host":")" + std::string(200, 'h') + std::to_string(++number) + "\"}");
+  }
+  store.commit();
 }
 
 // Submits records until the store is full; returns how many there are, committed or queued.
@@ -439,6 +467,137 @@ TEST_CASE("verify accepts a store that begins at a later segment only as its eve
     fixture.store.tamper(change);
     CHECK(!verify_store(fixture.store.path(), {}).problems.empty());
   }
+}
+
+TEST_CASE(
+    "Calls that CloudTrail knows do not fill a store: those over an eighth go, oldest first") {
+  RetentionFixture fleet;
+  WriterOptions options = fleet.options();
+  options.retention.destinations.clear();
+  Store store(options);
+  write(store, 1, 40, 25'000);
+  constexpr std::int64_t kCalls = 25'000;
+  add_unseen(fleet, 1, kCalls);
+  REQUIRE(fleet.size() > kCap);
+  write(store, 41, 400, 25'000);
+  tidy(store);
+  CHECK(fleet.number("SELECT count(*) FROM record") == 400);
+  CHECK(fleet.size() <= kMost);
+  const std::int64_t left = fleet.number("SELECT count(*) FROM unseen_call");
+  CHECK((left > 0 && left < kCalls / 2));
+  CHECK(fleet.number("SELECT count(*) FROM unseen_call WHERE request_id = 'request " +
+                     std::to_string(kCalls) + "'") == 1);
+  CHECK(fleet.number("SELECT min(at) FROM unseen_call") ==
+        fleet.now->load() + (kCalls - left + 1) * 60 * kSecondUs);
+  // And before a store is full, all of them do.
+  options.retention.destinations = {"s3"};
+  store.set_retention(options.retention);
+  try {
+    write(store, 401, 2000, 25'000);
+    FAIL_CHECK("a store that may let nothing go took records without end");
+  } catch (const StoreError& error) {
+    CHECK(contains(error.what(), "s3 lacks"));
+    store.drop_group();
+  }
+  CHECK(fleet.number("SELECT count(*) FROM unseen_call") == 0);
+  CHECK(fleet.first_record() == 1);
+  store.close();
+  fleet.check_whole();
+}
+
+TEST_CASE("Calls that CloudTrail knows go at max_age") {
+  RetentionFixture fleet;
+  WriterOptions options = fleet.options();
+  options.retention = {};
+  options.retention.max_age = std::chrono::hours(10);
+  Store store(options);
+  add_unseen(fleet, 1, 2000);
+  *fleet.now += 20 * kHourUs;
+  tidy(store);
+  CHECK(fleet.number("SELECT count(*) FROM unseen_call") == 2000 - 599);
+  CHECK(fleet.number("SELECT min(at) FROM unseen_call") == fleet.now->load() - 10 * kHourUs);
+}
+
+TEST_CASE("Events of what anybody can name do not fill a store, and go with their segments") {
+  RetentionFixture host;
+  WriterOptions options = host.options();
+  options.retention.destinations.clear();
+  Store store(options);
+  write(store, 1, 40, 25'000);
+  store.add_event("account-pinned", std::nullopt, "");
+  std::int64_t number = 0;
+  for (int minute = 0; minute < 60 * 6; ++minute) {
+    *host.now += 60 * kSecondUs;
+    add_refusals(store, number);
+  }
+  tidy(store);
+  const char* const kRefusals = "SELECT count(*) FROM event WHERE kind = 'proxy-refused'";
+  const std::int64_t most = host.number(kRefusals);
+  CHECK((most > 1000 && most < 10'000));
+  CHECK(host.size() <= kMost);
+  CHECK(host.number("SELECT count(*) FROM event WHERE kind = 'events-dropped'") == 1);
+  // Once a day it is said how many were left out.
+  *host.now += 24 * kHourUs;
+  add_refusals(store, number);
+  CHECK(host.number("SELECT sum(count) FROM event WHERE kind = 'events-dropped' AND details = "
+                    "'{\"why\":\"max_size\"}'") == number - most - 255);
+  // Calls push the segments out that cover those events, and others have room again.
+  write(store, 41, 1200, 25'000);
+  tidy(store);
+  CHECK(host.first_record() > 41);
+  CHECK(host.number(kRefusals) == 0);
+  CHECK(host.number("SELECT count(*) FROM event WHERE kind = 'account-pinned'") == 1);
+  add_refusals(store, number);
+  CHECK(host.number(kRefusals) == 256);
+  store.close();
+  host.check_whole();
+  CHECK(host.number("SELECT sum(count) FROM event WHERE kind = 'events-dropped'") ==
+        number - most - 256);
+  // What stays is still in a digest.
+  host.store.tamper("UPDATE event SET at = at + 1 WHERE kind = 'account-pinned'");
+  CHECK(!verify_store(host.store.path(), {}).problems.empty());
+}
+
+TEST_CASE("A base that an earlier invlog wrote covers all events but retention's own") {
+  RetentionFixture host;
+  {
+    Store store(host.options());
+    store.add_event("proxy-refused", std::nullopt, "{}");
+    store.add_event("account-pinned", std::nullopt, "");
+    store.commit();
+  }
+  const std::string zeros(64, '0');
+  host.store.tamper(
+      R"(INSERT INTO event(at, kind, count, details) VALUES (1, 'retention', 1, '{"base":{)"
+      R"("segment":1,"record":1,"label":0,"event":2,"chain":")" +
+      zeros + R"(","labels":")" + zeros + R"(","events":")" + zeros + R"("}}'))");
+  auto reader = Reader::open(host.store.path());
+  REQUIRE(reader.has_value());
+  sqlite3* const connection = (*reader)->connection();
+  const RetentionBase base = read_retention_base(connection);
+  CHECK((base.readable && base.passing_after == 2));
+  RetentionBase nothing;
+  const Sha256 without = kept_events_digest(connection, nothing, 2);
+  nothing.passing_after = base.passing_after;
+  CHECK(kept_events_digest(connection, nothing, 2) != without);
+}
+
+TEST_CASE("The event of a retention does not take the id of one that goes") {
+  RetentionFixture quiet;
+  WriterOptions options = quiet.options();
+  options.retention = {};
+  options.retention.max_age = std::chrono::hours(100);
+  Store store(options);
+  for (std::int64_t number = 1; number <= 3; ++number) {
+    write(store, number, number, 100);
+    *quiet.now += 60 * kHourUs;
+    tidy(store);
+    store.close_segment();
+  }
+  *quiet.now += 1000 * kHourUs;
+  tidy(store);
+  store.close();
+  quiet.check_whole();
 }
 
 TEST_CASE("A store whose first segment was cut off without an event does not verify") {

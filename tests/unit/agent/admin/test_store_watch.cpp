@@ -68,6 +68,17 @@ TEST_CASE("the store's facts are read at most every five seconds", "[admin]") {
   CHECK(watch.look(kStart + 2 * StoreWatch::kFresh, s3).destinations[0].backlog.records == 4);
 }
 
+TEST_CASE("a look at a backlog ends when nobody waits for it any more", "[admin]") {
+  const TemporaryStore store;
+  write_records(store, 3);
+  deliver(store, "s3", 1);
+  StoreWatch watch(store.path());
+  CHECK(watch.look(kStart, {"s3"}).problem.empty());
+  write_records(store, 1);
+  watch.give_up();
+  CHECK_FALSE(watch.look(kStart + StoreWatch::kFresh, {"s3"}).problem.empty());
+}
+
 TEST_CASE("a store that cannot be read is said to be so, and read once it can be", "[admin]") {
   const TemporaryStore store;
   StoreWatch watch(store.path());

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "storage/delivery_ledger.h"
+#include "storage/store_error.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
@@ -129,6 +130,38 @@ TEST_CASE("erase leaves a damaged segment as it is, and erases from the others")
   CHECK(again.exit_code == 1);
   CHECK(contains(again.out, "\"records\":0,"));
   CHECK(contains(again.out, "\"failed_segments\":[2]"));
+}
+
+TEST_CASE("erase says which records it could not look into, and erases the others that are meant") {
+  const ExampleStore store;
+  store.append("number seven");
+  store.append("number eight");
+  store.append("number nine");
+  change(store, "UPDATE record SET checksum = checksum + 1 WHERE id IN (7, 9)");
+  const std::string meant = "invlog_contains(id, 'number') AND id > 1";
+  const Answer asked = erase(store, where(meant));
+  CHECK(asked.exit_code == 1);
+  CHECK(contains(asked.out, "would erase the bodies of 1 record ("));
+  CHECK(contains(asked.out, "; 2 records could not be looked into\n"));
+  const Answer answer = erase(store, where(meant, true));
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.out, "erased the bodies of 1 record ("));
+  CHECK(contains(answer.out, "; 2 records could not be looked into\n"));
+  CHECK(contains(answer.err, "2 records could not be looked into"));
+  CHECK(contains(answer.err, "ids [[7,7],[9,9]]"));
+  CHECK(contains(answer.err, "record 7: its bodies in segment 2 do not match its checksum"));
+  CHECK(request_of(store, 8).empty());
+  const Answer again = erase(store, where(meant, true, true));
+  CHECK(again.exit_code == 1);
+  CHECK(contains(again.out, R"("records":0,)"));
+  CHECK(contains(again.out, R"("unjudged_records":[[7,7],[9,9]])"));
+  // A condition that fails for each record is at fault itself.
+  CHECK_THROWS_AS(erase(store, where("invlog_contains(id, '')", true)),
+                  invlog::storage::StoreError);
+  CHECK_THROWS_AS(erase(store, where("id IN (SELECT id FROM invocations WHERE "
+                                     "invlog_contains(id, 'number'))",
+                                     true)),
+                  invlog::storage::StoreError);
 }
 
 TEST_CASE("erase names what has left the host already") {
