@@ -1,5 +1,6 @@
 #include "agent/bedrock/response_facts.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -137,21 +138,28 @@ void read_openai_usage(JsonText::Value value, ResponseFacts& facts) {
   if (!usage) {
     return;
   }
+  std::optional<std::int64_t> prompt, from_cache;
   each_member(*usage, [&](std::string_view name, JsonText::Value count) {
     if (name == "prompt_tokens" || name == "input_tokens") {
-      take_count(facts.input_tokens, count);
+      take_count(prompt, count);
     } else if (name == "completion_tokens" || name == "output_tokens") {
       take_count(facts.output_tokens, count);
     } else if (name == "prompt_tokens_details" || name == "input_tokens_details") {
       if (const std::optional<JsonText::Object> details = json_object(count)) {
         each_member(*details, [&](std::string_view detail, JsonText::Value cached) {
           if (detail == "cached_tokens") {
-            take_count(facts.cache_read_tokens, cached);
+            take_count(from_cache, cached);
           }
         });
       }
     }
   });
+  if (from_cache) {
+    facts.cache_read_tokens = from_cache;
+  }
+  if (prompt) {
+    facts.input_tokens = std::max<std::int64_t>(*prompt - from_cache.value_or(0), 0);
+  }
 }
 
 bool ends_response(std::string_view type) {

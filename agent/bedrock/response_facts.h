@@ -2,8 +2,8 @@
 // went wrong. Sources: facts/bedrock.md §1.3 (token semantics), §2.3 (headers), §2.4, §2.6
 // (invocationMetrics), §2.7 (errors); the stop reasons of InvokeModel are each vendor's own.
 //
-// Only what is said is taken; nothing is computed or guessed. Where a stream says something several
-// times, the last counts.
+// Only what is said is taken; nothing is guessed, and one thing computed: OpenAI's input count
+// without what came from the cache. Where a stream says something several times, the last counts.
 //
 // Thread: any; pure functions. Errors: none; a member of an unexpected type is passed over.
 #pragma once
@@ -36,8 +36,9 @@ void read_error_body(JsonText::Object body, ResponseFacts& facts);
 void read_converse_body(JsonText::Object body, ResponseFacts& facts);
 // An InvokeModel response, or one chunk of InvokeModelWithResponseStream.
 void read_invoke_body(JsonText::Object body, ResponseFacts& facts);
-// A Chat Completions or Responses response, or one event of their streams. The counts are taken as
-// named there: OpenAI's input count includes what was read from the cache, unlike Bedrock's.
+// A Chat Completions or Responses response, or one event of their streams. OpenAI's input count
+// includes what was read from the cache, unlike Bedrock's (facts/bedrock.md §1.3): that is taken
+// off, so that a record's counts mean the same whatever was called.
 void read_openai_body(JsonText::Object body, ResponseFacts& facts);
 
 }  // namespace invlog::bedrock
