@@ -133,6 +133,15 @@ void read_invocation_metrics(JsonText::Value value, ResponseFacts& facts) {
   });
 }
 
+void read_anthropic_type(JsonText::Value value, ResponseFacts& facts) {
+  const std::optional<std::string_view> type = json_string(value);
+  if (type == "message_start") {
+    facts.awaited_end = "message_stop";
+  } else if (type == "message_stop") {
+    facts.awaited_end = {};
+  }
+}
+
 void read_openai_usage(JsonText::Value value, ResponseFacts& facts) {
   const std::optional<JsonText::Object> usage = json_object(value);
   if (!usage) {
@@ -217,8 +226,13 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
       take_text(facts.stop_reason, value);
     } else if (name == "delta") {  // Anthropic's message_delta
       take_text_of_member(facts.stop_reason, value, "stop_reason");
-    } else if (name == "messageStop") {  // Nova's chunks
+    } else if (name == "type") {
+      read_anthropic_type(value, facts);
+    } else if (name == "messageStart") {  // Nova's chunks
+      facts.awaited_end = "messageStop";
+    } else if (name == "messageStop") {
       take_text_of_member(facts.stop_reason, value, "stopReason");
+      facts.awaited_end = {};
     } else if (name == "results") {  // Titan
       take_text_of_elements(facts.stop_reason, value, "completionReason");
     } else if (name == "outputs") {  // Mistral

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/bedrock/invocation.h"
 #include "agent/bedrock/json_text.h"
@@ -23,6 +24,9 @@ struct ResponseFacts {
   std::string error_code;
   bool has_invocation_metrics = false;  // the last chunk of InvokeModelWithResponseStream was seen
   bool finished = false;                // an OpenAI stream said that it was at its end
+  // The chunk that a model's own stream announced by its first one and that has not come yet: of
+  // Anthropic's and Nova's. "" none; how others end is not known for each.
+  std::string_view awaited_end;
 };
 
 // Headers X-Amzn-Bedrock-*-Token-Count.
