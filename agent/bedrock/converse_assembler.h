@@ -29,8 +29,10 @@ class ConverseAssembler {
 
   // One JSON object; "" if no event had a place in it.
   std::string body();
-  // Whether the stream had everything: messageStop and metadata.
-  bool complete() const { return stopped_ && has_metadata_; }
+  // The event that a whole stream has and this one had not: messageStop, metadata; "" none.
+  std::string_view missing_event() const {
+    return !stopped_ ? "messageStop" : !has_metadata_ ? "metadata" : "";
+  }
   // Elements of a JSON array: events of an unknown type or form, as {"type":..,"payload":..}.
   const std::string& other_events() const { return other_events_; }
 

@@ -111,7 +111,11 @@ class RecordBuilder {
   void assemble_event_stream();
   void take_stream_exception(const EventMessage& message);
   void assemble_server_sent_events();
-  void note_early_end(bool ended_early);
+  void note_damaged_frame(const EventStreamDamage& damage);
+  void note_early_end(std::string_view where);
+  std::string missing_end(const ConverseAssembler& converse, std::size_t messages) const;
+  bool claims_success() const;
+  void note_failure(const std::string& error);
   void finish_details();
 
   Invocation& invocation_;
@@ -352,10 +356,12 @@ void RecordBuilder::assemble_event_stream() {
     }
   }
   if (decoder.damage()) {
-    note_damage("damage", *decoder.damage());
+    note_damaged_frame(*decoder.damage());
+  } else if (!decoder.undecoded().empty()) {
+    note_early_end("within a frame");
+  } else if (const std::string missing = missing_end(converse, messages); !missing.empty()) {
+    note_early_end("before " + missing);
   }
-  const bool cut = !decoder.damage() && !decoder.undecoded().empty();
-  note_early_end(cut || (is_converse() && !decoder.damage() && !converse.complete()));
   if (messages == 0) {
     response.bytes = raw;  // nothing could be read: the body is what came
     return;
@@ -422,7 +428,12 @@ void RecordBuilder::assemble_server_sent_events() {
   }
   decoder.finish();
   take_events();
-  note_early_end(!facts_.finished && facts_.stop_reason.empty());
+  // That Bedrock ends each of these with [DONE] is not confirmed: a reason to stop is an end, too.
+  if (is_openai() && !facts_.finished && facts_.stop_reason.empty()) {
+    note_early_end(operation_ == Operation::responses
+                       ? "before response.completed, response.incomplete or response.failed"
+                       : "before a finish_reason or [DONE]");
+  }
   std::string body = assembler.body();
   if (body.empty()) {
     return;
@@ -432,12 +443,47 @@ void RecordBuilder::assemble_server_sent_events() {
   check_json(response);
 }
 
-// For a stream that was passed on to its end; what else cut it short is in the outcome.
-void RecordBuilder::note_early_end(bool ended_early) {
-  if (ended_early && invocation_.outcome == Outcome::complete && !record_.response.truncated &&
-      record_.status < 400 && facts_.error_code.empty()) {
-    append_json_member(details_, "stream", "ended early");
+void RecordBuilder::note_damaged_frame(const EventStreamDamage& damage) {
+  note_damage("damage", damage);
+  if (claims_success()) {
+    note_failure("a frame of the stream is damaged: " + damage.cause);
   }
+}
+
+// What every whole event stream of this operation has and this one had not; "" nothing.
+std::string RecordBuilder::missing_end(const ConverseAssembler& converse,
+                                       std::size_t messages) const {
+  if (operation_ == Operation::invoke_model_with_bidirectional_stream) {
+    return "";  // who asks in a stream may end it at any time
+  }
+  if (messages == 0) {
+    return "its first event";
+  }
+  if (is_converse()) {
+    return std::string(converse.missing_event());
+  }
+  return facts_.has_invocation_metrics ? "" : std::string(facts_.awaited_end);
+}
+
+// `where`: after "the stream ended".
+void RecordBuilder::note_early_end(std::string_view where) {
+  if (claims_success() && !record_.response.truncated) {
+    append_json_member(details_, "stream", "ended early");
+    note_failure("the stream ended " + std::string(where));
+  }
+}
+
+// Of a stream that was passed on to its end; what else cut it short is in the outcome, and what
+// the service says of itself in the error code.
+bool RecordBuilder::claims_success() const {
+  return invocation_.outcome == Outcome::complete && record_.status < 400 &&
+         facts_.error_code.empty();
+}
+
+// Capture saw a response that ended as HTTP's do, and could not know better.
+void RecordBuilder::note_failure(const std::string& error) {
+  record_.outcome = to_string(Outcome::upstream_closed);
+  append_json_member(details_, "error", error);
 }
 
 void RecordBuilder::finish_details() {

@@ -1,5 +1,6 @@
 #include "agent/bedrock/response_facts.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -132,26 +133,42 @@ void read_invocation_metrics(JsonText::Value value, ResponseFacts& facts) {
   });
 }
 
+void read_anthropic_type(JsonText::Value value, ResponseFacts& facts) {
+  const std::optional<std::string_view> type = json_string(value);
+  if (type == "message_start") {
+    facts.awaited_end = "message_stop";
+  } else if (type == "message_stop") {
+    facts.awaited_end = {};
+  }
+}
+
 void read_openai_usage(JsonText::Value value, ResponseFacts& facts) {
   const std::optional<JsonText::Object> usage = json_object(value);
   if (!usage) {
     return;
   }
+  std::optional<std::int64_t> prompt, from_cache;
   each_member(*usage, [&](std::string_view name, JsonText::Value count) {
     if (name == "prompt_tokens" || name == "input_tokens") {
-      take_count(facts.input_tokens, count);
+      take_count(prompt, count);
     } else if (name == "completion_tokens" || name == "output_tokens") {
       take_count(facts.output_tokens, count);
     } else if (name == "prompt_tokens_details" || name == "input_tokens_details") {
       if (const std::optional<JsonText::Object> details = json_object(count)) {
         each_member(*details, [&](std::string_view detail, JsonText::Value cached) {
           if (detail == "cached_tokens") {
-            take_count(facts.cache_read_tokens, cached);
+            take_count(from_cache, cached);
           }
         });
       }
     }
   });
+  if (from_cache) {
+    facts.cache_read_tokens = from_cache;
+  }
+  if (prompt) {
+    facts.input_tokens = std::max<std::int64_t>(*prompt - from_cache.value_or(0), 0);
+  }
 }
 
 bool ends_response(std::string_view type) {
@@ -209,8 +226,13 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
       take_text(facts.stop_reason, value);
     } else if (name == "delta") {  // Anthropic's message_delta
       take_text_of_member(facts.stop_reason, value, "stop_reason");
-    } else if (name == "messageStop") {  // Nova's chunks
+    } else if (name == "type") {
+      read_anthropic_type(value, facts);
+    } else if (name == "messageStart") {  // Nova's chunks
+      facts.awaited_end = "messageStop";
+    } else if (name == "messageStop") {
       take_text_of_member(facts.stop_reason, value, "stopReason");
+      facts.awaited_end = {};
     } else if (name == "results") {  // Titan
       take_text_of_elements(facts.stop_reason, value, "completionReason");
     } else if (name == "outputs") {  // Mistral

@@ -2,8 +2,8 @@
 // went wrong. Sources: facts/bedrock.md §1.3 (token semantics), §2.3 (headers), §2.4, §2.6
 // (invocationMetrics), §2.7 (errors); the stop reasons of InvokeModel are each vendor's own.
 //
-// Only what is said is taken; nothing is computed or guessed. Where a stream says something several
-// times, the last counts.
+// Only what is said is taken; nothing is guessed, and one thing computed: OpenAI's input count
+// without what came from the cache. Where a stream says something several times, the last counts.
 //
 // Thread: any; pure functions. Errors: none; a member of an unexpected type is passed over.
 #pragma once
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/bedrock/invocation.h"
 #include "agent/bedrock/json_text.h"
@@ -23,6 +24,9 @@ struct ResponseFacts {
   std::string error_code;
   bool has_invocation_metrics = false;  // the last chunk of InvokeModelWithResponseStream was seen
   bool finished = false;                // an OpenAI stream said that it was at its end
+  // The chunk that a model's own stream announced by its first one and that has not come yet: of
+  // Anthropic's and Nova's. "" none; how others end is not known for each.
+  std::string_view awaited_end;
 };
 
 // Headers X-Amzn-Bedrock-*-Token-Count.
@@ -36,8 +40,9 @@ void read_error_body(JsonText::Object body, ResponseFacts& facts);
 void read_converse_body(JsonText::Object body, ResponseFacts& facts);
 // An InvokeModel response, or one chunk of InvokeModelWithResponseStream.
 void read_invoke_body(JsonText::Object body, ResponseFacts& facts);
-// A Chat Completions or Responses response, or one event of their streams. The counts are taken as
-// named there: OpenAI's input count includes what was read from the cache, unlike Bedrock's.
+// A Chat Completions or Responses response, or one event of their streams. OpenAI's input count
+// includes what was read from the cache, unlike Bedrock's (facts/bedrock.md §1.3): that is taken
+// off, so that a record's counts mean the same whatever was called.
 void read_openai_body(JsonText::Object body, ResponseFacts& facts);
 
 }  // namespace invlog::bedrock

@@ -83,11 +83,8 @@ Task<void> ProxiedCall::run() {
   ++services_.statistics.calls;
   services_.statistics.changed = true;
   target_ = bedrock::parse_target(exchange_.request().method, exchange_.request().target);
-  if (target_) {
+  if (target_)
     note_request();
-  } else if (exchange_.request().method != "CONNECT") {
-    ++services_.statistics.passed_through;
-  }
   exchange_.when_client_gone([this] {
     client_gone_ = true;
     if (connection_)
@@ -95,6 +92,7 @@ Task<void> ProxiedCall::run() {
   });
   if (co_await prepare() && co_await judge() && co_await check_both_ways() &&
       co_await authorize()) {
+    services_.statistics.passed_through += target_ ? 0 : 1;
     const std::string problem = co_await send();
     if (problem.empty()) {
       co_await pass_response();

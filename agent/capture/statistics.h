@@ -17,7 +17,7 @@ struct Statistics {
 
   std::uint64_t calls = 0;            // requests with a well-formed head
   std::uint64_t recorded = 0;         // records handed to the store
-  std::uint64_t passed_through = 0;   // calls on paths that are no invocation
+  std::uint64_t passed_through = 0;   // calls on paths that are no invocation, sent upstream
   std::uint64_t denied = 0;           // calls refused here
   std::uint64_t policy_denied = 0;    // those of them that policy denied
   std::uint64_t access_denied = 0;    // and those whose callers may not call

@@ -49,7 +49,8 @@ struct CompactEvent {
   std::uint32_t model = 0, principal = 0, source_address = 0, region = 0, error = 0;
   CompactId request, event;
   std::uint8_t operation = 0;
-  bool matched = false;
+  bool matched : 1 = false;
+  bool counted : 1 = true;  // it is of the span that is compared, not from beside it
 };
 CompactEvent compact_event(const TrailEvent& event, std::string_view processed_region,
                            TextPool& pool);

@@ -66,13 +66,17 @@ Reconciler::Reconciler(storage::TrailLedger& ledger, const TrailSource& source,
       options_(std::move(options)),
       known_from_us_(ledger.known_from_us()) {}
 
-bool Reconciler::counts(const TrailEvent& event) const {
+// A call of this store's, whenever it was.
+bool Reconciler::concerns(const TrailEvent& event) const {
   const bool other_account =
       !options_.account.empty() && (!event.account.empty() || !event.caller_account.empty()) &&
       event.account != options_.account && event.caller_account != options_.account;
-  return event.invocation && event.region == options_.region && !other_account &&
-         event.at_us >= options_.since_us.value_or(event.at_us) &&
-         event.at_us < options_.until_us.value_or(event.at_us + 1);
+  return event.invocation && event.region == options_.region && !other_account;
+}
+
+bool Reconciler::in_span(std::int64_t at_us, std::int64_t slack_us) const {
+  return (!options_.since_us || at_us >= *options_.since_us - slack_us) &&
+         (!options_.until_us || at_us < *options_.until_us + slack_us);
 }
 
 void Reconciler::event(const TrailEvent& event) {
@@ -81,7 +85,7 @@ void Reconciler::event(const TrailEvent& event) {
     oldest_us_ = std::min(oldest_us_.value_or(event.at_us), event.at_us);
     newest_us_ = std::max(newest_us_.value_or(event.at_us), event.at_us);
   }
-  if (!counts(event)) {
+  if (!concerns(event) || !in_span(event.at_us, storage::TrailLedger::kSlackUs)) {
     ++result_.left_out;
     return;
   }
@@ -90,6 +94,7 @@ void Reconciler::event(const TrailEvent& event) {
   }
   batch_.push_back(compact_event(
       event, event.inference_region.empty() ? event.region : event.inference_region, pool_));
+  batch_.back().counted = in_span(event.at_us);
   if (batch_.size() >= options_.batch_events) {
     join_batch();
   }
@@ -117,7 +122,10 @@ void Reconciler::join_batch() {
     return;
   }
   result_.duplicates += sort_events(batch_);
-  result_.events += static_cast<std::int64_t>(batch_.size());
+  const std::int64_t counted = std::count_if(
+      batch_.begin(), batch_.end(), [](const CompactEvent& event) { return event.counted; });
+  result_.events += counted;
+  result_.left_out += static_cast<std::int64_t>(batch_.size()) - counted;
   std::vector<Match> changed = match_records();
   write_matches(changed);
   forget_seen();
@@ -147,27 +155,37 @@ void Reconciler::match_record(const storage::ComparedRecord& record, std::vector
   if (begin == end) {
     return;
   }
-  // Two events of one call: what is worse counts.
-  auto chosen = begin;
+  // Two events of one call: what is worse counts. If both the record and its event are beside the
+  // span, another comparison has them.
+  const bool record_in_span = in_span(record.started_at_us);
+  auto chosen = end;
   std::optional<bool> outside;
   for (auto event = begin; event != end; ++event) {
+    if (!event->counted && !record_in_span) {
+      continue;
+    }
     event->matched = true;
     const auto verdict = processed_outside(pool_.text(event->region), options_.region,
                                            record.destinations, record.scope);
-    if (event == begin || verdict.value_or(false)) {
+    if (chosen == end || verdict.value_or(false)) {
       chosen = event;
       outside = verdict;
     }
   }
-  ++regions_[chosen->region];
-  result_.unknown += outside ? 0 : 1;
+  if (chosen == end) {
+    return;
+  }
+  if (chosen->counted) {
+    ++regions_[chosen->region];
+    result_.unknown += outside ? 0 : 1;
+  }
   const bool is_outside = outside.value_or(false);
   const bool worse = is_outside && !record.trail_outside;
   if (is_outside) {
     note_outside(record, *chosen, worse);
   }
   if (!record.in_trail || worse) {
-    result_.new_matched += record.in_trail ? 0 : 1;
+    result_.new_matched += record.in_trail || !chosen->counted ? 0 : 1;
     changed.push_back({record.id, static_cast<std::uint32_t>(chosen - batch_.begin()), is_outside});
   }
 }
@@ -240,6 +258,9 @@ void Reconciler::forget_seen() {
 void Reconciler::write_unseen() {
   std::vector<const CompactEvent*> fresh;
   for (const CompactEvent& event : batch_) {
+    if (!event.counted) {
+      continue;
+    }
     if (event.matched) {
       ++result_.matched;
     } else if (event.at_us < known_from_us_) {

@@ -4,7 +4,8 @@
 //
 // Events are joined by request id, in batches of at most `batch_events`: memory does not grow with
 // what is read, but for the lists of what is not as it should be. Run again over the same events it
-// changes nothing and raises no second alarm.
+// changes nothing and raises no second alarm. An event from just beside the span that was asked for
+// counts as left out, but is joined with its record if that was started within.
 //
 // Threads: one. Ownership: ledger and source must outlive it. Errors: StoreError, as the ledger.
 #pragma once
@@ -93,7 +94,8 @@ class Reconciler final : public TrailSink {
     bool outside = false;
   };
 
-  bool counts(const TrailEvent& event) const;
+  bool concerns(const TrailEvent& event) const;
+  bool in_span(std::int64_t at_us, std::int64_t slack_us = 0) const;
   void join_batch();
   std::vector<Match> match_records();
   void match_record(const storage::ComparedRecord& record, std::vector<Match>& changed);

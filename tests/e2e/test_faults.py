@@ -76,6 +76,9 @@ def test_damaged_streams_pass_unchanged_and_the_damage_is_recorded():
             same_view(stack, "converse-stream", directive)
         for row in store.wait_for(stack.agent.store, 3):
             assert row["status"] == 200 and "checksum" in json.loads(row["details"])["damage"]["cause"], row
+            assert row["outcome"] == "upstream-closed" and "damaged" in json.loads(row["details"])["error"], row
+        usage, = map(json.loads, store.invlog("usage", "--json", "--store", stack.agent.store).splitlines())
+        assert (usage["calls"], usage["errors"]) == (3, 3), usage
 
 
 def test_a_gateways_html_and_odd_answers_pass():

@@ -60,6 +60,7 @@ def test_each_call_is_judged_and_its_record_says_how():
         stack.agent.stop()
         status = json.loads(store.invlog("status", "--config", stack.agent.configuration, "--json"))
         assert (status["agent"]["policy_denied"], status["agent"]["flagged"]) == (5, 1), status["agent"]
+        assert status["agent"]["passed_through"] == 0, status["agent"]
         events = store.rows(stack.agent.store, "SELECT kind, details FROM event WHERE kind = 'policy-denied'")
         assert len(events) == 1 and "count-tokens" in events[0]["details"], events
         usage = [json.loads(line) for line in store.invlog("usage", "--by", "decision", "--json", "--store", stack.agent.store).splitlines()]

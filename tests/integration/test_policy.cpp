@@ -158,6 +158,7 @@ TEST_CASE("A denied model does not get out by another path or spelling") {
   CHECK(scene.agent.sink().wait_for(records).size() == records);
   CHECK(scene.upstream.connections() == 0);
   CHECK(scene.agent.statistics().policy_denied == records + others);
+  CHECK(scene.agent.statistics().passed_through == 0);
   // Each model and rule is told once: events stand for calls without a record, not for each of
   // them.
   const auto events = scene.agent.sink().events();
@@ -171,6 +172,7 @@ TEST_CASE("Paths that name no model pass a policy") {
   CHECK(scene.call("/guardrail/abc/version/1/apply", R"({"source":"INPUT"})").status == 200);
   CHECK(scene.call("/model/amazon.nova-lite-v1:0/count-tokens").status == 200);
   CHECK(scene.agent.statistics().policy_denied == 0);
+  CHECK(scene.agent.statistics().passed_through == 2);
 }
 
 TEST_CASE("An unknown model is flagged, and denied if the policy says so") {

@@ -63,7 +63,7 @@ struct Echo {
 Task<void> give_back_pieces(Exchange& exchange) {
   ResponseHead head;
   head.status = 200;
-  head.headers = {{"content-type", "application/vnd.amazon.eventstream"}};
+  head.headers = {{"content-type", "text/plain"}};
   bool there = co_await exchange.start_response(head, {}, false);
   capture::PieceRead read = capture::PieceRead::more;
   while (there && read == capture::PieceRead::more) {

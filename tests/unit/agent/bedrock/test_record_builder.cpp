@@ -195,14 +195,47 @@ TEST_CASE("an exception as the only message leaves no body") {
 
 TEST_CASE("a stream that ends early says so and keeps the bytes it could not decode") {
   const std::string cut = kStop.substr(0, 20);
-  const storage::Record record = build_record(stream("converse-stream", kStart + kDelta + cut));
-  CHECK(record.details ==
-        "{\"stream\":\"ended early\",\"undecoded\":\"" + storage::base64_encode(cut) + "\"}");
-  CHECK(build_record(stream("converse-stream", kStart + kStop)).details ==
-        "{\"stream\":\"ended early\"}");
-  CHECK(build_record(stream("converse-stream", "")).details == "{\"stream\":\"ended early\"}");
-  CHECK(build_record(stream("invoke-with-response-stream", chunk("{}") + cut)).details ==
-        "{\"stream\":\"ended early\",\"undecoded\":\"" + storage::base64_encode(cut) + "\"}");
+  const auto check = [](const storage::Record& record, const std::string& how,
+                        const std::string& more = "") {
+    INFO(how);
+    CHECK(record.outcome == "upstream-closed");
+    CHECK(record.status == 200);
+    CHECK(record.error_code.empty());
+    CHECK(record.details ==
+          "{\"stream\":\"ended early\",\"error\":\"the stream ended " + how + "\"" + more + "}");
+  };
+  const std::string undecoded = ",\"undecoded\":\"" + storage::base64_encode(cut) + "\"";
+  check(build_record(stream("converse-stream", kStart + kDelta + cut)), "within a frame",
+        undecoded);
+  check(build_record(stream("converse-stream", kStart + kDelta)), "before messageStop");
+  check(build_record(stream("converse-stream", kStart + kStop)), "before metadata");
+  check(build_record(stream("converse-stream", kStart + kMetadata)), "before messageStop");
+  check(build_record(stream("converse-stream", "")), "before its first event");
+  check(build_record(stream("invoke-with-response-stream", "")), "before its first event");
+  check(build_record(stream("invoke-with-response-stream", chunk("{}") + cut)), "within a frame",
+        undecoded);
+}
+
+TEST_CASE("a model's own stream ended early if it said how it ends, and did not") {
+  const auto outcome = [](const std::string& chunks) {
+    return build_record(stream("invoke-with-response-stream", chunks)).outcome;
+  };
+  const std::string metrics =
+      chunk("{\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":1}}");
+  const std::string anthropic = chunk("{\"type\":\"message_start\",\"message\":{}}");
+  const std::string nova = chunk("{\"messageStart\":{\"role\":\"assistant\"}}");
+  CHECK(outcome(anthropic) == "upstream-closed");
+  CHECK(outcome(anthropic + chunk("{\"type\":\"message_stop\"}")) == "complete");
+  CHECK(outcome(anthropic + metrics) == "complete");
+  CHECK(outcome(nova) == "upstream-closed");
+  CHECK(outcome(nova + chunk("{\"messageStop\":{\"stopReason\":\"end_turn\"}}")) == "complete");
+  CHECK(outcome(nova + metrics) == "complete");
+  CHECK(build_record(stream("invoke-with-response-stream", anthropic)).details ==
+        "{\"stream\":\"ended early\",\"error\":\"the stream ended before message_stop\"}");
+  // What is not known to have an end of its own ends with the response.
+  CHECK(outcome(chunk("{\"outputText\":\"a\"}")) == "complete");
+  CHECK(outcome(chunk("{\"generation\":\"a\",\"stop_reason\":null}")) == "complete");
+  CHECK(build_record(stream("invoke-with-bidirectional-stream", "")).outcome == "complete");
 }
 
 TEST_CASE("a stream that the outcome says was cut keeps its bytes without more words") {
@@ -220,8 +253,11 @@ TEST_CASE("damage says where and why, and everything behind it is kept") {
   const std::string rest = damaged + kStop + kMetadata;
   const storage::Record record = build_record(stream("converse-stream", kStart + rest));
   CHECK(record.details == "{\"damage\":{\"offset\":" + std::to_string(kStart.size()) +
-                              ",\"cause\":\"message checksum does not match\"},\"undecoded\":\"" +
+                              ",\"cause\":\"message checksum does not match\"},\"error\":\"a frame "
+                              "of the stream is damaged: message checksum does not match\","
+                              "\"undecoded\":\"" +
                               storage::base64_encode(rest) + "\"}");
+  CHECK(record.outcome == "upstream-closed");
   CHECK(record.response.bytes ==
         "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[]}}}");
   CHECK_FALSE(record.input_tokens);
@@ -234,7 +270,9 @@ TEST_CASE("a stream of which nothing can be decoded is kept as it came") {
   CHECK(record.response.content_type == "application/vnd.amazon.eventstream");
   CHECK_FALSE(record.response.is_json);
   CHECK(record.details ==
-        "{\"damage\":{\"offset\":0,\"cause\":\"prelude checksum does not match\"}}");
+        "{\"damage\":{\"offset\":0,\"cause\":\"prelude checksum does not match\"},\"error\":\"a "
+        "frame of the stream is damaged: prelude checksum does not match\"}");
+  CHECK(record.outcome == "upstream-closed");
 }
 
 TEST_CASE("a stream larger than the decoder's slices is assembled whole") {
@@ -349,6 +387,7 @@ TEST_CASE("truncated bodies say how much passed") {
   cut.response.total = 999;
   CHECK(build_record(cut).details == "{\"responseBytes\":999,\"undecoded\":\"" +
                                          storage::base64_encode(kDelta.substr(0, 30)) + "\"}");
+  CHECK(build_record(cut).outcome == "complete");  // it is only the record that has not all of it
 }
 
 TEST_CASE("bodies that are not JSON are kept byte for byte") {
@@ -404,7 +443,37 @@ TEST_CASE("OpenAI-compatible streams become an array of their events") {
   const storage::Record cut =
       build_record(openai("text/event-stream", "data: {\"choices\":[]}\n\ndata: {\"cho"));
   CHECK(cut.response.bytes == "[{\"choices\":[]},\"{\\\"cho\"]");
-  CHECK(cut.details == "{\"stream\":\"ended early\"}");
+  CHECK(cut.details ==
+        "{\"stream\":\"ended early\",\"error\":\"the stream ended before a finish_reason or "
+        "[DONE]\"}");
+  CHECK(cut.outcome == "upstream-closed");
+  CHECK(record.outcome == "complete");
+}
+
+TEST_CASE("OpenAI-compatible streams are complete with the end of their own protocol") {
+  const auto built = [](const char* target, const std::string& bytes) {
+    Invocation invocation = openai("text/event-stream", bytes);
+    invocation.target = target;
+    return build_record(invocation);
+  };
+  const char* const chat = "/openai/v1/chat/completions";
+  const char* const responses = "/openai/v1/responses";
+  CHECK(built(chat, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n").outcome ==
+        "complete");
+  CHECK(built(chat, "data: {\"choices\":[]}\n\n").outcome == "upstream-closed");
+  CHECK(built(chat, "data: {\"error\":{\"code\":\"c\"}}\n\n").outcome == "complete");
+  CHECK(built(chat, "data: {\"error\":{\"code\":\"c\"}}\n\n").error_code == "c");
+  for (const char* end : {"response.completed", "response.incomplete", "response.failed"}) {
+    INFO(end);
+    CHECK(built(responses, "data: {\"type\":\"" + std::string(end) + "\",\"response\":{}}\n\n")
+              .outcome == "complete");
+  }
+  const storage::Record cut =
+      built(responses, "data: {\"type\":\"response.created\",\"response\":{}}\n\n");
+  CHECK(cut.outcome == "upstream-closed");
+  CHECK(cut.details ==
+        "{\"stream\":\"ended early\",\"error\":\"the stream ended before response.completed, "
+        "response.incomplete or response.failed\"}");
 }
 
 TEST_CASE("a stream of events that is not UTF-8 is kept as it came") {

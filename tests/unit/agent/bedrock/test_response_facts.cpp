@@ -143,9 +143,21 @@ TEST_CASE("OpenAI bodies name their usage in two ways") {
            "{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"max_output_tokens\"},"
            "\"error\":null,\"usage\":{\"input_tokens\":3,\"output_tokens\":4,"
            "\"input_tokens_details\":{\"cached_tokens\":2}}}");
-  CHECK(responses.input_tokens == 3);
+  CHECK(responses.input_tokens == 1);  // as Bedrock counts: without what came from the cache
   CHECK(responses.output_tokens == 4);
   CHECK(responses.cache_read_tokens == 2);
   CHECK(responses.stop_reason == "max_output_tokens");
   CHECK(responses.error_code.empty());
+  for (const char* usage :
+       {"{\"prompt_tokens\":100,\"prompt_tokens_details\":{\"cached_tokens\":60}}",
+        "{\"prompt_tokens_details\":{\"cached_tokens\":60},\"prompt_tokens\":100}"}) {
+    const ResponseFacts cached = read(read_openai_body, "{\"usage\":" + std::string(usage) + "}");
+    CHECK(cached.input_tokens == 40);
+    CHECK(cached.cache_read_tokens == 60);
+  }
+  CHECK(read(read_openai_body,
+             "{\"usage\":{\"input_tokens\":2,\"input_tokens_details\":{\"cached_tokens\":5}}}")
+            .input_tokens == 0);
+  CHECK_FALSE(read(read_openai_body, "{\"usage\":{\"input_tokens_details\":{\"cached_tokens\":5}}}")
+                  .input_tokens);
 }

@@ -362,6 +362,46 @@ TEST_CASE("--since and --until bound events and records, and are a comparison of
   CHECK(scene.run(options) == 2);
 }
 
+TEST_CASE("an event on the other side of a span's border is its record's all the same") {
+  Scene scene;
+  storage::Record at_border = call(uuid(20), 10, "", "in-region");
+  at_border.started_at_us -= kSecond * 2 / 5;  // 12:09:59.6
+  scene.add({at_border});
+  const std::string ten = "2026-10-05T12:10:00Z";
+  scene.write("a.json", {{uuid(20), "", ten},
+                         {"before-the-span", "", "2026-10-05T12:07:30Z"},
+                         {"behind-the-span", "", ten},
+                         {uuid(7), "", "2026-10-05T12:07:00Z"},
+                         {"x", "", "2026-10-05T17:30:00Z", "PutObject", "123456789012",
+                          "eu-central-1", "", "s3.amazonaws.com"}});
+  ReconcileOptions options;
+  options.since_us = kNoon + 8 * 60 * kSecond;
+  options.until_us = kNoon + 10 * 60 * kSecond;
+  options.json = true;
+  CHECK(scene.run(options) == 0);
+  INFO(scene.out.str() << scene.err.str());
+  CHECK(contains(scene.out.str(),
+                 "\"events_read\":5,\"events_left_out\":5,\"duplicates\":0,\"events\":0,"));
+  CHECK(contains(scene.out.str(), "\"records\":1,\"missing\":0,"));
+  CHECK(scene.rows("SELECT events, matched, unseen, missing FROM reconciliation") == "0|0|0|0\n");
+  CHECK(scene.rows("SELECT record, region FROM trail") == "10|eu-central-1\n");
+  CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "0\n");
+  // The next span has the event, and not the record.
+  options.since_us = options.until_us;
+  options.until_us = kNoon + 11 * 60 * kSecond;
+  CHECK(scene.run(options) == 0);
+  CHECK(contains(scene.out.str(), "\"events\":2,\"matched\":1,\"new_matched\":0,\"unseen\":1,"));
+  CHECK(contains(scene.out.str(), "\"records\":0,\"missing\":0,"));
+  CHECK(scene.rows("SELECT request_id FROM unseen_call") == "behind-the-span\n");
+  // An alarm does not wait for the span that has the event.
+  options.since_us = kNoon + 8 * 60 * kSecond;
+  options.until_us = kNoon + 10 * 60 * kSecond;
+  scene.write("b.json", {{uuid(20), "eu-west-1", ten, "Converse", "123456789012", "eu-central-1",
+                          "another-event"}});
+  CHECK(scene.run(options) == 1);
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'processed-outside'") == "1\n");
+}
+
 TEST_CASE("a call whose record was written after a comparison is unseen no longer") {
   Scene scene;
   scene.write("a.json", {{uuid(9), "eu-west-1", "2026-10-05T17:01:00Z"}});
