@@ -170,20 +170,31 @@ void PrivacyFilter::omit_event(JsonTree& tree, std::size_t event, bool bodies_ke
   }
 }
 
+// As the member of the body that it is, or stands for if a header brought it, so that a path means
+// the same here and there.
 void PrivacyFilter::apply_to_metadata(std::string& json, RuleCounts* counts) const {
-  JsonTree tree;
-  if (json.empty() || rules_.empty()) {
+  if (json.empty() || (rules_.empty() && paths_.empty())) {
     return;
   }
-  if (!tree.parse(json)) {
+  constexpr std::string_view kBefore = "{\"requestMetadata\":";
+  const std::string whole = std::string(kBefore) + json + "}";
+  JsonTree tree;
+  if (!tree.parse(whole)) {
     json.clear();
     return;
   }
   std::vector<TextEdit> edits;
+  redactor_.redact_paths(tree, paths_, edits, counts);
+  const std::size_t metadata = tree.member(0, "requestMetadata");
+  if (metadata == 0 || tree[metadata].replaced) {
+    json.clear();  // it is an object or nothing
+    return;
+  }
   redactor_.redact_values(tree, edits, counts);
   if (!edits.empty()) {
     settle_edits(edits);
-    json = edited(json, edits);
+    const std::string kept = edited(whole, edits);
+    json = kept.substr(kBefore.size(), kept.size() - kBefore.size() - 1);
   }
 }
 

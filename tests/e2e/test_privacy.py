@@ -98,3 +98,7 @@ def test_privacy_test_shows_what_would_be_kept():
         told = json.loads(store.invlog("privacy", "test", folder / "body.json", "--config", folder / "p.toml", "--json"))
         assert told == {"matches": {"email": 1}, "body": {"a": "to [redacted:email]"}}
         assert store.invlog("privacy", "test", folder / "body.json", "--config", folder / "p.toml") == '{"a":"to [redacted:email]"}\n'
+        (folder / "p.toml").write_text('[privacy]\nredact_paths = ["$..customer"]\n')
+        (folder / "body.json").write_text('{"messages":[],"requestMetadata":{"customer":"Jane"}}')
+        told = json.loads(store.invlog("privacy", "test", folder / "body.json", "--config", folder / "p.toml", "--json"))
+        assert told["requestMetadata"] == {"customer": "[redacted:path 1]"} == told["body"]["requestMetadata"]

@@ -271,6 +271,36 @@ TEST_CASE("records: bodies, metadata and details are filtered, facts stay") {
   CHECK(bare.details.find("user@example") == std::string::npos);
 }
 
+TEST_CASE("paths act on the request metadata, from the body and from the header") {
+  Invocation invocation;
+  invocation.method = "POST";
+  invocation.target = "/model/m/converse";
+  const std::string metadata = R"({"customer":"Jane Doe 4711","team":"a"})";
+  const auto kept_metadata = [&](std::vector<std::string> paths) {
+    config::PrivacyConfig configuration;
+    configuration.redact_paths = std::move(paths);
+    storage::Record record = build_record(invocation);
+    REQUIRE(record.request_metadata == metadata);
+    PrivacyFilter(configuration).apply(record);
+    return record.request_metadata;
+  };
+  const auto check = [&] {
+    const std::string one = R"({"customer":"[redacted:path 1]","team":"a"})";
+    CHECK(kept_metadata({"$.requestMetadata.customer"}) == one);
+    CHECK(kept_metadata({"$[\"requestMetadata\"][\"customer\"]"}) == one);
+    CHECK(kept_metadata({"$..customer"}) == one);
+    CHECK(kept_metadata({"$.customer", "$.messages[*]", "$..x"}) == metadata);
+    CHECK(kept_metadata({"$.requestMetadata"}).empty());
+    CHECK(kept_metadata({"$.requestMetadata", "$..customer"}).empty());
+    CHECK(kept_metadata({"$"}).empty());
+  };
+  invocation.request.bytes = R"({"messages":[],"requestMetadata":)" + metadata + "}";
+  check();
+  invocation.request.bytes = R"({"messages":[]})";
+  invocation.request_headers = {{"X-Amzn-Bedrock-Request-Metadata", metadata}};
+  check();
+}
+
 TEST_CASE("bodies are kept of a fraction of calls, of the same ones before and after") {
   config::PrivacyConfig configuration;
   configuration.sample_bodies = 0.25;
