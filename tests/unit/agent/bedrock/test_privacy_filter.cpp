@@ -89,6 +89,13 @@ TEST_CASE("the time of any body grows with its length, not with its square") {
   kept(everything(), "{\"" + long_text + "\":\"" + keys + "\"}");
   kept(everything(), "[{\"" + long_text + "\":[" + list + "]}]");
   kept(without_images, "{\"format\":\"" + long_text + "\"" + names + "}");
+  // Base64 in base64 in base64, with escapes within escapes beside it.
+  std::string nested = "user@example.org";
+  while (nested.size() < kMany) {
+    nested = R"(\\\\\\\\n )" + storage::base64_encode(nested);
+  }
+  kept(everything(), nested);
+  kept(everything(), "{\"t\":\"" + nested + "\"}");
   CHECK(std::chrono::steady_clock::now() - begun <
         std::chrono::seconds(tests::kSanitized ? 20 : 4));
 }
@@ -107,6 +114,52 @@ TEST_CASE("text in base64 is redacted within it; what is no text stays") {
   CHECK(kept(only("email"), "[\"" + text + "\"]") == "[\"" + expected + "\"]");
   const std::string image = storage::base64_encode(std::string("\x89PNG\0user@example.org 12", 24));
   CHECK(kept(only("email"), "[\"" + image + "\"]") == "[\"" + image + "\"]");
+}
+
+TEST_CASE("text in base64 is redacted wherever it stands, also where it is cut") {
+  const auto email = only("email");
+  const std::string text = "name,mail,remark\njane doe,jane.doe@example.com,\xC3\xA4?????~\n";
+  const std::string encoded = storage::base64_encode(text);
+  const std::string expected =
+      storage::base64_encode("name,mail,remark\njane doe,[redacted:email],\xC3\xA4?????~\n");
+  const auto spelt = [](std::string around, std::string value, const std::string& slash) {
+    for (std::size_t at = 0; (at = value.find('/', at)) != std::string::npos; at += slash.size()) {
+      value.replace(at, 1, slash);
+    }
+    return around.replace(around.find('#'), 1, value);
+  };
+  REQUIRE(encoded.find('/') != std::string::npos);
+  for (const char* around :
+       {"#", "see\n#\n", R"({"messages":[{"content":[{"document":{"source":{"bytes":"#"}}},{"t)",
+        R"({"text":"#"},  )", R"({"text":"see\n#\nthere)", R"({"url":"data:text/csv;base64,#"},)",
+        R"({"arguments":"{\"file\":\"#\",\"n)", R"({"text":"the file: #. What is it?"})",
+        R"({"arguments":"{\"file\":\"see:\\n#\"}"})"}) {
+    CHECK(kept(email, spelt(around, encoded, "/")) == spelt(around, expected, "/"));
+  }
+  for (const char* around : {R"({"text":"#"},  )", R"({"text":"#"})"}) {
+    CHECK(kept(email, spelt(around, encoded, "\\/")) == spelt(around, expected, "/"));
+    CHECK(kept(email, spelt(around, encoded, "\\u002f")) == spelt(around, expected, "/"));
+  }
+  // Cut anywhere behind the address, in the encoded text's last group or before.
+  for (std::size_t length = 60; length < encoded.size(); ++length) {
+    CAPTURE(length);
+    const std::string cut = kept(email, R"({"bytes":")" + encoded.substr(0, length));
+    CHECK(cut.find(expected.substr(0, 48)) != std::string::npos);
+    CHECK(cut.find(encoded.substr(36, 20)) == std::string::npos);
+  }
+  // In lines, as `base64` writes it; without padding.
+  const std::string lines = storage::base64_encode(std::string(57, 'x')) + "\n" +
+                            storage::base64_encode("user@example.org ");
+  CHECK(kept(email, lines).find(storage::base64_encode("[redacted:email] ")) != std::string::npos);
+  const std::string split =
+      storage::base64_encode(std::string(45, 'x') + " user@exampl") + "\r\n" + "ZS5vcmc=";
+  CHECK(kept(email, split) == storage::base64_encode(std::string(45, 'x') + " [redacted:email]"));
+  CHECK(kept(email, "[\"dXNlckBleGFtcGxlLm9yZw\"]") == "[\"W3JlZGFjdGVkOmVtYWlsXQ==\"]");
+  // Text that is not UTF-8 is text.
+  CHECK(kept(email, storage::base64_encode("Stra\xDF"
+                                           "e;user@example.org\r\n")) ==
+        storage::base64_encode("Stra\xDF"
+                               "e;[redacted:email]\r\n"));
 }
 
 TEST_CASE("what is split over a stream's chunks is found, block by block") {
