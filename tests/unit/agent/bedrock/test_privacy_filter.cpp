@@ -354,6 +354,107 @@ TEST_CASE("paths act on the request metadata, from the body and from the header"
   check();
 }
 
+namespace {
+
+// A record of an answered call, as [privacy] leaves it.
+storage::Record kept_call(const config::PrivacyConfig& configuration, const char* target,
+                          const char* response_type, const std::string& response,
+                          const std::string& request = "{}") {
+  Invocation invocation;
+  invocation.method = "POST";
+  invocation.target = target;
+  invocation.request.bytes = request;
+  invocation.status = 200;
+  invocation.response_headers = {{"Content-Type", response_type}};
+  invocation.response.bytes = response;
+  storage::Record record = build_record(invocation);
+  PrivacyFilter(configuration).apply(record);
+  return record;
+}
+
+config::PrivacyConfig with_path(const char* path) {
+  config::PrivacyConfig configuration;
+  configuration.redact_paths = {path};
+  return configuration;
+}
+
+}  // namespace
+
+TEST_CASE("what cannot be read of a stream is omitted, what can be read stays") {
+  config::PrivacyConfig no_image;
+  no_image.image = false;
+  const std::string whole = R"({"choices":[{"delta":{"secret":"a"}}]})";
+  const std::string cut = R"({"choices":[{"delta":{"secret":"Jane Do)";
+  const std::string events = "data: " + whole + "\n\ndata: " + cut;
+  const auto sse = [&](const config::PrivacyConfig& configuration, const std::string& bytes) {
+    return kept_call(configuration, "/openai/v1/chat/completions", "text/event-stream", bytes)
+        .response.bytes;
+  };
+  const std::string omission = ",\"" + omitted("text", cut) + "\"]";
+  CHECK(sse(no_image, events) == "[" + whole + omission);
+  CHECK(sse(only("email"), events) == "[" + whole + omission);
+  CHECK(sse(with_path("$..secret"), events) ==
+        R"([{"choices":[{"delta":{"secret":"[redacted:path 1]"}}]})" + omission);
+  // Cut within a character it is stored as it came, and pieces of a text are not found.
+  const std::string in_character = events + "\xC3";
+  CHECK(sse(only("email"), in_character) ==
+        "\"" + omitted("text/event-stream", in_character) + "\"");
+
+  using tests::chunk;
+  using tests::event;
+  const char* type = "application/vnd.amazon.eventstream";
+  const auto chunks = [&](const config::PrivacyConfig& configuration) {
+    return kept_call(configuration, "/model/m/invoke-with-response-stream", type,
+                     chunk(whole) + chunk(cut))
+        .response.bytes;
+  };
+  const std::string binary = ",\"" + omitted("binary", cut) + "\"]";
+  CHECK(chunks(only("email")) == "[" + whole + binary);
+  CHECK(chunks(no_image) == "[" + whole + binary);
+
+  // The input of a tool that did not come to its end is no JSON, and no path leads into it.
+  const std::string tool =
+      event("contentBlockStart",
+            R"({"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t","name":"n"}}})") +
+      event("contentBlockDelta",
+            R"({"contentBlockIndex":0,"delta":{"toolUse":{"input":"{\"secret\":\"Jane"}}})");
+  const auto converse = [&](const config::PrivacyConfig& configuration, const std::string& bytes) {
+    return kept_call(configuration, "/model/m/converse-stream", type, bytes).response.bytes;
+  };
+  CHECK(converse(with_path("$..secret"), tool)
+            .find("\"input\":\"" + omitted("json", R"({"secret":"Jane)") + "\"") !=
+        std::string::npos);
+  CHECK(converse(only("email"), tool).find("Jane") != std::string::npos);
+  CHECK(converse(with_path("$..secret"),
+                 tool + event("contentBlockDelta",
+                              R"({"contentBlockIndex":0,"delta":{"toolUse":{"input":"\"}"}}})"))
+            .find(R"("input":{"secret":"[redacted:path 1]"})") != std::string::npos);
+}
+
+TEST_CASE("events of a request that have no place in it are content, too") {
+  using tests::event;
+  const std::string request = event("novelty", R"({"x":"Jane"})");
+  const auto details = [&](const config::PrivacyConfig& configuration) {
+    return kept_call(configuration, "/model/m/invoke-with-bidirectional-stream", "application/json",
+                     "{}", request)
+        .details;
+  };
+  REQUIRE(details({}).find(R"("otherRequestEvents":[{"type":"novelty","payload":{"x":"Jane"}}])") !=
+          std::string::npos);
+  config::PrivacyConfig nothing, no_text;
+  nothing.metadata_only = true;
+  no_text.text = false;
+  const std::string omission = "\"payload\":\"" + omitted("json", R"({"x":"Jane"})") + "\"";
+  for (const auto& configuration : {nothing, no_text, with_path("$..x")}) {
+    CHECK(details(configuration).find(omission) != std::string::npos);
+  }
+}
+
+TEST_CASE("where paths are set, a body that is not whole JSON is omitted whole") {
+  const std::string cut = R"({"messages":[{"secret":"Jane Do)";
+  CHECK(kept(with_path("$..secret"), cut) == "\"" + omitted("text", cut) + "\"");
+}
+
 TEST_CASE("bodies are kept of a fraction of calls, of the same ones before and after") {
   config::PrivacyConfig configuration;
   configuration.sample_bodies = 0.25;
