@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/bedrock/omission.h"
+#include "storage/base64.h"
 
 namespace invlog::bedrock {
 namespace {
@@ -55,7 +56,12 @@ PrivacyFilter::PrivacyFilter(const config::PrivacyConfig& configuration)
 void PrivacyFilter::apply(storage::Record& record, RuleCounts* counts) const {
   const bool kept = keeps_bodies_of(record);
   for (storage::Body* body : {&record.request, &record.response}) {
-    if (kept) {
+    const bool stream = body == &record.response
+                            ? record.stream
+                            : record.operation == "InvokeModelWithBidirectionalStream";
+    if (kept && stream) {
+      apply_to_stream(*body, counts);
+    } else if (kept) {
       apply_to_body(*body, counts);
     } else if (!body->bytes.empty()) {
       omit_body(*body, body->is_json ? "json" : "binary", counts);
@@ -85,7 +91,7 @@ void PrivacyFilter::apply_to_body(storage::Body& body, RuleCounts* counts) const
     return;
   }
   if (body.is_json) {
-    redact_json(body, counts);
+    redact_json(body, false, counts);
     return;
   }
   // Neither switches nor paths can be applied to it: it may be a body that was cut off, or damaged.
@@ -107,10 +113,54 @@ void PrivacyFilter::apply_to_body(storage::Body& body, RuleCounts* counts) const
   }
 }
 
-void PrivacyFilter::redact_json(storage::Body& body, RuleCounts* counts) const {
+// Of one that could not be read as a stream, texts are in pieces that nobody puts together.
+void PrivacyFilter::apply_to_stream(storage::Body& body, RuleCounts* counts) const {
+  if (body.is_json) {
+    redact_json(body, true, counts);
+  } else if (!body.bytes.empty() && changes_content()) {
+    omit_body(body, "stream", counts);
+  }
+}
+
+// What a stream broke off in: an event that is no JSON stands as a string among the others, a
+// tool's input where an object should be.
+void PrivacyFilter::omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>& edits,
+                                           RuleCounts* counts) const {
+  const auto omit = [&](std::size_t node, const std::string& text) {
+    replace_with(tree, node, text, edits);
+    if (counts != nullptr) {
+      ++(*counts)["omitted event"];
+    }
+  };
+  const bool chunks = tree[0].kind == Kind::array;
+  for (std::size_t node = 1; node < tree.size(); ++node) {
+    if (chunks) {
+      if (tree[node].kind == Kind::string) {
+        const std::string text = tree.unescaped(node);
+        const bool encoded = storage::base64_decode(text).has_value();
+        omit(node, encoded ? omission_of_encoded("binary", text) : omission("text", text));
+      }
+      node = tree[node].after - 1;
+    } else if (!paths_.empty() && tree.is_named(node, "toolUse")) {
+      const std::size_t input = tree.member(node, "input");
+      if (input != 0 && tree[input].kind == Kind::string) {
+        omit(input, omission("json", tree.unescaped(input)));
+      }
+    }
+  }
+}
+
+void PrivacyFilter::redact_json(storage::Body& body, bool stream, RuleCounts* counts) const {
   JsonTree tree;
   std::vector<TextEdit> edits;
-  if (!tree.parse(body.bytes) || !switches_.omit(tree, edits, counts)) {
+  if (!tree.parse(body.bytes)) {
+    omit_body(body, "json", counts);
+    return;
+  }
+  if (stream && changes_content()) {
+    omit_unreadable_pieces(tree, edits, counts);
+  }
+  if (!switches_.omit(tree, edits, counts)) {
     omit_body(body, "json", counts);
     return;
   }
@@ -138,7 +188,7 @@ void PrivacyFilter::apply_to_details(std::string& details, bool bodies_kept,
   if (const std::size_t undecoded = tree.member(0, "undecoded"); undecoded != 0) {
     replace_with(tree, undecoded, omission_of_encoded("binary", tree.unescaped(undecoded)), edits);
   }
-  for (const char* events : {"otherEvents", "streamErrors"}) {
+  for (const char* events : {"otherEvents", "otherRequestEvents", "streamErrors"}) {
     if (const std::size_t list = tree.member(0, events); list != 0) {
       std::vector<std::size_t> all;
       tree.each_child(list, [&](std::size_t event) { all.push_back(event); });
@@ -170,20 +220,31 @@ void PrivacyFilter::omit_event(JsonTree& tree, std::size_t event, bool bodies_ke
   }
 }
 
+// As the member of the body that it is, or stands for if a header brought it, so that a path means
+// the same here and there.
 void PrivacyFilter::apply_to_metadata(std::string& json, RuleCounts* counts) const {
-  JsonTree tree;
-  if (json.empty() || rules_.empty()) {
+  if (json.empty() || (rules_.empty() && paths_.empty())) {
     return;
   }
-  if (!tree.parse(json)) {
+  constexpr std::string_view kBefore = "{\"requestMetadata\":";
+  const std::string whole = std::string(kBefore) + json + "}";
+  JsonTree tree;
+  if (!tree.parse(whole)) {
     json.clear();
     return;
   }
   std::vector<TextEdit> edits;
+  redactor_.redact_paths(tree, paths_, edits, counts);
+  const std::size_t metadata = tree.member(0, "requestMetadata");
+  if (metadata == 0 || tree[metadata].replaced) {
+    json.clear();  // it is an object or nothing
+    return;
+  }
   redactor_.redact_values(tree, edits, counts);
   if (!edits.empty()) {
     settle_edits(edits);
-    json = edited(json, edits);
+    const std::string kept = edited(whole, edits);
+    json = kept.substr(kBefore.size(), kept.size() - kBefore.size() - 1);
   }
 }
 

@@ -35,7 +35,11 @@ class PrivacyFilter {
 
  private:
   bool keeps_bodies_of(const storage::Record& record) const;
-  void redact_json(storage::Body& body, RuleCounts* counts) const;
+  bool changes_content() const { return !switches_.all_on() || !paths_.empty() || !rules_.empty(); }
+  void apply_to_stream(storage::Body& body, RuleCounts* counts) const;
+  void redact_json(storage::Body& body, bool stream, RuleCounts* counts) const;
+  void omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>& edits,
+                              RuleCounts* counts) const;
   void apply_to_details(std::string& details, bool bodies_kept, RuleCounts* counts) const;
   void omit_event(JsonTree& tree, std::size_t event, bool bodies_kept,
                   std::vector<TextEdit>& edits) const;

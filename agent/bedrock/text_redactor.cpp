@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
-#include <optional>
+#include <set>
 #include <utility>
 
+#include "agent/bedrock/base64_text.h"
 #include "storage/base64.h"
 #include "storage/json_escapes.h"
 
@@ -16,26 +18,7 @@ namespace {
 
 // JSON in a string in JSON in a string: nobody nests deeper in earnest.
 constexpr int kEscapeLevels = 4;
-constexpr std::size_t kShortestBase64 = 24;
-
-bool is_base64_character(char byte) {
-  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-         (byte >= '0' && byte <= '9') || byte == '+' || byte == '/' || byte == '=';
-}
-
-// What `encoded` decodes to, if it is base64 of text. Looks at the beginning first: most is not.
-std::optional<std::string> base64_text(std::string_view encoded) {
-  if (encoded.size() < kShortestBase64 || encoded.size() % 4 != 0 ||
-      !std::all_of(encoded.begin(), encoded.begin() + kShortestBase64, is_base64_character)) {
-    return std::nullopt;
-  }
-  const auto beginning = storage::base64_decode(encoded.substr(0, kShortestBase64));
-  if (encoded.size() > kShortestBase64 && (!beginning || !is_plain_text(*beginning))) {
-    return std::nullopt;
-  }
-  std::optional<std::string> text = storage::base64_decode(encoded);
-  return text && is_plain_text(*text) ? text : std::nullopt;
-}
+constexpr std::string_view kRedacted = "[redacted:";
 
 // A match that begins right behind a backslash would leave that alone with what follows.
 TextRange with_backslash(std::string_view text, TextRange range) {
@@ -45,6 +28,28 @@ TextRange with_backslash(std::string_view text, TextRange range) {
   }
   range.begin -= backslashes % 2;
   return range;
+}
+
+// Calls visit(text, origins) for the text as it stands (origins null), unless it is a JSON string
+// with escapes, and with each level of its escapes undone.
+template <typename Visit>
+void each_level(std::string_view text, TextRedactor::Form form, Visit&& visit) {
+  UnescapedText level;
+  const bool escaped = unescape_json(text, level);
+  if (form == TextRedactor::Form::raw || !escaped) {
+    visit(text, nullptr);
+  }
+  for (int depth = 0; escaped && depth < kEscapeLevels; ++depth) {
+    visit(std::string_view(level.text), &level.origins);
+    UnescapedText deeper;
+    if (!unescape_json(level.text, deeper)) {
+      break;
+    }
+    for (std::uint32_t& origin : deeper.origins) {
+      origin = level.origins[origin];
+    }
+    level = std::move(deeper);
+  }
 }
 
 }  // namespace
@@ -128,85 +133,54 @@ bool is_plain_text(std::string_view bytes) {
   return false;
 }
 
-void TextRedactor::find_matches(std::string_view text, Form form, std::string_view context,
-                                std::vector<RuleMatch>& found) const {
-  UnescapedText level;
-  const bool escaped = unescape_json(text, level);
-  if (form == Form::raw || !escaped) {
-    rules_.find(text, context, found);
-    for (RuleMatch& match : found) {
-      match.range = form == Form::raw ? with_backslash(text, match.range) : match.range;
-    }
-  }
-  std::vector<RuleMatch> here;
-  for (int depth = 0; escaped && depth < kEscapeLevels; ++depth) {
-    here.clear();
-    rules_.find(level.text, context, here);
-    for (RuleMatch& match : here) {
-      const TextRange range = with_backslash(level.text, match.range);
-      found.push_back({{level.origins[range.begin], level.origins[range.end]}, match.rule});
-    }
-    UnescapedText deeper;
-    if (!unescape_json(level.text, deeper)) {
-      break;
-    }
-    for (std::uint32_t& origin : deeper.origins) {
-      origin = level.origins[origin];
-    }
-    level = std::move(deeper);
-  }
-}
-
-bool TextRedactor::find_in_base64(std::string_view text, std::string_view context,
-                                  std::vector<TextEdit>& edits, RuleCounts* counts) const {
-  UnescapedText unescaped;
-  std::string_view encoded = unescape_json(text, unescaped) ? unescaped.text : text;
-  std::string prefix;
-  if (encoded.starts_with("data:")) {
-    constexpr std::string_view kMark = ";base64,";
-    const std::size_t mark = encoded.substr(0, 256).find(kMark);
-    if (mark == std::string_view::npos) {
-      return false;
-    }
-    prefix = encoded.substr(0, mark + kMark.size());
-    encoded.remove_prefix(prefix.size());
-  }
-  const std::optional<std::string> decoded = base64_text(encoded);
-  if (!decoded) {
-    return false;
-  }
-  std::vector<TextEdit> inner;
-  find(*decoded, Form::raw, context, inner, counts);
-  if (inner.empty()) {
-    return false;
-  }
-  edits.push_back({0, text.size(), prefix + storage::base64_encode(edited(*decoded, inner))});
-  return true;
-}
-
 void TextRedactor::find(std::string_view text, Form form, std::string_view context,
                         std::vector<TextEdit>& edits, RuleCounts* counts) const {
+  search(text, form, context, true, edits, counts);
+}
+
+void TextRedactor::search(std::string_view text, Form form, std::string_view context,
+                          bool in_base64, std::vector<TextEdit>& edits, RuleCounts* counts) const {
   if (text.empty() || rules_.empty()) {
     return;
   }
-  if (form == Form::json_string && find_in_base64(text, context, edits, counts)) {
-    return;
-  }
-  std::vector<RuleMatch> found;
-  find_matches(text, form, context, found);
-  if (found.empty()) {
-    return;
-  }
-  std::vector<TextEdit> own;
-  for (const RuleMatch& match : found) {
-    own.push_back({match.range.begin, match.range.end, rules_.name(match.rule)});
-  }
+  std::vector<TextEdit> own, encoded;
+  std::set<std::pair<std::size_t, std::size_t>> seen;  // base64, on another level
+  std::vector<RuleMatch> matches;
+  each_level(text, form, [&](std::string_view level, const std::vector<std::uint32_t>* origins) {
+    const auto place = [&](TextRange range) {
+      range = with_backslash(level, range);
+      return origins == nullptr ? range : TextRange{(*origins)[range.begin], (*origins)[range.end]};
+    };
+    matches.clear();
+    rules_.find(level, context, matches);
+    for (const RuleMatch& match : matches) {
+      const TextRange range = place(match.range);
+      own.push_back(
+          {range.begin, range.end, std::string(kRedacted) + rules_.name(match.rule) + "]"});
+    }
+    if (!in_base64) {
+      return;
+    }
+    find_base64_texts(level, [&](std::size_t begin, std::size_t end, const std::string& decoded) {
+      const TextRange range = place({begin, end});
+      std::vector<TextEdit> inner;
+      if (seen.emplace(range.begin, range.end).second) {
+        search(decoded, Form::raw, context, false, inner, counts);
+      }
+      if (!inner.empty()) {
+        encoded.push_back({range.begin, range.end, storage::base64_encode(edited(decoded, inner))});
+      }
+    });
+  });
+  // What matches the encoded text as a whole, or more, takes its place.
+  std::move(encoded.begin(), encoded.end(), std::back_inserter(own));
   settle_edits(own);
   for (TextEdit& edit : own) {
-    if (counts != nullptr) {
-      ++(*counts)[edit.replacement];
+    if (counts != nullptr && edit.replacement.starts_with(kRedacted)) {
+      ++(*counts)[edit.replacement.substr(kRedacted.size(),
+                                          edit.replacement.size() - kRedacted.size() - 1)];
     }
-    edits.push_back({edit.begin, edit.end, "[redacted:" + edit.replacement + "]"});
+    edits.push_back(std::move(edit));
   }
 }
 

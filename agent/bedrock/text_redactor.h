@@ -45,10 +45,9 @@ class TextRedactor {
             std::vector<TextEdit>& edits, RuleCounts* counts) const;
 
  private:
-  void find_matches(std::string_view text, Form form, std::string_view context,
-                    std::vector<RuleMatch>& found) const;
-  bool find_in_base64(std::string_view text, std::string_view context, std::vector<TextEdit>& edits,
-                      RuleCounts* counts) const;
+  // `in_base64`: in what base64 within the text encodes, too, but not in base64 within that.
+  void search(std::string_view text, Form form, std::string_view context, bool in_base64,
+              std::vector<TextEdit>& edits, RuleCounts* counts) const;
 
   const RedactionRules& rules_;
 };

@@ -1,5 +1,5 @@
-// `invlog privacy test`: what would be kept of a body under the configuration, and which rules
-// matched how often.
+// `invlog privacy test`: what would be kept of a body under the configuration, and of the request
+// metadata in it, and which rules matched how often.
 //
 // Reads one file, or the input ("-"); changes nothing. Errors: exit code 1 if it cannot be read, 2
 // for a configuration that is refused.

@@ -37,6 +37,7 @@ def make_traffic(url: str) -> list:
             call(url, target("converse"), escaped, {"Content-Type": "application/json"}),
             call(url, target("invoke"), claude_body(TEXT)), call(url, target("invoke-with-response-stream"), claude_body(TEXT)),
             call(url, target("converse"), b'{"messages": [{"' + TEXT.encode(), {"Content-Type": "application/json"}),
+            call(url, target("converse"), b'{"messages": [{"bytes": "' + base64.b64encode(TEXT.encode()), {"Content-Type": "application/json"}),
             converse(url, "hello", requestMetadata={"by": SECRETS[0]})]
 
 
@@ -74,7 +75,7 @@ def test_a_killed_agent_leaves_no_secret_in_the_early_copy_of_a_request():
         client.close()
         assert not found_in(stack), found_in(stack)
         stack.start_agent()
-        row = store.wait_for(stack.agent.store, 9)[-1]
+        row = store.wait_for(stack.agent.store, 10)[-1]
         assert row["outcome"] == "interrupted", row
         assert b"[redacted:iban]" in store.request(stack.agent.store, row["id"])
         assert not found_in(stack), found_in(stack)
@@ -83,7 +84,7 @@ def test_a_killed_agent_leaves_no_secret_in_the_early_copy_of_a_request():
 def test_metadata_only_keeps_sizes_and_digests():
     with Stack(tables={"privacy": {"metadata_only": True}}) as stack:
         make_traffic(stack.agent.url)
-        row = store.wait_for(stack.agent.store, 8)[0]
+        row = store.wait_for(stack.agent.store, 9)[0]
         assert row["input_tokens"] and row["status"] == 200
         for identifier in range(1, 7):
             assert store.request(stack.agent.store, identifier).startswith(b'"[omitted application/json '), identifier
@@ -98,3 +99,7 @@ def test_privacy_test_shows_what_would_be_kept():
         told = json.loads(store.invlog("privacy", "test", folder / "body.json", "--config", folder / "p.toml", "--json"))
         assert told == {"matches": {"email": 1}, "body": {"a": "to [redacted:email]"}}
         assert store.invlog("privacy", "test", folder / "body.json", "--config", folder / "p.toml") == '{"a":"to [redacted:email]"}\n'
+        (folder / "p.toml").write_text('[privacy]\nredact_paths = ["$..customer"]\n')
+        (folder / "body.json").write_text('{"messages":[],"requestMetadata":{"customer":"Jane"}}')
+        told = json.loads(store.invlog("privacy", "test", folder / "body.json", "--config", folder / "p.toml", "--json"))
+        assert told["requestMetadata"] == {"customer": "[redacted:path 1]"} == told["body"]["requestMetadata"]

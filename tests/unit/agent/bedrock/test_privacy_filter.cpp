@@ -89,6 +89,13 @@ TEST_CASE("the time of any body grows with its length, not with its square") {
   kept(everything(), "{\"" + long_text + "\":\"" + keys + "\"}");
   kept(everything(), "[{\"" + long_text + "\":[" + list + "]}]");
   kept(without_images, "{\"format\":\"" + long_text + "\"" + names + "}");
+  // Base64 in base64 in base64, with escapes within escapes beside it.
+  std::string nested = "user@example.org";
+  while (nested.size() < kMany) {
+    nested = R"(\\\\\\\\n )" + storage::base64_encode(nested);
+  }
+  kept(everything(), nested);
+  kept(everything(), "{\"t\":\"" + nested + "\"}");
   CHECK(std::chrono::steady_clock::now() - begun <
         std::chrono::seconds(tests::kSanitized ? 20 : 4));
 }
@@ -107,6 +114,52 @@ TEST_CASE("text in base64 is redacted within it; what is no text stays") {
   CHECK(kept(only("email"), "[\"" + text + "\"]") == "[\"" + expected + "\"]");
   const std::string image = storage::base64_encode(std::string("\x89PNG\0user@example.org 12", 24));
   CHECK(kept(only("email"), "[\"" + image + "\"]") == "[\"" + image + "\"]");
+}
+
+TEST_CASE("text in base64 is redacted wherever it stands, also where it is cut") {
+  const auto email = only("email");
+  const std::string text = "name,mail,remark\njane doe,jane.doe@example.com,\xC3\xA4?????~\n";
+  const std::string encoded = storage::base64_encode(text);
+  const std::string expected =
+      storage::base64_encode("name,mail,remark\njane doe,[redacted:email],\xC3\xA4?????~\n");
+  const auto spelt = [](std::string around, std::string value, const std::string& slash) {
+    for (std::size_t at = 0; (at = value.find('/', at)) != std::string::npos; at += slash.size()) {
+      value.replace(at, 1, slash);
+    }
+    return around.replace(around.find('#'), 1, value);
+  };
+  REQUIRE(encoded.find('/') != std::string::npos);
+  for (const char* around :
+       {"#", "see\n#\n", R"({"messages":[{"content":[{"document":{"source":{"bytes":"#"}}},{"t)",
+        R"({"text":"#"},  )", R"({"text":"see\n#\nthere)", R"({"url":"data:text/csv;base64,#"},)",
+        R"({"arguments":"{\"file\":\"#\",\"n)", R"({"text":"the file: #. What is it?"})",
+        R"({"arguments":"{\"file\":\"see:\\n#\"}"})"}) {
+    CHECK(kept(email, spelt(around, encoded, "/")) == spelt(around, expected, "/"));
+  }
+  for (const char* around : {R"({"text":"#"},  )", R"({"text":"#"})"}) {
+    CHECK(kept(email, spelt(around, encoded, "\\/")) == spelt(around, expected, "/"));
+    CHECK(kept(email, spelt(around, encoded, "\\u002f")) == spelt(around, expected, "/"));
+  }
+  // Cut anywhere behind the address, in the encoded text's last group or before.
+  for (std::size_t length = 60; length < encoded.size(); ++length) {
+    CAPTURE(length);
+    const std::string cut = kept(email, R"({"bytes":")" + encoded.substr(0, length));
+    CHECK(cut.find(expected.substr(0, 48)) != std::string::npos);
+    CHECK(cut.find(encoded.substr(36, 20)) == std::string::npos);
+  }
+  // In lines, as `base64` writes it; without padding.
+  const std::string lines = storage::base64_encode(std::string(57, 'x')) + "\n" +
+                            storage::base64_encode("user@example.org ");
+  CHECK(kept(email, lines).find(storage::base64_encode("[redacted:email] ")) != std::string::npos);
+  const std::string split =
+      storage::base64_encode(std::string(45, 'x') + " user@exampl") + "\r\n" + "ZS5vcmc=";
+  CHECK(kept(email, split) == storage::base64_encode(std::string(45, 'x') + " [redacted:email]"));
+  CHECK(kept(email, "[\"dXNlckBleGFtcGxlLm9yZw\"]") == "[\"W3JlZGFjdGVkOmVtYWlsXQ==\"]");
+  // Text that is not UTF-8 is text.
+  CHECK(kept(email, storage::base64_encode("Stra\xDF"
+                                           "e;user@example.org\r\n")) ==
+        storage::base64_encode("Stra\xDF"
+                               "e;[redacted:email]\r\n"));
 }
 
 TEST_CASE("what is split over a stream's chunks is found, block by block") {
@@ -269,6 +322,137 @@ TEST_CASE("records: bodies, metadata and details are filtered, facts stay") {
   CHECK(bare.request.bytes == "\"" + omitted("application/json", invocation.request.bytes) + "\"");
   CHECK((bare.request.is_json && bare.response.is_json && bare.input_tokens == 3));
   CHECK(bare.details.find("user@example") == std::string::npos);
+}
+
+TEST_CASE("paths act on the request metadata, from the body and from the header") {
+  Invocation invocation;
+  invocation.method = "POST";
+  invocation.target = "/model/m/converse";
+  const std::string metadata = R"({"customer":"Jane Doe 4711","team":"a"})";
+  const auto kept_metadata = [&](std::vector<std::string> paths) {
+    config::PrivacyConfig configuration;
+    configuration.redact_paths = std::move(paths);
+    storage::Record record = build_record(invocation);
+    REQUIRE(record.request_metadata == metadata);
+    PrivacyFilter(configuration).apply(record);
+    return record.request_metadata;
+  };
+  const auto check = [&] {
+    const std::string one = R"({"customer":"[redacted:path 1]","team":"a"})";
+    CHECK(kept_metadata({"$.requestMetadata.customer"}) == one);
+    CHECK(kept_metadata({"$[\"requestMetadata\"][\"customer\"]"}) == one);
+    CHECK(kept_metadata({"$..customer"}) == one);
+    CHECK(kept_metadata({"$.customer", "$.messages[*]", "$..x"}) == metadata);
+    CHECK(kept_metadata({"$.requestMetadata"}).empty());
+    CHECK(kept_metadata({"$.requestMetadata", "$..customer"}).empty());
+    CHECK(kept_metadata({"$"}).empty());
+  };
+  invocation.request.bytes = R"({"messages":[],"requestMetadata":)" + metadata + "}";
+  check();
+  invocation.request.bytes = R"({"messages":[]})";
+  invocation.request_headers = {{"X-Amzn-Bedrock-Request-Metadata", metadata}};
+  check();
+}
+
+namespace {
+
+// A record of an answered call, as [privacy] leaves it.
+storage::Record kept_call(const config::PrivacyConfig& configuration, const char* target,
+                          const char* response_type, const std::string& response,
+                          const std::string& request = "{}") {
+  Invocation invocation;
+  invocation.method = "POST";
+  invocation.target = target;
+  invocation.request.bytes = request;
+  invocation.status = 200;
+  invocation.response_headers = {{"Content-Type", response_type}};
+  invocation.response.bytes = response;
+  storage::Record record = build_record(invocation);
+  PrivacyFilter(configuration).apply(record);
+  return record;
+}
+
+config::PrivacyConfig with_path(const char* path) {
+  config::PrivacyConfig configuration;
+  configuration.redact_paths = {path};
+  return configuration;
+}
+
+}  // namespace
+
+TEST_CASE("what cannot be read of a stream is omitted, what can be read stays") {
+  config::PrivacyConfig no_image;
+  no_image.image = false;
+  const std::string whole = R"({"choices":[{"delta":{"secret":"a"}}]})";
+  const std::string cut = R"({"choices":[{"delta":{"secret":"Jane Do)";
+  const std::string events = "data: " + whole + "\n\ndata: " + cut;
+  const auto sse = [&](const config::PrivacyConfig& configuration, const std::string& bytes) {
+    return kept_call(configuration, "/openai/v1/chat/completions", "text/event-stream", bytes)
+        .response.bytes;
+  };
+  const std::string omission = ",\"" + omitted("text", cut) + "\"]";
+  CHECK(sse(no_image, events) == "[" + whole + omission);
+  CHECK(sse(only("email"), events) == "[" + whole + omission);
+  CHECK(sse(with_path("$..secret"), events) ==
+        R"([{"choices":[{"delta":{"secret":"[redacted:path 1]"}}]})" + omission);
+  // Cut within a character it is stored as it came, and pieces of a text are not found.
+  const std::string in_character = events + "\xC3";
+  CHECK(sse(only("email"), in_character) ==
+        "\"" + omitted("text/event-stream", in_character) + "\"");
+
+  using tests::chunk;
+  using tests::event;
+  const char* type = "application/vnd.amazon.eventstream";
+  const auto chunks = [&](const config::PrivacyConfig& configuration) {
+    return kept_call(configuration, "/model/m/invoke-with-response-stream", type,
+                     chunk(whole) + chunk(cut))
+        .response.bytes;
+  };
+  const std::string binary = ",\"" + omitted("binary", cut) + "\"]";
+  CHECK(chunks(only("email")) == "[" + whole + binary);
+  CHECK(chunks(no_image) == "[" + whole + binary);
+
+  // The input of a tool that did not come to its end is no JSON, and no path leads into it.
+  const std::string tool =
+      event("contentBlockStart",
+            R"({"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t","name":"n"}}})") +
+      event("contentBlockDelta",
+            R"({"contentBlockIndex":0,"delta":{"toolUse":{"input":"{\"secret\":\"Jane"}}})");
+  const auto converse = [&](const config::PrivacyConfig& configuration, const std::string& bytes) {
+    return kept_call(configuration, "/model/m/converse-stream", type, bytes).response.bytes;
+  };
+  CHECK(converse(with_path("$..secret"), tool)
+            .find("\"input\":\"" + omitted("json", R"({"secret":"Jane)") + "\"") !=
+        std::string::npos);
+  CHECK(converse(only("email"), tool).find("Jane") != std::string::npos);
+  CHECK(converse(with_path("$..secret"),
+                 tool + event("contentBlockDelta",
+                              R"({"contentBlockIndex":0,"delta":{"toolUse":{"input":"\"}"}}})"))
+            .find(R"("input":{"secret":"[redacted:path 1]"})") != std::string::npos);
+}
+
+TEST_CASE("events of a request that have no place in it are content, too") {
+  using tests::event;
+  const std::string request = event("novelty", R"({"x":"Jane"})");
+  const auto details = [&](const config::PrivacyConfig& configuration) {
+    return kept_call(configuration, "/model/m/invoke-with-bidirectional-stream", "application/json",
+                     "{}", request)
+        .details;
+  };
+  REQUIRE(details({}).find(R"("otherRequestEvents":[{"type":"novelty","payload":{"x":"Jane"}}])") !=
+          std::string::npos);
+  config::PrivacyConfig nothing, no_text;
+  nothing.metadata_only = true;
+  no_text.text = false;
+  const std::string omission = "\"payload\":\"" + omitted("json", R"({"x":"Jane"})") + "\"";
+  for (const auto& configuration : {nothing, no_text, with_path("$..x")}) {
+    CHECK(details(configuration).find(omission) != std::string::npos);
+  }
+}
+
+TEST_CASE("where paths are set, a body that is not whole JSON is omitted whole") {
+  const std::string cut = R"({"messages":[{"secret":"Jane Do)";
+  CHECK(kept(with_path("$..secret"), cut) == "\"" + omitted("text", cut) + "\"");
 }
 
 TEST_CASE("bodies are kept of a fraction of calls, of the same ones before and after") {
