@@ -67,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   body.is_json = bedrock::JsonText().parse(body.bytes);
   const bool was_json = body.is_json;
   record.response = body;
+  record.stream = (choice & 16) != 0;
   record.details = record.request_metadata = was_json ? body.bytes : "";
   filter(choice).apply(record);
   if (was_json) {
