@@ -224,7 +224,7 @@ class Accounts(threading.Thread):
     def _allowed(self, call: Call) -> set[str]:
         if call.seen == "complete":
             if not call.by_agent:
-                return {"complete"}
+                return {"complete", "upstream-closed"} if call.altered else {"complete"}
             return {{403: "denied", 502: "upstream-closed", 504: "timeout"}.get(call.status, "error"), *(["interrupted"] if self._killed(call) else [])}
         if self._killed(call):
             return {"complete", "interrupted", "client-closed", "upstream-closed", "timeout", "denied"}

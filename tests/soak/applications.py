@@ -26,6 +26,7 @@ PATIENCE = 25.0  # seconds that an application waits for a byte
 FAULTS = ["cut=2:7", "cut=0:20", "reset=2:11", "reset=0:5", "error=throttling", "error=internal", "error=unavailable", "status=502", "close=1",
           "exception=2:throttlingException", "crc=2", "hang_up=1", "stall=2:9000", "delay_ms=9000", "gzip=1", "connection_close=1"]
 STALLS = {"stall=2:9000", "delay_ms=9000"}
+ALTERED = {"crc=2", "exception=2:throttlingException"}  # in a stream, whose HTTP response is whole all the same
 
 
 class Request:
@@ -99,6 +100,7 @@ class Http1Application(Application):
             known.append(self.ledger.begin(digest, fresh))
             return known[0].marker
         request = Request(self, self.conversation, begin)
+        known[0].altered = request.fault in ALTERED
         self.connection = self.connection or connect(self.url, PATIENCE)
         try:
             answer = call(self.url, request.path, request.body, request.headers, connection=self.connection)
@@ -200,6 +202,7 @@ class Http2Application(Application):
             known.append(self.ledger.begin(digest))
             return known[0].marker
         request = Request(self, self.conversation, begin)
+        known[0].altered = request.fault in ALTERED
         number = self.h2.get_next_available_stream_id()
         streams[number] = Stream(known[0], request)
         self.h2.send_headers(number, [(":method", "POST"), (":scheme", "http"), (":authority", urlsplit(self.url).netloc), (":path", request.path),

@@ -23,6 +23,7 @@ class Call:
     status: int = 0
     request_id: str = ""
     by_agent: bool = False  # the answer is the agent's own
+    altered: bool = False  # the service was asked to damage what it answers
     in_journal: bool = False  # the fake had it whole
     record: dict | None = None
 
