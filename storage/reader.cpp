@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <vector>
 
 #include "storage/functions.h"
 #include "storage/label_table.h"
@@ -64,8 +65,21 @@ class Reader::Implementation {
 
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
             const Damaged& damaged) {
-    std::int64_t next = first;
-    while (scan(next, bodies, visit, damaged)) {
+    Statement select(connection_, select_sql() + "WHERE id >= max(?1, " + kFirstVisible +
+                                      ") AND id <= ?2 ORDER BY id");
+    Scan scan;
+    scan.next = first;
+    // The first portions are small: some callers want one record.
+    for (std::size_t most = 1; !scan.ended; most = std::min(2 * most, kPortionRecords)) {
+      read_portion(select, scan, bodies, most, static_cast<bool>(damaged));
+      for (StoredRecord& record : scan.portion) {
+        if (!visit(record)) {
+          return;
+        }
+      }
+      if (scan.damaged && !damaged(*scan.damaged, scan.damage)) {
+        return;
+      }
     }
   }
 
@@ -79,40 +93,65 @@ class Reader::Implementation {
   // Rows before the first segment are of segments that retention is about to take away.
   static constexpr const char* kFirstVisible = "(SELECT min(first_record) FROM segment)";
 
-  // From `next` on in one snapshot. True: there was damage, and it is to go on from `next`, which
-  // lies behind it.
-  bool scan(std::int64_t& next, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
-            const Damaged& damaged) {
+  // How much is read before it is visited: enough that it costs no time to begin anew, and little
+  // memory.
+  static constexpr std::size_t kPortionRecords = 256;
+  static constexpr std::size_t kPortionBytes = 256 << 10;
+
+  // How far each() has come.
+  struct Scan {
+    std::int64_t next = 0;
+    std::int64_t last = kNoEnd;           // the last record when it began, once that is known
+    bool ended = false;                   // nothing comes behind this portion
+    std::vector<StoredRecord> portion;    // to be visited
+    std::optional<std::int64_t> damaged;  // comes behind them
+    std::string damage;
+  };
+
+  // From `next` on, all in one snapshot, which is let go: whoever visits may take as long as he
+  // likes, and nobody may keep a writer's log from being emptied for long.
+  void read_portion(Statement& select, Scan& scan, Bodies bodies, std::size_t most,
+                    bool takes_damaged) {
+    struct LetGo {
+      Statement& statement;
+      ~LetGo() { statement.reset(); }
+    } const let_go{select};
+    scan.portion.clear();
+    scan.damaged.reset();
     forget_open_place();
-    next = std::max(next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
     // The open statement holds the snapshot for everything else that is read on this connection.
-    Statement select(connection_,
-                     select_sql() + "WHERE id >= max(?1, " + kFirstVisible + ") ORDER BY id");
-    select.bind(1, next);
-    while (true) {
-      std::optional<StoredRecord> record;
-      std::string damage;
-      try {
-        if (!select.step()) {
-          return false;
-        }
-        next = select.integer(0);
-        record = stored(select, bodies);
-      } catch (const StoreError& error) {
-        if (!damaged || !is_damage(error)) {
+    scan.next =
+        std::max(scan.next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
+    select.bind(1, scan.next).bind(2, scan.last);
+    try {
+      fill_portion(select, scan, bodies, most);
+    } catch (const StoreError& error) {
+      // What lies before it is visited first; then this comes again.
+      if (scan.portion.empty()) {
+        if (!takes_damaged || !is_damage(error)) {
           throw;
         }
-        damage = error.what();
+        scan.damaged = scan.next++;
+        scan.damage = error.what();
       }
-      const std::int64_t id = next++;
-      if (record) {
-        if (!visit(*record)) {
-          return false;
-        }
-      } else {
-        select.reset();
-        return damaged(id, damage) && next <= last_id();
+    }
+    if (!scan.ended && scan.last == kNoEnd) {
+      scan.last = last_id();
+    }
+    scan.ended = scan.ended || scan.next > scan.last;
+  }
+
+  void fill_portion(Statement& select, Scan& scan, Bodies bodies, std::size_t most) {
+    std::size_t bytes = 0;
+    while (scan.portion.size() < most && bytes < kPortionBytes) {
+      if (!select.step()) {
+        scan.ended = true;
+        return;
       }
+      scan.next = select.integer(0);
+      scan.portion.push_back(stored(select, bodies));
+      ++scan.next;
+      bytes += scan.portion.back().record.memory_bytes();
     }
   }
 

@@ -60,9 +60,12 @@ class Reader {
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies);
   // The newest record with this x-amzn-RequestId.
   std::optional<StoredRecord> find_by_request_id(std::string_view request_id, Bodies bodies);
-  // In id order from `first` (inclusive) until `visit` returns false or the records end. A snapshot
-  // of that moment, which is let go when each() returns: while it is held, the write-ahead log
-  // cannot be emptied. Calling it again behind the last record decodes nothing twice. A damaged
+  // In id order from `first` (inclusive) until `visit` returns false or the last record that was
+  // there at the beginning was visited. Records are read in portions of some hundred KiB, each in a
+  // snapshot of its own that is let go before they are visited, since a writer's log cannot be
+  // emptied while one is held: `visit` may take as long as it likes. So a record is as it was
+  // shortly before it is visited: one that retention takes meanwhile is passed over, one that is
+  // erased has no bodies. Calling it again behind the last record decodes nothing twice. A damaged
   // record throws StoreError.
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit);
   // A damaged record goes to `damaged` (its id, and what is wrong) instead of to `visit`, and

@@ -1,7 +1,9 @@
 #include "storage/verify.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+#include <utility>
 
 #include "storage/erasure_history.h"
 #include "storage/integrity.h"
@@ -17,6 +19,21 @@ namespace invlog::storage {
 namespace {
 
 constexpr std::size_t kMostProblems = 1000;
+constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();  // of all possible ids
+
+// Holds one snapshot for all that is read.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(sqlite3* connection) : connection_(connection) {
+    execute(connection, "BEGIN");
+  }
+  ~ReadTransaction() { sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  sqlite3* connection_;
+};
 
 class Verification {
  public:
@@ -24,18 +41,15 @@ class Verification {
       : reader_(reader), connection_(reader.connection()), heads_(heads) {}
 
   VerifyReport run(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-    // One snapshot for everything, while an agent may go on writing.
-    execute(connection_, "BEGIN");
     guarded("file", [this] { check_file(); });
-    guarded("store", [this] { check_rows(); });
-    guarded("retention", [this] { check_base(); });
-    guarded("erasure", [this] { history_.emplace(connection_); });
-    guarded("segments", [&] { check_segments(progress); });
-    guarded("records", [this] { check_leftovers(); });
-    guarded("erasure", [this] { check_erasures(); });
-    guarded("heads", [this] { check_heads(); });
-    guarded("delivery", [this] { check_delivery(); });
-    sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+    in_snapshot("store", [this] { check_rows(); });
+    in_snapshot("retention", [this] { begin(); });
+    in_snapshot("heads", [this] { check_heads(); });
+    check_segments(progress);
+    in_snapshot("records", [this] { check_leftovers(); });
+    in_snapshot("erasure", [this] { check_erasures(); });
+    in_snapshot("delivery", [this] { check_delivery(); });
+    in_snapshot("retention", [this] { check_moved_base(); });
     return std::move(report_);
   }
 
@@ -56,6 +70,35 @@ class Verification {
     }
   }
 
+  // What a check compares is read in one snapshot; each has its own, so that none is held for long
+  // while an agent writes. What is closed stays as it is, but for what events tell: so they are
+  // looked at first.
+  template <typename Check>
+  void in_snapshot(const std::string& where, const Check& check) {
+    guarded(where, [&] {
+      const ReadTransaction snapshot(connection_);
+      take_news();
+      check();
+    });
+  }
+
+  // What retention and erasures did, as the snapshot has it.
+  void take_news() {
+    try {
+      const std::int64_t newest = integer("SELECT coalesce(max(id), 0) FROM event");
+      if (newest != newest_event_) {
+        newest_event_ = newest;
+        base_ = read_retention_base(connection_);
+        history_.reset();
+        history_.emplace(connection_);
+      }
+    } catch (const StoreError& error) {
+      if (!std::exchange(events_unreadable_, true)) {
+        problem("events", error.what());
+      }
+    }
+  }
+
   std::int64_t integer(const std::string& sql) {
     Statement select(connection_, sql);
     return select.step() ? select.integer(0) : 0;
@@ -71,7 +114,6 @@ class Verification {
   }
 
   void check_rows() {
-    report_.records = static_cast<std::uint64_t>(integer("SELECT count(*) FROM record"));
     report_.events = static_cast<std::uint64_t>(integer("SELECT count(*) FROM event"));
     if (integer("SELECT count(*) FROM store") != 1) {
       problem("store", "the `store` table must have one row");
@@ -99,23 +141,36 @@ class Verification {
     std::optional<Sha256> digest, chain;
   };
 
-  // Where the store begins after retention; what stayed of what went must still be as it was.
-  void check_base() {
-    base_ = read_retention_base(connection_);
+  void begin() {
+    follow_base();
+    last_to_check_ = integer("SELECT max(id) FROM segment");
+    report_.segments = static_cast<std::uint64_t>(integer("SELECT count(*) FROM segment"));
+    check_base();
+  }
+
+  // The next segment is to follow what retention took last.
+  void follow_base() {
+    followed_base_ = base_.own_event;
     chain_ = base_.chain;
     last_segment_ = base_.segment;
     last_record_ = base_.record;
     last_label_ = base_.label;
     last_event_ = base_.event;
-    last_closed_ = base_.segment;
+    if (base_.segment != 0) {
+      report_.chain_head = hex(base_.chain);
+      report_.chain_segment = base_.segment;
+    }
+  }
+
+  // Where the store begins after retention; what stayed of what went must still be as it was.
+  void check_base() {
+    checked_base_ = base_.own_event;
     if (!base_.readable) {
       problem("retention", "the newest `retention` event does not say where the store begins");
     }
     if (base_.segment == 0) {
       return;
     }
-    report_.chain_head = hex(base_.chain);
-    report_.chain_segment = base_.segment;
     if (base_.own_event <= base_.event) {
       problem("retention", "the newest `retention` event is older than the segments that it took");
     }
@@ -130,36 +185,77 @@ class Verification {
     }
   }
 
+  // Retention may have taken segments meanwhile: what it left must follow from what it says.
+  void check_moved_base() {
+    if (base_.own_event != checked_base_) {
+      check_base();
+    } else if (!report_.problems.empty()) {
+      return;  // so that one change is one finding
+    }
+    Statement first(connection_, "SELECT id, digest, chain, closed_at FROM segment ORDER BY id");
+    if (!first.step()) {
+      return;
+    }
+    const std::int64_t segment = first.integer(0);
+    const auto digest = from_bytes(first.bytes(1)), chain = from_bytes(first.bytes(2));
+    const bool closed = !first.is_null(3);
+    if (segment != base_.segment + 1 ||
+        (closed && (!digest || !chain || chain_next(base_.chain, segment, *digest) != *chain))) {
+      problem("segment " + std::to_string(segment),
+              "it does not follow what the newest `retention` event says");
+    }
+  }
+
+  // Those that were there at the beginning: an agent that writes on adds more.
   void check_segments(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-    report_.segments = static_cast<std::uint64_t>(integer("SELECT count(*) FROM segment"));
-    Statement select(
-        connection_,
-        "SELECT id, first_record, opened_at, last_record, last_label, last_event, "
-        "stream_bytes, closed_at, digest, chain, request_keys FROM segment ORDER BY id");
-    std::uint64_t done = 0;
-    while (select.step()) {
-      SegmentRow row;
-      row.span.id = select.integer(0);
-      row.span.first_record = select.integer(1);
-      row.span.opened_at = select.integer(2);
-      row.span.last_record = select.integer(3);
-      row.span.last_label = select.integer(4);
-      row.span.last_event = select.integer(5);
-      row.span.stream_bytes = select.integer(6);
-      row.span.closed_at = select.integer(7);
-      row.closed = !select.is_null(7);
-      row.digest = from_bytes(select.bytes(8));
-      row.chain = from_bytes(select.bytes(9));
-      const std::string where = "segment " + std::to_string(row.span.id);
-      if (row.closed && select.bytes(10) != request_keys(connection_, row.span.first_record,
-                                                         row.span.last_record)) {
-        problem(where, "its list of request ids does not match its records");
-      }
-      guarded(where, [&] { check_segment(where, row); });
-      if (progress) {
-        progress(++done, report_.segments);
+    const std::uint64_t total = std::exchange(report_.segments, 0);
+    while (!segments_ended_) {
+      // Stands for all that fails but what is in one segment, and ends the loop then.
+      segments_ended_ = true;
+      in_snapshot("segments", [this] { check_next_segment(); });
+      if (progress && !segments_ended_) {
+        progress(report_.segments, std::max(total, report_.segments));
       }
     }
+  }
+
+  void check_next_segment() {
+    // Those between were taken away, whole, while others were looked at.
+    if (base_.own_event != followed_base_ && base_.segment > last_segment_) {
+      follow_base();
+    }
+    Statement select(connection_,
+                     "SELECT id, first_record, opened_at, last_record, last_label, last_event, "
+                     "stream_bytes, closed_at, digest, chain, request_keys FROM segment WHERE id "
+                     ">= ?1 AND id <= ?2 ORDER BY id");
+    if (!select.bind(1, next_segment_).bind(2, last_to_check_.value_or(kLast)).step()) {
+      if (last_segment_ < last_to_check_.value_or(last_segment_)) {
+        problem("segments", "number " + std::to_string(*last_to_check_) +
+                                " was there at first, and is missing now");
+      }
+      return;
+    }
+    SegmentRow row;
+    row.span.id = select.integer(0);
+    row.span.first_record = select.integer(1);
+    row.span.opened_at = select.integer(2);
+    row.span.last_record = select.integer(3);
+    row.span.last_label = select.integer(4);
+    row.span.last_event = select.integer(5);
+    row.span.stream_bytes = select.integer(6);
+    row.span.closed_at = select.integer(7);
+    row.closed = !select.is_null(7);
+    row.digest = from_bytes(select.bytes(8));
+    row.chain = from_bytes(select.bytes(9));
+    const std::string where = "segment " + std::to_string(row.span.id);
+    if (row.closed && select.bytes(10) !=
+                          request_keys(connection_, row.span.first_record, row.span.last_record)) {
+      problem(where, "its list of request ids does not match its records");
+    }
+    guarded(where, [&] { check_segment(where, row); });
+    ++report_.segments;
+    segments_ended_ = row.span.id == kLast;
+    next_segment_ = segments_ended_ ? kLast : row.span.id + 1;
   }
 
   void check_segment(const std::string& where, SegmentRow& row) {
@@ -174,13 +270,15 @@ class Verification {
     last_segment_ = row.span.id;
     if (row.closed) {
       ++report_.closed_segments;
-      last_closed_ = row.span.id;
       check_chain(where, row);
       last_record_ = row.span.last_record;
     } else {
       row.span.last_record = integer("SELECT coalesce(max(id), 0) FROM record");
       last_record_ = std::max(row.span.last_record, row.span.first_record - 1);
     }
+    report_.records += static_cast<std::uint64_t>(integer(
+        "SELECT count(*) FROM record WHERE id BETWEEN " + std::to_string(row.span.first_record) +
+        " AND " + std::to_string(row.span.last_record)));
     check_bodies(row.span);
   }
 
@@ -239,9 +337,12 @@ class Verification {
   }
 
   void check_leftovers() {
+    // The open segment goes to the end.
     const std::int64_t stray = integer(
         "SELECT count(*) FROM record WHERE id <= " + std::to_string(base_.record) +
-        " OR id < (SELECT min(first_record) FROM segment) OR id > " + std::to_string(last_record_));
+        " OR id < (SELECT min(first_record) FROM segment) OR id > coalesce((SELECT CASE WHEN "
+        "closed_at IS NULL THEN " +
+        std::to_string(kLast) + " ELSE last_record END FROM segment ORDER BY id DESC LIMIT 1), 0)");
     if (stray != 0) {
       problem("records", std::to_string(stray) + " belong to no segment");
     }
@@ -252,13 +353,36 @@ class Verification {
     if (below != 0) {
       problem("events", std::to_string(below) + " rows of `event` or `label` are in no digest");
     }
-    // Those of segments that retention has taken go in steps behind them.
-    const std::int64_t chunks = integer(
-        "SELECT count(*) FROM chunk WHERE id >= " + std::to_string(chunk_id(base_.segment + 1, 0)) +
-        " AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.id = chunk.id >> 24)");
+    check_chunks();
+  }
+
+  // Those of segments that retention has taken go in steps behind them.
+  void check_chunks() {
+    Statement next(connection_, "SELECT id >> 24 FROM chunk WHERE id >= ?1 ORDER BY id LIMIT 1");
+    Statement known(connection_, "SELECT 1 FROM segment WHERE id = ?1");
+    Statement count(connection_, "SELECT count(*) FROM chunk WHERE id BETWEEN ?1 AND ?2");
+    constexpr std::int64_t kLastSegment = kLast >> 24;
+    std::int64_t chunks = 0;
+    for (std::int64_t segment = base_.segment + 1;
+         segment <= kLastSegment && next.bind(1, chunk_id(segment, 0)).step(); ++segment) {
+      segment = next.integer(0);
+      if (!known.bind(1, segment).step()) {
+        count.bind(1, chunk_id(segment, 0)).bind(2, chunk_id(segment, 0xffffff)).step();
+        chunks += count.integer(0);
+      }
+      next.reset();
+      known.reset();
+      count.reset();
+    }
     if (chunks != 0) {
       problem("chunks", std::to_string(chunks) + " belong to no segment");
     }
+  }
+
+  // 0: none ever was.
+  std::int64_t last_closed() {
+    return std::max(base_.segment,
+                    integer("SELECT max(id) FROM segment WHERE closed_at IS NOT NULL"));
   }
 
   // Bodies are missing where an event says so, and nowhere else.
@@ -269,8 +393,9 @@ class Verification {
     for (const std::int64_t event : history_->unreadable()) {
       problem("event " + std::to_string(event), "it tells of an erasure, but not of which");
     }
+    const std::int64_t last = last_closed();
     for (const auto& [segment, erasures] : history_->segments()) {
-      if (segment > last_closed_) {
+      if (segment > last) {
         problem("event " + std::to_string(erasures.back().event),
                 "it tells of an erasure from segment " + std::to_string(segment) +
                     ", which the store does not have");
@@ -313,7 +438,7 @@ class Verification {
                        "NULL");
       const bool is_base = head.segment == base_.segment && base_.segment != 0;
       if (!is_base && !select.bind(1, head.segment).step()) {
-        problem(where, "the store ends before it, with segment " + std::to_string(last_closed_) +
+        problem(where, "the store ends before it, with segment " + std::to_string(last_closed()) +
                            ", but " + head.source +
                            " has it: the store was rolled back to an older state");
         continue;
@@ -350,11 +475,19 @@ class Verification {
   sqlite3* connection_;
   const std::vector<KnownHead>& heads_;
   VerifyReport report_;
-  std::optional<ErasureHistory> history_;
-  std::int64_t last_closed_ = 0;
+  // What the newest snapshot says.
+  std::optional<std::int64_t> newest_event_;
+  bool events_unreadable_ = false;
   RetentionBase base_;
+  std::optional<ErasureHistory> history_;
+  // The `retention` events, by id, that say what was followed, and checked.
+  std::int64_t followed_base_ = 0, checked_base_ = 0;
+  // What the next segment is to follow.
   Sha256 chain_{};
   std::int64_t last_segment_ = 0, last_record_ = 0, last_label_ = 0, last_event_ = 0;
+  std::int64_t next_segment_ = std::numeric_limits<std::int64_t>::min();  // to look at
+  std::optional<std::int64_t> last_to_check_;
+  bool segments_ended_ = false;
 };
 
 }  // namespace

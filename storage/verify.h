@@ -3,7 +3,13 @@
 // chain heads that have left the host against the chain, cursors against the records, SQLite's own
 // integrity check. `invlog verify` prints what this returns.
 //
-// Threads: runs on the caller's, with a connection of its own, while an agent may be writing.
+// An agent may go on writing. So that its write-ahead log can be emptied, each segment, and each
+// check of another kind, is read in a snapshot of its own: a segment is judged as it was then.
+// Segments that retention takes before they are read are passed over, those that were begun after
+// the start are not looked at. The longest snapshot is that of SQLite's own check, one reading of
+// the whole file.
+//
+// Threads: runs on the caller's, with a connection of its own.
 // Errors: problems in the store are results, not exceptions; only a store that cannot be opened
 // throws StoreError.
 #pragma once
@@ -32,7 +38,8 @@ struct KnownHead {
 };
 
 struct VerifyReport {
-  std::uint64_t records = 0, segments = 0, closed_segments = 0, events = 0;
+  std::uint64_t records = 0, segments = 0, closed_segments = 0;  // that were read
+  std::uint64_t events = 0;
   std::uint64_t erased = 0;             // records whose bodies were erased
   std::uint64_t body_bytes = 0;         // bytes of all bodies read back
   std::string chain_head;               // hex SHA-256 of the last closed segment, "" if none
@@ -41,7 +48,7 @@ struct VerifyReport {
   std::vector<VerifyProblem> problems;  // empty: the store is whole
 };
 
-// `progress(done, total)` in segments; may be empty.
+// `progress(done, total)` in segments, called while no snapshot is held; may be empty.
 VerifyReport verify_store(const std::string& path,
                           const std::function<void(std::uint64_t, std::uint64_t)>& progress,
                           const std::vector<KnownHead>& heads = {});

@@ -257,7 +257,10 @@ class CommandLine {
 
   void add_query() {
     CLI::App* command = add_command(
-        "query", "Run SQL on the store. The view `invocations` has a row per call.",
+        "query",
+        "Run SQL on the store. The view `invocations` has a row per call. While a statement runs, "
+        "the write-ahead log of a running agent cannot be emptied: on a store that has reached its "
+        "max_size, one that runs for long makes the agent's commits fail until it ends.",
         "  invlog query \"SELECT day, sum(output_tokens) FROM invocations GROUP BY day\"\n"
         "  invlog query --json \"SELECT id, invlog_request(id) AS request FROM invocations ORDER "
         "BY id DESC LIMIT 1\"\n"
@@ -400,7 +403,9 @@ class CommandLine {
         "Check every checksum, every digest and their chain. Exit code 1 if anything is "
         "wrong. That the newest part was cut off, or the whole store put back to an older state, "
         "shows only against a chain head that was kept elsewhere: with each delivery the "
-        "destinations are given the head, and --delivered asks them for it.",
+        "destinations are given the head, and --delivered asks them for it. A running agent goes "
+        "on; only SQLite's check of the file, which comes first and reads it once as a whole, "
+        "keeps its write-ahead log from being emptied.",
         "  invlog verify\n"
         "  invlog verify --delivered\n"
         "  invlog verify --store backup/eu-central-1.db --json\n"
@@ -427,7 +432,8 @@ class CommandLine {
         "Erase the bodies of records for good: out of the file's bytes, with an event in the "
         "chain. "
         "Times, model, tokens, caller and outcome stay. Without --yes it only shows what it would "
-        "do. A running agent goes on.",
+        "do. A running agent goes on; but as with `invlog query`, not for ever while --where "
+        "searches a store that has reached its max_size.",
         "  invlog erase --where \"caller = 'jane' AND day < '2026-10-01'\"\n"
         "  invlog erase --where \"invlog_contains(id, 'Jürgen Müller')\" --reason \"request 17\" "
         "--yes\n"

@@ -148,7 +148,8 @@ struct Report {
 using ReportProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 // All but `store_path`, `version`, `made_at_us` and `integrity.verified`. A snapshot of that
-// moment.
+// moment, since its numbers are to add up. It is held until this returns, and a writer's log cannot
+// be emptied meanwhile: some seconds per million records.
 Report gather_report(storage::Reader& reader, const Period& period, const ReportProgress& progress);
 
 // Spans put together where they meet, cut to `period`, in order; and what is left of it.

@@ -56,6 +56,14 @@ std::int64_t fill(Writer& writer, const std::function<void(bool)>& committed,
   return sent;
 }
 
+// Writes more than the write-ahead log may hold, and less than the queue.
+void write_much(Writer& writer, std::int64_t& number) {
+  for (int i = 0; i < 120 && !writer.status().failing; ++i) {
+    submit(writer, noisy_record(++number, 25'000));
+  }
+  CHECK(comes_true([&] { return writer.status().failing || writer.status().queued_records == 0; }));
+}
+
 // Reads all there is, again and again, while records come and go.
 class BusyReader {
  public:
@@ -76,7 +84,10 @@ class BusyReader {
       try {
         std::int64_t last = 0;
         (*reader)->each(1, Bodies::response, [&](StoredRecord& record) {
-          const bool follows = last == 0 || record.id == last + 1;
+          // Unless retention has taken what lies between.
+          const bool follows =
+              last == 0 || record.id == last + 1 ||
+              (record.id > last && (*reader)->find(record.id - 1, Bodies::none) == std::nullopt);
           last = record.id;
           wrong += follows && record.record.response.bytes == std::to_string(record.id) ? 0 : 1;
           return !stopping_;
@@ -561,5 +572,117 @@ TEST_CASE("A record that comes while an idle writer looks for old ones does not 
   writer.stop();
   if (sender.joinable()) {
     sender.join();
+  }
+}
+
+TEST_CASE("Somebody who reads a full store slowly does not keep it from taking records") {
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.retention.keep_undelivered = false;
+  Writer writer(options);
+  std::int64_t number = 0;
+  while (fixture.first_record() <= 1) {
+    REQUIRE(submit_and_wait(writer, noisy_record(++number, 25'000)));
+  }
+  const std::int64_t last = number;
+  auto reader = Reader::open(fixture.store.path());
+  REQUIRE(reader.has_value());
+  std::int64_t visited = 0;
+  (*reader)->each(1, Bodies::both, [&](StoredRecord& record) {
+    CHECK(record.record.response.bytes == std::to_string(record.id));
+    CHECK(record.id <= last);
+    if (++visited % 100 == 1) {
+      write_much(writer, number);
+    }
+    return !writer.status().failing;
+  });
+  CHECK(visited > 100);
+  CHECK(!writer.status().failing);
+  CHECK(writer.status().last_error.empty());
+  CHECK(fixture.size() <= kMost);
+}
+
+TEST_CASE("A full store is verified while its writer goes on") {
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.retention.keep_undelivered = false;
+  Writer writer(options);
+  std::int64_t number = 0;
+  while (fixture.first_record() <= 1) {
+    REQUIRE(submit_and_wait(writer, noisy_record(++number, 25'000)));
+  }
+  const std::int64_t segments = fixture.number("SELECT count(*) FROM segment");
+  std::int64_t seen = 0;
+  const VerifyReport report =
+      verify_store(fixture.store.path(), [&](std::uint64_t done, std::uint64_t) {
+        seen = static_cast<std::int64_t>(done);
+        if (seen % 4 == 2) {
+          write_much(writer, number);
+        }
+      });
+  for (const VerifyProblem& problem : report.problems) {
+    FAIL_CHECK(problem.where << ": " << problem.what);
+  }
+  CHECK(!writer.status().failing);
+  CHECK(writer.status().last_error.empty());
+  // Retention took some before their turn.
+  CHECK((seen > 5 && seen < segments));
+  CHECK(static_cast<std::int64_t>(report.segments) == seen);
+  CHECK(report.records > report.segments);
+  CHECK(report.chain_segment > 0);
+  writer.stop();
+  fixture.check_whole();
+}
+
+TEST_CASE("What goes while a store is verified, but not by retention, is found") {
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.retention.keep_undelivered = false;
+  {
+    Writer writer(options);
+    for (std::int64_t number = 1; number <= 900; ++number) {
+      REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
+    }
+  }
+  const std::string original = fixture.store.directory() / "original";
+  std::filesystem::copy_file(fixture.store.path(), original);
+  const std::string newest = "(SELECT max(id) FROM event WHERE kind = 'retention')";
+  const std::string third = "(SELECT min(id) + 2 FROM segment)";
+  const auto cut = [](const std::string& which) {
+    return "DELETE FROM record WHERE id IN (SELECT r.id FROM record r JOIN segment s ON r.id "
+           "BETWEEN "
+           "s.first_record AND s.last_record WHERE s.id " +
+           which + "); DELETE FROM chunk WHERE id >> 24 IN (SELECT id FROM segment WHERE id " +
+           which + "); DELETE FROM segment WHERE id " + which;
+  };
+  const auto say_again = [&](const std::string& member, const std::string& value) {
+    return "INSERT INTO event(at, kind, count, details) SELECT at, kind, count, json_set(details, "
+           "'$.base." +
+           member + "', " + value + ") FROM event WHERE id = " + newest;
+  };
+  const std::string changes[] = {
+      // Cut off behind, in the middle, in front.
+      cut("> " + third), cut("= " + third), cut("<= (SELECT min(id) FROM segment)"),
+      // Retention's event says what is not so, of what was read already and of what was not.
+      say_again("chain", "'" + std::string(64, '0') + "'"),
+      say_again("segment", "(SELECT min(id) + 8 FROM segment)"),
+      say_again("labels", "'" + std::string(64, '0') + "'"),
+      "UPDATE record SET started_at = started_at + 1 WHERE id = (SELECT max(id) - 5 FROM record)"};
+  for (const std::string& change : changes) {
+    INFO(change);
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      std::filesystem::remove(fixture.store.path() + suffix);
+    }
+    std::filesystem::copy_file(original, fixture.store.path());
+    bool changed = false;
+    const VerifyReport report =
+        verify_store(fixture.store.path(), [&](std::uint64_t done, std::uint64_t) {
+          if (done == 2) {
+            fixture.store.tamper(change);
+            changed = true;
+          }
+        });
+    CHECK(changed);
+    CHECK(!report.problems.empty());
   }
 }
