@@ -28,7 +28,134 @@ std::string view_of(const TemporaryStore& store) {
   return store.query("SELECT sql FROM sqlite_schema WHERE name = 'invocations'");
 }
 
+// SQL that writes another definition of a table into the schema.
+std::string redefine(const std::string& table, const std::string& from, const std::string& to) {
+  return "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, " + from + ", " +
+         to + ") WHERE name = '" + table + "'; PRAGMA writable_schema = OFF";
+}
+
+// As a store was before there were record.destinations and `trail`.
+void make_first(const TemporaryStore& store) {
+  std::string view = view_of(store);
+  const auto replace = [&view](const std::string& from, const std::string& to) {
+    const std::size_t at = view.find(from);
+    REQUIRE(at != std::string::npos);
+    view.replace(at, from.size(), to);
+  };
+  replace("  (SELECT text FROM label WHERE label.id = destinations) AS destinations,\n", "");
+  replace(
+      "coalesce((SELECT text FROM label WHERE label.id = inference_region),\n"
+      "           (SELECT region FROM trail WHERE trail.record = record.id))",
+      "(SELECT text FROM label WHERE label.id = inference_region)");
+  replace(
+      "strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%03dZ', "
+      "started_at / 1000 % 1000) AS",
+      "strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch') AS");
+  store.tamper(
+      "DROP VIEW invocations; DROP TABLE trail; ALTER TABLE record DROP COLUMN "
+      "destinations; " +
+      view);
+}
+
 }  // namespace
+
+TEST_CASE("Columns that changed their names are found", "[verify]") {
+  TemporaryStore store;
+  fill(store);
+  REQUIRE(problems(store).empty());
+  const auto swapped = [&](const std::string& table, const std::string& a, const std::string& b) {
+    const std::string rename = "; ALTER TABLE " + table + " RENAME COLUMN ";
+    store.tamper("DROP VIEW invocations" + rename + a + " TO z" + rename + b + " TO " + a + rename +
+                 "z TO " + b + "; " + view_of(store));
+    return problems(store);
+  };
+  for (const auto& [table, a, b] : {std::tuple{"record", "input_tokens", "output_tokens"},
+                                    {"record", "caller", "identity"},
+                                    {"record", "status", "output_tokens"},
+                                    {"record", "destinations", "profile"},
+                                    {"event", "at", "count"},
+                                    {"event", "kind", "details"},
+                                    {"segment", "opened_at", "closed_at"},
+                                    {"store", "account_id", "host"},
+                                    {"label", "id", "text"},
+                                    {"chunk", "id", "bytes"}}) {
+    INFO(table << " " << a << " " << b);
+    CHECK_THAT(swapped(table, a, b), contains_text(std::string("the table `") + table + "`"));
+    CHECK(swapped(table, a, b).empty());
+  }
+}
+
+TEST_CASE("A table is defined as invlog defined it, comments and white space apart", "[verify]") {
+  TemporaryStore store;
+  fill(store);
+  const std::string pin = "GENERATED ALWAYS AS ('eu-central-1')";
+  const auto quoted = [](const std::string& text) {
+    std::string sql = "'";
+    for (const char character : text) {
+      sql += character == '\'' ? "''" : std::string(1, character);
+    }
+    return sql + "'";
+  };
+  SECTION("a pin in a comment") {
+    store.tamper(redefine("record", quoted(pin),
+                          quoted("AS (iif(id=8,'eu-west-1','eu-central-1')) /* " + pin + " */")));
+    CHECK_THAT(problems(store), contains_text("the table `record`"));
+  }
+  SECTION("a pin in a text") {
+    store.tamper(redefine(
+        "record", quoted(pin),
+        quoted("CHECK (" + quoted(pin) + " <> '--') AS (iif(id=8,'eu-west-1','eu-central-1'))")));
+    CHECK_THAT(problems(store), contains_text("the table `record`"));
+  }
+  SECTION("names exchanged in the schema's text") {
+    store.tamper(redefine("record", "'status  '", "'output_tokens2'") + "; " +
+                 redefine("record", "'output_tokens '", "'status '") + "; " +
+                 redefine("record", "'output_tokens2'", "'output_tokens '"));
+    CHECK_THAT(problems(store), contains_text("the table `record`"));
+  }
+  SECTION("a type") {
+    store.tamper(redefine("record", "'duration           INTEGER'", "'duration ANY'"));
+    CHECK_THAT(problems(store), contains_text("the table `record`"));
+  }
+  SECTION("a column more") {
+    store.tamper("ALTER TABLE event ADD COLUMN more INTEGER");
+    CHECK_THAT(problems(store), contains_text("the table `event`"));
+  }
+  SECTION("no table at all") {
+    store.tamper("DROP VIEW invocations; DROP TABLE event");
+    CHECK_THAT(problems(store), contains_text("the table `event`"));
+  }
+  SECTION("two words made one") {
+    store.tamper(redefine("event", "'details TEXT'", "'detailsTEXT ANY'"));
+    CHECK_THAT(problems(store), contains_text("the table `event`"));
+  }
+  SECTION("comments and white space") {
+    store.tamper(redefine("event", "'INTEGER PRIMARY KEY'",
+                          "'INTEGER/* a comment */PRIMARY' || char(9) || 'KEY -- another '''"
+                          " || char(10)"));
+    CHECK(store.query("SELECT sql LIKE '%another%' FROM sqlite_schema WHERE name = 'event'") ==
+          "1");
+    CHECK(problems(store).empty());
+  }
+}
+
+TEST_CASE("A store that was given its newest column later verifies, before and after", "[verify]") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    Record record = full_record();
+    record.destinations.clear();
+    submit_and_wait(writer, record);
+  }
+  make_first(store);
+  CHECK(problems(store).empty());
+  fill(store);
+  CHECK(store.query("SELECT sql NOT LIKE '%Regions with commas%' FROM sqlite_schema WHERE name = "
+                    "'record'") == "1");
+  CHECK(store.query("SELECT count(*) FROM pragma_table_xinfo('record') WHERE name = "
+                    "'destinations'") == "1");
+  CHECK(problems(store).empty());
+}
 
 TEST_CASE("The view's times are cut off, and not rounded", "[verify]") {
   TemporaryStore store;
