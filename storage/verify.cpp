@@ -14,6 +14,7 @@
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_identity.h"
 #include "storage/table_definitions.h"
 
 namespace invlog::storage {
@@ -48,6 +49,7 @@ class Verification {
       return std::move(report_);
     }
     in_snapshot("store", [this] { check_rows(); });
+    in_snapshot("store", [this] { check_identity(); });
     in_snapshot("retention", [this] { begin(); });
     in_snapshot("heads", [this] { check_heads(); });
     check_segments(progress);
@@ -138,6 +140,12 @@ class Verification {
       problem("store", what + ". Nothing else was checked");
     }
     for (std::string& what : schema_problems(connection_)) {
+      problem("store", std::move(what));
+    }
+  }
+
+  void check_identity() {
+    for (std::string& what : identity_problems(connection_)) {
       problem("store", std::move(what));
     }
   }

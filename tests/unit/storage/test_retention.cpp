@@ -410,6 +410,9 @@ TEST_CASE("verify accepts a store that begins at a later segment only as its eve
   std::filesystem::copy_file(fixture.store.path(), original);
   const std::string newest = "(SELECT max(id) FROM event WHERE kind = 'retention')";
   const std::string changes[] = {
+      // Who it is of: what stayed of the birth.
+      "UPDATE store SET host = 'another'",
+      "UPDATE event SET details = json_set(details, '$.host', 'another') WHERE id = 1",
       // One more segment is cut off.
       "DELETE FROM record WHERE id <= (SELECT min(last_record) FROM segment); DELETE FROM chunk "
       "WHERE id >> 24 <= (SELECT min(id) FROM segment); DELETE FROM segment WHERE id = (SELECT "

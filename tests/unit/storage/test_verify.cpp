@@ -317,6 +317,8 @@ std::vector<std::string> tampering(const TemporaryStore& store) {
            "VALUES (0, 1, 0, 0, 0, 0)",
            "UPDATE label SET id = id + 1000 WHERE id = 2",
            "UPDATE store SET created_at = '2020-01-01T00:00:00Z'",
+           "UPDATE store SET account_id = '999988887777'",
+           "UPDATE store SET host = 'another'",
            "DELETE FROM segment WHERE id = (SELECT max(id) FROM segment)",
            "UPDATE segment SET closed_at = NULL WHERE id = 2",
            "INSERT INTO delivery(destination, cursor) VALUES ('s3', 1000)",

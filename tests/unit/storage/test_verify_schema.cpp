@@ -157,6 +157,86 @@ TEST_CASE("A store that was given its newest column later verifies, before and a
   CHECK(problems(store).empty());
 }
 
+TEST_CASE("Account and host are what events say of the store's birth", "[verify]") {
+  TemporaryStore store;
+  const auto after = [&](const std::string& sql) {
+    store.tamper(sql);
+    return problems(store);
+  };
+  SECTION("all known at birth") {
+    fill(store);
+    CHECK(store.query("SELECT details FROM event WHERE id = 1 AND kind = 'store-created'") ==
+          R"({"region":"eu-central-1","account_id":"111122223333","host":"test-host",)"
+          R"("agent_version":"test"})");
+    REQUIRE(problems(store).empty());
+    CHECK_THAT(after("UPDATE store SET account_id = '999988887777'"),
+               contains_text("says account 999988887777, and event 1 says 111122223333"));
+    CHECK_THAT(after("UPDATE store SET account_id = NULL"), contains_text("event 1"));
+    CHECK(after("UPDATE store SET account_id = '111122223333'").empty());
+    CHECK_THAT(after("UPDATE store SET host = 'another'"),
+               contains_text("says host another, and event 1 says test-host"));
+    CHECK_THAT(after("UPDATE store SET host = NULL"), contains_text("event 1"));
+    CHECK(after("UPDATE store SET host = 'test-host'").empty());
+    CHECK_THAT(after("UPDATE store SET agent_version = '9'"), contains_text("event 1"));
+    CHECK(after("UPDATE store SET agent_version = 'test'").empty());
+    // An event made up in what no segment covers yet.
+    CHECK_THAT(after("UPDATE store SET account_id = '999988887777'; INSERT INTO event(at, kind, "
+                     "details) VALUES (1, 'account-pinned', "
+                     "'{\"account_id\":\"999988887777\"}')"),
+               contains_text("it pins account 999988887777"));
+    CHECK_THAT(after("UPDATE event SET kind = 'store-created' WHERE id = (SELECT max(id) FROM "
+                     "event)"),
+               contains_text("birth"));
+  }
+  SECTION("an account that was filled in later") {
+    WriterOptions options = store.options();
+    options.account_id = "";
+    { Writer writer(options); }
+    REQUIRE(problems(store).empty());
+    CHECK_THAT(after("UPDATE store SET account_id = '111122223333'"),
+               contains_text("account 111122223333, and no event says so"));
+    store.tamper("UPDATE store SET account_id = NULL");
+    fill(store);
+    REQUIRE(problems(store).empty());
+    CHECK_THAT(after("UPDATE store SET account_id = '999988887777'"),
+               contains_text("says account 999988887777, and event"));
+  }
+  SECTION("a store of before there was such an event") {
+    fill(store);
+    make_first(store);
+    store.tamper(
+        "DELETE FROM record; DELETE FROM chunk; DELETE FROM segment; DELETE FROM event; "
+        "DELETE FROM label");
+    fill(store);
+    REQUIRE(problems(store).empty());
+    CHECK(after("UPDATE store SET host = 'another'").empty());
+  }
+  SECTION("its account, too, once an event says which") {
+    WriterOptions options = store.options();
+    options.account_id = "";
+    { Writer writer(options); }
+    store.tamper("DELETE FROM segment; DELETE FROM event");
+    fill(store);
+    REQUIRE(problems(store).empty());
+    REQUIRE(store.query("SELECT group_concat(kind) FROM event") == "account-pinned");
+    CHECK_THAT(after("UPDATE store SET account_id = '999988887777'"),
+               contains_text("and event 1 says 111122223333"));
+  }
+}
+
+TEST_CASE("An account is pinned together with the event that says so", "[verify]") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.account_id = "";
+  { Writer writer(options); }
+  // The event cannot be written: then the account is not either.
+  store.tamper(
+      "CREATE TRIGGER refuse BEFORE INSERT ON event WHEN NEW.kind = 'account-pinned' "
+      "BEGIN SELECT RAISE(FAIL, 'refused'); END");
+  CHECK_THROWS_AS(Writer(store.options()), StoreError);
+  CHECK(store.query("SELECT account_id IS NULL FROM store") == "1");
+}
+
 TEST_CASE("The view's times are cut off, and not rounded", "[verify]") {
   TemporaryStore store;
   const auto shown = [&](std::int64_t id) {
