@@ -57,6 +57,7 @@ class Verification {
     in_snapshot("erasure", [this] { check_erasures(); });
     in_snapshot("delivery", [this] { check_delivery(); });
     in_snapshot("retention", [this] { check_moved_base(); });
+    in_snapshot("retention", [this] { note_taken(); });
     return std::move(report_);
   }
 
@@ -218,6 +219,14 @@ class Verification {
         (closed && (!digest || !chain || chain_next(base_.chain, segment, *digest) != *chain))) {
       problem("segment " + std::to_string(segment),
               "it does not follow what the newest `retention` event says");
+    }
+  }
+
+  void note_taken() {
+    if (base_.segment != 0) {
+      report_.taken = TakenByRetention{
+          base_.segment, base_.record, base_.own_event,
+          integer("SELECT at FROM event WHERE id = " + std::to_string(base_.own_event))};
     }
   }
 

@@ -406,6 +406,12 @@ TEST_CASE("verify accepts a store that begins at a later segment only as its eve
   const std::int64_t first = fixture.number("SELECT min(id) FROM segment");
   REQUIRE(first > 1);
   fixture.check_whole();
+  const auto taken = verify_store(fixture.store.path(), {}).taken;
+  REQUIRE(taken.has_value());
+  CHECK(taken->last_segment == first - 1);
+  CHECK(taken->last_record == fixture.first_record() - 1);
+  CHECK(taken->event == fixture.number("SELECT max(id) FROM event WHERE kind = 'retention'"));
+  CHECK(taken->at_us == fixture.now->load());
   const std::string original = fixture.store.directory() / "original";
   std::filesystem::copy_file(fixture.store.path(), original);
   const std::string newest = "(SELECT max(id) FROM event WHERE kind = 'retention')";
