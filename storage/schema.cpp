@@ -104,7 +104,7 @@ CREATE TABLE intent(
 
 constexpr const char* kView = R"sql(CREATE VIEW invocations AS SELECT
   id,
-  strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch') AS started_at,
+  @STARTED_AT@ AS started_at,
   strftime('%Y-%m-%d', started_at / 1000000, 'unixepoch') AS day,
   (SELECT text FROM label WHERE label.id = operation) AS operation,
   (SELECT text FROM label WHERE label.id = model) AS model,
@@ -238,6 +238,14 @@ CREATE TABLE IF NOT EXISTS delivered_object(
 CREATE INDEX IF NOT EXISTS delivered_object_last ON delivered_object(last);
 )sql";
 
+// Cut off, as the day, and as what is delivered.
+constexpr const char* kStartedAt =
+    "strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%03dZ', "
+    "started_at / 1000 % 1000)";
+// Stores were given this one first: it rounds.
+constexpr const char* kStartedAtBefore =
+    "strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch')";
+
 std::string uuid_or_text(const std::string& column) {
   const auto part = [&column](const char* range) {
     return "lower(substr(hex(" + column + "), " + range + "))";
@@ -255,8 +263,9 @@ void replace(std::string& text, const std::string& what, const std::string& with
 }
 
 // Of the view `invocations`, as it stands in sqlite_schema.
-std::string view_sql() {
+std::string view_sql(const char* started_at = kStartedAt) {
   std::string sql = kView;
+  replace(sql, "@STARTED_AT@", started_at);
   replace(sql, "@REQUEST_ID@", uuid_or_text("request_id"));
   replace(sql, "@SDK_ID@", uuid_or_text("sdk_invocation_id"));
   return sql;
@@ -271,7 +280,7 @@ bool has_unseen_index(sqlite3* connection) {
 
 // As it was before there were `trail` and record.destinations.
 std::string first_view_sql() {
-  std::string sql = view_sql();
+  std::string sql = view_sql(kStartedAtBefore);
   replace(sql, "  (SELECT text FROM label WHERE label.id = destinations) AS destinations,\n", "");
   replace(sql,
           "coalesce((SELECT text FROM label WHERE label.id = inference_region),\n"
@@ -333,7 +342,9 @@ bool has_trail(sqlite3* connection) {
 
 std::vector<std::string> schema_problems(sqlite3* connection) {
   const bool is_first = !has_destinations(connection) && !has_trail(connection);
-  const std::string expected = is_first ? first_view_sql() : view_sql();
+  const std::vector<std::string> known = is_first
+                                             ? std::vector{first_view_sql()}
+                                             : std::vector{view_sql(), view_sql(kStartedAtBefore)};
   std::vector<std::string> problems;
   bool found = false;
   Statement rows(connection,
@@ -342,7 +353,7 @@ std::vector<std::string> schema_problems(sqlite3* connection) {
   while (rows.step()) {
     const std::string type(rows.bytes(0)), name(rows.bytes(1));
     if (type == "view" && name == "invocations") {
-      found = rows.bytes(2) == expected;
+      found = std::find(known.begin(), known.end(), rows.bytes(2)) != known.end();
     } else {
       problems.push_back("it has a " + type + " `" + name +
                          "`, which is not invlog's, and may hide or change what is recorded");

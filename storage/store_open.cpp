@@ -19,7 +19,9 @@
 #include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
+#include "storage/store_identity.h"
 #include "storage/time_text.h"
+#include "storage/write_transaction.h"
 
 namespace invlog::storage {
 namespace {
@@ -87,16 +89,19 @@ void Store::create() {
   execute(connection, residency_schema_sql());
   execute(connection, "PRAGMA application_id = " + std::to_string(kApplicationId));
   execute(connection, "PRAGMA user_version = " + std::to_string(kFormatVersion));
-  const std::string created_at = iso_seconds(options_.clock());
+  const std::int64_t now = options_.clock();
   Statement(connection,
             "INSERT INTO store(id, region, account_id, host, created_at, agent_version) VALUES "
             "(1, ?1, ?2, ?3, ?4, ?5)")
       .bind_text(1, options_.region)
       .bind_text_or_null(2, options_.account_id)
       .bind_text_or_null(3, options_.host)
-      .bind_text(4, created_at)
+      .bind_text(4, iso_seconds(now))
       .bind_text_or_null(5, options_.agent_version)
       .run();
+  add_birth_event(connection,
+                  {options_.region, options_.account_id, options_.host, options_.agent_version},
+                  now);
   execute(connection, "COMMIT");
 }
 
@@ -136,18 +141,20 @@ void Store::pin_account(const std::string& stored) {
   if (!stored.empty() || options_.account_id.empty()) {
     return;
   }
-  Statement(connection_.get(),
-            "UPDATE store SET account_id = ?1 WHERE coalesce(account_id, '') = ''")
-      .bind_text(1, options_.account_id)
-      .run();
-  if (sqlite3_changes(connection_.get()) == 0) {
-    // Between reading and writing a delivery has pinned one: read again.
-    check_identity();
-    return;
+  {
+    WriteTransaction transaction(connection_.get());
+    Statement(connection_.get(),
+              "UPDATE store SET account_id = ?1 WHERE coalesce(account_id, '') = ''")
+        .bind_text(1, options_.account_id)
+        .run();
+    if (sqlite3_changes(connection_.get()) != 0) {
+      add_account_event(connection_.get(), options_.account_id, options_.clock());
+      transaction.commit();
+      return;
+    }
   }
-  std::string details = "{\"account_id\":";
-  append_json_string(details, options_.account_id);
-  add_event("account-pinned", std::nullopt, details + "}");
+  // Between reading and writing a delivery has pinned one: read again.
+  check_identity();
 }
 
 void Store::recover() {

@@ -14,6 +14,8 @@
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_identity.h"
+#include "storage/table_definitions.h"
 
 namespace invlog::storage {
 namespace {
@@ -42,7 +44,12 @@ class Verification {
 
   VerifyReport run(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
     guarded("file", [this] { check_file(); });
+    in_snapshot("store", [this] { check_schema(); });
+    if (!tables_are_ours_) {
+      return std::move(report_);
+    }
     in_snapshot("store", [this] { check_rows(); });
+    in_snapshot("store", [this] { check_identity(); });
     in_snapshot("retention", [this] { begin(); });
     in_snapshot("heads", [this] { check_heads(); });
     check_segments(progress);
@@ -50,6 +57,7 @@ class Verification {
     in_snapshot("erasure", [this] { check_erasures(); });
     in_snapshot("delivery", [this] { check_delivery(); });
     in_snapshot("retention", [this] { check_moved_base(); });
+    in_snapshot("retention", [this] { note_taken(); });
     return std::move(report_);
   }
 
@@ -123,14 +131,22 @@ class Verification {
     if (elsewhere != 0) {
       problem("store", std::to_string(elsewhere) + " records are not of the pinned Region");
     }
-    // The constant of the generated column is what pins; it must still stand in the schema as it
-    // was written.
-    Statement schema(connection_, "SELECT sql FROM sqlite_schema WHERE name = 'record'");
-    const std::string pin = "GENERATED ALWAYS AS ('" + reader_.information().region + "')";
-    if (!schema.step() || schema.bytes(0).find(pin) == std::string_view::npos) {
-      problem("store", "the schema of `record` no longer pins it to the store's Region");
+  }
+
+  // What the rows are called, and what shows or changes them, is as invlog wrote it. The constant
+  // of `record`'s generated column is what pins it to the Region.
+  void check_schema() {
+    for (std::string& what : table_problems(connection_, reader_.information().region)) {
+      tables_are_ours_ = false;
+      problem("store", what + ". Nothing else was checked");
     }
     for (std::string& what : schema_problems(connection_)) {
+      problem("store", std::move(what));
+    }
+  }
+
+  void check_identity() {
+    for (std::string& what : identity_problems(connection_)) {
       problem("store", std::move(what));
     }
   }
@@ -204,6 +220,14 @@ class Verification {
         (closed && (!digest || !chain || chain_next(base_.chain, segment, *digest) != *chain))) {
       problem("segment " + std::to_string(segment),
               "it does not follow what the newest `retention` event says");
+    }
+  }
+
+  void note_taken() {
+    if (base_.segment != 0) {
+      report_.taken = TakenByRetention{
+          base_.segment, base_.record, base_.own_event,
+          integer("SELECT at FROM event WHERE id = " + std::to_string(base_.own_event))};
     }
   }
 
@@ -479,6 +503,8 @@ class Verification {
   // What the newest snapshot says.
   std::optional<std::int64_t> newest_event_;
   bool events_unreadable_ = false;
+  bool tables_are_ours_ =
+      true;  // else rows say nothing that could be judged, and loops may not end
   RetentionBase base_;
   std::optional<ErasureHistory> history_;
   // The `retention` events, by id, that say what was followed, and checked.

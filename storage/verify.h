@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,15 +38,23 @@ struct KnownHead {
   bool may_be_gone = false;
 };
 
+// What retention took away in front, as the store's newest `retention` event says.
+struct TakenByRetention {
+  std::int64_t last_segment = 0, last_record = 0;  // that went; no record: 0
+  std::int64_t event = 0;                          // its id
+  std::int64_t at_us = 0;                          // its time, Unix µs
+};
+
 struct VerifyReport {
   std::uint64_t records = 0, segments = 0, closed_segments = 0;  // that were read
   std::uint64_t events = 0;
-  std::uint64_t erased = 0;             // records whose bodies were erased
-  std::uint64_t body_bytes = 0;         // bytes of all bodies read back
-  std::string chain_head;               // hex SHA-256 of the last closed segment, "" if none
-  std::int64_t chain_segment = 0;       // that segment, 0 none
-  std::uint64_t heads = 0;              // known heads that the store's chain has
-  std::vector<VerifyProblem> problems;  // empty: the store is whole
+  std::uint64_t erased = 0;               // records whose bodies were erased
+  std::optional<TakenByRetention> taken;  // nothing was
+  std::uint64_t body_bytes = 0;           // bytes of all bodies read back
+  std::string chain_head;                 // hex SHA-256 of the last closed segment, "" if none
+  std::int64_t chain_segment = 0;         // that segment, 0 none
+  std::uint64_t heads = 0;                // known heads that the store's chain has
+  std::vector<VerifyProblem> problems;    // empty: the store is whole
 };
 
 // `progress(done, total)` in segments, called while no snapshot is held; may be empty.

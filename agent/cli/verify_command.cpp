@@ -7,6 +7,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/terminal.h"
 #include "storage/json_writer.h"
+#include "storage/time_text.h"
 #include "storage/verify.h"
 
 namespace invlog::cli {
@@ -32,6 +33,18 @@ std::string delivered_json(const std::vector<DeliveredHeads>& delivered) {
   return list + "]";
 }
 
+std::string taken_json(const std::optional<storage::TakenByRetention>& taken) {
+  if (!taken) {
+    return "null";
+  }
+  std::string json = "{";
+  storage::append_json_number(json, "last_record", taken->last_record);
+  storage::append_json_number(json, "last_segment", taken->last_segment);
+  storage::append_json_member(json, "at", storage::iso_seconds(taken->at_us));
+  storage::append_json_number(json, "event", taken->event);
+  return json + "}";
+}
+
 void print_json(const std::string& path, const storage::VerifyReport& report,
                 const std::optional<std::vector<DeliveredHeads>>& delivered, std::ostream& out) {
   std::string problems = "[";
@@ -51,6 +64,7 @@ void print_json(const std::string& path, const storage::VerifyReport& report,
                               static_cast<long long>(report.closed_segments));
   storage::append_json_number(line, "events", static_cast<long long>(report.events));
   storage::append_json_number(line, "erased", static_cast<long long>(report.erased));
+  storage::append_json_raw(line, "taken_by_retention", taken_json(report.taken));
   storage::append_json_number(line, "body_bytes", static_cast<long long>(report.body_bytes));
   storage::append_json_member(line, "chain_head", report.chain_head);
   storage::append_json_number(line, "chain_segment", report.chain_segment);
@@ -73,6 +87,11 @@ void print_text(const std::string& path, const storage::VerifyReport& report, st
       << count(report.records) << " records, " << count(report.segments) << " segments ("
       << count(report.closed_segments) << " closed), " << count(report.events) << " events, "
       << readable_size(report.body_bytes) << " of bodies read back\n";
+  if (report.taken && report.taken->last_record > 0) {
+    out << "records up to " << grouped(report.taken->last_record)
+        << " were taken by retention, most recently on "
+        << storage::iso_seconds(report.taken->at_us) << " (event " << report.taken->event << ")\n";
+  }
   if (report.erased > 0) {
     out << count(report.erased) << " records' bodies were erased, as events in the chain say\n";
   }

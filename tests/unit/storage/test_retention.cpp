@@ -434,10 +434,19 @@ TEST_CASE("verify accepts a store that begins at a later segment only as its eve
   const std::int64_t first = fixture.number("SELECT min(id) FROM segment");
   REQUIRE(first > 1);
   fixture.check_whole();
+  const auto taken = verify_store(fixture.store.path(), {}).taken;
+  REQUIRE(taken.has_value());
+  CHECK(taken->last_segment == first - 1);
+  CHECK(taken->last_record == fixture.first_record() - 1);
+  CHECK(taken->event == fixture.number("SELECT max(id) FROM event WHERE kind = 'retention'"));
+  CHECK(taken->at_us == fixture.now->load());
   const std::string original = fixture.store.directory() / "original";
   std::filesystem::copy_file(fixture.store.path(), original);
   const std::string newest = "(SELECT max(id) FROM event WHERE kind = 'retention')";
   const std::string changes[] = {
+      // Who it is of: what stayed of the birth.
+      "UPDATE store SET host = 'another'",
+      "UPDATE event SET details = json_set(details, '$.host', 'another') WHERE id = 1",
       // One more segment is cut off.
       "DELETE FROM record WHERE id <= (SELECT min(last_record) FROM segment); DELETE FROM chunk "
       "WHERE id >> 24 <= (SELECT min(id) FROM segment); DELETE FROM segment WHERE id = (SELECT "

@@ -217,7 +217,8 @@ TEST_CASE("The queue is bounded, and says when it has room again") {
   CHECK(writer.status().committed == 3);
   CHECK(writer.status().dropped == 3);
   CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "3");
-  CHECK(store.query("SELECT json_extract(details, '$.why') FROM event") == "queue-full");
+  CHECK(store.query("SELECT json_extract(details, '$.why') FROM event WHERE kind = 'dropped'") ==
+        "queue-full");
   std::unique_ptr<PendingRecord> late = std::make_unique<SizedRecord>(10);
   CHECK(writer.submit(late) == Submitted::failed);
   bool called = false;
@@ -272,7 +273,8 @@ TEST_CASE("Events are kept without any record, and are in the chain") {
     Writer writer(store.options());
     writer.record_event("started", R"({"version":"test"})");
   }
-  CHECK(store.query("SELECT kind || details FROM event") == R"(started{"version":"test"})");
+  CHECK(store.query("SELECT kind || details FROM event WHERE id = 2") ==
+        R"(started{"version":"test"})");
   check_whole(store);
   store.tamper("UPDATE event SET kind = 'stopped'");
   CHECK(!verify_store(store.path(), {}).problems.empty());

@@ -86,3 +86,34 @@ TEST_CASE("verify finds a changed record and fails") {
   CHECK(contains(json.str(), "\"whole\":false"));
   CHECK(contains(json.str(), "{\"where\":\"record 3\",\"what\":\""));
 }
+
+TEST_CASE("verify says what retention took in front") {
+  const ExampleStore store;
+  VerifyOptions options;
+  options.store = store.options();
+  const auto verified = [&options] {
+    std::ostringstream out, err;
+    run_verify(options, out, err);
+    return out.str();
+  };
+  CHECK(!contains(verified(), "retention"));
+  options.json = true;
+  CHECK(contains(verified(), "\"taken_by_retention\":null,"));
+  // Made up, so that there is more to say of it.
+  const std::string zeros(64, '0');
+  const std::string event =
+      R"(INSERT INTO event(id, at, kind, details) VALUES (90, 1790000000000000, 'retention', )"
+      R"('{"base":{"segment":7,"record":1234,"label":1,"event":1,"chain":")" +
+      zeros + R"(","labels":")" + zeros + R"(","events":")" + zeros + R"("}}'))";
+  sqlite3* connection = nullptr;
+  REQUIRE(sqlite3_open(store.path().c_str(), &connection) == SQLITE_OK);
+  CHECK(sqlite3_exec(connection, event.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(connection);
+  CHECK(contains(verified(),
+                 "\"taken_by_retention\":{\"last_record\":1234,\"last_segment\":7,"
+                 "\"at\":\"2026-09-21T14:13:20Z\",\"event\":90},"));
+  options.json = false;
+  CHECK(contains(verified(),
+                 "records up to 1,234 were taken by retention, most recently on "
+                 "2026-09-21T14:13:20Z (event 90)\n"));
+}

@@ -1,0 +1,151 @@
+#include "storage/store_identity.h"
+
+#include <optional>
+#include <string_view>
+
+#include "storage/json_writer.h"
+#include "storage/statement.h"
+
+namespace invlog::storage {
+namespace {
+
+constexpr std::string_view kCreated = "store-created";
+constexpr std::string_view kAccountPinned = "account-pinned";
+// No other event was there before it.
+constexpr std::int64_t kBirthEvent = 1;
+
+void add_event(sqlite3* connection, std::string_view kind, std::int64_t at,
+               const std::string& details) {
+  Statement(connection, "INSERT INTO event(at, kind, details) VALUES (?1, ?2, ?3)")
+      .bind(1, at)
+      .bind_text(2, kind)
+      .bind_text(3, details)
+      .run();
+}
+
+void append_if_known(std::string& json, std::string_view name, const std::string& text) {
+  if (!text.empty()) {
+    append_json_member(json, name, text);
+  }
+}
+
+std::string event_name(std::int64_t id) {
+  return "event " + std::to_string(id);
+}
+
+// An event has bytes that are no UTF-8 replaced.
+bool same_in_json(std::string_view a, std::string_view b) {
+  std::string json_a, json_b;
+  append_json_string(json_a, a);
+  append_json_string(json_b, b);
+  return json_a == json_b;
+}
+
+std::string or_nothing(std::string_view text) {
+  return text.empty() ? "nothing" : std::string(text);
+}
+
+class Comparison {
+ public:
+  explicit Comparison(sqlite3* connection) : connection_(connection) {}
+
+  std::vector<std::string> run() {
+    Statement store(connection_, "SELECT region, account_id, host, agent_version FROM store");
+    if (!store.step()) {
+      return {};  // which is a finding of its own
+    }
+    row_ = {std::string(store.bytes(0)), std::string(store.bytes(1)), std::string(store.bytes(2)),
+            std::string(store.bytes(3))};
+    Statement events(connection_,
+                     "SELECT id, kind, details ->> '$.region', details ->> '$.account_id', "
+                     "details ->> '$.host', details ->> '$.agent_version' FROM (SELECT id, kind, "
+                     "CASE WHEN json_valid(details) THEN details ELSE '{}' END AS details FROM "
+                     "event WHERE kind IN (?1, ?2)) ORDER BY id");
+    events.bind_text(1, kCreated).bind_text(2, kAccountPinned);
+    while (events.step()) {
+      if (events.bytes(1) == kCreated) {
+        take_birth(events);
+      } else {
+        take_account(events);
+      }
+    }
+    compare_account();
+    return std::move(problems_);
+  }
+
+ private:
+  void compare(std::string_view what, std::string_view in_row, std::string_view in_event,
+               std::int64_t event) {
+    if (!same_in_json(in_row, in_event)) {
+      problems_.push_back("its row says " + std::string(what) + " " + or_nothing(in_row) +
+                          ", and " + event_name(event) + " says " + or_nothing(in_event));
+    }
+  }
+
+  void take_birth(const Statement& event) {
+    if (event.integer(0) != kBirthEvent) {
+      problems_.push_back(event_name(event.integer(0)) +
+                          " tells of the store's birth, but is not its first");
+      return;
+    }
+    born_ = true;
+    compare("Region", row_.region, event.bytes(2), kBirthEvent);
+    compare("host", row_.host, event.bytes(4), kBirthEvent);
+    compare("agent version", row_.agent_version, event.bytes(5), kBirthEvent);
+    if (!event.bytes(3).empty()) {
+      account_ = std::string(event.bytes(3));
+      account_event_ = kBirthEvent;
+    }
+  }
+
+  void take_account(const Statement& event) {
+    const std::string account(event.bytes(3));
+    if (account.empty()) {
+      problems_.push_back(event_name(event.integer(0)) + " pins an account, but not which");
+    } else if (!account_) {
+      account_ = account;
+      account_event_ = event.integer(0);
+    } else if (account != *account_) {
+      problems_.push_back(event_name(event.integer(0)) + ": it pins account " + account + ", but " +
+                          event_name(account_event_) + " said " + *account_);
+    }
+  }
+
+  void compare_account() {
+    if (account_) {
+      compare("account", row_.account_id, *account_, account_event_);
+    } else if (born_ && !row_.account_id.empty()) {
+      problems_.push_back("its row says account " + row_.account_id + ", and no event says so");
+    }
+  }
+
+  sqlite3* connection_;
+  StoreIdentity row_;
+  bool born_ = false;  // an event tells of it
+  std::optional<std::string> account_;
+  std::int64_t account_event_ = 0;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+void add_birth_event(sqlite3* connection, const StoreIdentity& identity, std::int64_t at) {
+  std::string details = "{";
+  append_json_member(details, "region", identity.region);
+  append_if_known(details, "account_id", identity.account_id);
+  append_if_known(details, "host", identity.host);
+  append_if_known(details, "agent_version", identity.agent_version);
+  add_event(connection, kCreated, at, details + "}");
+}
+
+void add_account_event(sqlite3* connection, const std::string& account_id, std::int64_t at) {
+  std::string details = "{";
+  append_json_member(details, "account_id", account_id);
+  add_event(connection, kAccountPinned, at, details + "}");
+}
+
+std::vector<std::string> identity_problems(sqlite3* connection) {
+  return Comparison(connection).run();
+}
+
+}  // namespace invlog::storage

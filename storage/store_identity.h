@@ -1,0 +1,28 @@
+// What the store's one row says of its origin - Region, account, host - stands in the chain, too:
+// the first event tells of the store's birth, and an `account-pinned` event of an account that was
+// filled in later. So a changed row shows (FORMAT.md, "Integrity").
+//
+// Threads: as the connection. Errors: StoreError.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/sqlite_api.h"
+
+namespace invlog::storage {
+
+struct StoreIdentity {
+  std::string region, account_id, host, agent_version;  // "" unknown
+};
+
+// Both inside the transaction that writes the row. `at`: Unix µs. The first event of a new store.
+void add_birth_event(sqlite3* connection, const StoreIdentity& identity, std::int64_t at);
+void add_account_event(sqlite3* connection, const std::string& account_id, std::int64_t at);
+
+// Where the row and the events differ, a line for a person each. Of a store from before there were
+// birth events only the account is compared, if an event pins it.
+std::vector<std::string> identity_problems(sqlite3* connection);
+
+}  // namespace invlog::storage
