@@ -533,7 +533,7 @@ TEST_CASE("Events of what anybody can name do not fill a store, and go with thei
   options.retention.destinations.clear();
   Store store(options);
   write(store, 1, 40, 25'000);
-  store.add_event("account-pinned", std::nullopt, "");
+  store.add_event("profile-changed", std::nullopt, "");
   std::int64_t number = 0;
   for (int minute = 0; minute < 60 * 6; ++minute) {
     *host.now += 60 * kSecondUs;
@@ -555,7 +555,7 @@ TEST_CASE("Events of what anybody can name do not fill a store, and go with thei
   tidy(store);
   CHECK(host.first_record() > 41);
   CHECK(host.number(kRefusals) == 0);
-  CHECK(host.number("SELECT count(*) FROM event WHERE kind = 'account-pinned'") == 1);
+  CHECK(host.number("SELECT count(*) FROM event WHERE kind = 'profile-changed'") == 1);
   add_refusals(store, number);
   CHECK(host.number(kRefusals) == 256);
   store.close();
@@ -563,7 +563,7 @@ TEST_CASE("Events of what anybody can name do not fill a store, and go with thei
   CHECK(host.number("SELECT sum(count) FROM event WHERE kind = 'events-dropped'") ==
         number - most - 256);
   // What stays is still in a digest.
-  host.store.tamper("UPDATE event SET at = at + 1 WHERE kind = 'account-pinned'");
+  host.store.tamper("UPDATE event SET at = at + 1 WHERE kind = 'profile-changed'");
   CHECK(!verify_store(host.store.path(), {}).problems.empty());
 }
 
@@ -572,7 +572,7 @@ TEST_CASE("A base that an earlier invlog wrote covers all events but retention's
   {
     Store store(host.options());
     store.add_event("proxy-refused", std::nullopt, "{}");
-    store.add_event("account-pinned", std::nullopt, "");
+    store.add_event("profile-changed", std::nullopt, "");
     store.commit();
   }
   const std::string zeros(64, '0');
