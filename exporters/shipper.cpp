@@ -1,4 +1,8 @@
 #include "exporters/shipper.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 #include <random>
@@ -6,7 +10,6 @@
 
 #include "exporters/delivery_turn.h"
 #include "exporters/drain.h"
-#include "storage/background_thread.h"
 
 namespace invlog::exporters {
 namespace {
@@ -42,6 +45,13 @@ ShipperOptions with_defaults(ShipperOptions options) {
   return options;
 }
 
+void lower_priority() {
+  const auto thread = static_cast<id_t>(::gettid());
+  const int now = ::getpriority(PRIO_PROCESS, thread);
+  // Not being allowed to is no reason not to deliver.
+  static_cast<void>(::setpriority(PRIO_PROCESS, thread, now + kNiceness));
+}
+
 }  // namespace
 
 class Shipper::Implementation {
@@ -52,7 +62,7 @@ class Shipper::Implementation {
 
   void run() {
     if (!options_.wait) {  // else the thread is a test's own, which has more to do
-      storage::make_background_thread(kNiceness);
+      lower_priority();
     }
     while (!stopping_) {
       const TurnResult result = turn_.take(std::nullopt);

@@ -1,11 +1,11 @@
 // The writer's own thread: takes records from the queue into groups, commits them with patience,
 // and lets retention work in between.
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "storage/background_thread.h"
 #include "storage/json_writer.h"
 #include "storage/store_error.h"
 #include "storage/writer_implementation.h"
@@ -41,7 +41,9 @@ std::string error_details(const std::string& error) {
 
 void Writer::Implementation::run() {
   ::pthread_setname_np(::pthread_self(), "invlog-writer");
-  make_background_thread(kNiceness);
+  // This thread's niceness (setpriority(2): on Linux a thread's own). Where processors are short,
+  // whoever answers a call goes before whoever writes it down.
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
   Lock lock(mutex_);
   if (open_at_last(lock) && !store_->group_empty()) {
     // What recovery found no room for.
