@@ -276,10 +276,10 @@ Section coverage_section(const Report& report) {
         "be said here about calls that went past the agent."});
   } else {
     if (coverage.outside > 0) {
-      section.blocks.push_back(
-          Paragraph{calls_text(coverage.outside) + " of the period ran, according to CloudTrail, "
-                                                   "in a Region where that was not allowed.",
-                    true});
+      section.blocks.push_back(Paragraph{calls_text(coverage.outside) +
+                                             " of the period ran, according to CloudTrail, "
+                                             "in a Region where that was not allowed.",
+                                         true});
     }
     add_comparison(section, coverage);
   }
