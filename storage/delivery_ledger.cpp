@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/json_writer.h"
+#include "storage/read_transaction.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/side_connection.h"
@@ -310,13 +311,13 @@ class DeliveryLedger::Implementation {
   void give_up_when(std::function<bool()> given_up) { given_up_ = std::move(given_up); }
 
   std::int64_t undelivered(std::string_view destination) {
-    const Snapshot snapshot(connection_.get());
+    const ReadTransaction snapshot(connection_.get());
     const auto [first, last] = undelivered_range(destination);
     return std::max<std::int64_t>(0, last - first + 1);
   }
 
   Backlog backlog(std::string_view destination) {
-    const Snapshot snapshot(connection_.get());
+    const ReadTransaction snapshot(connection_.get());
     const auto [first, last] = undelivered_range(destination);
     Counted& counted = counted_[std::string(destination)];
     count(counted, first, last);
@@ -334,20 +335,6 @@ class DeliveryLedger::Implementation {
   }
 
  private:
-  // For what is read together.
-  class Snapshot {
-   public:
-    explicit Snapshot(sqlite3* connection) : connection_(connection) {
-      execute(connection_, "BEGIN");
-    }
-    ~Snapshot() { sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr); }
-    Snapshot(const Snapshot&) = delete;
-    Snapshot& operator=(const Snapshot&) = delete;
-
-   private:
-    sqlite3* connection_;
-  };
-
   struct Portion {
     std::int64_t records = 0, bytes = 0;
   };

@@ -7,6 +7,7 @@
 
 #include "storage/erasure_history.h"
 #include "storage/integrity.h"
+#include "storage/read_transaction.h"
 #include "storage/reader.h"
 #include "storage/record_row.h"
 #include "storage/request_keys.h"
@@ -22,20 +23,6 @@ namespace {
 
 constexpr std::size_t kMostProblems = 1000;
 constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();  // of all possible ids
-
-// Holds one snapshot for all that is read.
-class ReadTransaction {
- public:
-  explicit ReadTransaction(sqlite3* connection) : connection_(connection) {
-    execute(connection, "BEGIN");
-  }
-  ~ReadTransaction() { sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr); }
-  ReadTransaction(const ReadTransaction&) = delete;
-  ReadTransaction& operator=(const ReadTransaction&) = delete;
-
- private:
-  sqlite3* connection_;
-};
 
 class Verification {
  public:

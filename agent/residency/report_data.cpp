@@ -5,6 +5,7 @@
 
 #include "agent/residency/record_totals.h"
 #include "agent/residency/trail_event.h"
+#include "storage/read_transaction.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
@@ -16,20 +17,6 @@ namespace {
 constexpr const char* kAlarms =
     "('profile-changed', 'processed-outside', 'calls-unseen', 'account-mismatch', "
     "'delivery-refused', 'dropped', 'build-failed', 'intent-damaged')";
-
-// Holds one snapshot for all that is read.
-class Snapshot {
- public:
-  explicit Snapshot(sqlite3* connection) : connection_(connection) {
-    storage::execute(connection, "BEGIN");
-  }
-  ~Snapshot() { sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-
- private:
-  sqlite3* connection_;
-};
 
 std::string hexadecimal(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -230,7 +217,7 @@ std::vector<Period> gaps_between(const std::vector<Period>& merged, const Period
 Report gather_report(storage::Reader& reader, const Period& period,
                      const ReportProgress& progress) {
   sqlite3* connection = reader.connection();
-  const Snapshot snapshot(connection);
+  const storage::ReadTransaction snapshot(connection);
   Report report;
   report.period = period;
   report.store = reader.information();
