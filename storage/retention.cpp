@@ -294,29 +294,28 @@ bool Retention::step_events() {
   return true;
 }
 
-bool Retention::step_age() {
+// What is older than max_age lies before this Unix time, µs: if `oldest` gives such a time.
+std::optional<std::int64_t> Retention::age_limit(Statement& oldest) {
   if (options_.max_age.count() == 0) {
-    return false;
+    return std::nullopt;
   }
   const std::int64_t limit = clock_() - options_.max_age.count() * 1'000'000;
-  const bool due =
-      oldest_closed_.step() && !oldest_closed_.is_null(0) && oldest_closed_.integer(0) < limit;
-  oldest_closed_.reset();
-  return due && remove("age", limit, std::numeric_limits<std::uint64_t>::max());
+  const bool due = oldest.step() && !oldest.is_null(0) && oldest.integer(0) < limit;
+  oldest.reset();
+  return due ? std::optional(limit) : std::nullopt;
+}
+
+bool Retention::step_age() {
+  const auto limit = age_limit(oldest_closed_);
+  return limit && remove("age", *limit, std::numeric_limits<std::uint64_t>::max());
 }
 
 bool Retention::step_unseen() {
-  if (options_.max_age.count() == 0) {
-    return false;
+  const auto limit = age_limit(oldest_unseen_);
+  if (limit) {
+    take_oldest_unseen(*limit, kStepRecords);
   }
-  const std::int64_t limit = clock_() - options_.max_age.count() * 1'000'000;
-  const bool due =
-      oldest_unseen_.step() && !oldest_unseen_.is_null(0) && oldest_unseen_.integer(0) < limit;
-  oldest_unseen_.reset();
-  if (due) {
-    take_oldest_unseen(limit, kStepRecords);
-  }
-  return due;
+  return limit.has_value();
 }
 
 // Calls that CloudTrail knows come by the million from hosts that have no agent: those that are

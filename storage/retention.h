@@ -15,6 +15,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "storage/retention_base.h"
@@ -60,6 +61,7 @@ class Retention {
   bool empty_log();
   bool step_chunks();
   bool step_events();
+  std::optional<std::int64_t> age_limit(Statement& oldest);
   bool step_age();
   bool step_unseen();
   bool step_size();

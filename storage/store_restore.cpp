@@ -12,6 +12,7 @@
 #include "storage/directory_of.h"
 #include "storage/file_mode.h"
 #include "storage/moved_file.h"
+#include "storage/read_transaction.h"
 #include "storage/schema.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
@@ -33,22 +34,6 @@ void remove_if_there(const std::string& path, const std::string& store) {
 
 struct FinishBackup {
   void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
-};
-
-// The copy sees one state of the source, however long it takes: what others write meanwhile would
-// have it begin anew.
-class OneState {
- public:
-  explicit OneState(sqlite3* connection) : connection_(connection) {
-    execute(connection, "BEGIN");
-    single_integer(connection, "SELECT count(*) FROM sqlite_schema");
-  }
-  ~OneState() { sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr); }
-  OneState(const OneState&) = delete;
-  OneState& operator=(const OneState&) = delete;
-
- private:
-  sqlite3* connection_;
 };
 
 int percent(sqlite3_backup* backup) {
@@ -84,7 +69,10 @@ void Store::copy_to(const std::string& copy) {
     cannot_restore(options_.path, sqlite3_errstr(result));
   }
   execute(opened, "PRAGMA synchronous = FULL");
-  const OneState state(connection_.get());
+  // The copy sees one state of the source, however long it takes: what others write meanwhile would
+  // have it begin anew.
+  const ReadTransaction state(connection_.get());
+  single_integer(connection_.get(), "SELECT count(*) FROM sqlite_schema");
   std::unique_ptr<sqlite3_backup, FinishBackup> backup(
       sqlite3_backup_init(opened, "main", connection_.get(), "main"));
   if (!backup) {
