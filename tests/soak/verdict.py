@@ -148,16 +148,17 @@ class Verdict:
             print(f"{name:<31} " + (", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else str(value)))
         checks = [{"check": name, "passed": passed, "problems": problems[:20]} for passed, name, problems in self.results]
         (BUILD / "soak.json").write_text(json.dumps({**figures, "lives": rows, "checks": checks}, indent=1) + "\n")
-        for passed, name, problems in self.results:
-            print(f"{'ok  ' if passed else 'FAIL'}  {name}")
-            for text in problems[:8] if not passed else []:
-                print("        " + text.replace("\n", "\n        "))
-            if len(problems) > 8 and not passed:
-                print(f"        and {len(problems) - 8} more")
-        failed = sum(not passed for passed, _, _ in self.results)
+        failed = [result for result in self.results if not result[0]]
         if failed:
             self._show_what_was_said()
-        print(f"{len(self.results) - failed} passed, {failed} failed", flush=True)
+        # What failed comes last: a log's end is what is read.
+        for passed, name, problems in [*(result for result in self.results if result[0]), *failed]:
+            print(f"{'ok  ' if passed else 'FAIL'}  {name}")
+            for text in problems[:8]:
+                print("        " + text.replace("\n", "\n        "))
+            if len(problems) > 8:
+                print(f"        and {len(problems) - 8} more")
+        print(f"{len(self.results) - len(failed)} passed, {len(failed)} failed", flush=True)
 
     def _show_what_was_said(self) -> None:
         folder: pathlib.Path = self.director.manager.folder
@@ -165,4 +166,4 @@ class Verdict:
         print("the agent's log ends with:\n    " + "\n    ".join(lines[-30:]))
         print("the store's last events:")
         for row in store.rows(self.director.manager.store, "SELECT * FROM event ORDER BY id DESC LIMIT 20"):
-            print(f"    {row}"[:400])
+            print(f"    {row}"[:160])
