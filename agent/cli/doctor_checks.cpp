@@ -189,7 +189,8 @@ bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
   if (!answered && !failed) {
     needed ? diagnosis.failed("credentials", "there are none", kAdvice)
            : diagnosis.warning("credentials",
-                               "there are none: only calls with a bearer key of their own can pass",
+                               "there are none: only calls with a bearer key of their own can pass, "
+                               "and what applications sign themselves (proxy mode)",
                                kAdvice);
   }
   return answered;

@@ -35,7 +35,7 @@ struct Totals {
 };
 
 struct Group {
-  std::optional<std::string> name;  // none: unknown
+  std::optional<std::string> name;  // none: nameless()
   Totals totals;
 };
 
@@ -56,6 +56,11 @@ const char* key_name(UsageBy by) {
       return "scope";
   }
   return "";
+}
+
+// A call has no profile where it named a model itself, and no decision where there is no policy.
+const char* nameless(UsageBy by) {
+  return by == UsageBy::profile || by == UsageBy::decision ? "(none)" : "(unknown)";
 }
 
 // Adding up here takes half the time of SQL's GROUP BY over the view, which sorts all rows and
@@ -154,7 +159,7 @@ void print_table(const UsageOptions& options, const std::vector<Group>& groups, 
   TextTable table(out, header_of(options.by), options.terminal_width);
   Totals all;
   for (const Group& group : groups) {
-    table.add(table_cells(group.name.value_or("(unknown)"), group.totals));
+    table.add(table_cells(group.name.value_or(nameless(options.by)), group.totals));
     all.add(group.totals);
   }
   if (groups.size() > 1) {

@@ -181,6 +181,8 @@ class RecordTotals {
     } else if (should_have_event(row.integer(has_request_id) != 0, row.integer(status),
                                  label(row.integer(outcome)), label(row.integer(operation)))) {
       ++(within(coverage.settled) ? coverage.without_event : coverage.not_yet);
+    } else {
+      ++coverage.none_expected;
     }
   }
 

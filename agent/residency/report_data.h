@@ -93,6 +93,9 @@ struct Coverage {
   // Records in a settled span that went to the service, and of which CloudTrail says nothing, but
   // would; and such that only a covered span has.
   std::int64_t without_event = 0, not_yet = 0;
+  // Records in a covered span that CloudTrail need not know: refused here, cut before an answer
+  // with a request id came, or of an operation that it does not log by default.
+  std::int64_t none_expected = 0;
   std::int64_t not_compared = 0;  // records outside the covered spans
   std::int64_t outside = 0;
   std::vector<UnseenRow> unseen;

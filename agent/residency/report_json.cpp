@@ -154,6 +154,7 @@ std::string coverage_json(const Coverage& coverage) {
       .number("records_with_event", coverage.with_event)
       .number("records_without_event", coverage.without_event)
       .number("records_too_recent", coverage.not_yet)
+      .number("records_without_expected_event", coverage.none_expected)
       .number("records_not_compared", coverage.not_compared)
       .number("outside", coverage.outside)
       .number("unseen_calls", coverage.unseen_calls)

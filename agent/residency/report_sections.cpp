@@ -220,6 +220,9 @@ void add_comparison(Section& section, const Coverage& coverage) {
                  {"Records with an event", number_cell(coverage.with_event)},
                  {"Records without one, though compared", number_cell(coverage.without_event)},
                  {"Records too recent for an event", number_cell(coverage.not_yet)},
+                 {"Records that need none: refused here, cut before the service's answer, or not "
+                  "logged by default",
+                  number_cell(coverage.none_expected)},
                  {"Records outside the compared spans", number_cell(coverage.not_compared)},
                  {"Processed where it was not allowed", number_cell(coverage.outside)}};
   section.blocks.push_back(std::move(facts));

@@ -185,6 +185,7 @@ TEST_CASE("report: coverage is what was compared, and says what was not") {
   CHECK(coverage.with_event == 2);
   CHECK(coverage.outside == 1);
   CHECK(coverage.without_event == 1);  // 4; 3 was denied and never left
+  CHECK(coverage.none_expected == 1);
   CHECK(coverage.not_compared == 2);
   CHECK(coverage.unseen_calls == 1);  // the other is later
   REQUIRE(report.alarms.size() == 1);

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/agent/cli/example_store.h"
 
 using namespace invlog::cli;
@@ -81,6 +82,13 @@ TEST_CASE("a span of time is from its start to before its end") {
         "model" + kColumns + "nova,1,0,1000,10,500,50,1500.0,1500.0\r\n");
   CHECK(usage(store, UsageBy::model, RowFormat::csv, kSecondCall, kSecondCall) ==
         "model" + kColumns);
+}
+
+TEST_CASE("what was called without an inference profile has none, which is not unknown") {
+  const ExampleStore store;
+  const std::string text = usage(store, UsageBy::profile, RowFormat::table);
+  CHECK(contains(text, "\n(none) "));
+  CHECK_FALSE(contains(text, "unknown"));
 }
 
 TEST_CASE("the table ends with the total and names what is unknown") {
