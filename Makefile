@@ -33,6 +33,8 @@ CPPFLAGS += -I. -MMD -MP -DBOOST_ASIO_NO_DEPRECATED -DSPDLOG_COMPILED_LIB -DSPDL
             $(if $(SANITIZE),-DINVLOG_SANITIZED)
 CXXFLAGS += -std=c++20 $(OPTIMIZE) $(DEBUG) -Wall -Wextra -Wpedantic $(if $(WERROR)$(CI),-Werror) $(HARDEN) -pthread \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE)$(if $(FUZZABLE),$(comma)fuzzer-no-link) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
+# Where one of two sanitizers runs, char has no sign, as on ARM.
+CXXFLAGS += $(if $(findstring thread,$(SANITIZE)),-funsigned-char)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.

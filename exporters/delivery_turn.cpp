@@ -294,6 +294,7 @@ bool DeliveryTurn::put_plan() {
   PendingBatch& pending = *pending_;
   const std::string plan = pending.planned_last != 0 ? "" : pending.batch->plan();
   if (plan.empty()) {
+    ledger().note_attempt(name_, pending.last, destination_.target());
     return true;
   }
   const std::string stored = stored_plan(destination_.target(), plan);
@@ -502,6 +503,7 @@ Origin DeliveryTurn::origin() {
     instance_ = ledger().instance();
   }
   origin.instance = instance_;
+  origin.first_in_s3 = ledger().first_record("s3");
   storage::Statement select(reader().connection(),
                             "SELECT id, lower(hex(chain)) FROM segment WHERE closed_at IS NOT NULL "
                             "ORDER BY id DESC LIMIT 1");

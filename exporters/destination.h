@@ -32,6 +32,8 @@ struct Origin {
   std::string instance;             // 32 hex digits that no other store has (delivery ledger)
   std::string chain_head;           // hex SHA-256 of the newest closed segment, "" if none
   std::int64_t chain_segment = 0;   // that segment
+  // The first record that S3 is to get; no value: not known, and where S3 is given all, 1.
+  std::optional<std::int64_t> first_in_s3;
 };
 
 // A record that the destination will never take, and why.

@@ -122,7 +122,32 @@ class DeliveryLedger::Implementation {
         .bind(2, last)
         .bind_text(3, plan)
         .run();
+    reach(destination, last);
     transaction.commit();
+  }
+
+  void note_attempt(std::string_view destination, std::int64_t last, std::string_view target) {
+    Statement known(connection_.get(),
+                    "SELECT 1 FROM delivery_reach WHERE destination = ?1 AND attempted >= ?2");
+    if (known.bind_text(1, destination).bind(2, last).step()) {
+      return;  // an attempt is often repeated
+    }
+    known.reset();
+    WriteTransaction transaction(connection_.get());
+    check_last(destination, last);
+    ensure_row(destination, 0);
+    Statement(connection_.get(),
+              "UPDATE delivery SET target = ?2 WHERE destination = ?1 AND target = ''")
+        .bind_text(1, destination)
+        .bind_text(2, target)
+        .run();
+    reach(destination, last);
+    transaction.commit();
+  }
+
+  std::optional<std::int64_t> first_record(std::string_view destination) {
+    Statement select(connection_.get(), "SELECT first FROM delivery_reach WHERE destination = ?1");
+    return select.bind_text(1, destination).step() ? select.optional_integer(0) : std::nullopt;
   }
 
   void drop_plan(std::string_view destination) {
@@ -402,6 +427,22 @@ class DeliveryLedger::Implementation {
         .bind_text(1, destination)
         .bind(2, start)
         .run();
+    if (sqlite3_changes(connection_.get()) > 0) {
+      Statement(connection_.get(),
+                "INSERT OR REPLACE INTO delivery_reach(destination, first) VALUES (?1, ?2)")
+          .bind_text(1, destination)
+          .bind(2, start + 1)
+          .run();
+    }
+  }
+
+  void reach(std::string_view destination, std::int64_t attempted) {
+    Statement(connection_.get(),
+              "INSERT INTO delivery_reach(destination, attempted) VALUES (?1, ?2) ON CONFLICT DO "
+              "UPDATE SET attempted = max(attempted, excluded.attempted)")
+        .bind_text(1, destination)
+        .bind(2, attempted)
+        .run();
   }
 
   // A cursor behind the last record would skip records that are still to come.
@@ -521,6 +562,15 @@ std::vector<DeliveryState> DeliveryLedger::states() {
 void DeliveryLedger::put_plan(std::string_view destination, std::int64_t last,
                               std::string_view plan) {
   implementation_->put_plan(destination, last, plan);
+}
+
+void DeliveryLedger::note_attempt(std::string_view destination, std::int64_t last,
+                                  std::string_view target) {
+  implementation_->note_attempt(destination, last, target);
+}
+
+std::optional<std::int64_t> DeliveryLedger::first_record(std::string_view destination) {
+  return implementation_->first_record(destination);
 }
 
 void DeliveryLedger::drop_plan(std::string_view destination) {

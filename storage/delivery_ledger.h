@@ -87,6 +87,12 @@ class DeliveryLedger {
   // Before the first attempt at a batch of cursor + 1 .. last.
   void put_plan(std::string_view destination, std::int64_t last, std::string_view plan);
   void drop_plan(std::string_view destination);
+  // Before an attempt at records up to `last` for which there is no plan: what was in one may be
+  // there, whatever became of its answer. `target`: for people.
+  void note_attempt(std::string_view destination, std::int64_t last, std::string_view target);
+  // The first record that is for the destination (its `start` when its row was made); no value: it
+  // has no row yet, or an invlog made it that did not note this.
+  std::optional<std::int64_t> first_record(std::string_view destination);
 
   struct Delivered {
     std::int64_t last = 0;  // the new cursor

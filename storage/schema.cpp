@@ -236,6 +236,13 @@ CREATE TABLE IF NOT EXISTS delivered_object(
   last        INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS delivered_object_last ON delivered_object(last);
+
+-- What a destination may have of the store, beside its row in `delivery`.
+CREATE TABLE IF NOT EXISTS delivery_reach(
+  destination TEXT PRIMARY KEY,
+  first       INTEGER,                     -- older records were never for it; NULL: not known
+  attempted   INTEGER NOT NULL DEFAULT 0   -- the newest record of any attempt, with or without an answer
+) STRICT, WITHOUT ROWID;
 )sql";
 
 // Cut off, as the day, and as what is delivered.
@@ -245,6 +252,11 @@ constexpr const char* kStartedAt =
 // Stores were given this one first: it rounds.
 constexpr const char* kStartedAtBefore =
     "strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch')";
+
+bool has_table(sqlite3* connection, std::string_view name) {
+  Statement select(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1");
+  return select.bind_text(1, name).step();
+}
 
 std::string uuid_or_text(const std::string& column) {
   const auto part = [&column](const char* range) {
@@ -380,13 +392,16 @@ bool has_delivery_tables(sqlite3* connection) {
 }
 
 bool has_delivered_objects(sqlite3* connection) {
-  return single_integer(connection,
-                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = "
-                        "'delivered_object'") == 1;
+  return has_table(connection, "delivered_object");
+}
+
+bool has_delivery_reach(sqlite3* connection) {
+  return has_table(connection, "delivery_reach");
 }
 
 void ensure_delivery_tables(sqlite3* connection) {
-  if (has_delivery_tables(connection) && has_delivered_objects(connection)) {
+  if (has_delivery_tables(connection) && has_delivered_objects(connection) &&
+      has_delivery_reach(connection)) {
     return;
   }
   WriteTransaction transaction(connection);

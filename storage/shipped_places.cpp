@@ -39,10 +39,10 @@ void place(sqlite3* connection, ShippedPlaces& shipped, std::vector<std::int64_t
   ids = std::move(left);
 }
 
-// What was refused is not there.
+// What was refused is not there, unless another attempt at it was asked for.
 void drop_dead_letters(sqlite3* connection, const std::string& destination,
                        std::vector<std::int64_t>& ids) {
-  Statement letters(connection, "SELECT record FROM dead_letter WHERE destination = ?1");
+  Statement letters(connection, "SELECT record FROM dead_letter WHERE destination = ?1 AND retry = 0");
   letters.bind_text(1, destination);
   while (letters.step()) {
     const auto found = std::lower_bound(ids.begin(), ids.end(), letters.integer(0));
@@ -78,9 +78,13 @@ std::vector<ShippedPlaces> shipped_places(sqlite3* connection, const ErasureSele
   for (const ErasureSelection::Segment& segment : selection.segments) {
     all.insert(all.end(), segment.records.begin(), segment.records.end());
   }
-  Statement states(connection,
-                   "SELECT destination, target, cursor, planned_last FROM delivery ORDER BY "
-                   "destination");
+  const std::string attempted =
+      has_delivery_reach(connection)
+          ? "coalesce((SELECT attempted FROM delivery_reach AS reach WHERE reach.destination = "
+            "delivery.destination), 0)"
+          : "0";
+  Statement states(connection, "SELECT destination, target, cursor, max(planned_last, " +
+                                   attempted + ") FROM delivery ORDER BY destination");
   while (states.step()) {
     const std::int64_t cursor = states.integer(2), last = std::max(cursor, states.integer(3));
     std::vector<std::int64_t> ids(all.begin(), std::upper_bound(all.begin(), all.end(), last));

@@ -23,7 +23,7 @@ struct ShippedPlaces {
   std::vector<std::string> places;  // objects that hold them, with others: "s3://bucket/key"
   std::int64_t unplaced = 0;        // of `records`, in no such object
   std::string unplaced_ids;         // JSON, see ranges_json()
-  bool under_way = false;           // some are in a batch whose answer is still to come
+  bool under_way = false;           // some were in an attempt without an answer so far
 };
 
 // An entry for each destination that has any.

@@ -109,7 +109,7 @@ void print_shipped(const std::vector<ShippedPlaces>& shipped, std::ostream& out)
         << "), where erasing is yours to do: " << counted(each.records, "record") << ", from "
         << each.first_at << " to " << each.last_at << '\n';
     if (each.under_way) {
-      out << "  (a batch with some of them is under way, and may have arrived)\n";
+      out << "  (some were in an attempt that has no answer so far, and may have arrived)\n";
     }
     for (const std::string& place : each.places) {
       out << "  " << printable(place) << '\n';

@@ -152,10 +152,9 @@ std::shared_ptr<const Profile> by_name_only(std::string_view id, std::string_vie
   return nullptr;
 }
 
+// Whatever sources AWS's tables give it: what must not leave must not pass for unknown either.
 std::shared_ptr<const Profile> global(std::string_view id, std::string_view source) {
-  const bool is_source = id == kGlobalSonnet4 ? has(kGlobalSonnet4Sources, source)
-                                              : aws::partition_of(source) == "aws";
-  return is_source ? make_profile(id, Scope::global, {}) : nullptr;
+  return aws::partition_of(source) == "aws" ? make_profile(id, Scope::global, {}) : nullptr;
 }
 
 }  // namespace
@@ -194,7 +193,9 @@ std::vector<std::shared_ptr<const Profile>> built_in_profiles(std::string_view s
     add(each.id);
   }
   for (const std::string_view id : kGlobal) {
-    add(id);
+    if (id != kGlobalSonnet4 || has(kGlobalSonnet4Sources, source_region)) {
+      add(id);
+    }
   }
   return profiles;
 }

@@ -81,6 +81,9 @@ Classification by_profile_name(const ResourceName& name, std::string_view source
     result.source = "a profile of " +
                     (name.region.empty() ? "no Region" : std::string(name.region)) +
                     ", not of the source Region";
+    if (kind == Profile::Kind::system && prefix_of(name.id) == "global") {
+      result.scope = Scope::global;  // from wherever it is called
+    }
     return result;
   }
   const auto profile = look_up(find, name.id);
@@ -91,6 +94,9 @@ Classification by_profile_name(const ResourceName& name, std::string_view source
 }
 
 Classification by_model_name(const ResourceName& name, std::string_view source_region) {
+  if (looks_like_system_profile(name.id)) {
+    return unknown("an inference profile's id in a model's ARN");
+  }
   if (!name.region.empty()) {
     return in_one_region(name.region, source_region, name.id, "a model's ARN");
   }

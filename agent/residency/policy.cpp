@@ -61,40 +61,79 @@ bool matches_profile(const std::string& pattern, std::string_view model_id,
          (matches_glob(pattern, classification.profile) || matches_glob(pattern, model_id));
 }
 
-template <typename Call>
-bool matches(const PolicyTerm& term, PolicyEffect effect, const Call& call) {
-  const Classification& classification = call.classification;
-  switch (term.kind) {
-    case Kind::in_region:
-      return classification.scope == Scope::in_region;
-    case Kind::geography:
-      // A known profile whose destinations nobody knows is none that may be allowed for its name.
-      return classification.scope == Scope::geographic &&
-             classification.geography == term.pattern &&
-             (effect != PolicyEffect::allow || !classification.destinations.empty());
-    case Kind::global:
-      return classification.scope == Scope::global;
-    case Kind::application:
-      return is_application_profile(call.model_id, classification);
-    case Kind::unknown:
-      return destinations_unknown(classification);
-    case Kind::profile:
-      return matches_profile(term.pattern, call.model_id, classification);
-    case Kind::model:
-      return matches_model(term.pattern, call.model_id, classification);
-    case Kind::caller:
-      return matches_glob(term.pattern, call.caller);
+// Whether a rule meets a call. `perhaps`: what it asks for is not known of this call.
+enum class Match { no, perhaps, yes };
+
+Match yes_or_no(bool matches) {
+  return matches ? Match::yes : Match::no;
+}
+
+Match match_geography(const std::string& geography, PolicyEffect effect,
+                      const Classification& classification) {
+  if (classification.scope != Scope::geographic) {
+    return Match::no;
   }
-  return false;
+  // An application profile whose system profile is not known.
+  if (classification.geography.empty() && !classification.profile.empty()) {
+    return Match::perhaps;
+  }
+  // A known profile whose destinations nobody knows is none that may be allowed for its name.
+  return yes_or_no(classification.geography == geography &&
+                   (effect != PolicyEffect::allow || !classification.destinations.empty()));
+}
+
+// A model that an ARN stands for without naming it: provisioned throughput, a custom model.
+bool model_is_unknown(std::string_view model_id, const Classification& classification) {
+  return classification.model.empty() &&
+         (model_id.starts_with("arn:") || !classification.profile.empty());
 }
 
 template <typename Call>
-const PolicyRule* first_match(const std::vector<PolicyRule>& rules, const Call& call) {
-  const auto found = std::find_if(rules.begin(), rules.end(), [&call](const PolicyRule& rule) {
-    return std::all_of(rule.terms.begin(), rule.terms.end(),
-                       [&](const PolicyTerm& term) { return matches(term, rule.effect, call); });
-  });
-  return found == rules.end() ? nullptr : &*found;
+Match match(const PolicyTerm& term, PolicyEffect effect, const Call& call) {
+  const Classification& classification = call.classification;
+  switch (term.kind) {
+    case Kind::in_region:
+      return yes_or_no(classification.scope == Scope::in_region);
+    case Kind::geography:
+      return match_geography(term.pattern, effect, classification);
+    case Kind::global:
+      return yes_or_no(classification.scope == Scope::global);
+    case Kind::application:
+      return yes_or_no(is_application_profile(call.model_id, classification));
+    case Kind::unknown:
+      return yes_or_no(destinations_unknown(classification));
+    case Kind::profile:
+      return yes_or_no(matches_profile(term.pattern, call.model_id, classification));
+    case Kind::model:
+      return matches_model(term.pattern, call.model_id, classification) ? Match::yes
+             : model_is_unknown(call.model_id, classification)          ? Match::perhaps
+                                                                        : Match::no;
+    case Kind::caller:
+      return yes_or_no(matches_glob(term.pattern, call.caller));
+  }
+  return Match::no;
+}
+
+struct FirstMatch {
+  const PolicyRule* rule = nullptr;  // null: none
+  bool perhaps = false;
+};
+
+// What is perhaps forbidden counts if `perhaps_counts`; what is perhaps allowed or flagged never.
+template <typename Call>
+FirstMatch first_match(const std::vector<PolicyRule>& rules, const Call& call,
+                       bool perhaps_counts) {
+  for (const PolicyRule& rule : rules) {
+    Match all = Match::yes;
+    for (const PolicyTerm& term : rule.terms) {
+      all = std::min(all, match(term, rule.effect, call));
+    }
+    if (all == Match::yes ||
+        (all == Match::perhaps && perhaps_counts && rule.effect == PolicyEffect::deny)) {
+      return {&rule, all == Match::perhaps};
+    }
+  }
+  return {};
 }
 
 // "profile eu.x may be processed in eu-central-1, eu-west-1".
@@ -199,11 +238,16 @@ Verdict Policy::judge(std::string_view model_id, const Classification& classific
 
 Verdict Policy::decide(const Call& call) const {
   const Classification& classification = call.classification;
-  if (const PolicyRule* rule = first_match(configuration_.rules, call)) {
-    return verdict(call, rule->effect, rule->text, " matches: ");
-  }
-  if (const PolicyRule* rule = first_match(configuration_.deny, call)) {
-    return verdict(call, rule->effect, rule->text, " matches: ");
+  const bool perhaps_counts = configuration_.unknown != PolicyEffect::allow;
+  for (const std::vector<PolicyRule>* rules : {&configuration_.rules, &configuration_.deny}) {
+    const FirstMatch found = first_match(*rules, call, perhaps_counts);
+    if (found.rule != nullptr && found.perhaps) {
+      return verdict(call, configuration_.unknown, unknown_text_,
+                     " decides, as nobody knows whether " + found.rule->text + " matches: ");
+    }
+    if (found.rule != nullptr) {
+      return verdict(call, found.rule->effect, found.rule->text, " matches: ");
+    }
   }
   if (!configuration_.allow_destinations.empty()) {
     if (destinations_unknown(classification) && configuration_.unknown != PolicyEffect::allow) {
@@ -215,7 +259,7 @@ Verdict Policy::decide(const Call& call) const {
                      " has not " + outside + ": ");
     }
   }
-  if (const PolicyRule* rule = first_match(configuration_.allow, call)) {
+  if (const PolicyRule* rule = first_match(configuration_.allow, call, false).rule) {
     return verdict(call, rule->effect, rule->text, " matches: ");
   }
   if (destinations_unknown(classification)) {

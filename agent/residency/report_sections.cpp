@@ -95,6 +95,14 @@ std::string integrity_summary(const IntegrityFacts& facts) {
                              (problems == 1 ? " problem" : " problems");
 }
 
+// Refusals of calls that become no record: an event for each reason and run of the agent.
+std::int64_t unrecorded_denials(const Report& report) {
+  const auto found =
+      std::find_if(report.event_kinds.begin(), report.event_kinds.end(),
+                   [](const EventKind& kind) { return kind.kind == "policy-denied"; });
+  return found == report.event_kinds.end() ? 0 : found->events;
+}
+
 Facts summary(const Report& report) {
   const auto scopes = calls_by_scope(report);
   Facts facts;
@@ -112,8 +120,10 @@ Facts summary(const Report& report) {
   }
   add("Calls by scope", by_scope);
   add("Processed in", known_regions(report));
+  const std::int64_t unrecorded = unrecorded_denials(report);
   add("Policy", spaced(report.calls_with_decision("deny")) + " denied, " +
-                    spaced(report.calls_with_decision("flag")) + " flagged");
+                    spaced(report.calls_with_decision("flag")) + " flagged" +
+                    (unrecorded > 0 ? ", and denials of calls that become no record" : ""));
   add("CloudTrail", coverage_summary(report));
   add("Alarms", spaced(static_cast<std::int64_t>(report.alarms.size())));
   add("Integrity", integrity_summary(report.integrity));
@@ -142,8 +152,15 @@ Section head_section(const Report& report) {
 
 Section decision_section(const Report& report) {
   Section section{"decisions", "Denied and flagged calls", {}};
+  if (const std::int64_t reasons = unrecorded_denials(report); reasons > 0) {
+    section.blocks.push_back(Paragraph{
+        "Calls of operations that become no record were denied too: for " + spaced(reasons) +
+        (reasons == 1 ? " reason" : " different reasons") +
+        ", each for one call or more. They are the events policy-denied, and in no table but that "
+        "of all events."});
+  }
   if (report.decisions.empty()) {
-    section.blocks.push_back(Paragraph{"No call of the period was denied or flagged."});
+    section.blocks.push_back(Paragraph{"No recorded call of the period was denied or flagged."});
     return section;
   }
   Table table{"Decisions of the policy other than allow",

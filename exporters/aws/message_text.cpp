@@ -7,11 +7,13 @@ namespace invlog::aws {
 std::string one_line(std::string_view text, std::size_t longest) {
   std::string line;
   bool space_due = false;
-  for (const char byte : text) {
+  for (const char character : text) {
     if (line.size() > longest) {
       break;
     }
-    if ((byte >= 0 && byte <= ' ') || byte == '\x7f') {
+    // char has a sign on x86-64 and none on ARM.
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte <= ' ' || byte == 0x7f) {
       space_due = !line.empty();
       continue;
     }
@@ -19,7 +21,7 @@ std::string one_line(std::string_view text, std::size_t longest) {
       line += ' ';
       space_due = false;
     }
-    line += byte > ' ' ? byte : '?';
+    line += byte < 0x80 ? character : '?';
   }
   if (line.size() > longest) {
     constexpr std::string_view kCut = "...";

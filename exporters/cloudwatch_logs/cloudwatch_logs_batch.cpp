@@ -112,38 +112,41 @@ tl::expected<RejectedEvents, aws::ServiceFailure> CloudWatchLogsBatch::put() {
   return answer;
 }
 
-// How many of the events, the last ones, are too new only for now. This host's clock is ahead, and
-// so all that comes is; or it will not be long. Others are single records of a wrong moment, which
-// hold up nothing.
-std::size_t CloudWatchLogsBatch::events_that_wait(const RejectedEvents& rejected) const {
+// Which events are too new only for now. This host's clock is ahead, and so all that comes is; or it
+// will not be long. Those further ahead are single records of a wrong moment, which hold up nothing.
+CloudWatchLogsBatch::Waiting CloudWatchLogsBatch::events_that_wait(
+    const RejectedEvents& rejected) const {
   const std::vector<LogEventBatch::Event>& sent = events_.sent_order();
   const std::size_t start = position(rejected.too_new_start, sent.size(), sent.size());
   const std::int64_t most = std::max(destination_.host_now_ms() + kClockSlackMs,
                                      destination_.now_ms() + kTakenAheadMs + kLongestWaitMs);
-  const bool all =
-      std::all_of(sent.begin() + static_cast<std::ptrdiff_t>(start), sent.end(),
-                  [most](const LogEventBatch::Event& event) { return event.timestamp_ms <= most; });
-  return all && !retry_ ? sent.size() - start : 0;
+  const auto end = std::find_if(
+      sent.begin() + static_cast<std::ptrdiff_t>(start), sent.end(),
+      [most](const LogEventBatch::Event& event) { return event.timestamp_ms > most; });
+  return {start, retry_ ? 0 : static_cast<std::size_t>(end - sent.begin()) - start};
 }
 
 // The others have arrived, or never will: they do not go again.
-aws::ServiceFailure CloudWatchLogsBatch::wait_with(std::size_t waiting, RejectedEvents rejected) {
+aws::ServiceFailure CloudWatchLogsBatch::wait_with(const Waiting& waiting,
+                                                   const RejectedEvents& rejected) {
   std::vector<LogEventBatch::Event> others = events_.sent_order();
+  const auto first = others.begin() + static_cast<std::ptrdiff_t>(waiting.first);
+  const auto end = first + static_cast<std::ptrdiff_t>(waiting.count);
   aws::ServiceFailure failure;
   failure.kind = aws::FailureKind::clock;
-  failure.message = "PutLogEvents " + destination_.target() + ": " + std::to_string(waiting) +
+  failure.message = "PutLogEvents " + destination_.target() + ": " + std::to_string(waiting.count) +
                     " events, up to " +
-                    storage::iso_seconds(others.back().timestamp_ms * kMicrosecondsPerMs) +
+                    storage::iso_seconds((end - 1)->timestamp_ms * kMicrosecondsPerMs) +
                     ", are more than 2 hours ahead of the service's clock, so they wait and are "
                     "tried again; is this host's clock right?";
-  others.resize(others.size() - waiting);
-  rejected.too_new_start.reset();
+  // What is too new begins where it began, after those that wait were taken out.
+  others.erase(first, end);
   for (Refused& each : refused_events(others, rejected)) {
     refused_.push_back(std::move(each));
   }
   if (!others.empty()) {
     std::string request = gzip_ ? gunzip(request_, request_bytes_) : std::move(request_);
-    request = events_.keep_last(request, waiting);
+    request = events_.keep(request, waiting.first, waiting.count);
     compress(std::move(request));
   }
   return failure;
@@ -163,7 +166,7 @@ SendResult CloudWatchLogsBatch::send() {
     return tl::unexpected(answer.error());
   }
   sent_bytes_ += request_.size();
-  if (const std::size_t waiting = events_that_wait(*answer); waiting > 0) {
+  if (const Waiting waiting = events_that_wait(*answer); waiting.count > 0) {
     return tl::unexpected(wait_with(waiting, *answer));
   }
   std::vector<Refused> refused = refused_events(events_.sent_order(), *answer);

@@ -34,8 +34,12 @@ class CloudWatchLogsBatch : public Batch {
  private:
   void encode();
   void compress(std::string request);
-  std::size_t events_that_wait(const RejectedEvents& rejected) const;
-  aws::ServiceFailure wait_with(std::size_t waiting, RejectedEvents rejected);
+  // Of the events in their sent order.
+  struct Waiting {
+    std::size_t first = 0, count = 0;
+  };
+  Waiting events_that_wait(const RejectedEvents& rejected) const;
+  aws::ServiceFailure wait_with(const Waiting& waiting, const RejectedEvents& rejected);
   tl::expected<RejectedEvents, aws::ServiceFailure> put();
 
   CloudWatchLogsDestination& destination_;

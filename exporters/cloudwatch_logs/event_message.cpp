@@ -8,9 +8,18 @@
 
 #include "exporters/cloudwatch_logs/event_cutting.h"
 #include "exporters/s3/object_layout.h"
+#include "exporters/s3/region_guard.h"
 
 namespace invlog::exporters {
 namespace {
+
+// Whether S3 has the record, or will have it, under a name that is known now.
+bool comes_to_s3(const S3Options& s3, const Origin& origin, std::int64_t record) {
+  if (origin.store.account_id.empty() && is_aws_endpoint(s3)) {
+    return false;  // S3 waits for the account, and then its id is in the name
+  }
+  return origin.first_in_s3 ? record >= *origin.first_in_s3 : !s3.from_now;
+}
 
 using storage::Body;
 using storage::BodyPlaces;
@@ -59,7 +68,8 @@ std::string EventMessage::of(const Origin& origin, const StoredRecord& stored) c
 std::string EventMessage::place(const Origin& origin, const StoredRecord& stored,
                                 bool of_request) const {
   const Body& body = of_request ? stored.record.request : stored.record.response;
-  if (!s3_ || !s3_->large_bodies || body.bytes.size() <= s3_->large_body_bytes) {
+  if (!s3_ || !s3_->large_bodies || body.bytes.size() <= s3_->large_body_bytes ||
+      !comes_to_s3(*s3_, origin, stored.id)) {
     return {};
   }
   ObjectLayout layout;

@@ -73,19 +73,24 @@ std::string LogEventBatch::take_request(std::string_view group, std::string_view
   return body;
 }
 
-std::string LogEventBatch::keep_last(std::string_view body, std::size_t count) {
-  const auto length = [](auto first, auto last) {
+std::string LogEventBatch::keep(std::string_view body, std::size_t first, std::size_t count) {
+  const auto length = [](auto begin, auto end) {
     std::size_t bytes = 0;
-    for (; first != last; ++first) {
-      bytes += first->length + 1;  // and a comma, or the end of the list
+    for (; begin != end; ++begin) {
+      bytes += begin->length + 1;  // and a comma, or the end of the list
     }
     return bytes;
   };
-  const auto first = events_.end() - static_cast<std::ptrdiff_t>(count);
+  const auto begin = events_.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = begin + static_cast<std::ptrdiff_t>(count);
   const std::size_t head = body.size() - 1 - length(events_.begin(), events_.end());
-  const std::size_t tail = body.size() - 1 - length(first, events_.end());
-  events_.erase(events_.begin(), first);
-  return std::string(body.substr(0, head)).append(body.substr(tail));
+  const std::string_view kept =
+      body.substr(head + length(events_.begin(), begin), length(begin, end) - 1);
+  std::string request(body.substr(0, head));
+  request.append(kept).append(body.substr(body.size() - 2));
+  events_.erase(end, events_.end());
+  events_.erase(events_.begin(), begin);
+  return request;
 }
 
 namespace {

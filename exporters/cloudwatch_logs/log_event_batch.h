@@ -51,8 +51,9 @@ class LogEventBatch {
   std::string take_request(std::string_view group, std::string_view stream);
   // After take_request(): the events in the order in which they are sent.
   const std::vector<Event>& sent_order() const { return events_; }
-  // Leaves only the last `count` events: `body`, take_request()'s, without the others.
-  std::string keep_last(std::string_view body, std::size_t count);
+  // Leaves only `count` events (at least 1) from number `first` (from 0) on: `body`,
+  // take_request()'s, without the others.
+  std::string keep(std::string_view body, std::size_t first, std::size_t count);
 
  private:
   const std::size_t batch_bytes_;

@@ -69,6 +69,17 @@ def test_bodies_go_while_the_agent_records():
         assert not in_files(path)
 
 
+def test_what_arrived_without_an_answer_is_named():
+    with Delivery(s3=None) as stack:
+        stack.aws.fail("close", operation="PutLogEvents", times=-1, commit=True)
+        stack.call(SECRET)
+        stack.arrived(1)
+        done = json.loads(stack.invlog("erase", "--where", "id = 1", "--yes", "--json"))
+        shipped = done["shipped"]
+        assert [one["destination"] for one in shipped] == ["cloudwatch_logs"] and shipped[0]["under_way"] and shipped[0]["target"], shipped
+        assert json.loads(stack.event_rows("erased")[0]["details"])["shipped"] == shipped
+
+
 def test_what_was_not_shipped_yet_is_shipped_without_its_body():
     with Delivery(logs=None, s3={"batch_age": "6s"}) as stack:
         stack.call("one", SECRET, "three")

@@ -120,6 +120,35 @@ TEST_CASE("A cursor never goes back, and never past the newest record") {
   CHECK(ledger->state("s3").planned_last == 0);
 }
 
+TEST_CASE("What was in an attempt, and which record was the first, stays known") {
+  TemporaryStore store;
+  fill(store, 10);
+  const auto attempted = [&store](const std::string& destination) {
+    const Reader reader(store.path());
+    return single_integer(reader.connection(),
+                          "SELECT attempted FROM delivery_reach WHERE destination = '" +
+                              destination + "'");
+  };
+  {
+    auto ledger = open_ledger(store);
+    CHECK_FALSE(ledger->first_record("s3").has_value());
+    ledger->state("s3");
+    ledger->state("cloudwatch_logs", 4);
+    CHECK(ledger->first_record("s3") == 1);
+    CHECK(ledger->first_record("cloudwatch_logs") == 5);
+    ledger->note_attempt("cloudwatch_logs", 7, "group/stream");
+    ledger->note_attempt("cloudwatch_logs", 6, "another");  // as after a search for poison
+    CHECK_THROWS_AS(ledger->note_attempt("cloudwatch_logs", 11, ""), StoreError);
+    ledger->put_plan("s3", 3, "{}");
+    ledger->drop_plan("s3");
+    CHECK(ledger->state("cloudwatch_logs").target == "group/stream");
+    CHECK(ledger->state("cloudwatch_logs").planned_last == 0);
+  }
+  CHECK(attempted("cloudwatch_logs") == 7);
+  CHECK(attempted("s3") == 3);
+  CHECK(open_ledger(store)->first_record("cloudwatch_logs") == 5);
+}
+
 TEST_CASE("The instance is the store's own and stays") {
   TemporaryStore a, b;
   fill(a, 1);
@@ -134,7 +163,8 @@ TEST_CASE("The instance is the store's own and stays") {
 TEST_CASE("A store from before delivery gets its tables from whoever opens it first") {
   TemporaryStore store;
   fill(store, 3);
-  store.tamper("DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance");
+  store.tamper("DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance; "
+               "DROP TABLE delivery_reach");
   SECTION("the ledger") {
     auto ledger = open_ledger(store);
     CHECK(ledger->state("s3").cursor == 0);
@@ -144,7 +174,7 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
     fill(store, 1);
   }
   CHECK(store.query("SELECT count(*) FROM sqlite_schema WHERE name IN ('instance', 'delivery', "
-                    "'dead_letter')") == "3");
+                    "'dead_letter', 'delivery_reach')") == "4");
   CHECK(store.query("PRAGMA user_version") == "1");
   CHECK(verify_store(store.path(), {}).problems.empty());
 }

@@ -174,6 +174,17 @@ TEST_CASE("report: records are added up by all that they are grouped by") {
   CHECK(report.calls_with_decision("deny") == 1);
 }
 
+TEST_CASE("report: denials that are no records are not passed over") {
+  const ExampleStore store;
+  CHECK(contains(report_text(options_of(store, ReportFormat::markdown)),
+                 "No recorded call of the period was denied or flagged."));
+  change(store, "INSERT INTO event(at, kind, details) VALUES (" + std::to_string(kFifth + kDay) +
+                    ", 'policy-denied', '{}')");
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "0 denied, 0 flagged, and denials of calls that become no record"));
+  CHECK(contains(text, "were denied too: for 1 reason, each"));
+}
+
 TEST_CASE("report: coverage is what was compared, and says what was not") {
   const ExampleStore store;
   add_residency(store);

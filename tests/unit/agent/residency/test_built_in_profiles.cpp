@@ -77,8 +77,8 @@ const Row kRows[] = {
     {"global.anthropic.claude-haiku-4-5-20251001-v1:0", "eu-west-2", "*"},
     {"global.anthropic.claude-opus-4-5-20251101-v1:0", "eu-central-2", "*"},
     {"global.anthropic.claude-sonnet-4-20250514-v1:0", "eu-west-1", "*"},
-    {"global.anthropic.claude-sonnet-4-20250514-v1:0", "eu-central-1", "-"},
-    // Nothing could be worse than what a "global." that nobody knows is taken for.
+    // Nothing could be worse than what a "global." that nobody knows is taken for, from there.
+    {"global.anthropic.claude-sonnet-4-20250514-v1:0", "eu-central-1", "*"},
     {"global.anthropic.claude-9-v1:0", "eu-central-1", "*"},
     {"global.anthropic.claude-9-v1:0", "us-gov-west-1", "-"},
     {"eu.anthropic.claude-9-v1:0", "eu-central-1", "-"},

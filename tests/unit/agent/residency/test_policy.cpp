@@ -16,6 +16,8 @@ const std::string kGlobal = "global.amazon.nova-2-lite-v1:0";
 const std::string kModel = "amazon.nova-lite-v1:0";
 const std::string kUs = "us.amazon.nova-lite-v1:0";       // known, but not where it goes
 const std::string kNobody = "eu.vendor.unheard-of-v1:0";  // an id whose prefix says "eu"
+const std::string kProvisioned =
+    "arn:aws:bedrock:eu-central-1:123456789012:provisioned-model/abcdefghijkl";
 const std::string kApplication =
     "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/1arbu5hu2sjr";
 
@@ -42,6 +44,9 @@ std::shared_ptr<const Profile> find(std::string_view id) {
   }
   if (id == kUs) {
     return profile(kUs, Scope::geographic, "us", {});
+  }
+  if (id == "2arbu5hu2sjr") {
+    return profile("2arbu5hu2sjr", Scope::geographic, "", {"eu-central-1", "eu-north-1"});
   }
   if (id == "1arbu5hu2sjr") {
     return profile("1arbu5hu2sjr", Scope::geographic, "eu", {"eu-central-1", "eu-north-1"});
@@ -138,6 +143,24 @@ TEST_CASE("each rule of a policy decides as it is written") {
       {"rules = [\"allow global caller:app\", \"flag caller:?*\"]\ndeny = [\"global\"]", kGlobal,
        "", denied, "deny = \"global\""},
       {"rules = [\"flag profile:eu.*\"]", kEu, "", flagged, "rules = \"flag profile:eu.*\""},
+      // What a call is may be forbidden, and nobody knows what it is.
+      {"deny = [\"model:anthropic.*\"]", kProvisioned, "", flagged, unknown_flag},
+      {"deny = [\"model:anthropic.*\"]\n" + unknown_deny, kProvisioned, "", denied, unknown_deny},
+      {"deny = [\"model:anthropic.*\"]\nunknown = \"allow\"", kProvisioned, "", allowed, ""},
+      {"deny = [\"model:anthropic.*\"]", kModel, "", allowed, ""},
+      {"deny = [\"model:*/abcdefghijkl\"]", kProvisioned, "", denied,
+       "deny = \"model:*/abcdefghijkl\""},
+      {"rules = [\"allow model:" + kProvisioned + "\"]\ndeny = [\"model:anthropic.*\"]",
+       kProvisioned, "", allowed, "rules = \"allow model:" + kProvisioned + "\""},
+      {"rules = [\"deny model:anthropic.* caller:ci-*\"]\n" + unknown_deny, kProvisioned, "ci-7",
+       denied, unknown_deny},
+      {"rules = [\"deny model:anthropic.* caller:ci-*\"]\n" + unknown_deny, kProvisioned, "app",
+       allowed, ""},
+      {"rules = [\"deny model:anthropic.*\", \"deny in-region\"]\nunknown = \"allow\"",
+       kProvisioned, "", denied, "rules = \"deny in-region\""},
+      {"rules = [\"flag model:anthropic.*\"]\n" + unknown_deny, kProvisioned, "", allowed, ""},
+      {"deny = [\"geo:eu\"]\n" + unknown_deny, "2arbu5hu2sjr", "", denied, unknown_deny},
+      {"allow = [\"geo:eu\"]", "2arbu5hu2sjr", "", denied, "allow = [\"geo:eu\"]"},
       // mode
       {"mode = \"observe\"\ndeny = [\"global\"]", kGlobal, "", flagged, "deny = \"global\""},
       {"mode = \"observe\"\n" + unknown_deny, kNobody, "", flagged, unknown_deny},
@@ -173,6 +196,10 @@ TEST_CASE("the reason names the rule, the profile and the destinations") {
   CHECK(judged("unknown = \"deny\"", kNobody).reason ==
         "unknown = \"deny\" decides: nobody knows where profile " + kNobody +
             " may be processed (no such profile in the catalogue)");
+  CHECK(judged("deny = [\"model:anthropic.*\"]", kProvisioned).reason ==
+        "unknown = \"flag\" decides, as nobody knows whether deny = \"model:anthropic.*\" matches: "
+        "model " +
+            kProvisioned + " is processed in eu-central-1");
   CHECK(judged("mode = \"observe\"\ndeny = [\"global\"]", kGlobal)
             .reason.ends_with("; it would be denied, but mode = \"observe\""));
   CHECK(judged("unknown = \"deny\"", std::string(10'000, 'x')).reason.size() < 500);

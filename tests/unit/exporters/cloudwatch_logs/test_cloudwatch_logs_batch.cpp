@@ -180,6 +180,24 @@ TEST_CASE("events that are too new only for now wait, and those beside them go o
   CHECK(taken[3].message.find("request-4") != std::string::npos);
 }
 
+TEST_CASE("an event further ahead than any may wait takes none that waits with it") {
+  DestinationFixture fixture;
+  const auto batch = prepared(fixture).batch();
+  batch->add(fixture.record(1, 5 * kHour));
+  batch->add(fixture.record(2, 3 * kHour));
+  batch->add(fixture.record(3, 3 * kHour + 1));
+  batch->add(fixture.record(4, 0));
+  CHECK(!batch->send());
+  fixture.service.now_ms += 2 * kHour;
+  const SendResult sent = batch->send();
+  REQUIRE(sent);
+  CHECK(ids(sent->refused) == std::vector<std::int64_t>{1});
+  const auto& taken = fixture.service.events(kGroup, kStream);
+  REQUIRE(taken.size() == 3);
+  CHECK(taken[1].message.find("request-2") != std::string::npos);
+  CHECK(taken[2].message.find("request-3") != std::string::npos);
+}
+
 TEST_CASE("a record whose metadata cannot fit is refused, and the rest arrives") {
   DestinationFixture fixture;
   const auto batch = prepared(fixture).batch();

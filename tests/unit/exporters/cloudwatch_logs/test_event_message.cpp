@@ -155,6 +155,30 @@ TEST_CASE("without large bodies on S3, or where it keeps them inline, bodies are
   }
 }
 
+TEST_CASE("a record that S3 was never to get, or under a name not yet known, is not pointed to") {
+  const auto places = [](const S3Options& options, const Origin& from) {
+    return Line(EventMessage(options).of(from, stored(json_of(2'000'000), "{}")))
+        .has("/input/inputBodyS3Path");
+  };
+  S3Options from_now = s3();
+  from_now.from_now = true;
+  CHECK_FALSE(places(from_now, origin()));
+  Origin later = origin(), in_time = origin();
+  later.first_in_s3 = 18;  // the record is 17
+  in_time.first_in_s3 = 17;
+  for (const S3Options& options : {s3(), from_now}) {
+    CHECK_FALSE(places(options, later));
+    CHECK(places(options, in_time));
+  }
+
+  Origin nameless = origin();
+  nameless.store.account_id.clear();
+  CHECK_FALSE(places(s3(), nameless));
+  S3Options elsewhere = s3();
+  elsewhere.endpoint = "https://s3.example.com";
+  CHECK(places(elsewhere, nameless));  // there, `unknown` stands for it
+}
+
 TEST_CASE("a body that S3 has inline is not pointed to although the other is") {
   // 100 KB is inline on S3: only the input has an object.
   const EventMessage messages(s3(), 90'000);
