@@ -24,7 +24,7 @@ SCHEDULING = 0.5  # within which an application notices that it has its answer
 NOTICE = 3.0  # within which the agent has noticed that a client has gone
 PATIENCE = 45.0  # a call without a record is given up after so long
 BODIES_COMPARED = 0.1  # of the calls
-QUIET_EVENTS = {"recovered", "interrupted", "retention", "configuration-reloaded", "configuration-refused"}
+QUIET_EVENTS = {"store-created", "recovered", "interrupted", "retention", "configuration-reloaded", "configuration-refused"}
 NEW_ROWS = """SELECT record.id, invocations.request_id, invocations.sdk_invocation_id AS marker, invocations.outcome, invocations.status
               FROM record JOIN invocations USING (id) WHERE record.id > ? ORDER BY record.id LIMIT 2000"""
 
