@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -74,6 +76,27 @@ bool is_of_the_record(const StoreError& error) {
   return error.sqlite_code() == SQLITE_ERROR || error.sqlite_code() == SQLITE_CORRUPT;
 }
 
+// That of the record after `id`, if there is one up to `last`. Where a damaged page has it, the
+// next number: a damaged or foreign row may have any number, and not all can be tried.
+std::optional<std::int64_t> next_id(Statement& following, std::int64_t id, std::int64_t last) {
+  if (id >= last) {
+    return std::nullopt;
+  }
+  struct LetGo {
+    Statement& statement;
+    ~LetGo() { statement.reset(); }
+  } const let_go{following};
+  try {
+    return following.bind(1, id).bind(2, last).step() ? std::optional(following.integer(0))
+                                                      : std::nullopt;
+  } catch (const StoreError& error) {
+    if (!is_of_the_record(error)) {
+      throw;
+    }
+    return id + 1;
+  }
+}
+
 // The condition for each record by itself: where one is damaged, SQLite gives up on all.
 ErasureSelection select_each(sqlite3* connection, const std::string& where,
                              std::int64_t last_record, const StoreError& failure) {
@@ -83,7 +106,13 @@ ErasureSelection select_each(sqlite3* connection, const std::string& where,
   const std::int64_t last =
       std::min(last_record, single_integer(connection, "SELECT max(id) FROM record"));
   Statement select(connection, where_sql("= ?1", "id = ?1 AND (\n" + where + "\n)"));
-  for (std::int64_t id = first; id <= last; ++id) {
+  Statement following(connection,
+                      "SELECT id FROM record WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1");
+  std::int64_t judged = 0;
+  for (auto next = next_id(following, first - 1, last); next;
+       next = next_id(following, *next, last)) {
+    const std::int64_t id = *next;
+    ++judged;
     bool meant = false;
     try {
       meant = select.bind(1, id).step();
@@ -102,7 +131,7 @@ ErasureSelection select_each(sqlite3* connection, const std::string& where,
     select.reset();
   }
   // Then it is the condition.
-  if (static_cast<std::int64_t>(selection.unjudged.size()) == last - first + 1) {
+  if (static_cast<std::int64_t>(selection.unjudged.size()) == judged) {
     throw failure;
   }
   return std::move(selection);

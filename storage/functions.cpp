@@ -34,10 +34,29 @@ bool is_found(const TextMatcher& matcher, const Body& body) {
   return matcher.find_in(body.bytes).has_value();
 }
 
+// An id says nothing of which attached database its row came from.
+bool another_store_is_attached(sqlite3* connection) {
+  constexpr int kFirstAttached = 2;  // after main and temp
+  for (int at = kFirstAttached; const char* name = sqlite3_db_name(connection, at); ++at) {
+    if (sqlite3_table_column_metadata(connection, name, "record", "checksum", nullptr, nullptr,
+                                      nullptr, nullptr, nullptr) == SQLITE_OK) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // NULL for an id that is NULL or has no record.
 template <Bodies bodies, typename Result>
 void with_record(sqlite3_context* context, sqlite3_value* id, const Result& result) {
   if (sqlite3_value_type(id) != SQLITE_INTEGER) {
+    return;
+  }
+  if (another_store_is_attached(sqlite3_context_db_handle(context))) {
+    sqlite3_result_error(context,
+                         "another store is attached, and an id does not say of which store it is: "
+                         "open each by itself",
+                         -1);
     return;
   }
   try {

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <vector>
 
@@ -18,24 +17,6 @@
 #include "storage/store_file.h"
 
 namespace invlog::storage {
-namespace {
-
-std::string percent_encoded(const std::string& path) {
-  std::string encoded;
-  for (const char character : path) {
-    if (character == '?' || character == '#' || character == '%') {
-      char code[4];
-      snprintf(code, sizeof(code), "%%%02X", static_cast<unsigned>(character));
-      encoded += code;
-    } else {
-      encoded.push_back(character);
-    }
-  }
-  return encoded;
-}
-
-}  // namespace
-
 class Reader::Implementation {
  public:
   Implementation(sqlite3* connection, const ReaderOptions& options)
@@ -55,7 +36,9 @@ class Reader::Implementation {
     if (!select.bind(1, id).step()) {
       return std::nullopt;
     }
-    return stored(select, bodies);
+    StoredRecord found = stored(select, bodies);
+    check_unwritten(connection_);
+    return found;
   }
 
   std::optional<StoredRecord> find_by_request_id(std::string_view request_id, Bodies bodies) {
@@ -126,31 +109,40 @@ class Reader::Implementation {
     try {
       fill_portion(select, scan, bodies, most);
     } catch (const StoreError& error) {
+      check_unwritten(connection_);
       // What lies before it is visited first; then this comes again.
       if (scan.portion.empty()) {
         if (!takes_damaged || !is_damage(error)) {
           throw;
         }
-        scan.damaged = scan.next++;
+        scan.damaged = scan.next;
         scan.damage = error.what();
+        go_on(scan);
       }
     }
+    check_unwritten(connection_);
     if (!scan.ended && scan.last == kNoEnd) {
       scan.last = last_id();
     }
     scan.ended = scan.ended || scan.next > scan.last;
   }
 
+  // No record can follow the last id there is, which only a damaged or foreign row has.
+  static void go_on(Scan& scan) {
+    scan.ended = scan.next == kNoEnd;
+    scan.next += scan.ended ? 0 : 1;
+  }
+
   void fill_portion(Statement& select, Scan& scan, Bodies bodies, std::size_t most) {
     std::size_t bytes = 0;
-    while (scan.portion.size() < most && bytes < kPortionBytes) {
+    while (!scan.ended && scan.portion.size() < most && bytes < kPortionBytes) {
       if (!select.step()) {
         scan.ended = true;
         return;
       }
       scan.next = select.integer(0);
       scan.portion.push_back(stored(select, bodies));
-      ++scan.next;
+      go_on(scan);
       bytes += scan.portion.back().record.memory_bytes();
     }
   }
@@ -297,10 +289,16 @@ tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::strin
   std::string problem = store_problem(connection.get(), cannot_open);
   // In a directory that cannot be written, SQLite can open a WAL store only if nobody writes it,
   // and must be told so.
-  struct stat status {};
-  if (cannot_open && (::stat((path + "-wal").c_str(), &status) != 0 || status.st_size == 0)) {
-    connection = connect("file:" + percent_encoded(path) + "?immutable=1", SQLITE_OPEN_URI);
+  struct stat log {};
+  const bool has_log = ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+  if (cannot_open && !has_log) {
+    connection = connect(unwritten_store_uri(path), SQLITE_OPEN_URI);
     problem = store_problem(connection.get(), cannot_open);
+  } else if (cannot_open) {
+    problem +=
+        ". Its newest records are in its log (" + path +
+        "-wal), which is read only where the directory can be written, or while an agent runs: "
+        "copy both files to a directory of your own";
   }
   if (!problem.empty()) {
     return tl::unexpected(where + problem);
@@ -360,6 +358,10 @@ void Reader::release_memory() {
 
 std::int64_t Reader::last_id() {
   return single_integer(connection(), "SELECT coalesce(max(id), 0) FROM record");
+}
+
+bool Reader::sees_what_is_newest() {
+  return storage::sees_what_is_newest(connection());
 }
 
 sqlite3* Reader::connection() {

@@ -74,6 +74,10 @@ class Reader {
   using Damaged = std::function<bool(std::int64_t id, const std::string& why)>;
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
             const Damaged& damaged);
+  // False: this one was opened by a user who may not write the store's directory, while nobody
+  // wrote the store, and somebody has begun to. What is new is seen by a Reader opened now. Once
+  // the file itself is changed, what is read here throws StoreError.
+  bool sees_what_is_newest();
   // Gives decoded segments and cached pages back, before a pause.
   void release_memory();
   // Highest record id, 0 if none.

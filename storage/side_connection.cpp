@@ -14,6 +14,9 @@ tl::expected<Connection, std::string> connect(const std::string& path, const std
   if (std::string missing = missing_file_problem(path); !missing.empty()) {
     return tl::unexpected(std::move(missing));
   }
+  if (std::string others = other_names_problem(path); !others.empty()) {
+    return tl::unexpected(std::move(others));
+  }
   sqlite3* opened = nullptr;
   const int result =
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,

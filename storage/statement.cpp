@@ -1,10 +1,12 @@
 #include "storage/statement.h"
 
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 
 namespace invlog::storage {
 
 void throw_sqlite_error(sqlite3* connection, std::string_view action) {
+  check_unwritten(connection);
   const char* file = sqlite3_db_filename(connection, "main");
   throw StoreError("store " + std::string(file != nullptr ? file : "?") + ": " +
                        std::string(action) + ": " + sqlite3_errmsg(connection) + " (SQLite error " +

@@ -111,6 +111,10 @@ std::uint64_t Store::add_intent(const Record& record) {
   return id;
 }
 
+void Store::forget_intent(std::uint64_t intent) {
+  finished_intents_.push_back(static_cast<std::int64_t>(intent));
+}
+
 void Store::add_event(std::string kind, std::optional<std::int64_t> count, std::string details) {
   const std::int64_t now = options_.clock();
   if (is_passing_event(kind) && retention_ && !retention_->takes_passing_event(details.size())) {

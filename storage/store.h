@@ -44,6 +44,7 @@ class Store {
   BodyBytes add(Record record, std::uint64_t intent = 0);
   // Collects a request's row; returns its id.
   std::uint64_t add_intent(const Record& record);
+  void forget_intent(std::uint64_t intent);
   void add_event(std::string kind, std::optional<std::int64_t> count, std::string details);
 
   bool group_empty() const;

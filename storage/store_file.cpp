@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -24,7 +26,82 @@ std::string real_path(const std::string& path) {
   return ::realpath(path.c_str(), found) != nullptr ? found : "";
 }
 
+std::string percent_encoded(const std::string& path) {
+  std::string encoded;
+  for (const char character : path) {
+    if (character == '?' || character == '#' || character == '%') {
+      char code[4];
+      snprintf(code, sizeof(code), "%%%02X", static_cast<unsigned>(character));
+      encoded += code;
+    } else {
+      encoded.push_back(character);
+    }
+  }
+  return encoded;
+}
+
+// Names in the URI, which SQLite does not know and keeps.
+constexpr const char* kModified = "invlog-modified";
+constexpr const char* kSize = "invlog-size";
+constexpr const char* kInode = "invlog-inode";
+
+std::int64_t modified_ns(const struct stat& status) {
+  constexpr std::int64_t kNanoseconds = 1'000'000'000;
+  return status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec;
+}
+
+bool is_unwritten(sqlite3* connection) {
+  const char* const file = sqlite3_db_filename(connection, "main");
+  return file != nullptr && sqlite3_uri_boolean(file, "immutable", 0) != 0;
+}
+
+bool was_changed(sqlite3* connection) {
+  const char* const file = sqlite3_db_filename(connection, "main");
+  struct stat status {};
+  return ::stat(file, &status) != 0 ||
+         sqlite3_uri_int64(file, kModified, 0) != modified_ns(status) ||
+         sqlite3_uri_int64(file, kSize, 0) != status.st_size ||
+         sqlite3_uri_int64(file, kInode, 0) != static_cast<std::int64_t>(status.st_ino);
+}
+
 }  // namespace
+
+std::string unwritten_store_uri(const std::string& path) {
+  struct stat status {};
+  ::stat(path.c_str(), &status);
+  return "file:" + percent_encoded(path) + "?immutable=1&" + kModified + "=" +
+         std::to_string(modified_ns(status)) + "&" + kSize + "=" + std::to_string(status.st_size) +
+         "&" + kInode + "=" + std::to_string(static_cast<std::int64_t>(status.st_ino));
+}
+
+bool sees_what_is_newest(sqlite3* connection) {
+  if (!is_unwritten(connection)) {
+    return true;
+  }
+  struct stat log {};
+  const std::string file = sqlite3_db_filename(connection, "main");
+  return !was_changed(connection) &&
+         (::stat((file + "-wal").c_str(), &log) != 0 || log.st_size == 0);
+}
+
+void check_unwritten(sqlite3* connection) {
+  if (is_unwritten(connection) && was_changed(connection)) {
+    throw StoreError("store " + std::string(sqlite3_db_filename(connection, "main")) +
+                         ": an agent began to write it, which nobody did before, while it was read "
+                         "by a user who may not write its directory; begin again",
+                     SQLITE_BUSY);
+  }
+}
+
+std::string other_names_problem(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || status.st_nlink <= 1) {
+    return "";
+  }
+  return "the file has " + std::to_string(status.st_nlink) +
+         " names (hard links), and who comes by another one meets neither its lock files nor its "
+         "log, and would damage it; remove all but one";
+}
 
 std::string resolved_store_path(const std::string& path) {
   std::string current = path;

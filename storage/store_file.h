@@ -22,6 +22,20 @@ using Connection = std::unique_ptr<sqlite3, CloseConnection>;
 // `path` itself if it leads nowhere.
 std::string resolved_store_path(const std::string& path);
 
+// SQLite's name for a store that nobody writes, for whoever cannot write its directory either: no
+// log is looked for, and no lock is taken.
+std::string unwritten_store_uri(const std::string& path);
+// Of a connection by that name, or any other. False: whoever writes the store has begun to, and
+// what is newer is in the log. Never false of a connection by another name.
+bool sees_what_is_newest(sqlite3* connection);
+// Throws StoreError (SQLITE_BUSY) if the file itself was changed since: then pages from before and
+// after were read, and what they say together is nothing.
+void check_unwritten(sqlite3* connection);
+
+// "" if the file at `path` has one name. Whoever comes by another one (a hard link) meets neither
+// its lock files nor its log, and would damage it.
+std::string other_names_problem(const std::string& path);
+
 // "" if there is a regular file at `path`, else why it cannot be looked at.
 std::string missing_file_problem(const std::string& path);
 

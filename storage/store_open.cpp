@@ -26,6 +26,9 @@
 namespace invlog::storage {
 namespace {
 
+// A million years of a thousand calls a second.
+constexpr std::int64_t kMostRecords = std::int64_t{1} << 55;
+
 struct FreeStream {
   void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
 };
@@ -49,6 +52,9 @@ void Store::open_file() {
     throw StoreError("store " + options_.path + ": cannot create it: " + std::strerror(errno));
   } else {
     ::chmod(options_.path.c_str(), mode);
+  }
+  if (const std::string problem = other_names_problem(options_.path); !problem.empty()) {
+    throw StoreError("store " + options_.path + ": " + problem);
   }
   sqlite3* connection = nullptr;
   const int result = sqlite3_open_v2(options_.path.c_str(), &connection,
@@ -166,6 +172,12 @@ void Store::recover() {
   next_record_ =
       1 + std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
                     single_integer(connection, "SELECT max(last_record) FROM segment")});
+  if (next_record_ > kMostRecords) {
+    throw StoreError("store " + options_.path + ": record " + std::to_string(next_record_ - 1) +
+                     " has a number that no invlog gives, and nothing could be numbered after it: "
+                     "the store was damaged or changed; see `invlog verify`, and restore it from a "
+                     "backup or use another state_dir");
+  }
   next_intent_ = 1 + static_cast<std::uint64_t>(
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();

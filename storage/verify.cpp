@@ -513,7 +513,9 @@ VerifyReport verify_store(const std::string& path,
   if (!reader) {
     throw StoreError(reader.error());
   }
-  return Verification(**reader, heads).run(progress);
+  VerifyReport report = Verification(**reader, heads).run(progress);
+  check_unwritten((*reader)->connection());
+  return report;
 }
 
 }  // namespace invlog::storage

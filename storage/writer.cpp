@@ -170,6 +170,24 @@ Submitted Writer::Implementation::enqueue(std::unique_ptr<PendingRecord>& pendin
     return failing() ? Submitted::failed : Submitted::full;
   }
   item.pending = std::move(pending);
+  append(lock, std::move(item));
+  return Submitted::queued;
+}
+
+// Into the queue, so that it comes after the intent itself, which may still be there; whether there
+// is room or not, since it is next to nothing.
+void Writer::Implementation::forget_intent(IntentId intent) {
+  Lock lock(mutex_);
+  if (stopping_) {
+    return;
+  }
+  Item item;
+  item.intent = intent;
+  append(lock, std::move(item));
+}
+
+// Gives the lock up.
+void Writer::Implementation::append(Lock& lock, Item item) {
   item.submitted_at = Steady::now();
   status_.queued_bytes += item.bytes;
   ++status_.queued_records;
@@ -191,7 +209,6 @@ Submitted Writer::Implementation::enqueue(std::unique_ptr<PendingRecord>& pendin
   if (wake) {
     wake_.notify_one();
   }
-  return Submitted::queued;
 }
 
 // Records are taken from the queue together, when their group is due: right after a call its
@@ -218,6 +235,10 @@ Submitted Writer::submit(std::unique_ptr<PendingRecord>& pending, Committed comm
 Submitted Writer::submit_intent(std::unique_ptr<PendingRecord>& pending, IntentId& intent,
                                 Committed committed) {
   return implementation_->submit_intent(pending, intent, std::move(committed));
+}
+
+void Writer::forget_intent(IntentId intent) {
+  implementation_->forget_intent(intent);
 }
 
 void Writer::when_room(std::function<void()> room) {

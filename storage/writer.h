@@ -103,6 +103,10 @@ class Writer {
   Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentId& intent,
                           Committed committed);
 
+  // Its record was dropped, and counted: the intent's row goes, which would become a record of a
+  // call that was interrupted.
+  void forget_intent(IntentId intent);
+
   // Calls `room` once, as soon as the queue is at most half full (at once, if it is): how
   // on_overload = "block" waits.
   void when_room(std::function<void()> room);

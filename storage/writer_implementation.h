@@ -39,6 +39,7 @@ class Writer::Implementation {
   Submitted submit(std::unique_ptr<PendingRecord>& pending, Committed committed, IntentId intent);
   Submitted submit_intent(std::unique_ptr<PendingRecord>& pending, IntentId& intent,
                           Committed committed);
+  void forget_intent(IntentId intent);
   void when_room(std::function<void()> room);
   void count_dropped(const char* why, std::uint64_t records);
   void record_event(std::string kind, std::string details);
@@ -50,7 +51,7 @@ class Writer::Implementation {
  private:
   using Steady = std::chrono::steady_clock;
   struct Item {
-    std::unique_ptr<PendingRecord> pending;
+    std::unique_ptr<PendingRecord> pending;  // null: `intent` is to be forgotten
     bool is_intent = false;
     Committed committed;
     IntentId intent = 0;  // this one's, or the one that this record finishes
@@ -66,6 +67,7 @@ class Writer::Implementation {
   enum class Waiting { for_nothing, for_work, for_due };
 
   Submitted enqueue(std::unique_ptr<PendingRecord>& pending, Item item);
+  void append(Lock& lock, Item item);
   bool enough_collected() const;
   bool past_stop() const { return stopping_ && Steady::now() >= stop_at_; }
   // The file system has not answered for too long.

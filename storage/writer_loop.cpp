@@ -136,6 +136,12 @@ void Writer::Implementation::take_one(Lock& lock) {
 
 // Without the lock.
 void Writer::Implementation::process(Item& item) {
+  if (!item.pending) {
+    if (const auto stored = stored_intents_.extract(item.intent)) {
+      store_->forget_intent(stored.mapped());
+    }
+    return;
+  }
   try {
     Record record = item.pending->build();
     if (item.is_intent) {
@@ -345,8 +351,9 @@ void Writer::Implementation::give_room(Lock& lock) {
 // The time is over: what is left is counted and answered.
 void Writer::Implementation::abandon(Lock& lock) {
   // A call that did not wait for its intent has both in the queue.
-  const auto records =
-      std::count_if(queue_.begin(), queue_.end(), [](const Item& item) { return !item.is_intent; });
+  const auto records = std::count_if(queue_.begin(), queue_.end(), [](const Item& item) {
+    return item.pending && !item.is_intent;
+  });
   const std::uint64_t lost = group_records_ + static_cast<std::uint64_t>(records);
   status_.dropped += lost;
   if (lost > 0) {

@@ -21,6 +21,7 @@ class RecordSink {
   virtual storage::Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
                                            storage::Writer::IntentId& intent,
                                            storage::Writer::Committed committed) = 0;
+  virtual void forget_intent(storage::Writer::IntentId intent) = 0;
   virtual void when_room(std::function<void()> room) = 0;
   virtual void count_dropped(const char* why, std::uint64_t records) = 0;
   // A row in the store's `event` table: `kind` a short constant, `details` a JSON object's text.

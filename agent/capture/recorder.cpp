@@ -12,7 +12,18 @@ struct Recorder::Answer {
   const bool before_call;
   Event arrived;
   bool ok = false;
+  bool passes = false;  // policy says that it need not be on record
 };
+
+namespace {
+
+// Refused here: it never left the host.
+bool is_refused(const bedrock::Invocation& invocation) {
+  return invocation.outcome == bedrock::Outcome::denied ||
+         invocation.outcome == bedrock::Outcome::error;
+}
+
+}  // namespace
 
 Recorder::Recorder(Executor executor, RecordSink& sink, Policy policy, Statistics& statistics)
     : executor_(executor), sink_(sink), policy_(std::move(policy)), statistics_(statistics) {}
@@ -61,13 +72,15 @@ Task<bool> Recorder::begin(bedrock::Invocation request, IntentId& intent) {
 }
 
 void Recorder::finish(bedrock::Invocation invocation, IntentId intent) {
-  hand_over({pending(std::move(invocation)), {}, intent});
+  const bool refused = is_refused(invocation);
+  hand_over({pending(std::move(invocation)), {}, intent, refused, nullptr});
 }
 
 Task<bool> Recorder::finish_and_wait(bedrock::Invocation invocation, IntentId intent) {
   const auto answer = std::make_shared<Answer>(false);
-  hand_over({pending(std::move(invocation)), bring(answer), intent});
-  co_return co_await committed(*answer) ||
+  const bool refused = is_refused(invocation);
+  hand_over({pending(std::move(invocation)), bring(answer), intent, refused, answer});
+  co_return co_await committed(*answer) || answer->passes ||
       policy_.on_storage_failure == config::OnStorageFailure::pass;
 }
 
@@ -107,32 +120,57 @@ void Recorder::change(config::OnOverload on_overload, config::OnStorageFailure o
   policy_.on_overload = on_overload;
   policy_.on_storage_failure = on_storage_failure;
   policy_.privacy = std::move(privacy);
+  if (policy_.on_overload == config::OnOverload::pass) {
+    for (Held& held : std::exchange(held_, {})) {
+      if (const auto submitted = submit(held); submitted != storage::Submitted::queued)
+        drop_for(held, submitted);
+    }
+  }
   wake_waiting();
 }
 
 void Recorder::hand_over(Held held) {
   statistics_.changed = true;
+  // What is held comes first.
   if (held_.empty()) {
-    const storage::Submitted submitted = sink_.submit(held.pending, held.committed, held.intent);
-    if (submitted == storage::Submitted::queued) {
-      ++statistics_.recorded;
+    const storage::Submitted submitted = submit(held);
+    if (submitted == storage::Submitted::queued)
       return;
-    }
-    if (policy_.on_overload == config::OnOverload::pass)
-      return drop(held, "queue-full");
-    if (submitted == storage::Submitted::failed &&
-        policy_.on_storage_failure == config::OnStorageFailure::pass) {
-      return drop(held, "storage-failing");
-    }
+    const bool failed = submitted == storage::Submitted::failed;
+    if (policy_.on_overload == config::OnOverload::pass ||
+        (failed && policy_.on_storage_failure == config::OnStorageFailure::pass))
+      return drop_for(held, submitted);
   }
+  if (held.refused && refuses())
+    return drop_for(held, storage::Submitted::failed);
   held_.push_back(std::move(held));
   ask_for_room();
+}
+
+storage::Submitted Recorder::submit(Held& held) {
+  const storage::Submitted submitted = sink_.submit(held.pending, held.committed, held.intent);
+  if (submitted == storage::Submitted::queued) {
+    ++statistics_.recorded;
+    statistics_.changed = true;
+  }
+  return submitted;
+}
+
+// A queue that is full although the store works is what on_overload = "pass" is about: the answer
+// goes on, whatever on_storage_failure wants of a store that does not.
+void Recorder::drop_for(Held& held, storage::Submitted submitted) {
+  const bool failed = submitted == storage::Submitted::failed;
+  if (held.answer)
+    held.answer->passes = !failed;
+  drop(held, failed ? "storage-failing" : "queue-full");
 }
 
 void Recorder::drop(Held& held, const char* why) {
   ++statistics_.dropped;
   statistics_.changed = true;
   sink_.count_dropped(why, 1);
+  if (held.intent != 0)
+    sink_.forget_intent(held.intent);
   if (held.committed)
     held.committed(false);
 }
@@ -152,13 +190,10 @@ void Recorder::ask_for_room() {
 void Recorder::on_room() {
   asked_for_room_ = false;
   while (!held_.empty()) {
-    Held& first = held_.front();
-    if (sink_.submit(first.pending, first.committed, first.intent) != storage::Submitted::queued) {
+    if (submit(held_.front()) != storage::Submitted::queued) {
       ask_for_room();
       break;
     }
-    ++statistics_.recorded;
-    statistics_.changed = true;
     held_.pop_front();
   }
   wake_waiting();
@@ -175,11 +210,8 @@ void Recorder::tick() {
   if (!held_.empty() && policy_.on_storage_failure == config::OnStorageFailure::pass &&
       sink_.failing()) {
     for (Held& held : std::exchange(held_, {})) {
-      if (sink_.submit(held.pending, held.committed, held.intent) == storage::Submitted::queued) {
-        ++statistics_.recorded;
-      } else {
+      if (submit(held) != storage::Submitted::queued)
         drop(held, "storage-failing");
-      }
     }
   }
   for (Answer* answer : unanswered_) {
@@ -191,11 +223,8 @@ void Recorder::tick() {
 
 void Recorder::drain() {
   for (Held& held : std::exchange(held_, {})) {
-    if (sink_.submit(held.pending, held.committed, held.intent) == storage::Submitted::queued) {
-      ++statistics_.recorded;
-    } else {
+    if (submit(held) != storage::Submitted::queued)
       drop(held, "stopped");
-    }
   }
   wake_waiting();
 }

@@ -4,7 +4,8 @@
 // Where on_overload = "block" waits: a call waits before it is forwarded, while an earlier record
 // has not found room. A call that is under way always ends without waiting (its record stays here
 // until there is room), because holding back an answer that was already paid for harms most. What
-// is held here is bounded by the calls in flight.
+// is held here is bounded by the calls in flight: of those that are refused here, as fast as
+// clients repeat them, nothing is held while the store fails.
 //
 // Thread: the I/O thread; the sink's callbacks are posted to it. Ownership: sink and statistics
 // must outlive the recorder, and the recorder all coroutines that use it. Errors: a record that
@@ -73,13 +74,15 @@ class Recorder {
   std::size_t held() const { return held_.size(); }
 
  private:
+  struct Answer;
   struct Held {
     std::unique_ptr<storage::PendingRecord> pending;
     storage::Writer::Committed committed;
     IntentId intent = 0;
+    bool refused = false;            // the call never left the host
+    std::shared_ptr<Answer> answer;  // for whom `committed` is; null: nobody waits
   };
   struct Alive {};
-  struct Answer;
 
   std::unique_ptr<storage::PendingRecord> pending(bedrock::Invocation invocation) const;
   // For the writer: its answer, brought to the loop.
@@ -88,11 +91,14 @@ class Recorder {
   Task<bool> committed(Answer& answer);
   bool is_hopeless(const Answer& answer);
   void hand_over(Held held);
+  // Counts what the sink takes.
+  storage::Submitted submit(Held& held);
   bool refuses() {
     return policy_.on_storage_failure == config::OnStorageFailure::deny && sink_.failing();
   }
   bool must_wait();
   void drop(Held& held, const char* why);
+  void drop_for(Held& held, storage::Submitted submitted);
   void ask_for_room();
   void on_room();
   void wake_waiting();

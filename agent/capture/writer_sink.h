@@ -22,6 +22,7 @@ class WriterSink : public RecordSink {
                                    storage::Writer::Committed committed) override {
     return writer_.submit_intent(pending, intent, std::move(committed));
   }
+  void forget_intent(storage::Writer::IntentId intent) override { writer_.forget_intent(intent); }
   void when_room(std::function<void()> room) override { writer_.when_room(std::move(room)); }
   void count_dropped(const char* why, std::uint64_t records) override {
     writer_.count_dropped(why, records);

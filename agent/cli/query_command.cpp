@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "agent/cli/display_text.h"
+#include "storage/store_file.h"
 
 namespace invlog::cli {
 namespace {
@@ -101,6 +102,7 @@ int run_query(const QueryOptions& options, std::ostream& out, std::ostream& err)
     const int code = sqlite3_column_count(statement.get()) > 0
                          ? print_rows(statement.get(), options, out)
                          : sqlite3_step(statement.get());
+    storage::check_unwritten(connection);
     if (code != SQLITE_DONE && code != SQLITE_ROW) {
       return sql_error(connection, sql, begin, err);
     }

@@ -9,6 +9,7 @@
 #include "agent/cli/display_text.h"
 #include "storage/json_writer.h"
 #include "storage/statement.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 
 namespace invlog::cli {
@@ -92,6 +93,7 @@ std::unordered_map<std::int64_t, Totals> add_up(sqlite3* connection, const Usage
       totals.latency_max_us = std::max(totals.latency_max_us, *duration);
     }
   }
+  storage::check_unwritten(connection);
   return groups;
 }
 

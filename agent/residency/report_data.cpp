@@ -9,6 +9,7 @@
 #include "storage/retention_base.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
+#include "storage/store_file.h"
 
 namespace invlog::residency {
 namespace {
@@ -232,6 +233,7 @@ Report gather_report(storage::Reader& reader, const Period& period,
       "END");
   report.integrity = read_integrity(connection);
   report.deliveries = read_deliveries(connection);
+  storage::check_unwritten(connection);
   return report;
 }
 

@@ -43,6 +43,11 @@ Submitted FakeSink::submit_intent(std::unique_ptr<storage::PendingRecord>& pendi
   return Submitted::queued;
 }
 
+void FakeSink::forget_intent(storage::Writer::IntentId intent) {
+  const std::lock_guard lock(mutex_);
+  finished_intents_.push_back(intent);
+}
+
 void FakeSink::when_room(std::function<void()> room) {
   const std::lock_guard lock(mutex_);
   if (full_) {

@@ -19,6 +19,7 @@ class FakeSink : public capture::RecordSink {
   storage::Submitted submit_intent(std::unique_ptr<storage::PendingRecord>& pending,
                                    storage::Writer::IntentId& intent,
                                    storage::Writer::Committed committed) override;
+  void forget_intent(storage::Writer::IntentId intent) override;
   void when_room(std::function<void()> room) override;
   void count_dropped(const char* why, std::uint64_t records) override;
   void record_event(const char* kind, std::string details) override;

@@ -66,6 +66,20 @@ TEST_CASE("SQL finds a text in either body, however JSON writes it") {
   CHECK_THROWS_AS(text(**reader, "SELECT invlog_contains(1)"), StoreError);
 }
 
+TEST_CASE("With another store attached an id does not say whose it is") {
+  TemporaryStore one, other;
+  for (const TemporaryStore* store : {&one, &other}) {
+    Writer writer(store->options());
+    submit_and_wait(writer, record_with("{}", "{}"));
+  }
+  auto reader = Reader::open(one.path());
+  Statement((*reader)->connection(), "ATTACH ':memory:' AS notes").run();
+  CHECK(text(**reader, "SELECT invlog_request(1)") == "{}");
+  Statement((*reader)->connection(), "ATTACH '" + other.path() + "' AS other").run();
+  CHECK(text(**reader, "SELECT count(*) FROM other.record") == "1");
+  CHECK_THROWS_AS(text(**reader, "SELECT invlog_request(id) FROM other.invocations"), StoreError);
+}
+
 TEST_CASE("A damaged body is an SQL error that says where") {
   TemporaryStore store;
   {

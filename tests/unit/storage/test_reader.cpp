@@ -3,10 +3,14 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
+#include <limits>
 #include <set>
 
+#include "storage/delivery_ledger.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "tests/catch.h"
 #include "tests/unit/storage/temporary_store.h"
 
@@ -267,4 +271,67 @@ TEST_CASE("A reader does not hold the write-ahead log while records are visited"
   reader->find(12, Bodies::both);
   reader->last_id();
   CHECK(!log_is_held(store));
+}
+
+TEST_CASE("Who reads a store as one that nobody writes is told when somebody begins to") {
+  TemporaryStore store;
+  fill(store, 600, 1 << 20);
+  sqlite3* opened = nullptr;
+  REQUIRE(sqlite3_open_v2(unwritten_store_uri(store.path()).c_str(), &opened,
+                          SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr) == SQLITE_OK);
+  const Connection connection(opened);
+  Reader reader(opened);
+  read(reader, 1, 600);
+  CHECK(reader.sees_what_is_newest());
+  CHECK_NOTHROW(check_unwritten(opened));
+
+  auto writer = std::make_unique<Writer>(store.options());
+  append(*writer, 601, 601);
+  CHECK_FALSE(reader.sees_what_is_newest());
+  read(reader, 1, 600);  // the file is as it was: what is new is in the log
+
+  std::int64_t visited = 0;
+  const auto visit = [&](StoredRecord&) {
+    if (++visited == 10) {
+      append(*writer, 602, 900);
+      writer.reset();  // which copies the log
+    }
+    return true;
+  };
+  const auto damaged = [](std::int64_t id, const std::string& why) {
+    FAIL("record " << id << ": " << why);
+    return true;
+  };
+  CHECK_THROWS_WITH(reader.each(1, Bodies::both, visit, damaged), contains_text("begin again"));
+  CHECK(visited < 600);
+  CHECK_THROWS_AS(reader.find(1, Bodies::both), StoreError);
+  const auto anew = open_reader(store);
+  read(*anew, 1, 900);
+  CHECK(anew->sees_what_is_newest());
+}
+
+TEST_CASE("A row with the last number there is ends a reading") {
+  TemporaryStore store;
+  fill(store, 3, 1 << 20);
+  store.tamper(
+      "UPDATE segment SET last_record = 9223372036854775807;"
+      "UPDATE record SET id = 9223372036854775807 WHERE id = 3");
+  const Found found = read_around_damage(*open_reader(store));
+  CHECK(found.whole == std::set<std::int64_t>{1, 2});
+  CHECK(found.damaged == std::set<std::int64_t>{std::numeric_limits<std::int64_t>::max()});
+  CHECK_THROWS_WITH(Writer(store.options()), contains_text("has a number that no invlog gives"));
+}
+
+TEST_CASE("A store under two names is not written") {
+  TemporaryStore store;
+  fill(store, 3, 1 << 20);
+  const std::filesystem::path other = store.directory() / "other.db";
+  std::filesystem::create_hard_link(store.path(), other);
+  CHECK_THROWS_WITH(Writer(store.options()), contains_text("hard links"));
+  const auto ledger = DeliveryLedger::open(other);
+  REQUIRE(!ledger.has_value());
+  CHECK(ledger.error().find("hard links") != std::string::npos);
+  read(*open_reader(store), 1, 3);
+  std::filesystem::remove(other);
+  CHECK(DeliveryLedger::open(store.path()).has_value());
 }

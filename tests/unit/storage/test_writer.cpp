@@ -322,6 +322,25 @@ TEST_CASE("An intent becomes its record, or an interrupted one at the next start
   check_whole(store);
 }
 
+TEST_CASE("An intent whose record was dropped goes, committed or not") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    const Writer::IntentId committed = submit_intent_and_wait(writer, record_with("one", ""));
+    writer.forget_intent(committed);
+    std::unique_ptr<PendingRecord> request = std::make_unique<ReadyRecord>(record_with("two", ""));
+    Writer::IntentId queued = 0;
+    REQUIRE(writer.submit_intent(request, queued, {}) == Submitted::queued);
+    writer.forget_intent(queued);
+    writer.forget_intent(99);  // there is none
+    CHECK(submit_and_wait(writer, record_with("three", "")));
+    CHECK(store.query("SELECT count(*) FROM intent") == "0");
+  }
+  Writer writer(store.options());
+  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'interrupted'") == "0");
+}
+
 TEST_CASE("A record ends its intent also where nobody waited for the intent's commit") {
   TemporaryStore store;
   {

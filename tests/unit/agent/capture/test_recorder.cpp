@@ -41,6 +41,7 @@ class ScriptedSink : public RecordSink {
     waiting_intents.push_back(std::move(committed));
     return answer;
   }
+  void forget_intent(storage::Writer::IntentId intent) override { forgotten.push_back(intent); }
   void when_room(std::function<void()> room) override { room_wanted.push_back(std::move(room)); }
   void count_dropped(const char* why, std::uint64_t records) override {
     for (; records > 0; --records)
@@ -57,7 +58,7 @@ class ScriptedSink : public RecordSink {
   Submitted answer = Submitted::queued;
   bool is_failing = false;
   std::vector<storage::Record> taken, intents;
-  std::vector<storage::Writer::IntentId> intents_finished;
+  std::vector<storage::Writer::IntentId> intents_finished, forgotten;
   std::vector<std::string> dropped;
   std::vector<storage::Writer::Committed> waiting;
   std::vector<storage::Writer::Committed> waiting_intents;
@@ -295,6 +296,57 @@ TEST_CASE("Strict: a held record that is dropped at the end lets its call end") 
   scene.recorder.drain();
   scene.loop.run();
   CHECK(*finished == false);
+}
+
+TEST_CASE("deny on a failing store: of refused calls, which clients repeat, nothing is held") {
+  Scene scene(policy(kBlock, kDeny));
+  scene.sink.is_failing = true;
+  scene.sink.answer = Submitted::failed;
+  scene.recorder.finish(call("was under way"), 0);
+  for (const bedrock::Outcome outcome : {bedrock::Outcome::denied, bedrock::Outcome::error}) {
+    bedrock::Invocation refused = call("again");
+    refused.outcome = outcome;
+    scene.recorder.finish(std::move(refused), 0);
+  }
+  CHECK(scene.recorder.held() == 1);
+  CHECK(scene.sink.dropped == std::vector<std::string>(2, "storage-failing"));
+  // As long as there is hope they are held like all others.
+  scene.sink.is_failing = false;
+  scene.sink.answer = Submitted::full;
+  bedrock::Invocation refused = call("once");
+  refused.outcome = bedrock::Outcome::denied;
+  scene.recorder.finish(std::move(refused), 0);
+  CHECK(scene.recorder.held() == 2);
+}
+
+TEST_CASE("A change to pass on overload gives up what is held") {
+  Scene scene(policy(kBlock, kDeny, kStrict));
+  scene.sink.answer = Submitted::full;
+  scene.recorder.finish(call("1"), 0);
+  const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("2"), 7));
+  CHECK(scene.recorder.held() == 2);
+  scene.recorder.change(kPassLoad, kDeny, {});
+  scene.loop.run();
+  CHECK(scene.recorder.held() == 0);
+  CHECK(scene.sink.dropped == std::vector<std::string>(2, "queue-full"));
+  CHECK(*finished == true);
+  CHECK(scene.sink.forgotten == std::vector<Recorder::IntentId>{7});
+}
+
+TEST_CASE(
+    "Strict: a queue that is full costs no answer with pass on overload; a failing store may") {
+  Scene scene(policy(kPassLoad, kDeny, kStrict));
+  scene.sink.answer = Submitted::full;
+  const auto overload = scene.loop.start(scene.recorder.finish_and_wait(call("1"), 7));
+  scene.loop.run();
+  CHECK(*overload == true);
+  scene.sink.answer = Submitted::failed;
+  const auto failure = scene.loop.start(scene.recorder.finish_and_wait(call("2"), 8));
+  scene.loop.run();
+  CHECK(*failure == false);
+  CHECK(scene.sink.dropped == std::vector<std::string>{"queue-full", "storage-failing"});
+  // Else they would become records of calls that were interrupted.
+  CHECK(scene.sink.forgotten == std::vector<Recorder::IntentId>{7, 8});
 }
 
 TEST_CASE("A change is for what comes after it; a call keeps the privacy that it began with") {

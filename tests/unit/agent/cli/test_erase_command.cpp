@@ -164,6 +164,17 @@ TEST_CASE("erase says which records it could not look into, and erases the other
                   invlog::storage::StoreError);
 }
 
+TEST_CASE("erase ends at a row with the last number there is") {
+  const ExampleStore store;
+  store.append("number seven");
+  store.append("number eight");
+  change(store, "UPDATE record SET id = 9223372036854775807 WHERE id = 8");
+  const Answer asked = erase(store, where("invlog_contains(id, 'number')"));
+  CHECK(asked.exit_code == 1);
+  CHECK(contains(asked.out, "would erase the bodies of 1 record ("));
+  CHECK(contains(asked.out, "; 1 record could not be looked into\n"));
+}
+
 TEST_CASE("erase names what has left the host already") {
   const ExampleStore store;
   {
