@@ -1,5 +1,9 @@
 #include "agent/config/config_loader.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <regex>
 
 #include "agent/config/settings.h"
@@ -357,7 +361,8 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   const ConfigSources in_directory = with_flags({{"state_dir", directory.path()}});
   location = locate_store(in_directory, std::nullopt);
   REQUIRE(!location);
-  CHECK(contains(location.error(), "there is no store (*.db) in " + directory.path()));
+  CHECK(contains(location.error().cause, "there is no store (*.db) in " + directory.path()));
+  CHECK_FALSE(location.error().misconfigured);
 
   directory.write("eu-central-1.db", "");
   directory.write("eu-central-1.db-wal", "");
@@ -369,8 +374,9 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   directory.write("eu-west-1.db", "");
   location = locate_store(in_directory, std::nullopt);
   REQUIRE(!location);
-  CHECK(contains(location.error(), directory.path() + "/eu-central-1.db"));
-  CHECK(contains(location.error(), directory.path() + "/eu-west-1.db"));
+  CHECK(contains(location.error().cause, directory.path() + "/eu-central-1.db"));
+  CHECK(contains(location.error().cause, directory.path() + "/eu-west-1.db"));
+  CHECK(location.error().misconfigured);
 
   ConfigSources sources = in_directory;
   sources.environment = environment_of({{"AWS_REGION", "eu-west-1"}});
@@ -380,6 +386,46 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   sources.file = directory.write(
       "c.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" + directory.path() + "\"\n");
   CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
+}
+
+TEST_CASE("a directory that cannot be looked into is not said to have no store") {
+  TemporaryDirectory directory;
+  const std::string file = directory.write("file", "");
+  auto location = locate_store(with_flags({{"state_dir", file}}), std::nullopt);
+  REQUIRE(!location);
+  CHECK(location.error().cause == "cannot look for a store in " + file + ": Not a directory");
+  CHECK_FALSE(location.error().misconfigured);
+  if (::geteuid() != 0) {
+    WARN("only root can try what follows");
+    return;
+  }
+  REQUIRE(::chmod(directory.path().c_str(), 0750) == 0);
+  REQUIRE(::seteuid(4713) == 0);
+  location = locate_store(with_flags({{"state_dir", directory.path()}}), std::nullopt);
+  REQUIRE(::seteuid(0) == 0);
+  REQUIRE(!location);
+  CHECK(location.error().cause ==
+        "cannot look for a store in " + directory.path() +
+            ": Permission denied; this user may not use it: run the command as the user that runs "
+            "the agent");
+  CHECK_FALSE(location.error().misconfigured);
+}
+
+TEST_CASE("what the agent says of itself is found by way of a link to its store, too") {
+  TemporaryDirectory directory, links;
+  const std::string store = directory.write("eu-central-1.db", "");
+  const std::string link = links.path() + "/eu-central-1.db";
+  REQUIRE(::symlink(store.c_str(), link.c_str()) == 0);
+  const ConfigSources by_directory = with_flags({{"state_dir", links.path()}});
+  CHECK(locate_store(no_sources(), link)->state_dir == links.path());
+  directory.write("status.json", "{}");
+  const auto real = std::filesystem::canonical(directory.path());
+  CHECK(locate_store(no_sources(), link)->state_dir == real);
+  CHECK(locate_store(no_sources(), link)->store_path == link);
+  CHECK(locate_store(by_directory, std::nullopt)->state_dir == real);
+  links.write("status.json", "{}");
+  CHECK(locate_store(no_sources(), link)->state_dir == links.path());
+  CHECK(locate_store(by_directory, std::nullopt)->state_dir == links.path());
 }
 
 TEST_CASE("a store at hand gives the Region, and no setting may contradict it") {
