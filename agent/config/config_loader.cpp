@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "agent/config/config_file.h"
 #include "agent/config/settings.h"
@@ -114,17 +115,23 @@ std::optional<GivenValue> region_from(const aws::Environment& environment) {
   return std::nullopt;
 }
 
-// False: something was wrong.
-bool apply(AgentConfig& configuration, const SettingsTable& table, const GivenTable& given,
-           Problems& problems) {
-  const std::size_t before = problems.size();
+// "agent.listen" of a key whose value was wrong; its member has the default.
+using WrongKeys = std::set<std::string, std::less<>>;
+
+std::string whole_key(const SettingsTable& table, std::string_view key) {
+  return key.find('.') != std::string_view::npos ? std::string(key)
+                                                 : std::string(table.name) + "." + std::string(key);
+}
+
+void apply(AgentConfig& configuration, const SettingsTable& table, const GivenTable& given,
+           Problems& problems, WrongKeys& wrong) {
   table.begin(configuration);
   for (const auto& [key, value] : given.values) {
     if (const auto error = table.find(key)->apply(configuration, value.values)) {
       problems.push_back(value.place + ": " + *error);
+      wrong.insert(whole_key(table, key));
     }
   }
-  return problems.size() == before;
 }
 
 const GivenValue* find_value(const GivenTables& given, std::string_view table,
@@ -275,11 +282,13 @@ tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
 AssembledConfig assemble_config(const GivenTables& given) {
   AssembledConfig assembled;
   std::vector<const SettingsTable*> sound;
+  WrongKeys wrong;
   for (const SettingsTable* table : settings_tables()) {
     const auto found = given.find(table->name);
-    if (found == given.end() ||
-        (apply(assembled.configuration, *table, found->second, assembled.problems) &&
-         !found->second.faulty)) {
+    if (found != given.end()) {
+      apply(assembled.configuration, *table, found->second, assembled.problems, wrong);
+    }
+    if (found == given.end() || !found->second.faulty) {
       sound.push_back(table);
     }
   }
@@ -287,8 +296,11 @@ AssembledConfig assemble_config(const GivenTables& given) {
     return assembled;  // what the others say of the Region would mean nothing
   }
   for (const SettingsTable* table : sound) {
-    if (const auto mismatch = table->finish(assembled.configuration)) {
-      assembled.problems.push_back(text_of(*mismatch, *table, given));
+    for (const Mismatch& mismatch : table->finish(assembled.configuration)) {
+      if (!wrong.contains(whole_key(*table, mismatch.key)) &&
+          !wrong.contains(whole_key(*table, mismatch.other))) {
+        assembled.problems.push_back(text_of(mismatch, *table, given));
+      }
     }
   }
   return assembled;
@@ -327,8 +339,9 @@ tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
   AgentConfig configuration;
   // Only [agent] says where a store is; whoever reads one need not be able to ship it.
   if (collected.problems.empty()) {
+    WrongKeys wrong;
     apply(configuration, agent_table(), collected.given.find(agent_table().name)->second,
-          collected.problems);
+          collected.problems, wrong);
   }
   if (!collected.problems.empty()) {
     return tl::unexpected(NoStore{std::move(collected.problems.front())});

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <regex>
 
@@ -509,6 +510,47 @@ TEST_CASE("every problem is found, each in its file") {
   CHECK(contains(loaded.problems[4], file + ":5:13: log_level: \"loud\" is none of"));
   CHECK(contains(loaded.problems[5], first + ":2:13: batch_age: "));
   CHECK(loaded.files == std::vector<std::string>{file, first});
+}
+
+TEST_CASE("all that does not go together is found, also beside a wrong value") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write(
+      "invlog.toml", kRegion +
+                         "upstream = \"https://bedrock-runtime.us-east-1.amazonaws.com\"\n"
+                         "log_level = \"loud\"\n"
+                         "[aws]\nsts_endpoint = \"https://sts.us-east-1.amazonaws.com\"\n"
+                         "bedrock_endpoint = \"https://bedrock.us-east-1.amazonaws.com\"\n"
+                         "cloudtrail_endpoint = \"https://cloudtrail.us-east-1.amazonaws.com\"\n"
+                         "[exporters.s3]\nendpoint = \"https://s3.us-east-1.amazonaws.com\"\n"
+                         "kms_key_id = \"alias/x\"\nbatch_age = \"1\"\n"
+                         "[exporters.cloudwatch_logs]\ncreate = false\nretention_days = 3\n"
+                         "[proxy]\nhosts = [\"bedrock-runtime.us-east-1.amazonaws.com\"]\n"
+                         "connect_to = \"127.0.0.1:4181\"\n");
+  Problems problems = load_config(sources).problems;
+  const auto count = [&problems](const char* text) {
+    return std::count_if(problems.begin(), problems.end(),
+                         [text](const std::string& problem) { return contains(problem, text); });
+  };
+  for (const char* text : {"log_level", "batch_age", "upstream", "sts_endpoint", "bedrock_endpoint",
+                           "cloudtrail_endpoint", "bucket: it is missing", ": endpoint",
+                           "kms_key_id", "log_group", "retention_days", "hosts", "connect_to"}) {
+    INFO(text);
+    CHECK(count(text) == 1);
+  }
+  CHECK(problems.size() == 13);
+
+  // What is wrong only by way of another wrong value is not.
+  sources.file = directory.write("invlog.toml",
+                                 kRegion +
+                                     "listen = \"nowhere\"\n[admin]\nlisten = \"127.0.0.1:4180\"\n"
+                                     "[exporters.s3]\nbucket = \"A\"\nencryption = \"rot13\"\n"
+                                     "kms_key_id = \"alias/x\"\n");
+  problems = load_config(sources).problems;
+  CHECK(problems.size() == 3);
+  CHECK(count("listen: ") == 1);
+  CHECK(count("bucket: ") == 1);
+  CHECK(count("encryption: ") == 1);
 }
 
 TEST_CASE("two values that do not go together are both shown, whichever files they are in") {
