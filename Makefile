@@ -53,12 +53,14 @@ AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotli
 
 # So many sources go through one run of the compiler, which halves the time of a build; UNITY=1 compiles each by itself.
 UNITY   ?= 8
+# What compiles nothing writes no build/ either: as root's (`sudo make deps`) it would be in the way of the next `make all`.
+COMPILES := $(filter-out help deps uninstall clean,$(or $(MAKECMDGOALS),help))
 # Headers of the kernel do not get along with those of the C library.
 ALONE   := agent/capture/tcp_progress.cpp
 sources = $(sort $(shell find $(1) -name '*.cpp'))
 objects = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
 # What to compile for a folder (1) of these sources (2).
-units   = $(filter $(ALONE),$(2)) $(if $(filter 1,$(UNITY)),$(filter-out $(ALONE),$(2)),$(shell tests/unity-groups build/unity/$(1) $(UNITY) $(filter-out $(ALONE),$(2))))
+units   = $(filter $(ALONE),$(2)) $(if $(filter 1,$(UNITY))$(if $(COMPILES),,1),$(filter-out $(ALONE),$(2)),$(shell tests/unity-groups build/unity/$(1) $(UNITY) $(filter-out $(ALONE),$(2))))
 
 STORAGE_UNITS   := $(call units,storage,$(filter-out storage/extension.cpp,$(call sources,storage)))
 EXPORTERS_UNITS := $(call units,exporters,$(call sources,exporters))
@@ -226,6 +228,10 @@ install: all $(MANUALS) build/manual/invlog.bash ## install the program, the SQL
 	install -D -m 644 build/manual/invlog.toml.5 $(DESTDIR)$(DATADIR)/man/man5/invlog.toml.5
 	install -D -m 644 build/manual/invlog.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/invlog
 	for example in $(EXAMPLES); do install -D -m 644 systemd/examples/$$example $(DESTDIR)$(EXAMPLEDIR)/$$example || exit 1; done
+# What root had to build first is its who has the sources: they build here again. (With DESTDIR a package may lie below build/.)
+ifeq ($(DESTDIR),)
+	@[ "$$(id -u)" != 0 ] || chown -R --no-dereference --reference=. build
+endif
 uninstall: ## remove what install put there (data and configuration stay)
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 deb: ## build build/invlog_VERSION_ARCHITECTURE.deb

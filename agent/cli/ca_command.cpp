@@ -4,6 +4,7 @@
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/output_file.h"
+#include "agent/cli/proxy_search.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/config_loader.h"
 #include "agent/config/setting_checks.h"
@@ -43,7 +44,11 @@ tl::expected<config::AgentConfig, std::string> configuration_of(const AuthorityA
   if (access.state_dir) {
     sources.flags["state_dir"] = *access.state_dir;
   }
-  return config::load_agent_config(sources);
+  auto configuration = config::load_agent_config(sources);
+  if (configuration) {  // its paths are shown to those who set them for programs elsewhere
+    configuration->state_dir = absolute_path(configuration->state_dir);
+  }
+  return configuration;
 }
 
 proxy::AuthorityPurpose purpose_of(const config::AgentConfig& configuration) {
@@ -121,7 +126,7 @@ void print_next_steps(const config::AgentConfig& configuration, std::ostream& ou
       << "\n  2. Run programs with `invlog exec -- CMD`, or set what `invlog env` prints:\n"
       << "     HTTPS_PROXY=http://" << config::host_and_port(host, settings.listen_port)
       << "\n     AWS_CA_BUNDLE, SSL_CERT_FILE, REQUESTS_CA_BUNDLE=" << bundle
-      << "\n     NODE_EXTRA_CA_CERTS=" << ca << '\n';
+      << "\n     NODE_EXTRA_CA_CERTS=" << ca << " (the bundle for a program that has it set)\n";
 }
 
 void print_overlap(const proxy::Overlap& overlap, bool in_force, std::ostream& out) {

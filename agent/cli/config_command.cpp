@@ -1,5 +1,6 @@
 #include "agent/cli/config_command.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -52,9 +53,13 @@ int run_check_config(const ConfigOptions& options, std::ostream& out, std::ostre
     out << "read " << printable(file) << '\n';
   }
   if (loaded.files.empty()) {
-    out << "no file was read: "
-        << printable(options.sources.file.value_or(options.sources.default_file))
-        << (loaded.problems.empty() ? " does not exist; every key has its default\n" : "\n");
+    const std::string file = options.sources.file.value_or(options.sources.default_file);
+    std::error_code ignored;
+    const bool absent = std::filesystem::symlink_status(file, ignored).type() ==
+                        std::filesystem::file_type::not_found;
+    out << (absent ? "no file was read: " + printable(file) + " does not exist"
+                   : "nothing could be used of " + printable(file))
+        << (loaded.problems.empty() ? "; every key has its default\n" : "\n");
   }
   if (!loaded.problems.empty()) {
     print_problems("check-config", loaded.problems, err);

@@ -128,8 +128,14 @@ std::optional<std::uint64_t> free_space(const std::string& directory) {
 StoreFindings check_store(const DoctorOptions& options, const std::string& path,
                           const std::string& state_dir, Diagnosis& diagnosis) {
   StoreFindings found;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
+  std::error_code hidden;
+  const bool there = std::filesystem::exists(path, hidden);
+  if (hidden) {
+    diagnosis.failed("store", path + " cannot be looked for: " + hidden.message(),
+                     "run this as the user that runs the agent");
+    return found;
+  }
+  if (!there) {
     check_directory(state_dir, path, diagnosis);
     check_space(options, state_dir, diagnosis);
     return found;
@@ -187,11 +193,12 @@ bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
       "give the host or the container a role, name a profile in [aws], or set AWS_ACCESS_KEY_ID "
       "and AWS_SECRET_ACCESS_KEY";
   if (!answered && !failed) {
-    needed ? diagnosis.failed("credentials", "there are none", kAdvice)
-           : diagnosis.warning("credentials",
-                               "there are none: only calls with a bearer key of their own can pass, "
-                               "and what applications sign themselves (proxy mode)",
-                               kAdvice);
+    needed
+        ? diagnosis.failed("credentials", "there are none", kAdvice)
+        : diagnosis.warning("credentials",
+                            "there are none: only calls with a bearer key of their own can pass, "
+                            "and what applications sign themselves (proxy mode)",
+                            kAdvice);
   }
   return answered;
 }

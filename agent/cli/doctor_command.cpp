@@ -60,7 +60,8 @@ class Doctor {
       caller_ = check_identity(identity, expected, diagnosis_);
     }
     examine_upstream();
-    check_proxy_mode(configuration_, options_.world.environment, options_.clock(), diagnosis_);
+    check_proxy_mode(configuration_, read_agent_status(place.state_dir, options_.is_invlog),
+                     options_.world.environment, options_.clock(), diagnosis_);
     if (has_credentials_) {
       const auto http = client(configuration_.aws);
       check_profiles(configuration_, options_.world.environment, *http, *credentials_,

@@ -12,6 +12,9 @@
 namespace invlog::cli {
 
 int run_export(const ExportOptions& options, std::ostream& out, std::ostream& err) {
+  if (is_empty({options.since_us, options.until_us}, "invlog export", err)) {
+    return kUsageError;
+  }
   int exit_code = kSuccess;
   const auto reader = open_store(options.store, err, exit_code);
   if (!reader) {

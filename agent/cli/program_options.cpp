@@ -48,8 +48,9 @@ void ProgramOptions::add_env() {
   CLI::App* command = app_.add_subcommand(
       "env",
       "Print what to set so that programs call Bedrock through the agent: the endpoint for AWS's "
-      "and Anthropic's SDKs, the Region for a program that has none, and NO_PROXY where a proxy is "
-      "set. In proxy mode: HTTPS_PROXY (one that is set is replaced; the agent itself uses the one "
+      "and Anthropic's SDKs, the Region for a program that has none, and NO_PROXY where a proxy "
+      "for plain HTTP (HTTP_PROXY, ALL_PROXY) is set. In proxy mode: HTTPS_PROXY (one that is set "
+      "is replaced; the agent itself uses the one "
       "in its environment), what makes programs trust `invlog ca`, and that a plain-HTTP endpoint "
       "for Bedrock is unset (sh and json only).");
   command->footer(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/cli/display_text.h"
+#include "agent/cli/proxy_search.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/authority_files.h"
 #include "agent/proxy/bedrock_hosts.h"
@@ -82,9 +83,28 @@ void check_bundle(const std::string& state_dir, const Certificates& own,
                     kAdvice);
 }
 
+// The address of an agent that runs, else the configured one.
+void check_listening(const config::ProxyConfig& settings, const AgentStatus& agent,
+                     Diagnosis& diagnosis) {
+  const std::string subject = "proxy mode";
+  const std::string unheeded = unheeded_authority(agent);
+  if (agent.running && unheeded.empty()) {
+    diagnosis.note(subject, "on at " + printable(agent.proxy_listen));
+  } else if (settings.listen_host.empty()) {
+    diagnosis.note(subject, "[proxy] listen is \"\": on only with sockets of systemd");
+  } else if (!unheeded.empty()) {
+    diagnosis.warning(subject, unheeded, "restart the agent: systemctl restart invlog");
+  } else {
+    diagnosis.note(subject, "on at " +
+                                config::host_and_port(settings.listen_host, settings.listen_port) +
+                                " when the agent runs");
+  }
+}
+
 }  // namespace
 
-void check_proxy_mode(const config::AgentConfig& configuration, const aws::Environment& environment,
+void check_proxy_mode(const config::AgentConfig& configuration, const AgentStatus& agent,
+                      const aws::Environment& environment,
                       std::chrono::system_clock::time_point now, Diagnosis& diagnosis) {
   const std::string& state_dir = configuration.state_dir;
   const std::string path = CertificateAuthority::certificate_path(state_dir);
@@ -92,11 +112,7 @@ void check_proxy_mode(const config::AgentConfig& configuration, const aws::Envir
     diagnosis.note("proxy mode", "off: no certificate authority (`invlog ca init` makes one)");
     return;
   }
-  const config::ProxyConfig& settings = configuration.proxy;
-  diagnosis.note("proxy mode", settings.listen_host.empty()
-                                   ? "[proxy] listen is \"\": on only with sockets of systemd"
-                                   : "on at " + config::host_and_port(settings.listen_host,
-                                                                      settings.listen_port));
+  check_listening(configuration.proxy, agent, diagnosis);
   const auto trusted = proxy::certificates_in(path);
   if (!trusted) {
     diagnosis.failed(kAuthority, trusted.error(), "run this as the user that runs the agent");

@@ -19,12 +19,6 @@ constexpr const char* kJoin =
     "; members of the group that owns the state directory may (usermod -aG invlog USER, then log "
     "in again)";
 
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(path, error);
-  return error ? path : whole.lexically_normal().string();
-}
-
 // Why a program of this user cannot read it, "" it can.
 std::string unreadable(const std::string& path) {
   if (::access(path.c_str(), R_OK) == 0) {
@@ -50,11 +44,24 @@ std::string address_of(const config::ProxyConfig& settings, const AgentStatus& s
 
 }  // namespace
 
+std::string unheeded_authority(const AgentStatus& status) {
+  return status.running && status.proxy_listen.empty()
+             ? "the agent that runs does not listen in proxy mode: it was started before there was "
+               "what that needs"
+             : "";
+}
+
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  return error ? path : whole.lexically_normal().string();
+}
+
 tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
                                                   const config::AgentConfig& configuration,
                                                   const AgentStatus& status,
                                                   const std::optional<std::string>& listen) {
-  const std::string state_dir = absolute(configuration.state_dir);
+  const std::string state_dir = absolute_path(configuration.state_dir);
   const std::string ca_file = CertificateAuthority::certificate_path(state_dir);
   const std::string bundle_file = proxy::bundle_path_in(state_dir);
   const bool asked = mode == CallMode::proxy;
@@ -93,9 +100,10 @@ tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
   if (!endpoint) {
     return tl::unexpected("proxy mode: " + endpoint.error());
   }
+  const std::string unheeded = listen ? "" : unheeded_authority(status);
   return ProxySearch{ProxyAccess{*endpoint, ca_file, bundle_file,
                                  proxy::facts_of(certificates->front().get()).permitted},
-                     ""};
+                     unheeded.empty() ? "" : unheeded + "; restart it (systemctl restart invlog)"};
 }
 
 }  // namespace invlog::cli

@@ -25,6 +25,13 @@ struct ProxySearch {
   std::string warning;               // "" none
 };
 
+// For an authority that is there and a `listen` below [proxy]: "" unless an agent runs that took up
+// neither, since it was started before.
+std::string unheeded_authority(const AgentStatus& status);
+
+// Absolute as programs elsewhere need it; `path` itself if this process has no working directory.
+std::string absolute_path(const std::string& path);
+
 // `listen`: where the user says that the agent listens in proxy mode.
 tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
                                                   const config::AgentConfig& configuration,

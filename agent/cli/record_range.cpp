@@ -7,6 +7,14 @@
 
 namespace invlog::cli {
 
+bool is_empty(const TimeRange& range, const std::string& command, std::ostream& err) {
+  if (!range.since_us || !range.until_us || *range.since_us < *range.until_us) {
+    return false;
+  }
+  err << command << ": the period is empty: --since must be before --until\n";
+  return true;
+}
+
 void DamagedRecords::print(const std::string& command, std::ostream& err) const {
   for (const std::string& each : told) {
     err << command << ": " << printable(each) << '\n';

@@ -18,6 +18,10 @@ struct TimeRange {
       until_us;  // Unix time, µs, of the call's start; until is exclusive
 };
 
+// Whether no time is in the range, which is then said on `err`: nobody is to take what came of a
+// mistake for a time without calls.
+bool is_empty(const TimeRange& range, const std::string& command, std::ostream& err);
+
 // Records that cannot be read, because the store was damaged or changed there.
 struct DamagedRecords {
   static constexpr std::size_t kMostTold = 20;

@@ -96,6 +96,9 @@ int run_search(const SearchOptions& options, std::ostream& out, std::ostream& er
     err << "invlog search: the text to look for is empty\n";
     return kUsageError;
   }
+  if (is_empty({options.since_us, options.until_us}, "invlog search", err)) {
+    return kUsageError;
+  }
   int exit_code = kSuccess;
   const auto reader = open_store(options.store, err, exit_code);
   if (!reader) {

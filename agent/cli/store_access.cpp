@@ -29,8 +29,8 @@ std::optional<config::StoreLocation> find_store(const StoreOptions& options, std
   auto location =
       config::locate_store(sources_of(options, aws::process_environment()), options.store);
   if (!location) {
-    err << "invlog: " << location.error() << '\n';
-    exit_code = kUsageError;
+    err << "invlog: " << location.error().cause << '\n';
+    exit_code = location.error().misconfigured ? kUsageError : kFailure;
     return std::nullopt;
   }
   return *location;

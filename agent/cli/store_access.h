@@ -23,7 +23,8 @@ struct StoreOptions {
   std::optional<std::string> store;
 };
 
-// Where the store is; on failure says why on `err` and sets `exit_code`.
+// Where the store is; on failure says why on `err` and sets `exit_code`: kFailure for a store that
+// is not there, as for one that is named and is not there.
 std::optional<config::StoreLocation> find_store(const StoreOptions& options, std::ostream& err,
                                                 int& exit_code);
 

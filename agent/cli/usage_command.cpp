@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "agent/cli/display_text.h"
+#include "agent/cli/record_range.h"
 #include "storage/json_writer.h"
 #include "storage/statement.h"
 #include "storage/store_file.h"
@@ -205,6 +206,9 @@ void print_csv(const Group& group, std::ostream& out) {
 }  // namespace
 
 int run_usage(const UsageOptions& options, std::ostream& out, std::ostream& err) {
+  if (is_empty({options.since_us, options.until_us}, "invlog usage", err)) {
+    return kUsageError;
+  }
   int exit_code = kSuccess;
   const auto reader = open_store(options.store, err, exit_code);
   if (!reader) {

@@ -149,10 +149,12 @@ std::optional<Mismatch> listen_problem(const AgentConfig& configuration) {
   if (host.empty() || is_loopback_host(host) || configuration.access.allow_remote) {
     return std::nullopt;
   }
-  return Mismatch{"listen", in_quotes(host_and_port(host, configuration.listen_port)) +
-                                " is not a loopback address: whoever reaches the agent calls "
-                                "Bedrock with its credentials, so it listens on 127.0.0.1, [::1] "
-                                "or a Unix socket only, unless allow_remote = true"};
+  return Mismatch{"listen",
+                  in_quotes(host_and_port(host, configuration.listen_port)) +
+                      " is not a loopback address: whoever reaches the agent calls "
+                      "Bedrock with its credentials, so it listens on 127.0.0.1, [::1] "
+                      "or a Unix socket only, unless allow_remote = true",
+                  "allow_remote"};
 }
 
 }  // namespace invlog::config

@@ -23,7 +23,7 @@ SettingError set_ready_needs_credentials(AgentConfig& configuration, const Setti
   return std::nullopt;
 }
 
-std::optional<Mismatch> check_admin(AgentConfig& configuration) {
+Mismatches check_admin(AgentConfig& configuration) {
   const AdminConfig& admin = configuration.admin;
   const bool same_port =
       !admin.listen_host.empty() && admin.listen_port != 0 &&
@@ -32,9 +32,10 @@ std::optional<Mismatch> check_admin(AgentConfig& configuration) {
   const bool same_socket =
       !admin.listen_socket.empty() && admin.listen_socket == configuration.listen_socket;
   if (same_port || same_socket) {
-    return Mismatch{"listen", "applications reach the agent there already (listen below [agent])"};
+    return {{"listen", "applications reach the agent there already (listen below [agent])",
+             "agent.listen"}};
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace

@@ -125,9 +125,10 @@ SettingError set_idle_timeout(AgentConfig& configuration, const SettingValues& v
   return set_duration(configuration.idle_timeout, values.front());
 }
 
-std::optional<Mismatch> finish(AgentConfig& configuration) {
+Mismatches finish(AgentConfig& configuration) {
+  Mismatches mismatches;
   if (auto problem = listen_problem(configuration)) {
-    return problem;
+    mismatches.push_back(std::move(*problem));
   }
   if (configuration.upstream.empty()) {
     configuration.upstream =
@@ -136,11 +137,12 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   const std::string upstream_region =
       region_of_aws_host(host_of(configuration.upstream)).value_or("");
   if (!upstream_region.empty() && upstream_region != configuration.region) {
-    return Mismatch{"upstream",
-                    in_quotes(configuration.upstream) + " is an endpoint of " + upstream_region +
-                        ", but region is " + in_quotes(configuration.region) +
-                        ": one agent serves one source Region",
-                    "region"};
+    mismatches.push_back({"upstream",
+                          in_quotes(configuration.upstream) + " is an endpoint of " +
+                              upstream_region + ", but region is " +
+                              in_quotes(configuration.region) +
+                              ": one agent serves one source Region",
+                          "region"});
   }
   // arn:partition:service:region:account:resource
   std::string_view arn = configuration.identity_arn;
@@ -150,12 +152,12 @@ std::optional<Mismatch> finish(AgentConfig& configuration) {
   const std::string_view arn_account = arn.substr(0, std::min(arn.find(':'), arn.size()));
   if (!arn_account.empty() && !configuration.account_id.empty() &&
       arn_account != configuration.account_id) {
-    return Mismatch{"identity_arn",
-                    in_quotes(configuration.identity_arn) + " is not in account " +
-                        in_quotes(configuration.account_id),
-                    "account_id"};
+    mismatches.push_back({"identity_arn",
+                          in_quotes(configuration.identity_arn) + " is not in account " +
+                              in_quotes(configuration.account_id),
+                          "account_id"});
   }
-  return std::nullopt;
+  return mismatches;
 }
 
 }  // namespace

@@ -20,16 +20,17 @@ SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& valu
 
 // These services get no records: a custom endpoint needs nobody to vouch for it, but another
 // Region's is surely a mistake, and says what is not so here.
-std::optional<Mismatch> finish(AgentConfig& configuration) {
+Mismatches finish(AgentConfig& configuration) {
   const AwsConfig& aws = configuration.aws;
+  Mismatches mismatches;
   for (const auto& [key, endpoint] : {std::pair("sts_endpoint", &aws.sts_endpoint),
                                       std::pair("bedrock_endpoint", &aws.bedrock_endpoint),
                                       std::pair("cloudtrail_endpoint", &aws.cloudtrail_endpoint)}) {
     if (const auto problem = endpoint_problem(*endpoint, configuration.region, true)) {
-      return Mismatch{key, *problem, "agent.region"};
+      mismatches.push_back({key, *problem, "agent.region"});
     }
   }
-  return std::nullopt;
+  return mismatches;
 }
 
 }  // namespace

@@ -98,39 +98,39 @@ SettingError set_start(AgentConfig& configuration, const SettingValues& values) 
                       {{"oldest", false}, {"now", true}});
 }
 
-std::optional<Mismatch> creation_mismatch(const CloudWatchLogsOptions& options) {
+void add_creation_mismatches(const CloudWatchLogsOptions& options, Mismatches& mismatches) {
+  constexpr const char* kNotCreated =
+      "it is for a log group that invlog creates, but create = false";
   if (!options.create && options.retention_days != 0) {
-    return Mismatch{"retention_days",
-                    "it is for a log group that invlog creates, but create = false", "create"};
+    mismatches.push_back({"retention_days", kNotCreated, "create"});
   }
   if (options.kms_key_arn.empty()) {
-    return std::nullopt;
+    return;
   }
   if (!options.create) {
-    return Mismatch{"kms_key_arn", "it is for a log group that invlog creates, but create = false",
-                    "create"};
+    mismatches.push_back({"kms_key_arn", kNotCreated, "create"});
+  } else if (const auto problem = kms_arn_problem(options.kms_key_arn, options.region)) {
+    mismatches.push_back({"kms_key_arn", *problem, "agent.region"});
   }
-  if (const auto problem = kms_arn_problem(options.kms_key_arn, options.region)) {
-    return Mismatch{"kms_key_arn", *problem, "agent.region"};
-  }
-  return std::nullopt;
 }
 
-std::optional<Mismatch> finish(AgentConfig& configuration) {
+Mismatches finish(AgentConfig& configuration) {
+  Mismatches mismatches;
   if (!configuration.exporters.cloudwatch_logs) {
-    return std::nullopt;
+    return mismatches;
   }
   CloudWatchLogsOptions& options = options_of(configuration);
   options.region = configuration.region;
   if (options.log_group.empty()) {
-    return Mismatch{"log_group", "it is missing: name the log group that the records go to"};
+    mismatches.push_back({"log_group", "it is missing: name the log group that the records go to"});
   }
   if (const auto problem =
           endpoint_problem(options.endpoint, options.region, options.region_attested)) {
-    return Mismatch{"endpoint", *problem, "agent.region"};
+    mismatches.push_back({"endpoint", *problem, "agent.region"});
   }
   options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
-  return creation_mismatch(options);
+  add_creation_mismatches(options, mismatches);
+  return mismatches;
 }
 
 }  // namespace

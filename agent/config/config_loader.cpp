@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "agent/config/config_file.h"
 #include "agent/config/settings.h"
+#include "storage/store_file.h"
 
 namespace invlog::config {
 namespace {
@@ -113,17 +115,23 @@ std::optional<GivenValue> region_from(const aws::Environment& environment) {
   return std::nullopt;
 }
 
-// False: something was wrong.
-bool apply(AgentConfig& configuration, const SettingsTable& table, const GivenTable& given,
-           Problems& problems) {
-  const std::size_t before = problems.size();
+// "agent.listen" of a key whose value was wrong; its member has the default.
+using WrongKeys = std::set<std::string, std::less<>>;
+
+std::string whole_key(const SettingsTable& table, std::string_view key) {
+  return key.find('.') != std::string_view::npos ? std::string(key)
+                                                 : std::string(table.name) + "." + std::string(key);
+}
+
+void apply(AgentConfig& configuration, const SettingsTable& table, const GivenTable& given,
+           Problems& problems, WrongKeys& wrong) {
   table.begin(configuration);
   for (const auto& [key, value] : given.values) {
     if (const auto error = table.find(key)->apply(configuration, value.values)) {
       problems.push_back(value.place + ": " + *error);
+      wrong.insert(whole_key(table, key));
     }
   }
-  return problems.size() == before;
 }
 
 const GivenValue* find_value(const GivenTables& given, std::string_view table,
@@ -209,9 +217,8 @@ std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources&
   return std::nullopt;
 }
 
-std::vector<std::string> stores_in(const std::string& directory) {
+std::vector<std::string> stores_in(const std::string& directory, std::error_code& error) {
   std::vector<std::string> stores;
-  std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     if (entry->path().extension() == ".db") {
@@ -222,24 +229,52 @@ std::vector<std::string> stores_in(const std::string& directory) {
   return stores;
 }
 
-tl::expected<StoreLocation, std::string> only_store_in(const std::string& directory,
-                                                       const std::string& preferred_region) {
-  const std::vector<std::string> stores = stores_in(directory);
+std::string folder_of(const std::string& file) {
+  const std::string folder = std::filesystem::path(file).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+bool has_status(const std::string& directory) {
+  std::error_code unknown;
+  return std::filesystem::exists(directory + "/status.json", unknown) || unknown;
+}
+
+// An agent may have made the store by another link, in whose directory its status is then not: but
+// all that stands beside a store stands beside the file that the links lead to.
+StoreLocation location_of(const std::string& store_path, const std::string& directory) {
+  const std::string real_directory = folder_of(storage::resolved_store_path(store_path));
+  const bool elsewhere = !has_status(directory) && has_status(real_directory);
+  return {store_path, elsewhere ? real_directory : directory};
+}
+
+tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
+                                                   const std::string& preferred_region) {
+  std::error_code error;
+  const std::vector<std::string> stores = stores_in(directory, error);
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return tl::unexpected(NoStore{
+        "cannot look for a store in " + directory + ": " + error.message() +
+            (error == std::errc::permission_denied
+                 ? "; this user may not use it: run the command as the user that runs the agent"
+                 : ""),
+        false});
+  }
   if (stores.empty()) {
-    return tl::unexpected("there is no store (*.db) in " + directory +
-                          ": has an agent run with this state directory? Name another with "
-                          "--state-dir DIR, or the file with --store FILE");
+    return tl::unexpected(NoStore{"there is no store (*.db) in " + directory +
+                                      ": has an agent run with this state directory? Name another "
+                                      "with --state-dir DIR, or the file with --store FILE",
+                                  false});
   }
   const std::string preferred = directory + "/" + preferred_region + ".db";
   if (stores.size() == 1 || std::find(stores.begin(), stores.end(), preferred) != stores.end()) {
-    return StoreLocation{stores.size() == 1 ? stores.front() : preferred, directory};
+    return location_of(stores.size() == 1 ? stores.front() : preferred, directory);
   }
   std::string list;
   for (const std::string& store : stores) {
     list += "\n  " + store;
   }
-  return tl::unexpected("there are several stores in " + directory +
-                        "; choose one with --store FILE:" + list);
+  return tl::unexpected(NoStore{"there are several stores in " + directory +
+                                "; choose one with --store FILE:" + list});
 }
 
 }  // namespace
@@ -247,11 +282,13 @@ tl::expected<StoreLocation, std::string> only_store_in(const std::string& direct
 AssembledConfig assemble_config(const GivenTables& given) {
   AssembledConfig assembled;
   std::vector<const SettingsTable*> sound;
+  WrongKeys wrong;
   for (const SettingsTable* table : settings_tables()) {
     const auto found = given.find(table->name);
-    if (found == given.end() ||
-        (apply(assembled.configuration, *table, found->second, assembled.problems) &&
-         !found->second.faulty)) {
+    if (found != given.end()) {
+      apply(assembled.configuration, *table, found->second, assembled.problems, wrong);
+    }
+    if (found == given.end() || !found->second.faulty) {
       sound.push_back(table);
     }
   }
@@ -259,8 +296,11 @@ AssembledConfig assemble_config(const GivenTables& given) {
     return assembled;  // what the others say of the Region would mean nothing
   }
   for (const SettingsTable* table : sound) {
-    if (const auto mismatch = table->finish(assembled.configuration)) {
-      assembled.problems.push_back(text_of(*mismatch, *table, given));
+    for (const Mismatch& mismatch : table->finish(assembled.configuration)) {
+      if (!wrong.contains(whole_key(*table, mismatch.key)) &&
+          !wrong.contains(whole_key(*table, mismatch.other))) {
+        assembled.problems.push_back(text_of(mismatch, *table, given));
+      }
     }
   }
   return assembled;
@@ -290,28 +330,28 @@ tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& so
   return std::move(loaded.configuration);
 }
 
-tl::expected<StoreLocation, std::string> locate_store(const ConfigSources& sources,
-                                                      const std::optional<std::string>& store) {
+tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
+                                                  const std::optional<std::string>& store) {
   if (store) {
-    const std::string directory = std::filesystem::path(*store).parent_path().string();
-    return StoreLocation{*store, directory.empty() ? "." : directory};
+    return location_of(*store, folder_of(*store));
   }
   Collected collected = collect(sources);
   AgentConfig configuration;
   // Only [agent] says where a store is; whoever reads one need not be able to ship it.
   if (collected.problems.empty()) {
+    WrongKeys wrong;
     apply(configuration, agent_table(), collected.given.find(agent_table().name)->second,
-          collected.problems);
+          collected.problems, wrong);
   }
   if (!collected.problems.empty()) {
-    return tl::unexpected(std::move(collected.problems.front()));
+    return tl::unexpected(NoStore{std::move(collected.problems.front())});
   }
   // A Region of the file says which store of the file's directory, but nothing about one named by a
   // flag.
   const bool directory_by_flag = sources.flags.contains("state_dir");
   const bool region_by_flag = sources.flags.contains("region");
   if (!configuration.region.empty() && (region_by_flag || !directory_by_flag)) {
-    return StoreLocation{configuration.store_path(), configuration.state_dir};
+    return location_of(configuration.store_path(), configuration.state_dir);
   }
   const auto region = region_from(sources.environment);
   return only_store_in(configuration.state_dir, !configuration.region.empty() ? configuration.region

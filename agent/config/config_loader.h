@@ -61,9 +61,13 @@ tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& so
 // several: the error lists them), else the configured state_dir and Region.
 struct StoreLocation {
   std::string store_path;
-  std::string state_dir;
+  std::string state_dir;  // where the agent that writes it says of itself what it says
 };
-tl::expected<StoreLocation, std::string> locate_store(const ConfigSources& sources,
-                                                      const std::optional<std::string>& store);
+struct NoStore {
+  std::string cause;
+  bool misconfigured = true;  // else all is well said, but there is no store, or none for this user
+};
+tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
+                                                  const std::optional<std::string>& store);
 
 }  // namespace invlog::config

@@ -169,8 +169,8 @@ SettingError set_mode(AgentConfig& configuration, const SettingValues& values) {
                       {{"enforce", false}, {"observe", true}});
 }
 
-std::optional<Mismatch> finish(AgentConfig&) {
-  return std::nullopt;
+Mismatches finish(AgentConfig&) {
+  return {};
 }
 
 }  // namespace

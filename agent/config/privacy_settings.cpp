@@ -64,8 +64,8 @@ SettingError set_sample_bodies(AgentConfig& configuration, const SettingValues& 
   return std::nullopt;
 }
 
-std::optional<Mismatch> finish(AgentConfig&) {
-  return std::nullopt;
+Mismatches finish(AgentConfig&) {
+  return {};
 }
 
 }  // namespace

@@ -110,25 +110,26 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
   return std::nullopt;
 }
 
-std::optional<Mismatch> check_proxy(AgentConfig& configuration) {
+Mismatches check_proxy(AgentConfig& configuration) {
+  Mismatches mismatches;
   if (auto conflict = listen_conflict(configuration)) {
-    return conflict;
+    mismatches.push_back(std::move(*conflict));
   }
   const ProxyConfig& proxy = configuration.proxy;
   for (const std::string& host : proxy.hosts) {
     if (const SettingError problem = region_problem(host, configuration.region)) {
-      return Mismatch{"hosts", *problem, "agent.region"};
+      mismatches.push_back({"hosts", *problem, "agent.region"});
     }
   }
   if (listen_address(proxy.connect_host) == listen_address(proxy.listen_host) &&
       proxy.connect_port == proxy.listen_port && !proxy.listen_host.empty()) {
-    return Mismatch{"connect_to", "proxy mode itself listens there: it would call itself",
-                    "listen"};
+    mismatches.push_back(
+        {"connect_to", "proxy mode itself listens there: it would call itself", "listen"});
   }
   if (const SettingError problem = region_problem(proxy.connect_host, configuration.region)) {
-    return Mismatch{"connect_to", *problem, "agent.region"};
+    mismatches.push_back({"connect_to", *problem, "agent.region"});
   }
-  return std::nullopt;
+  return mismatches;
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ SettingError set_keep_undelivered(AgentConfig& configuration, const SettingValue
   return std::nullopt;
 }
 
-std::optional<Mismatch> finish(AgentConfig&) {
-  return std::nullopt;
+Mismatches finish(AgentConfig&) {
+  return {};
 }
 
 }  // namespace

@@ -190,45 +190,47 @@ SettingError set_start(AgentConfig& configuration, const SettingValues& values) 
                       {{"oldest", false}, {"now", true}});
 }
 
-std::optional<Mismatch> encryption_mismatch(const S3Options& options) {
+void add_encryption_mismatches(const S3Options& options, Mismatches& mismatches) {
   const bool kms = options.encryption.starts_with("aws:kms");
   if (!options.kms_key_id.empty() && !kms) {
-    return Mismatch{"kms_key_id",
-                    "it is not used " +
-                        (options.encryption.empty() ? std::string("without encryption")
-                                                    : "with " + in_quotes(options.encryption)) +
-                        ": set encryption = \"aws:kms\" or \"aws:kms:dsse\"",
-                    "encryption"};
+    mismatches.push_back(
+        {"kms_key_id",
+         "it is not used " +
+             (options.encryption.empty() ? std::string("without encryption")
+                                         : "with " + in_quotes(options.encryption)) +
+             ": set encryption = \"aws:kms\" or \"aws:kms:dsse\"",
+         "encryption"});
   }
   if (options.kms_key_id.starts_with("arn:")) {
     if (const auto problem = kms_arn_problem(options.kms_key_id, options.region)) {
-      return Mismatch{"kms_key_id", *problem, "agent.region"};
+      mismatches.push_back({"kms_key_id", *problem, "agent.region"});
     }
   }
   if (options.bucket_key && !options.encryption.empty() && options.encryption != "aws:kms") {
-    return Mismatch{"bucket_key",
-                    "S3 has bucket keys for encryption = \"aws:kms\" only, not for " +
-                        in_quotes(options.encryption),
-                    "encryption"};
+    mismatches.push_back({"bucket_key",
+                          "S3 has bucket keys for encryption = \"aws:kms\" only, not for " +
+                              in_quotes(options.encryption),
+                          "encryption"});
   }
-  return std::nullopt;
 }
 
-std::optional<Mismatch> finish(AgentConfig& configuration) {
+Mismatches finish(AgentConfig& configuration) {
+  Mismatches mismatches;
   if (!configuration.exporters.s3) {
-    return std::nullopt;
+    return mismatches;
   }
   S3Options& options = options_of(configuration);
   options.region = configuration.region;
   if (options.bucket.empty()) {
-    return Mismatch{"bucket", "it is missing: name the bucket that the records go to"};
+    mismatches.push_back({"bucket", "it is missing: name the bucket that the records go to"});
   }
   if (const auto problem =
           endpoint_problem(options.endpoint, options.region, options.region_attested)) {
-    return Mismatch{"endpoint", *problem, "agent.region"};
+    mismatches.push_back({"endpoint", *problem, "agent.region"});
   }
   options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
-  return encryption_mismatch(options);
+  add_encryption_mismatches(options, mismatches);
+  return mismatches;
 }
 
 }  // namespace

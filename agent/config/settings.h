@@ -39,10 +39,12 @@ struct Setting {
 };
 
 // What only all settings together show. `key` names the setting to blame; `other` the one that it
-// does not go with, "" none, of the same table or "agent.region".
+// does not go with, "" none, of the same table or "agent.region". If the value of either is itself
+// wrong, the mismatch is not told.
 struct Mismatch {
   std::string key, cause, other = {};
 };
+using Mismatches = std::vector<Mismatch>;
 
 struct SettingsTable {
   std::string_view name;  // as between the brackets
@@ -50,8 +52,8 @@ struct SettingsTable {
   // The table stands in the file: what is absent without it comes to be, with its defaults.
   void (*begin)(AgentConfig& configuration);
   // After every table's settings were applied: what follows from others ([agent] comes first, with
-  // the Region), and whether all fit together. Does nothing for a table that was not begun.
-  std::optional<Mismatch> (*finish)(AgentConfig& configuration);
+  // the Region), and all that does not fit together. Does nothing for a table that was not begun.
+  Mismatches (*finish)(AgentConfig& configuration);
   bool reloads = false;  // a running agent can take new values for all of its keys
 
   bool can_reload(const Setting& setting) const { return reloads || setting.reloads; }

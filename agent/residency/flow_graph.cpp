@@ -18,13 +18,13 @@ using Path = std::array<Name, FlowGraph::kColumns>;
 Path path_of(const Report& report, const FlowRow& row) {
   const std::size_t scope = scope_index(row.scope, false);
   const std::string destinations =
-      row.denied ? "not sent: denied by policy" : destinations_in_words(row.destinations);
-  const std::string processed = row.denied                 ? "not sent"
+      row.not_sent ? "not sent" : destinations_in_words(row.destinations);
+  const std::string processed = row.not_sent               ? "not sent"
                                 : row.processed_in.empty() ? "not known"
                                                            : row.processed_in;
   return {Name{report.store.region, kNoScope},
           Name{row.profile.empty() ? "no inference profile" : row.profile, scope},
-          Name{destinations, row.denied ? scope_index("", true) : kNoScope},
+          Name{destinations, row.not_sent ? scope_index("", true) : kNoScope},
           Name{processed, kNoScope}};
 }
 
@@ -82,8 +82,8 @@ FlowGraph flow_graph(const Report& report) {
   for (const FlowRow& row : report.flows) {
     const Path path = path_of(report, row);
     for (std::size_t at = 0; at + 1 < columns.size(); ++at) {
-      // What was denied is so from its profile on.
-      const std::size_t scope = scope_index(row.scope, row.denied && at > 0);
+      // What was not sent is so from its profile on.
+      const std::size_t scope = scope_index(row.scope, row.not_sent && at > 0);
       links[{at, columns[at].place(path[at]), columns[at + 1].place(path[at + 1]), scope}] +=
           row.volume.calls;
     }

@@ -161,7 +161,7 @@ std::string flow_picture(const Report& report) {
   FlowLayout layout(graph);
   std::array<std::int64_t, kScopes> by_scope{};
   for (const FlowRow& row : report.flows) {
-    by_scope[scope_index(row.scope, row.denied)] += row.volume.calls;
+    by_scope[scope_index(row.scope, row.not_sent)] += row.volume.calls;
   }
   std::string svg =
       "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"flow-title "

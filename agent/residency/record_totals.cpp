@@ -38,6 +38,7 @@ enum SelectedColumn {
   outcome,
   operation,
   rule,
+  request_truncated,
   trail_region,
   trail_outside
 };
@@ -45,14 +46,16 @@ enum SelectedColumn {
 // Label numbers; processed_in below 0 is a text of trail's.
 struct Key {
   std::int64_t model, profile, scope, caller, decision, destinations, processed_in;
+  bool not_sent;
   bool operator==(const Key&) const = default;
 };
 
 struct KeyHash {
   std::size_t operator()(const Key& key) const {
     std::uint64_t hash = 0;
-    for (const std::int64_t part : {key.model, key.profile, key.scope, key.caller, key.decision,
-                                    key.destinations, key.processed_in}) {
+    for (const std::int64_t part :
+         {key.model, key.profile, key.scope, key.caller, key.decision, key.destinations,
+          key.processed_in, std::int64_t{key.not_sent}}) {
       hash = (hash ^ static_cast<std::uint64_t>(part)) * 0x9e3779b97f4a7c15u;
       hash ^= hash >> 29;
     }
@@ -74,7 +77,7 @@ std::string select_sql(bool with_destinations, bool with_trail) {
          "outcome IS NOT (SELECT id FROM label WHERE text = 'complete'), "
          "request_id IS NOT NULL, status, outcome, operation, "
          "CASE WHEN decision IN (SELECT id FROM label WHERE text IN ('deny', 'flag')) AND "
-         "json_valid(details) THEN details ->> '$.rule' END, " +
+         "json_valid(details) THEN details ->> '$.rule' END, flags & 8, " +
          (with_trail ? "trail.region, trail.outside FROM record "
                        "LEFT JOIN trail ON trail.record = record.id "
                      : "NULL, 0 FROM record ") +
@@ -100,7 +103,7 @@ class RecordTotals {
     sums.outside += row.integer(trail_outside) != 0 ? 1 : 0;
     report_.total.add(volume);
     add_to_day(row, key, volume);
-    const std::string_view decision = decision_of(key);
+    const std::string_view decision = decision_of(key.decision);
     if (decision == "deny" || decision == "flag") {
       add_decision(row, key);
     }
@@ -116,9 +119,14 @@ class RecordTotals {
 
  private:
   Key key_of(const storage::Statement& row) {
-    Key key{row.integer(model),           row.integer(profile),  row.integer(scope),
-            row.integer(caller),          row.integer(decision), row.integer(destinations),
-            row.integer(inference_region)};
+    Key key{row.integer(model),
+            row.integer(profile),
+            row.integer(scope),
+            row.integer(caller),
+            row.integer(decision),
+            row.integer(destinations),
+            row.integer(inference_region),
+            was_not_sent(row)};
     if (key.processed_in == 0 && !row.is_null(trail_region)) {
       const auto [found, added] =
           trail_regions_.try_emplace(std::string(row.bytes(trail_region)),
@@ -131,6 +139,19 @@ class RecordTotals {
     return key;
   }
 
+  // Refused here, or its client left before the whole request was there: no byte of it went to the
+  // service. What CloudTrail knows did, whatever the record says.
+  bool was_not_sent(const storage::Statement& row) {
+    if (!row.is_null(trail_region)) {
+      return false;
+    }
+    const std::string_view judged = decision_of(row.integer(decision));
+    const std::string& ended = label(row.integer(outcome));
+    const bool cut = ended == "client-closed" || ended == "interrupted";
+    return judged == "deny" || ended == "denied" || ended == "error" ||
+           (judged.empty() && cut && row.integer(request_truncated) != 0);
+  }
+
   static Volume volume_of(const storage::Statement& row) {
     return {1,
             row.integer(failed) != 0 ? 1 : 0,
@@ -140,8 +161,8 @@ class RecordTotals {
             row.integer(cache_write)};
   }
 
-  std::string_view decision_of(const Key& key) const {
-    const auto found = decisions_.find(key.decision);
+  std::string_view decision_of(std::int64_t number) const {
+    const auto found = decisions_.find(number);
     return found == decisions_.end() ? std::string_view{} : found->second;
   }
 
@@ -149,8 +170,8 @@ class RecordTotals {
     const std::int64_t day = storage::utc_day(row.integer(started_at));
     DayRow& sums = days_[day];
     sums.volume.add(volume);
-    const std::string_view decision = decision_of(key);
-    ++sums.calls_by_scope[scope_index(label(key.scope), decision == "deny")];
+    const std::string_view decision = decision_of(key.decision);
+    ++sums.calls_by_scope[scope_index(label(key.scope), key.not_sent)];
     sums.flagged += decision == "flag" ? 1 : 0;
   }
 
@@ -215,14 +236,14 @@ class RecordTotals {
     std::map<std::tuple<std::string, std::string, std::string, std::string, bool>, Sums> sums;
     for (const auto& [key, group] : groups_) {
       Sums& sum = sums[{label(key.profile), label(key.scope), label(key.destinations),
-                        label(key.processed_in), decision_of(key) == "deny"}];
+                        label(key.processed_in), key.not_sent}];
       sum.volume.add(group.volume);
       sum.outside += group.outside;
     }
     for (const auto& [names, sum] : sums) {
-      const auto& [profile, scope, destinations, processed_in, denied] = names;
+      const auto& [profile, scope, destinations, processed_in, not_sent] = names;
       report_.flows.push_back(
-          {profile, scope, destinations, processed_in, denied, sum.volume, sum.outside});
+          {profile, scope, destinations, processed_in, not_sent, sum.volume, sum.outside});
     }
     most_calls_first(report_.flows, [](const FlowRow& row) { return row.volume.calls; });
   }

@@ -93,7 +93,7 @@ std::string callers_csv(const Report& report) {
 std::string daily_csv(const Report& report) {
   std::string csv = cli::csv_header({"day", "calls", "errors", "input_tokens", "output_tokens",
                                      "cache_read_tokens", "cache_write_tokens", "in_region",
-                                     "geographic", "global", "unknown", "denied", "flagged"});
+                                     "geographic", "global", "unknown", "not_sent", "flagged"});
   for (const DayRow& row : report.days) {
     Line line;
     line.text(storage::iso_seconds(row.day * kDayUs).substr(0, 10)).volume(row.volume);
@@ -107,7 +107,7 @@ std::string daily_csv(const Report& report) {
 
 std::string destinations_csv(const Report& report) {
   std::string csv = header(
-      {"source_region", "profile", "scope", "destinations", "processed_in", "denied", "outside"},
+      {"source_region", "profile", "scope", "destinations", "processed_in", "sent", "outside"},
       true);
   for (const FlowRow& row : report.flows) {
     csv += Line()
@@ -116,7 +116,7 @@ std::string destinations_csv(const Report& report) {
                .text(row.scope)
                .text(row.destinations)
                .text(row.processed_in)
-               .text(row.denied ? "true" : "false")
+               .text(row.not_sent ? "false" : "true")
                .number(row.outside)
                .volume(row.volume)
                .end();

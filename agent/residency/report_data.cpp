@@ -159,13 +159,13 @@ void Volume::add(const Volume& other) {
 
 const char* scope_name(std::size_t index) {
   constexpr const char* kNames[kScopes] = {"in-region", "geographic", "global", "unknown",
-                                           "denied"};
+                                           "not sent"};
   return kNames[index];
 }
 
-std::size_t scope_index(const std::string& scope, bool denied) {
-  if (denied) {
-    return static_cast<std::size_t>(ScopeIndex::denied);
+std::size_t scope_index(const std::string& scope, bool not_sent) {
+  if (not_sent) {
+    return static_cast<std::size_t>(ScopeIndex::not_sent);
   }
   return static_cast<std::size_t>(scope == "in-region"    ? ScopeIndex::in_region
                                   : scope == "geographic" ? ScopeIndex::geographic

@@ -47,17 +47,17 @@ struct FlowRow {
   std::string scope;         // in-region, geographic, global
   std::string destinations;  // as records have it: Regions with commas between, "*"
   std::string processed_in;  // Region, from the answer or CloudTrail
-  bool denied = false;       // by policy: the call did not leave the host
+  bool not_sent = false;     // refused or given up before a byte of it left the host
   Volume volume;
   std::int64_t outside = 0;  // processed where it was not allowed to be
 };
 
-enum class ScopeIndex { in_region, geographic, global, unknown, denied };
+enum class ScopeIndex { in_region, geographic, global, unknown, not_sent };
 inline constexpr std::size_t kScopes = 5;
-// "in-region", ..., "unknown", "denied".
+// "in-region", ..., "unknown", "not sent".
 const char* scope_name(std::size_t index);
-// Of a call: denied ones count as denied, whatever their scope.
-std::size_t scope_index(const std::string& scope, bool denied);
+// Of a call: one that was not sent counts as that, whatever its scope.
+std::size_t scope_index(const std::string& scope, bool not_sent);
 
 struct DayRow {
   std::int64_t day = 0;  // since 1970-01-01 UTC

@@ -95,7 +95,7 @@ Table time_table(const Report& report) {
   table.columns = volume_columns({{time.unit == std::string_view("day")    ? "Day"
                                    : time.unit == std::string_view("week") ? "ISO week"
                                                                            : "Month"}});
-  table.columns.push_back({"Denied", true});
+  table.columns.push_back({"Not sent", true});
   table.columns.push_back({"Flagged", true});
   for (const TimeBucket& bucket : time.buckets) {
     if (bucket.sums.volume.calls == 0) {
@@ -104,7 +104,7 @@ Table time_table(const Report& report) {
     std::vector<Cell> cells{{bucket.name, Cell::Kind::text}};
     add_volume(cells, bucket.sums.volume);
     cells.push_back(
-        number_cell(bucket.sums.calls_by_scope[static_cast<std::size_t>(ScopeIndex::denied)]));
+        number_cell(bucket.sums.calls_by_scope[static_cast<std::size_t>(ScopeIndex::not_sent)]));
     cells.push_back(number_cell(bucket.sums.flagged));
     table.rows.push_back(std::move(cells));
   }
@@ -128,13 +128,13 @@ Table flow_table(const Report& report) {
       rest.add(row.volume);
       continue;
     }
-    const std::string processed = row.denied                 ? "not sent: denied"
+    const std::string processed = row.not_sent               ? "not sent"
                                   : row.processed_in.empty() ? "not known"
                                                              : row.processed_in;
     table.rows.push_back(
         {name_or(row.profile, "none"),
          text_or_unknown(row.scope),
-         {destinations_in_words(row.destinations), Cell::Kind::text},
+         {row.not_sent ? "not sent" : destinations_in_words(row.destinations), Cell::Kind::text},
          {processed + (row.outside > 0 ? " (" + spaced(row.outside) + " not allowed)" : ""),
           Cell::Kind::text},
          number_cell(row.volume.calls),

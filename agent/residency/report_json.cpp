@@ -1,5 +1,7 @@
 #include "agent/residency/report_json.h"
 
+#include <algorithm>
+
 #include "storage/json_writer.h"
 #include "storage/time_text.h"
 
@@ -90,7 +92,7 @@ std::string flow_json(const FlowRow& row) {
       .text("scope", row.scope)
       .raw("destinations", destinations_json(row.destinations))
       .text("processed_in", row.processed_in)
-      .boolean("denied", row.denied)
+      .boolean("sent", !row.not_sent)
       .number("outside", row.outside)
       .volume(row.volume)
       .end();
@@ -99,7 +101,9 @@ std::string flow_json(const FlowRow& row) {
 std::string day_json(const DayRow& row) {
   Object scopes;
   for (std::size_t scope = 0; scope < kScopes; ++scope) {
-    scopes.number(scope_name(scope), row.calls_by_scope[scope]);
+    std::string name = scope_name(scope);
+    std::replace(name.begin(), name.end(), ' ', '-');
+    scopes.number(name.c_str(), row.calls_by_scope[scope]);
   }
   return Object()
       .text("day", storage::iso_seconds(row.day * kDayUs).substr(0, 10))
@@ -241,7 +245,7 @@ std::string store_json(const Report& report) {
 
 std::string report_json(const Report& report) {
   return Object()
-      .number("version", 1)
+      .number("version", 2)
       .time("made_at", report.made_at_us)
       .text("made_by", "invlog " + report.version)
       .raw("store", store_json(report))

@@ -1,6 +1,6 @@
 // The report as one JSON object on one line: everything that was gathered.
 //
-//   version            1; it changes if a member goes or means something else
+//   version            2; it changes if a member goes or means something else
 //   made_at, made_by   times are ISO 8601, UTC
 //   store              path, source_region, account_id, host, created_at
 //   period             from, until (excluded)
@@ -8,9 +8,10 @@
 //   total              a volume: calls, errors, input_tokens, output_tokens, cache_read_tokens,
 //                      cache_write_tokens
 //   usage              [model, profile, scope, caller, and a volume]
-//   flows              [profile, scope, destinations (Regions, or "*"), processed_in, denied,
-//                      outside, and a volume]
-//   days               [day, a volume, calls_by_scope, flagged]; each day of the period
+//   flows              [profile, scope, destinations (Regions, or "*"), processed_in, sent (false:
+//                      denied, or refused or given up before a byte left), outside, and a volume]
+//   days               [day, a volume, calls_by_scope (in-region, geographic, global, unknown,
+//                      not-sent), flagged]; each day of the period
 //   decisions          [decision, rule, caller, model, calls, first, last]
 //   cloudtrail         compared, covered and gaps [from, until], records_with_event,
 //                      records_without_event, records_too_recent, records_not_compared, outside,

@@ -53,7 +53,7 @@ std::string share_of_calls(const Report& report, std::int64_t calls) {
 std::array<std::int64_t, kScopes> calls_by_scope(const Report& report) {
   std::array<std::int64_t, kScopes> calls{};
   for (const FlowRow& row : report.flows) {
-    calls[scope_index(row.scope, row.denied)] += row.volume.calls;
+    calls[scope_index(row.scope, row.not_sent)] += row.volume.calls;
   }
   return calls;
 }

@@ -235,6 +235,12 @@ def test_request_over_the_bound_is_refused_in_aws_shape():
                                stack.agent.url + target("converse")], input=b"x" * 200_000, capture_output=True, timeout=20)
         assert done.stdout == b"413", done
         assert all(row["outcome"] == "error" and row["status"] == 413 for row in store.wait_for(stack.agent.store, 2))
+        # One whose client leaves before the request is whole went nowhere, either.
+        with socket.create_connection(("127.0.0.1", stack.agent.port)) as connection:
+            connection.sendall(f"POST {target('converse')} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf".encode())
+        store.wait_for(stack.agent.store, 3)
+        report = json.loads(store.invlog("report", "--store", stack.agent.store, "--format", "json"))
+        assert report["total"]["calls"] == 3 and not any(flow["sent"] for flow in report["flows"]), report["flows"]
 
 
 def test_keep_alive_and_pipelined_requests():

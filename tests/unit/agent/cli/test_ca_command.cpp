@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "tests/contains.h"
@@ -43,6 +44,11 @@ struct Host {
     return access;
   }
   Told init() const { return told(run_ca_init, access()); }
+  Told init_by_relative_path() const {
+    AuthorityAccess relative = access();
+    relative.state_dir = std::filesystem::relative(scene.directory.path()).string();
+    return told(run_ca_init, relative);
+  }
   Told rotate() const { return told(run_ca_rotate, access()); }
   Told show(bool json = false, bool pem = false) const {
     return told(run_ca_show, CaShowOptions{access(), json, pem});
@@ -67,6 +73,16 @@ std::size_t count_of(const std::string& text, const std::string& part) {
 }
 
 }  // namespace
+
+TEST_CASE("ca init prints paths as programs elsewhere need them", "[ca]") {
+  const Host host;
+  const std::string out = host.init_by_relative_path().out;
+  CHECK(contains(out, "AWS_CA_BUNDLE, SSL_CERT_FILE, REQUESTS_CA_BUNDLE=" +
+                          host.path("ca-bundle.pem") + "\n"));
+  CHECK(contains(out, "NODE_EXTRA_CA_CERTS=" + host.path("ca.pem") +
+                          " (the bundle for a program that has it set)\n"));
+  CHECK_FALSE(contains(out, ".."));
+}
 
 TEST_CASE("ca init makes an authority for the Region's names, and says what to do next", "[ca]") {
   Host host;

@@ -62,6 +62,11 @@ TEST_CASE("check-config says which files it read, and that they are valid") {
   answer = told(run_check_config, options);
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "no file was read: /nonexistent/invlog.toml does not exist"));
+  const TemporaryDirectory alone;
+  options.sources.file = alone.write("c.toml", "[agent\n");
+  answer = told(run_check_config, options);
+  CHECK(answer.exit_code == 2);
+  CHECK(answer.out == "nothing could be used of " + *options.sources.file + "\n");
 }
 
 TEST_CASE("check-config lists every problem, and shows no password") {

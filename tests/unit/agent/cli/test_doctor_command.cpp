@@ -1,5 +1,8 @@
 #include "agent/cli/doctor_command.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <sstream>
 
 #include "tests/catch.h"
@@ -257,6 +260,25 @@ TEST_CASE("doctor looks at the space that is left") {
   CHECK(contains(answer.out, "FAIL     disk space: 1.0 MiB free in "));
   scene.free.reset();
   CHECK(!contains(scene.examine().out, "disk space"));
+}
+
+TEST_CASE("doctor does not say that there is no store where it may not look for one") {
+  if (::geteuid() != 0) {
+    WARN("only root can try this");
+    return;
+  }
+  Scene scene;
+  const TemporaryDirectory hidden;
+  hidden.write("eu-central-1.db", "");
+  scene.options.store.state_dir = hidden.path();
+  REQUIRE(::chmod(scene.store.directory().path().c_str(), 0755) == 0);
+  REQUIRE(::seteuid(4713) == 0);
+  const auto answer = scene.examine();
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.out, "FAIL     store: " + hidden.path() +
+                                 "/eu-central-1.db cannot be looked for: Permission denied"));
+  CHECK_FALSE(contains(answer.out, "there is none yet"));
 }
 
 TEST_CASE("doctor can be asked before there is a store, and refuses a wrong configuration") {

@@ -170,6 +170,10 @@ TEST_CASE("proxy mode is taken where there is an authority, unless something els
   CHECK(host.found() == "proxy 127.0.0.1:4181");
   host.running = true;
   CHECK(host.found() == "proxy 127.0.0.1:4999");
+  host.scene.directory.write("status.json", R"({"pid":1,"listen":"127.0.0.1:9","proxy":""})");
+  CHECK(host.found() ==
+        "invlog: the agent that runs does not listen in proxy mode: it was started before there "
+        "was what that needs; restart it (systemctl restart invlog)\nproxy 127.0.0.1:4181");
   host.mode = CallMode::endpoint;
   CHECK(host.found() == "endpoint 127.0.0.1:9");
 

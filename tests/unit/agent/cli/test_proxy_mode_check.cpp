@@ -21,6 +21,7 @@ struct Host {
   invlog::config::AgentConfig configuration;
   std::string roots;
   Time now = kNow;
+  AgentStatus agent;
 
   Host() {
     system.create();
@@ -37,7 +38,7 @@ struct Host {
   }
   std::string examine() const {
     Diagnosis diagnosis;
-    check_proxy_mode(configuration,
+    check_proxy_mode(configuration, agent,
                      environment_of({{"SSL_CERT_FILE", roots}, {"SSL_CERT_DIR", "/nonexistent"}}),
                      now, diagnosis);
     std::ostringstream out;
@@ -58,11 +59,24 @@ TEST_CASE("doctor: proxy mode in good order", "[ca]") {
   const Host host;
   host.init();
   const std::string told = host.examine();
-  CHECK(contains(told, "-        proxy mode: on at 127.0.0.1:4181\n"));
+  CHECK(contains(told, "-        proxy mode: on at 127.0.0.1:4181 when the agent runs\n"));
   CHECK(contains(told, "ok       certificate authority: valid until 2031-"));
   CHECK(contains(told, "ok       certificate bundle: " + host.scene.path("ca-bundle.pem") +
                            ", 2 certificates\n"));
   CHECK(!contains(told, "warning"));
+}
+
+TEST_CASE("doctor: an agent that was started before its authority was made", "[ca]") {
+  Host host;
+  host.init();
+  host.agent.running = true;
+  CHECK(contains(host.examine(),
+                 "warning  proxy mode: the agent that runs does not listen in proxy mode: "));
+  host.agent.proxy_listen = "127.0.0.1:4999";
+  CHECK(contains(host.examine(), "-        proxy mode: on at 127.0.0.1:4999\n"));
+  host.agent.proxy_listen.clear();
+  host.configuration.proxy.listen_host.clear();
+  CHECK(contains(host.examine(), "-        proxy mode: [proxy] listen is \"\""));
 }
 
 TEST_CASE("doctor: an authority that expires, or does not permit a configured name", "[ca]") {

@@ -121,5 +121,6 @@ TEST_CASE("a store that is not there is said, with what to do") {
   CHECK(contains(err.str(), "/nonexistent/x.db"));
   options.store = {};
   options.store.state_dir = "/nonexistent";
-  CHECK(run_query(options, out, err) == 2);
+  CHECK(run_query(options, out, err) == 1);  // the same by another option
+  CHECK(contains(err.str(), "there is no store (*.db) in /nonexistent"));
 }

@@ -174,6 +174,60 @@ TEST_CASE("report: records are added up by all that they are grouped by") {
   CHECK(report.calls_with_decision("deny") == 1);
 }
 
+TEST_CASE("report: a call that never left is not said to have gone anywhere") {
+  const ExampleStore store;
+  add_residency(store);  // 3 was denied by the policy
+  change(store,
+         "INSERT INTO label(text) VALUES ('error'), ('interrupted');"
+         // For want of credentials, by no policy.
+         "UPDATE record SET status = 403, outcome = (SELECT id FROM label WHERE text = 'denied'), "
+         "decision = (SELECT id FROM label WHERE text = 'allow') WHERE id = 1;"
+         // Too large: refused before anybody asked where it may go.
+         "UPDATE record SET status = 413, outcome = (SELECT id FROM label WHERE text = 'error'), "
+         "scope = NULL, destinations = NULL WHERE id = 5;"
+         // Its client left before the request was whole.
+         "UPDATE record SET status = NULL, flags = flags | 8 WHERE id = 4;");
+  const auto calls_not_sent = [](const Report& report) {
+    std::int64_t by_flow = 0, by_day = 0;
+    for (const FlowRow& row : report.flows) {
+      by_flow += row.not_sent ? row.volume.calls : 0;
+    }
+    for (const DayRow& row : report.days) {
+      by_day += row.calls_by_scope[static_cast<std::size_t>(ScopeIndex::not_sent)];
+    }
+    CHECK(by_flow == by_day);
+    return by_flow;
+  };
+  const Report report = gathered(store);
+  CHECK(calls_not_sent(report) == 4);
+  CHECK(report.calls_with_decision("deny") == 1);
+  std::int64_t drawn = 0;
+  for (const FlowNode& node : flow_graph(report).columns[2]) {
+    drawn += node.name == "not sent" ? node.calls : 0;
+  }
+  CHECK(drawn == 4);
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "0 in-region, 2 geographic, 0 global, 0 unknown, 4 not sent"));
+  CHECK_FALSE(contains(text, "| unknown | not known |"));
+  const std::string json = report_text(options_of(store, ReportFormat::json));
+  CHECK(contains(json, R"("processed_in":null,"sent":false)"));
+  CHECK(contains(json, R"("unknown":0,"not-sent":2})"));
+  ReportOptions csv = options_of(store, ReportFormat::csv);
+  csv.table = CsvTable::destinations;
+  CHECK(contains(report_text(csv), "eu.nova,geographic,\"eu-central-1,eu-west-1\",,false,0,1,1,"));
+
+  // What is not known to have stayed here may have gone: cut on its way, or judged.
+  change(store, "UPDATE record SET flags = flags & ~8 WHERE id = 4;");
+  CHECK(calls_not_sent(gathered(store)) == 3);
+  change(store,
+         "UPDATE record SET flags = flags | 8, decision = (SELECT id FROM label WHERE text = "
+         "'allow') WHERE id = 4;");
+  CHECK(calls_not_sent(gathered(store)) == 3);
+  // What CloudTrail knows did go.
+  change(store, "INSERT INTO trail VALUES (1, 'eu-west-1', 1, 'e1', 0)");
+  CHECK(calls_not_sent(gathered(store)) == 2);
+}
+
 TEST_CASE("report: denials that are no records are not passed over") {
   const ExampleStore store;
   CHECK(contains(report_text(options_of(store, ReportFormat::markdown)),
@@ -272,8 +326,8 @@ TEST_CASE("report: what flows into a node flows out of it, with any number of pr
     row.profile = "profile " + std::to_string(profile);
     row.scope = profile % 3 == 0 ? "global" : "geographic";
     row.destinations = profile % 3 == 0 ? "*" : "eu-west-" + std::to_string(profile % 14);
-    row.denied = profile % 5 == 0;
-    row.processed_in = row.denied ? "" : "region-" + std::to_string(profile % 12);
+    row.not_sent = profile % 5 == 0;
+    row.processed_in = row.not_sent ? "" : "region-" + std::to_string(profile % 12);
     row.volume.calls = 1 + profile * profile;
     report.total.add(row.volume);
     report.flows.push_back(row);
@@ -316,7 +370,7 @@ TEST_CASE("report: Markdown and CSV disarm what callers sent") {
   options.table = CsvTable::destinations;
   CHECK(contains(report_text(options),
                  "eu-central-1,eu.nova,geographic,\"eu-central-1,eu-west-1\","
-                 ",false,0,3,0,3000,30,500,50\r\n"));
+                 ",true,0,3,0,3000,30,500,50\r\n"));
   options.table = CsvTable::daily;
   CHECK(contains(report_text(options), "\r\n2026-10-06,2,2,1000,10,0,0,0,0,0,1,1,0\r\n"));
   for (const CsvTable table : {CsvTable::models, CsvTable::callers, CsvTable::decisions,

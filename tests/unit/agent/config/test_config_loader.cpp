@@ -1,5 +1,10 @@
 #include "agent/config/config_loader.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <regex>
 
 #include "agent/config/settings.h"
@@ -357,7 +362,8 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   const ConfigSources in_directory = with_flags({{"state_dir", directory.path()}});
   location = locate_store(in_directory, std::nullopt);
   REQUIRE(!location);
-  CHECK(contains(location.error(), "there is no store (*.db) in " + directory.path()));
+  CHECK(contains(location.error().cause, "there is no store (*.db) in " + directory.path()));
+  CHECK_FALSE(location.error().misconfigured);
 
   directory.write("eu-central-1.db", "");
   directory.write("eu-central-1.db-wal", "");
@@ -369,8 +375,9 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   directory.write("eu-west-1.db", "");
   location = locate_store(in_directory, std::nullopt);
   REQUIRE(!location);
-  CHECK(contains(location.error(), directory.path() + "/eu-central-1.db"));
-  CHECK(contains(location.error(), directory.path() + "/eu-west-1.db"));
+  CHECK(contains(location.error().cause, directory.path() + "/eu-central-1.db"));
+  CHECK(contains(location.error().cause, directory.path() + "/eu-west-1.db"));
+  CHECK(location.error().misconfigured);
 
   ConfigSources sources = in_directory;
   sources.environment = environment_of({{"AWS_REGION", "eu-west-1"}});
@@ -380,6 +387,46 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   sources.file = directory.write(
       "c.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" + directory.path() + "\"\n");
   CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
+}
+
+TEST_CASE("a directory that cannot be looked into is not said to have no store") {
+  TemporaryDirectory directory;
+  const std::string file = directory.write("file", "");
+  auto location = locate_store(with_flags({{"state_dir", file}}), std::nullopt);
+  REQUIRE(!location);
+  CHECK(location.error().cause == "cannot look for a store in " + file + ": Not a directory");
+  CHECK_FALSE(location.error().misconfigured);
+  if (::geteuid() != 0) {
+    WARN("only root can try what follows");
+    return;
+  }
+  REQUIRE(::chmod(directory.path().c_str(), 0750) == 0);
+  REQUIRE(::seteuid(4713) == 0);
+  location = locate_store(with_flags({{"state_dir", directory.path()}}), std::nullopt);
+  REQUIRE(::seteuid(0) == 0);
+  REQUIRE(!location);
+  CHECK(location.error().cause ==
+        "cannot look for a store in " + directory.path() +
+            ": Permission denied; this user may not use it: run the command as the user that runs "
+            "the agent");
+  CHECK_FALSE(location.error().misconfigured);
+}
+
+TEST_CASE("what the agent says of itself is found by way of a link to its store, too") {
+  TemporaryDirectory directory, links;
+  const std::string store = directory.write("eu-central-1.db", "");
+  const std::string link = links.path() + "/eu-central-1.db";
+  REQUIRE(::symlink(store.c_str(), link.c_str()) == 0);
+  const ConfigSources by_directory = with_flags({{"state_dir", links.path()}});
+  CHECK(locate_store(no_sources(), link)->state_dir == links.path());
+  directory.write("status.json", "{}");
+  const auto real = std::filesystem::canonical(directory.path());
+  CHECK(locate_store(no_sources(), link)->state_dir == real);
+  CHECK(locate_store(no_sources(), link)->store_path == link);
+  CHECK(locate_store(by_directory, std::nullopt)->state_dir == real);
+  links.write("status.json", "{}");
+  CHECK(locate_store(no_sources(), link)->state_dir == links.path());
+  CHECK(locate_store(by_directory, std::nullopt)->state_dir == links.path());
 }
 
 TEST_CASE("a store at hand gives the Region, and no setting may contradict it") {
@@ -463,6 +510,47 @@ TEST_CASE("every problem is found, each in its file") {
   CHECK(contains(loaded.problems[4], file + ":5:13: log_level: \"loud\" is none of"));
   CHECK(contains(loaded.problems[5], first + ":2:13: batch_age: "));
   CHECK(loaded.files == std::vector<std::string>{file, first});
+}
+
+TEST_CASE("all that does not go together is found, also beside a wrong value") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write(
+      "invlog.toml", kRegion +
+                         "upstream = \"https://bedrock-runtime.us-east-1.amazonaws.com\"\n"
+                         "log_level = \"loud\"\n"
+                         "[aws]\nsts_endpoint = \"https://sts.us-east-1.amazonaws.com\"\n"
+                         "bedrock_endpoint = \"https://bedrock.us-east-1.amazonaws.com\"\n"
+                         "cloudtrail_endpoint = \"https://cloudtrail.us-east-1.amazonaws.com\"\n"
+                         "[exporters.s3]\nendpoint = \"https://s3.us-east-1.amazonaws.com\"\n"
+                         "kms_key_id = \"alias/x\"\nbatch_age = \"1\"\n"
+                         "[exporters.cloudwatch_logs]\ncreate = false\nretention_days = 3\n"
+                         "[proxy]\nhosts = [\"bedrock-runtime.us-east-1.amazonaws.com\"]\n"
+                         "connect_to = \"127.0.0.1:4181\"\n");
+  Problems problems = load_config(sources).problems;
+  const auto count = [&problems](const char* text) {
+    return std::count_if(problems.begin(), problems.end(),
+                         [text](const std::string& problem) { return contains(problem, text); });
+  };
+  for (const char* text : {"log_level", "batch_age", "upstream", "sts_endpoint", "bedrock_endpoint",
+                           "cloudtrail_endpoint", "bucket: it is missing", ": endpoint",
+                           "kms_key_id", "log_group", "retention_days", "hosts", "connect_to"}) {
+    INFO(text);
+    CHECK(count(text) == 1);
+  }
+  CHECK(problems.size() == 13);
+
+  // What is wrong only by way of another wrong value is not.
+  sources.file = directory.write("invlog.toml",
+                                 kRegion +
+                                     "listen = \"nowhere\"\n[admin]\nlisten = \"127.0.0.1:4180\"\n"
+                                     "[exporters.s3]\nbucket = \"A\"\nencryption = \"rot13\"\n"
+                                     "kms_key_id = \"alias/x\"\n");
+  problems = load_config(sources).problems;
+  CHECK(problems.size() == 3);
+  CHECK(count("listen: ") == 1);
+  CHECK(count("bucket: ") == 1);
+  CHECK(count("encryption: ") == 1);
 }
 
 TEST_CASE("two values that do not go together are both shown, whichever files they are in") {
