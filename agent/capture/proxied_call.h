@@ -105,6 +105,8 @@ class ProxiedCall {
   void note_request();
   bedrock::Outcome interruption() const;
   void finish(bedrock::Outcome outcome, std::string error);
+  // The response did not reach the client.
+  void finish_undelivered();
   void close_books(bedrock::Outcome outcome, std::string error);
   void give_back_connection();
   std::int64_t elapsed_us() const;

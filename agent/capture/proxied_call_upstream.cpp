@@ -180,7 +180,7 @@ Task<void> ProxiedCall::pass_response() {
       client_gone_ = true;
       connection_->cancel();
       exchange_.abort();
-      finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
+      finish_undelivered();
       co_return;
     }
     deadline_.arm(services_.limits.idle_timeout);
@@ -225,7 +225,17 @@ Task<void> ProxiedCall::end_response(std::string_view last, bool started) {
   if (there) {
     finish(bedrock::Outcome::complete, "");
   } else {
+    finish_undelivered();
+  }
+}
+
+void ProxiedCall::finish_undelivered() {
+  std::string problem = exchange_.send_problem();
+  if (problem.empty()) {
     finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
+  } else {
+    services_.statistics.note_error(problem);
+    finish(bedrock::Outcome::error, std::move(problem));
   }
 }
 
