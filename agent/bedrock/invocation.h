@@ -32,7 +32,8 @@ enum class Outcome {
                     // stream that HTTP calls whole, the record builder finds out
   timeout,          // connect or idle timeout towards the service
   denied,           // refused here: no credential, storage failing with on_storage_failure = "deny"
-  error,            // refused here: request malformed or too large
+  error,            // refused here: request malformed or too large; or a response that the client's
+                    // protocol version cannot carry
   interrupted,      // the agent was stopped, or (strict durability) died, while it was under way
 };
 std::string_view to_string(Outcome outcome);

@@ -88,6 +88,9 @@ class Exchange {
   // More body bytes, and with `end` the end and the trailers.
   virtual Task<bool> continue_response(std::string_view body, bool end,
                                        const Headers& trailers) = 0;
+  // After one of these two was false: why the response cannot be given to a client that is there;
+  // "" the client is gone.
+  virtual std::string send_problem() const { return {}; }
   // Ends the response so that the client sees that it was cut: the connection closes without the
   // last chunk, or the stream is reset.
   virtual void abort() = 0;

@@ -11,6 +11,21 @@ namespace {
 constexpr std::size_t kSmallBufferBytes = 4 * 1024;
 constexpr std::size_t kLargeBufferBytes = 16 * 1024;
 
+// Whether a response begins in `bytes` that is not informational, or what is no response at all.
+bool final_begins(std::string_view bytes) {
+  constexpr std::string_view kVersion = "HTTP/1.";
+  constexpr std::size_t kStatus = 9;
+  while (bytes.size() > kStatus) {
+    if (!bytes.starts_with(kVersion) || bytes[kStatus] != '1')
+      return true;
+    const std::size_t end = bytes.find("\r\n\r\n");
+    if (end == std::string_view::npos)
+      return false;
+    bytes.remove_prefix(end + 4);
+  }
+  return false;
+}
+
 }  // namespace
 
 Http1Client::Http1Client(UpstreamConnection& connection, std::string_view head, bool keep_raw)
@@ -22,12 +37,41 @@ Http1Client::Http1Client(UpstreamConnection& connection, std::string_view head, 
   buffer_.resize(std::max(buffer_.size(), kSmallBufferBytes));
 }
 
-Task<void> Http1Client::begin(std::string_view body, bool, error_code& failure) {
+Task<void> Http1Client::begin(std::string_view body, bool end, error_code& failure) {
   co_await connection_.write(request_head_, body, failure);
+  sent_ = end && !failure;
 }
 
-Task<void> Http1Client::send(std::string_view body, bool, error_code& failure) {
+Task<void> Http1Client::send(std::string_view body, bool end, error_code& failure) {
   co_await connection_.write(body, {}, failure);
+  sent_ = end && !failure;
+}
+
+void Http1Client::make_room() {
+  if (begin_ == end_)
+    begin_ = end_ = 0;
+  if (end_ < buffer_.size())
+    return;
+  if (begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  } else {
+    buffer_.resize(buffer_.size() * 2);
+  }
+}
+
+bool Http1Client::answered() {
+  while (end_ < Http1Parser::kMaxHeadBytes) {
+    make_room();
+    const std::size_t count = connection_.read_now(buffer_.data() + end_, buffer_.size() - end_);
+    if (count == 0)
+      break;
+    end_ += count;
+    last_read_filled_ = end_ == buffer_.size();
+    received_ = true;
+  }
+  return final_begins({buffer_.data() + begin_, end_ - begin_});
 }
 
 Task<std::string> Http1Client::read_head(bool answers_head_request, ResponseHead& head) {
@@ -46,17 +90,7 @@ Task<std::string> Http1Client::read_head(bool answers_head_request, ResponseHead
         if (parser_.head_done())
           break;
       }
-      if (begin_ == end_)
-        begin_ = end_ = 0;
-      if (end_ == buffer_.size()) {
-        if (begin_ > 0) {
-          std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-          end_ -= begin_;
-          begin_ = 0;
-        } else {
-          buffer_.resize(buffer_.size() * 2);
-        }
-      }
+      make_room();
       error_code failure;
       const std::size_t count =
           co_await connection_.read_some(buffer_.data() + end_, buffer_.size() - end_, failure);

@@ -20,16 +20,19 @@ class Http1Client : public UpstreamExchange {
 
   Task<void> begin(std::string_view body, bool end, error_code& failure) override;
   Task<void> send(std::string_view body, bool end, error_code& failure) override;
+  bool answered() override;
   Task<std::string> read_head(bool answers_head_request, ResponseHead& head) override;
   Piece buffered() override;
   Task<Piece> next() override;
   std::uint64_t remaining() const override { return remaining_; }
   bool nothing_received() const override { return !received_; }
-  bool reusable() const override { return reusable_; }
+  bool reusable() const override { return reusable_ && sent_; }
   const Headers& trailers() const override { return parser_.trailers; }
 
  private:
   Piece decode();
+  // So that something can be read behind end_.
+  void make_room();
 
   UpstreamConnection& connection_;
   std::string_view request_head_;
@@ -41,6 +44,7 @@ class Http1Client : public UpstreamExchange {
   std::uint64_t remaining_ = 0;
   bool last_read_filled_ = false;
   bool received_ = false, reusable_ = false, ended_ = false;
+  bool sent_ = false;  // the request to its end
 };
 
 }  // namespace invlog::capture

@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <new>
 
+#include "agent/capture/http1_parser.h"
 #include "agent/capture/http2_stream.h"
 
 namespace invlog::capture {
@@ -16,6 +17,12 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 // Frames are gathered up to this before a write.
 constexpr std::size_t kWriteBytes = 32 * 1024;
 constexpr std::int32_t kConnectionWindow = 1024 * 1024;
+// What nghttp2 counts for a field besides its text. The shortest field of an upstream's head in
+// HTTP/1.1 ("a:" and the line's end) takes 4 bytes of its kMaxHeadBytes: whatever head the agent
+// has taken can be sent, also in HTTP/2.
+constexpr std::size_t kFieldOverhead = 12;
+constexpr std::size_t kMaxSentHeader =
+    Http1Parser::kMaxHeadBytes * (1 + kFieldOverhead / 4) + 4 * 1024;
 
 }  // namespace
 
@@ -94,6 +101,16 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
+  static int on_frame_not_send(nghttp2_session*, const nghttp2_frame* frame, int cause,
+                               void* user_data) {
+    // One that is closing anyway knows why.
+    if (frame->hd.type != NGHTTP2_HEADERS || cause == NGHTTP2_ERR_STREAM_CLOSING)
+      return 0;
+    if (Stream* stream = session(user_data).find(frame->hd.stream_id))
+      stream->cannot_send(nghttp2_strerror(cause));
+    return 0;
+  }
+
   static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* user_data) {
     Http2Session& self = session(user_data);
     const auto found = self.streams_.find(id);
@@ -132,8 +149,10 @@ Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler&
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame_recv);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::on_frame_send);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, Callbacks::on_frame_not_send);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_stream_close);
   nghttp2_option_set_no_auto_window_update(option, 1);
+  nghttp2_option_set_max_send_header_block_length(option, kMaxSentHeader);
   const int made = nghttp2_session_server_new2(&session_, callbacks, this, option);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
@@ -204,6 +223,10 @@ std::optional<SessionControl::Time> Http2Session::idle_since(Time now) const {
 }
 
 bool Http2Session::receive(const char* bytes, std::size_t count) {
+  // It may have closed before these bytes came to their turn. A stream that began now would never
+  // be told of the end.
+  if (closed_)
+    return false;
   const ssize_t used =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes), count);
   for (std::shared_ptr<Stream>& stream : std::exchange(begun_, {})) {
@@ -290,6 +313,7 @@ Task<void> Http2Session::run() {
         co_await session->write_loop();
       }(self),
       asio::detached);
+  // The first write has been tried by now; a client that has left already has no call.
   bool good = receive(first_bytes_.data(), first_bytes_.size());
   std::string().swap(first_bytes_);
   std::string buffer(kReadBytes, '\0');

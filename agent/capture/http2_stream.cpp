@@ -167,6 +167,7 @@ Task<bool> Http2Session::Stream::start_response(const ResponseHead& head, std::s
   const nghttp2_nv* pairs = fields.data();
   if (nghttp2_submit_response(session_.session_, id_, pairs, fields.size(),
                               no_body ? nullptr : &provider) != 0) {
+    send_problem_ = "the response cannot be sent in HTTP/2";
     abort();
     co_return false;
   }
@@ -236,9 +237,19 @@ void Http2Session::Stream::abort() {
   session_.wake_writer();
 }
 
+void Http2Session::Stream::cannot_send(std::string_view cause) {
+  if (send_problem_.empty())
+    send_problem_ = "the response's header cannot be sent in HTTP/2: " + std::string(cause);
+  nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_INTERNAL_ERROR);
+}
+
 void Http2Session::Stream::stalled() {
-  if (closed_ || session_.closed_)
+  if (closed_)
     return;
+  if (session_.closed_) {
+    on_closed();
+    return;
+  }
   ++session_.counts_.slow_cut;
   nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
   session_.wake_writer();

@@ -29,6 +29,7 @@ class Http2Session::Stream : public Exchange {
   Task<BodyRead> read_body(std::string& body, std::size_t limit, BodyRoom* room) override;
   Task<bool> start_response(const ResponseHead& head, std::string_view body, bool end) override;
   Task<bool> continue_response(std::string_view body, bool end, const Headers& trailers) override;
+  std::string send_problem() const override { return send_problem_; }
   void abort() override;
 
   // From the session's callbacks.
@@ -37,7 +38,8 @@ class Http2Session::Stream : public Exchange {
   void add_body(std::string_view bytes);
   void end_request();
   bool request_ended() const { return request_ended_; }
-  void on_closed();  // by the client, by us, or by the connection's end
+  void cannot_send(std::string_view cause);  // nghttp2 gave a header of the response up
+  void on_closed();                          // by the client, by us, or by the connection's end
   // Fills one DATA frame: nghttp2_data_source_read_callback's contract.
   ssize_t fill_frame(std::uint8_t* into, std::size_t room, std::uint32_t* flags);
 
@@ -66,6 +68,7 @@ class Http2Session::Stream : public Exchange {
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;
+  std::string send_problem_;
   bool response_end_ = false;  // `response_` is the last
   bool deferred_ = false;      // nghttp2 waits for nghttp2_session_resume_data
   bool end_framed_ = false;    // the last DATA frame was filled

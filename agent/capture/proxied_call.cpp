@@ -38,11 +38,13 @@ ProxiedCall::ProxiedCall(Exchange& exchange, CallServices& services)
       services_(services),
       pool_(pool_for(exchange, services)),
       policy_(services.judge.policy()),
-      deadline_(services.watchdog, [this] {
-        timed_out_ = true;
-        if (connection_)
-          connection_->cancel();
-      }) {
+      deadline_(services.watchdog,
+                [this] {
+                  timed_out_ = true;
+                  if (connection_)
+                    connection_->cancel();
+                }),
+      early_answer_(services.watchdog, [this] { look_for_early_answer(); }) {
   ++services_.statistics.in_flight;
 }
 

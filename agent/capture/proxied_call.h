@@ -88,6 +88,9 @@ class ProxiedCall {
   Task<std::string> connect(bool may_reuse);
   std::unique_ptr<UpstreamExchange> make_client();
   Task<void> send_request(error_code& failure);
+  std::chrono::milliseconds early_answer_pause() const;
+  // Whether the upstream has answered a request that it does not read on.
+  void look_for_early_answer();
   // Of a request that is answered while it is sent.
   Task<void> begin_both_ways(error_code& failure);
   Task<void> send_pieces();
@@ -105,6 +108,8 @@ class ProxiedCall {
   void note_request();
   bedrock::Outcome interruption() const;
   void finish(bedrock::Outcome outcome, std::string error);
+  // The response did not reach the client.
+  void finish_undelivered();
   void close_books(bedrock::Outcome outcome, std::string error);
   void give_back_connection();
   std::int64_t elapsed_us() const;
@@ -123,10 +128,14 @@ class ProxiedCall {
   std::unique_ptr<UpstreamExchange> client_;
   ResponseHead response_;
   Watchdog::Deadline deadline_;
+  Watchdog::Deadline early_answer_;
+  std::optional<std::uint64_t> acknowledged_;  // by the upstream, when that last looked
   std::uint64_t budget_taken_ = 0;
   bool client_gone_ = false;
   bool timed_out_ = false;
   bool connecting_ = false;
+  bool sending_ = false;         // the request, in one piece after the other
+  bool answered_early_ = false;  // the rest of it is not sent
   bool finished_ = false;
   bool cut_slow_ = false;  // its body was, for others that waited for memory
   bool both_ways_ = false;

@@ -1,5 +1,6 @@
 // The part of a call that deals with the upstream: the request on its way there, and the response
 // on its way back.
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -13,6 +14,8 @@ namespace {
 
 // A large body is written in parts, so that the idle timeout counts from the last progress.
 constexpr std::size_t kWritePart = 256 * 1024;
+// An upstream that takes nothing of the request for so long is looked at for an early answer.
+constexpr std::chrono::milliseconds kEarlyAnswerPause{1000};
 
 }  // namespace
 
@@ -62,13 +65,38 @@ Task<void> ProxiedCall::send_request(error_code& failure) {
     return part;
   };
   deadline_.arm(services_.limits.idle_timeout);
+  sending_ = true;
+  answered_early_ = false;
+  acknowledged_.reset();
+  early_answer_.arm(early_answer_pause());
   const std::string_view first = take_part();
   co_await client_->begin(first, body.empty(), failure);
-  while (!failure && !body.empty()) {
+  while (!failure && !answered_early_ && !body.empty()) {
     deadline_.arm(services_.limits.idle_timeout);
     const std::string_view part = take_part();
     co_await client_->send(part, body.empty(), failure);
   }
+  sending_ = false;
+  early_answer_.disarm();
+}
+
+std::chrono::milliseconds ProxiedCall::early_answer_pause() const {
+  return std::min(kEarlyAnswerPause, services_.limits.idle_timeout / 8);
+}
+
+// A server may answer, read no more and keep the connection: the write would wait for ever, and
+// the answer be lost. Only where the write does not get on: a server that reads to the end is given
+// all.
+void ProxiedCall::look_for_early_answer() {
+  if (!sending_ || !connection_)
+    return;
+  const auto before = std::exchange(acknowledged_, connection_->acknowledged());
+  if (acknowledged_ && acknowledged_ == before && client_->answered()) {
+    answered_early_ = true;
+    connection_->stop_write();
+  }
+  // Also after that: it may have come between two writes.
+  early_answer_.arm(early_answer_pause());
 }
 
 Task<std::string> ProxiedCall::attempt(bool may_reuse) {
@@ -180,7 +208,7 @@ Task<void> ProxiedCall::pass_response() {
       client_gone_ = true;
       connection_->cancel();
       exchange_.abort();
-      finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
+      finish_undelivered();
       co_return;
     }
     deadline_.arm(services_.limits.idle_timeout);
@@ -225,7 +253,17 @@ Task<void> ProxiedCall::end_response(std::string_view last, bool started) {
   if (there) {
     finish(bedrock::Outcome::complete, "");
   } else {
+    finish_undelivered();
+  }
+}
+
+void ProxiedCall::finish_undelivered() {
+  std::string problem = exchange_.send_problem();
+  if (problem.empty()) {
     finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
+  } else {
+    services_.statistics.note_error(problem);
+    finish(bedrock::Outcome::error, std::move(problem));
   }
 }
 

@@ -202,13 +202,17 @@ void UpstreamConnection::note_reset(const error_code& failure) {
     reset_ = true;
 }
 
-Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
-  const int system_cause = errno;
-  const int cause = SSL_get_error(session_.get(), result);
+void UpstreamConnection::note_tls_problem(int cause, int system_cause) {
   if (cause == SSL_ERROR_SYSCALL)
     note_reset(error_code(system_cause, boost::system::system_category()));
   if (cause == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) != kCut)
     tls_problem_ = tls_failure(take_tls_error());
+}
+
+Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
+  const int system_cause = errno;
+  const int cause = SSL_get_error(session_.get(), result);
+  note_tls_problem(cause, system_cause);
   if (cancelled_) {
     failure = asio::error::operation_aborted;
     co_return false;
@@ -290,6 +294,30 @@ Task<std::size_t> UpstreamConnection::read_some(char* into, std::size_t room, er
   }
 }
 
+std::size_t UpstreamConnection::read_now(char* into, std::size_t room) {
+  if (cancelled_ || !socket_.is_open())
+    return 0;
+  if (!session_) {
+    error_code failure;
+    const std::size_t count = socket_.read_some(asio::buffer(into, room), failure);
+    note_reset(failure);
+    return count;
+  }
+  std::size_t count = 0;
+  ERR_clear_error();
+  const int result = SSL_read_ex(session_.get(), into, room, &count);
+  if (result == 1)
+    return count;
+  const int system_cause = errno;
+  note_tls_problem(SSL_get_error(session_.get(), result), system_cause);
+  return 0;
+}
+
+void UpstreamConnection::stop_write() {
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
 Task<void> UpstreamConnection::write(std::string_view first, std::string_view second,
                                      error_code& failure) {
   if (cancelled_) {
@@ -363,10 +391,16 @@ void UpstreamConnection::mark_request() {
   sent_before_request_ = bytes_sent();
 }
 
+std::optional<std::uint64_t> UpstreamConnection::acknowledged() const {
+  if (cancelled_ || !socket_.is_open())
+    return std::nullopt;
+  return tcp_bytes_acknowledged(const_cast<TcpSocket&>(socket_).native_handle());
+}
+
 bool UpstreamConnection::server_took_some() const {
   if (!acknowledged_known_ || cancelled_ || reset_)
     return true;
-  const auto count = tcp_bytes_acknowledged(const_cast<TcpSocket&>(socket_).native_handle());
+  const auto count = acknowledged();
   return !count || *count > acknowledged_at_first_ + sent_before_request_;
 }
 

@@ -49,6 +49,13 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Task<std::size_t> read_some(char* into, std::size_t room, error_code& failure);
   // All of both, as one write where the transport can.
   Task<void> write(std::string_view first, std::string_view second, error_code& failure);
+  // What can be read at once; 0 nothing, also after the end or a failure, which the next read or
+  // write finds. For while a write() waits and nobody reads.
+  std::size_t read_now(char* into, std::size_t room);
+  // Ends the write() that waits, which then fails with operation_aborted. It may come too late,
+  // when that has just got on; the connection can still be read, but not be used for another
+  // request.
+  void stop_write();
   void cancel();
   // Whether HTTP/2 was agreed on.
   bool speaks_http2() const;
@@ -61,6 +68,8 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   // after a reset, which says nothing of what was received before it (an orderly close does).
   void mark_request();
   bool server_took_some() const;
+  // How much the server's TCP has acknowledged in all; empty if unknown.
+  std::optional<std::uint64_t> acknowledged() const;
   // Why the server or OpenSSL gave TLS up, if that is what ended the connection: "TLS with
   // bedrock.test: tlsv13 alert certificate required"; "" it is not.
   const std::string& tls_problem() const { return tls_problem_; }
@@ -86,6 +95,8 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Task<std::string> tunnel();
   Task<std::string> handshake();
   std::string tls_failure(const std::string& reason) const;
+  // Keeps why a call of OpenSSL's failed for good, if it did.
+  void note_tls_problem(int cause, int system_cause);
   // Waits as OpenSSL asked; false if it did not ask, with `failure` set.
   Task<bool> wait_for_tls(int result, error_code& failure);
 

@@ -31,6 +31,10 @@ class UpstreamExchange {
   virtual Task<void> begin(std::string_view body, bool end, error_code& failure) = 0;
   // More of its body.
   virtual Task<void> send(std::string_view body, bool end, error_code& failure) = 0;
+  // While begin() or send() waits: takes what has arrived, without waiting, and says whether the
+  // final response has begun. What is no part of a response (TLS's own messages) does not count,
+  // nor does an informational one. False where that is found out otherwise.
+  virtual bool answered() { return false; }
   // Reads up to the end of the final response's head; informational ones are dropped. "" or what
   // went wrong.
   virtual Task<std::string> read_head(bool answers_head_request, ResponseHead& head) = 0;

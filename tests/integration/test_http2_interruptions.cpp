@@ -1,6 +1,7 @@
 // HTTP/2 streams and connections that do not end well, and the agent's stop: each call is on record
 // with what passed of it.
 #include <array>
+#include <boost/asio/post.hpp>
 #include <future>
 
 #include "tests/catch.h"
@@ -103,6 +104,32 @@ TEST_CASE("HTTP/2: a connection that closes in mid-stream cancels all its calls"
     CHECK(record.outcome == "client-closed");
     CHECK(record.response.bytes == "hello");
   }
+}
+
+TEST_CASE("HTTP/2: a client that has left before it was heard leaves no call behind") {
+  ScriptedUpstream upstream(
+      ScriptedUpstream::answering([](const UpstreamRequest&) { return json_response("{}"); }));
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  const std::string request =
+      http2_opening() + http2_frame(NGHTTP2_HEADERS,
+                                    NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+                                    hpack(http2_post_headers(kConverse)));
+  // Busy until all have left: the agent reads what they sent, and its first write fails.
+  std::promise<void> left;
+  boost::asio::post(agent.loop().context(), [waits = left.get_future().share()] { waits.wait(); });
+  for (int client = 0; client < 100; ++client) {
+    LoopbackSocket socket = agent.connect();
+    socket.send(request);
+    socket.reset();
+  }
+  left.set_value();
+  Http2Client client(agent.port());
+  CHECK(client.wait_for(client.post(kConverse, "{}")).status == 200);
+  CHECK(agent.sink().wait_for(1).size() == 1);
+  const capture::Statistics statistics = agent.statistics();
+  CHECK(statistics.in_flight == 0);
+  CHECK(statistics.calls == 1);
+  CHECK(upstream.connections() == 1);
 }
 
 TEST_CASE("HTTP/2: an upstream that cuts a response is RST_STREAM, and the connection goes on") {

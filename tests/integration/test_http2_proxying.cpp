@@ -60,6 +60,29 @@ TEST_CASE("HTTP/2: a call passes and becomes a record") {
   CHECK(records[0].response.bytes == "{\"a\":1}");
 }
 
+TEST_CASE("HTTP/2: a response's head passes however many fields it has") {
+  // Of nearly the 64 KiB that the agent takes of an upstream.
+  const std::pair<int, std::string> cases[] = {
+      {4'700, "a: b\r\n"}, {13'000, "a:b\r\n"}, {16'000, "a:\r\n"}};
+  for (const auto& [count, field] : cases) {
+    CAPTURE(count);
+    std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n";
+    for (int each = 0; each < count; ++each)
+      head += field;
+    ScriptedUpstream upstream(
+        ScriptedUpstream::answering([&](const UpstreamRequest&) { return head + "\r\n{}"; }));
+    AgentFixture agent(AgentFixture::configuration(upstream.url()));
+    Http2Client client(agent.port());
+    const Http2Client::Stream& answer = client.wait_for(client.post(kConverse, "{}"));
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "{}");
+    CHECK(answer.headers.size() >= static_cast<std::size_t>(count));
+    const auto records = agent.sink().wait_for(1);
+    REQUIRE(records.size() == 1);
+    CHECK(records[0].outcome == "complete");
+  }
+}
+
 TEST_CASE("HTTP/2: streams are answered in the upstream's order, not in the client's") {
   std::array<std::promise<void>, 3> answer_now;
   std::array<std::future<void>, 3> waits;
