@@ -263,7 +263,7 @@ void ProxiedCall::finish_undelivered() {
     finish(bedrock::Outcome::client_closed, "the client closed before the response was complete");
   } else {
     services_.statistics.note_error(problem);
-    finish(bedrock::Outcome::error, std::move(problem));
+    finish(bedrock::Outcome::upstream_closed, std::move(problem));
   }
 }
 
