@@ -42,7 +42,8 @@ void place(sqlite3* connection, ShippedPlaces& shipped, std::vector<std::int64_t
 // What was refused is not there, unless another attempt at it was asked for.
 void drop_dead_letters(sqlite3* connection, const std::string& destination,
                        std::vector<std::int64_t>& ids) {
-  Statement letters(connection, "SELECT record FROM dead_letter WHERE destination = ?1 AND retry = 0");
+  Statement letters(connection,
+                    "SELECT record FROM dead_letter WHERE destination = ?1 AND retry = 0");
   letters.bind_text(1, destination);
   while (letters.step()) {
     const auto found = std::lower_bound(ids.begin(), ids.end(), letters.integer(0));

@@ -28,13 +28,13 @@ bool kept_request_header(std::string_view name);
 enum class Outcome {
   complete,         // the response was passed to its end (also an HTTP error from Bedrock)
   client_closed,    // the application went away first
-  upstream_closed,  // the service cut or damaged the response, or the client's HTTP version has none
-                    // such, or the connection failed; of a stream that HTTP calls whole, the record
-                    // builder finds out
-  timeout,          // connect or idle timeout towards the service
-  denied,           // refused here: no credential, storage failing with on_storage_failure = "deny"
-  error,            // refused here: request malformed or too large
-  interrupted,      // the agent was stopped, or (strict durability) died, while it was under way
+  upstream_closed,  // the service cut or damaged the response, or the client's HTTP version has
+                    // none such, or the connection failed; of a stream that HTTP calls whole, the
+                    // record builder finds out
+  timeout,      // connect or idle timeout towards the service
+  denied,       // refused here: no credential, storage failing with on_storage_failure = "deny"
+  error,        // refused here: request malformed or too large
+  interrupted,  // the agent was stopped, or (strict durability) died, while it was under way
 };
 std::string_view to_string(Outcome outcome);
 

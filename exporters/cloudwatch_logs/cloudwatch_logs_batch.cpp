@@ -112,17 +112,18 @@ tl::expected<RejectedEvents, aws::ServiceFailure> CloudWatchLogsBatch::put() {
   return answer;
 }
 
-// Which events are too new only for now. This host's clock is ahead, and so all that comes is; or it
-// will not be long. Those further ahead are single records of a wrong moment, which hold up nothing.
+// Which events are too new only for now. This host's clock is ahead, and so all that comes is; or
+// it will not be long. Those further ahead are single records of a wrong moment, which hold up
+// nothing.
 CloudWatchLogsBatch::Waiting CloudWatchLogsBatch::events_that_wait(
     const RejectedEvents& rejected) const {
   const std::vector<LogEventBatch::Event>& sent = events_.sent_order();
   const std::size_t start = position(rejected.too_new_start, sent.size(), sent.size());
   const std::int64_t most = std::max(destination_.host_now_ms() + kClockSlackMs,
                                      destination_.now_ms() + kTakenAheadMs + kLongestWaitMs);
-  const auto end = std::find_if(
-      sent.begin() + static_cast<std::ptrdiff_t>(start), sent.end(),
-      [most](const LogEventBatch::Event& event) { return event.timestamp_ms > most; });
+  const auto end =
+      std::find_if(sent.begin() + static_cast<std::ptrdiff_t>(start), sent.end(),
+                   [most](const LogEventBatch::Event& event) { return event.timestamp_ms > most; });
   return {start, retry_ ? 0 : static_cast<std::size_t>(end - sent.begin()) - start};
 }
 

@@ -161,8 +161,9 @@ TEST_CASE("The instance is the store's own and stays") {
 TEST_CASE("A store from before delivery gets its tables from whoever opens it first") {
   TemporaryStore store;
   fill(store, 3);
-  store.tamper("DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance; "
-               "DROP TABLE delivery_reach");
+  store.tamper(
+      "DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance; "
+      "DROP TABLE delivery_reach");
   SECTION("the ledger") {
     auto ledger = open_ledger(store);
     CHECK(ledger->state("s3").cursor == 0);

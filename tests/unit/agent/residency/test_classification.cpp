@@ -79,8 +79,8 @@ constexpr Row kRows[] = {
      "", "amazon.nova-lite-v1:0", "a model's ARN"},
     {"arn:aws:bedrock:::foundation-model/amazon.nova-2-lite-v1:0", "global", "*", "",
      "amazon.nova-2-lite-v1:0", "a model's ARN without a Region"},
-    {"arn:aws:bedrock:eu-central-1::foundation-model/global.amazon.nova-2-lite-v1:0", "", "", "", "",
-     "an inference profile's id in a model's ARN"},
+    {"arn:aws:bedrock:eu-central-1::foundation-model/global.amazon.nova-2-lite-v1:0", "", "", "",
+     "", "an inference profile's id in a model's ARN"},
     // ARNs of profiles
     {"arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-2-lite-v1:0",
      "geographic", "eu-central-1,eu-west-1", "eu.amazon.nova-2-lite-v1:0",
