@@ -84,7 +84,7 @@ class Tail {
 
   void look_again() {
     const auto file = file_identity();
-    if (file != file_) {
+    if (file != file_ || !reader_->sees_what_is_newest()) {
       auto opened = storage::Reader::open(path_);
       if (!opened) {
         return;  // between two files: the next look finds the new one

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import store
 from harness.aws import eventually
 from harness.client import MODEL, call, converse, converse_body, target
-from harness.processes import Stack
+from harness.processes import BUILD, Stack
 from harness.skip import need_root
 
 NOBODY = 65534
@@ -121,3 +121,35 @@ def test_thousands_of_idle_connections_harm_nobody():
             return True
         eventually(given_back)
         assert slowest_call(stack, 5) < 2
+
+
+def test_who_may_only_read_sees_what_an_agent_writes_that_starts_later():
+    """A user of the agent's group, who may not write the state directory: SQLite reads a store there as one that nobody writes."""
+    need_root("to read as another user")
+    with Stack() as stack:
+        folder = stack.agent.state
+        os.chmod(stack.folder, 0o755)
+        os.chmod(folder, 0o750)
+        stack.restart_agent()  # so that the store's files are the group's too
+        assert converse(stack.agent.url, "before").status == 200
+        path = stack.agent.store
+        store.wait_for(path, 1)
+        stack.agent.stop()
+        printed = stack.folder / "tail.jsonl"
+        with open(printed, "wb") as out:
+            tail = subprocess.Popen(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--groups=0", BUILD / "invlog", "tail", "-f", "--json",
+                                     "--store", path], stdout=out, stderr=subprocess.STDOUT, cwd="/")
+        try:
+            eventually(lambda: printed.read_bytes().count(b"\n") == 1)
+            stack.start_agent()
+            for text in ("one", "two"):
+                assert converse(stack.agent.url, text).status == 200
+            eventually(lambda: printed.read_bytes().count(b"\n") == 3)
+            stack.agent.stop()
+            stack.start_agent()
+            assert converse(stack.agent.url, "three").status == 200
+            eventually(lambda: printed.read_bytes().count(b"\n") == 4)
+            assert [json.loads(line)["id"] for line in printed.read_text().splitlines()] == [1, 2, 3, 4]
+        finally:
+            tail.kill()
+            tail.wait()
