@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/cli/command_line.h"
+#include "agent/cli/option_checks.h"
 #include "agent/delivery/aws_access.h"
 
 namespace invlog::cli {
@@ -102,7 +103,8 @@ void CaOptions::add_bundle(CLI::App& parent) {
   CLI::Option* output =
       command
           ->add_option("--output", bundle_.output, "a file, whole or not at all; - or none: print")
-          ->type_name("FILE");
+          ->type_name("FILE")
+          ->transform(file_name());
   command
       ->add_flag("--update", bundle_.update,
                  "write ca-bundle.pem in the state directory again, which `invlog env` names")

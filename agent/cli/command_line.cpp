@@ -13,6 +13,7 @@
 #include "agent/cli/doctor_command.h"
 #include "agent/cli/erase_command.h"
 #include "agent/cli/export_command.h"
+#include "agent/cli/option_checks.h"
 #include "agent/cli/output_file.h"
 #include "agent/cli/policy_command.h"
 #include "agent/cli/privacy_command.h"
@@ -40,7 +41,7 @@ namespace {
 
 // Text that --since and --until turn into a moment.
 struct TimeRangeOptions {
-  std::string since, until;
+  std::optional<std::string> since, until;
 };
 
 class CommandLine {
@@ -153,11 +154,12 @@ class CommandLine {
     command->add_option("--until", options.until, "calls before then")->type_name("TIME");
   }
 
-  static std::optional<std::int64_t> moment(const char* flag, const std::string& text) {
-    if (text.empty()) {
+  static std::optional<std::int64_t> moment(const char* flag,
+                                            const std::optional<std::string>& text) {
+    if (!text) {
       return std::nullopt;
     }
-    const auto parsed = parse_time(text, storage::system_now_us());
+    const auto parsed = parse_time(*text, storage::system_now_us());
     if (!parsed) {
       throw CLI::ValidationError(flag, parsed.error());
     }
@@ -320,7 +322,7 @@ class CommandLine {
     command->add_flag("-f,--follow", tail_.follow, "go on with each new record");
     command->add_option("-n,--lines", tail_.records, "how many to begin with (default: 10)")
         ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
+        ->transform(whole_number(0));
     command->add_flag("--json", tail_.json, "a JSON object per line");
     command->callback([this] {
       tail_.terminal_width = context_.out_width;
@@ -335,17 +337,15 @@ class CommandLine {
                     "  invlog search --in response --since 7d --limit 20 apology");
     add_store_options(command, search_.store);
     command->add_option("TEXT", search_.text, "as it stands, no pattern; case counts")->required();
-    static const std::map<std::string, storage::Bodies> kWhere = {
-        {"request", storage::Bodies::request},
-        {"response", storage::Bodies::response},
-        {"both", storage::Bodies::both}};
     command->add_option("--in", search_.where, "request, response or both (default: both)")
-        ->transform(CLI::CheckedTransformer(kWhere))
+        ->transform(one_of<storage::Bodies>({{"request", storage::Bodies::request},
+                                             {"response", storage::Bodies::response},
+                                             {"both", storage::Bodies::both}}))
         ->type_name("BODY");
     add_time_options(command, search_times_);
     command->add_option("--limit", search_.limit, "stop after so many records")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
+        ->transform(whole_number(1));
     command->add_flag("--json", search_.json, "a JSON object per line");
     command->callback([this] {
       search_.progress_width = progress_width();
@@ -364,13 +364,15 @@ class CommandLine {
                                     "  invlog usage --by model\n"
                                     "  invlog usage --by day --since 30d --csv > usage.csv");
     add_store_options(command, usage_.store);
-    static const std::map<std::string, UsageBy> kBy = {
-        {"model", UsageBy::model},       {"day", UsageBy::day},         {"caller", UsageBy::caller},
-        {"decision", UsageBy::decision}, {"profile", UsageBy::profile}, {"scope", UsageBy::scope}};
     command
         ->add_option("--by", usage_.by,
                      "model, day, caller, decision, profile or scope (default: model)")
-        ->transform(CLI::CheckedTransformer(kBy))
+        ->transform(one_of<UsageBy>({{"model", UsageBy::model},
+                                     {"day", UsageBy::day},
+                                     {"caller", UsageBy::caller},
+                                     {"decision", UsageBy::decision},
+                                     {"profile", UsageBy::profile},
+                                     {"scope", UsageBy::scope}}))
         ->type_name("KEY");
     add_time_options(command, usage_times_);
     add_formats(command, usage_.format, true);
@@ -415,8 +417,11 @@ class CommandLine {
         ->add_option("--head", verify_.heads,
                      "the chain must have this head, as verify prints it; may be repeated")
         ->type_name("SEGMENT:HEX");
-    command->add_option("--heads", verify_.heads_file, "a file of such heads, one in a line")
-        ->type_name("FILE");
+    command
+        ->add_option("--heads", verify_.heads_file,
+                     "a file of such heads, one in a line; one without any is an error")
+        ->type_name("FILE")
+        ->transform(file_name());
     command->add_flag("--delivered", verify_.delivered,
                       "ask S3 and CloudWatch Logs, as configured, for the newest heads they keep");
     command->add_flag("--json", verify_.json, "one JSON object");
@@ -441,7 +446,7 @@ class CommandLine {
     add_store_options(command, erase_.store);
     auto* where = command
                       ->add_option("--where", erase_.scope.where,
-                                   "an SQL expression over the view `invocations`; also "
+                                   "one SQL expression over the view `invocations`; also "
                                    "invlog_contains(id, 'text'), which looks into request and "
                                    "response in every way JSON writes a text, "
                                    "invlog_request(id) and invlog_response(id)")
@@ -471,7 +476,8 @@ class CommandLine {
     command
         ->add_option("--output", export_.output,
                      "a file, which appears when it is whole; - or none: standard output")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->transform(file_name());
     add_time_options(command, export_times_);
     command->add_flag("--gzip", export_.gzip, "compress with gzip");
     command->callback([this] {
@@ -505,31 +511,33 @@ class CommandLine {
         ->add_option("--to", report_times_.until,
                      "calls before then: 2026-11-01 for all of October (default: now)")
         ->type_name("TIME");
-    static const std::map<std::string, ReportFormat> kFormats = {{"md", ReportFormat::markdown},
-                                                                 {"html", ReportFormat::html},
-                                                                 {"json", ReportFormat::json},
-                                                                 {"csv", ReportFormat::csv}};
     command->add_option("--format", report_.format, "md, html, json or csv (default: md)")
-        ->transform(CLI::CheckedTransformer(kFormats))
+        ->transform(one_of<ReportFormat>({{"md", ReportFormat::markdown},
+                                          {"html", ReportFormat::html},
+                                          {"json", ReportFormat::json},
+                                          {"csv", ReportFormat::csv}}))
         ->type_name("FORMAT");
     using residency::CsvTable;
-    static const std::map<std::string, CsvTable> kTables = {
-        {"usage", CsvTable::usage},         {"models", CsvTable::models},
-        {"callers", CsvTable::callers},     {"daily", CsvTable::daily},
-        {"decisions", CsvTable::decisions}, {"destinations", CsvTable::destinations},
-        {"events", CsvTable::events},       {"unseen", CsvTable::unseen}};
     command
         ->add_option("--table", report_.table,
                      "of csv: usage, models, callers, daily, destinations, decisions, unseen or "
                      "events (default: usage)")
-        ->transform(CLI::CheckedTransformer(kTables))
+        ->transform(one_of<CsvTable>({{"usage", CsvTable::usage},
+                                      {"models", CsvTable::models},
+                                      {"callers", CsvTable::callers},
+                                      {"daily", CsvTable::daily},
+                                      {"destinations", CsvTable::destinations},
+                                      {"decisions", CsvTable::decisions},
+                                      {"unseen", CsvTable::unseen},
+                                      {"events", CsvTable::events}}))
         ->type_name("TABLE");
     command->add_flag("--verify", report_.verify,
                       "verify the whole store first; exit code 1 if it is not whole");
     command
         ->add_option("--output", report_.output,
                      "a file, which appears when it is whole; - or none: standard output")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->transform(file_name());
     command->callback([this] {
       if (report_.output && OutputFile::is_standard_output(*report_.output)) {
         report_.output.reset();
@@ -548,7 +556,7 @@ class CommandLine {
                               const char* description) {
     command->add_option("--destination", destination, description)
         ->type_name("NAME")
-        ->check(CLI::IsMember({"s3", "cloudwatch_logs"}));
+        ->transform(one_of({"s3", "cloudwatch_logs"}));
   }
 
   void add_ship() {
@@ -569,8 +577,8 @@ class CommandLine {
     command->callback([this] {
       ship_.progress_width = context_.err_width;
       run_ = [this] {
-        if (!ship_timeout_.empty()) {
-          const auto timeout = config::parse_duration(ship_timeout_);
+        if (ship_timeout_) {
+          const auto timeout = config::parse_duration(*ship_timeout_);
           if (!timeout) {
             throw CLI::ValidationError("--timeout", timeout.error());
           }
@@ -603,7 +611,9 @@ class CommandLine {
     CLI::App* show = add_command(*command, "show", "Show one, and how to see its record.",
                                  "  invlog dead-letters show 7");
     add_store_options(show, letters_show_.store);
-    show->add_option("ID", letters_show_.id, "a dead letter's number")->required();
+    show->add_option("ID", letters_show_.id, "a dead letter's number")
+        ->required()
+        ->transform(whole_number(1));
     show->add_flag("--json", letters_show_.json, "one JSON object");
     show->callback([this] {
       run_ = [this] { return run_dead_letters_show(letters_show_, context_.out, context_.err); };
@@ -630,7 +640,8 @@ class CommandLine {
 
   void add_choice(CLI::App* command, DeadLettersChangeOptions& options) {
     add_store_options(command, options.store);
-    command->add_option("ID", options.choice.ids, "dead letters' numbers");
+    command->add_option("ID", options.choice.ids, "dead letters' numbers")
+        ->transform(whole_number(1));
     command->add_flag("--all", options.choice.all, "every one");
     add_destination(command, options.choice.destination,
                     "with --all: only those of s3 or cloudwatch_logs");
@@ -678,7 +689,7 @@ class CommandLine {
         ->add_option("--scope", profiles_list_.scope,
                      "only those of this scope: in-region, geographic or global")
         ->type_name("SCOPE")
-        ->check(CLI::IsMember({"in-region", "geographic", "global"}));
+        ->transform(one_of({"in-region", "geographic", "global"}));
     command->add_flag("--application", profiles_list_.application, "only application profiles");
     command->add_flag("--json", profiles_list_.json, "a JSON object per line");
     command->callback([this] {
@@ -828,7 +839,7 @@ class CommandLine {
   ReportOptions report_;
   ShipOptions ship_;
   bool ship_once_ = false;
-  std::string ship_timeout_;
+  std::optional<std::string> ship_timeout_;
   DeadLettersListOptions letters_list_;
   DeadLettersShowOptions letters_show_;
   DeadLettersChangeOptions letters_retry_, letters_drop_;

@@ -16,9 +16,16 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
     return kUsageError;
   }
   int exit_code = kSuccess;
-  const auto reader = open_store(options.store, err, exit_code);
+  const auto location = find_store(options.store, err, exit_code);
+  const auto reader = location ? open_store(options.store, err, exit_code) : nullptr;
   if (!reader) {
     return exit_code;
+  }
+  const std::string refusal =
+      options.output ? OutputFile::refusal(*options.output, location->store_path) : "";
+  if (!refusal.empty()) {
+    err << "invlog export: " << refusal << '\n';
+    return kUsageError;
   }
   std::unique_ptr<OutputFile> file;
   if (options.output) {

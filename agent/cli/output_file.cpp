@@ -13,10 +13,15 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "agent/cli/display_text.h"
 #include "storage/directory_of.h"
+#include "storage/store_file.h"
 
 namespace invlog::cli {
 namespace {
+
+// What stands beside a store under its name: SQLite's files, and the locks of those who write it.
+constexpr std::array kStoreSuffixes = {"", "-wal", "-shm", "-journal", "-lock", "-erase", "-close"};
 
 constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ};
 
@@ -55,6 +60,13 @@ void keep_on_signals() {
   }
 }
 
+bool is_same_file(const std::string& left, const std::string& right) {
+  struct stat one {
+  }, other{};
+  return ::stat(left.c_str(), &one) == 0 && ::stat(right.c_str(), &other) == 0 &&
+         one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 // What `path` leads to over symbolic links; it need not exist. "": they lead in a circle.
 std::string followed(std::string path) {
   constexpr int kMostLinks = 40;  // as Linux
@@ -77,7 +89,7 @@ OutputFile::OutputFile(std::string path, mode_t mode, bool unnamed) : path_(std:
   }
   target_ = followed(path_);
   if (target_.empty()) {
-    errno = ELOOP;
+    errno = path_.empty() ? ENOENT : ELOOP;
     fail("create");
   }
   if (!unnamed || !open_unnamed(mode)) {
@@ -95,6 +107,20 @@ OutputFile::~OutputFile() {
 
 bool OutputFile::is_standard_output(std::string_view path) {
   return path == "-" || path == "/dev/stdout" || path == "/dev/fd/1";
+}
+
+std::string OutputFile::refusal(const std::string& path, const std::string& store_path) {
+  const std::string store = storage::resolved_store_path(store_path);
+  const std::string target = storage::resolved_store_path(path);
+  for (const char* suffix : kStoreSuffixes) {
+    const std::string own = store + suffix;
+    // By name, too: SQLite would take what is put where there is no log for one.
+    if (target == own || is_same_file(path, own)) {
+      return "--output: " + printable(path) + " is the store's own file " + printable(own) +
+             "; name another";
+    }
+  }
+  return "";
 }
 
 // False: there is nothing yet, or a regular file.

@@ -30,6 +30,9 @@ class OutputFile {
 
   // Whether an --output means the standard output: "-", or its name in /dev.
   static bool is_standard_output(std::string_view path);
+  // Why `path` may not be written by a command that reads this store: it is one of the store's own
+  // files, or takes the name of one, over whatever links. "" if it may. Opens nothing.
+  static std::string refusal(const std::string& path, const std::string& store_path);
 
  private:
   bool open_special();

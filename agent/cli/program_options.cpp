@@ -1,11 +1,11 @@
 #include "agent/cli/program_options.h"
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <string_view>
 #include <utility>
 
 #include "agent/cli/command_line.h"
+#include "agent/cli/option_checks.h"
 #include "agent/config/units.h"
 
 namespace invlog::cli {
@@ -30,14 +30,12 @@ void ProgramOptions::add_search(CLI::App* command, AgentSearch& search, bool& op
                    "socket unit, then the configuration); means --mode endpoint, unless --mode "
                    "says otherwise")
       ->type_name("HOST:PORT");
-  static const std::map<std::string, CallMode> kModes = {{"endpoint", CallMode::endpoint},
-                                                         {"proxy", CallMode::proxy}};
   command
       ->add_option("--mode", search.mode,
                    "endpoint: programs call the agent, which signs anew; proxy: they call Bedrock "
                    "through it, with their own signature (default: proxy if there is a "
                    "certificate authority, see `invlog ca`, and [proxy] listens)")
-      ->transform(CLI::CheckedTransformer(kModes))
+      ->transform(one_of<CallMode>({{"endpoint", CallMode::endpoint}, {"proxy", CallMode::proxy}}))
       ->type_name("MODE");
   command->add_flag("--openai", openai,
                     "OPENAI_BASE_URL too: leads OpenAI's SDK to Bedrock, away from OpenAI; its key "
@@ -61,16 +59,15 @@ void ProgramOptions::add_env() {
       "  invlog env --format systemd > /etc/my-app/bedrock.env   # EnvironmentFile=\n"
       "  invlog env --format docker > bedrock.env   # docker run --network host --env-file");
   add_search(command, env_.search, env_.openai);
-  static const std::map<std::string, VariableFormat> kFormats = {
-      {"sh", VariableFormat::sh},
-      {"systemd", VariableFormat::systemd},
-      {"docker", VariableFormat::docker}};
-  CLI::Option* format = command
-                            ->add_option("--format", env_.format,
-                                         "sh (export NAME='value'), systemd (EnvironmentFile=) or "
-                                         "docker (--env-file) (default: sh)")
-                            ->transform(CLI::CheckedTransformer(kFormats))
-                            ->type_name("FORMAT");
+  CLI::Option* format =
+      command
+          ->add_option("--format", env_.format,
+                       "sh (export NAME='value'), systemd (EnvironmentFile=) or "
+                       "docker (--env-file) (default: sh)")
+          ->transform(one_of<VariableFormat>({{"sh", VariableFormat::sh},
+                                              {"systemd", VariableFormat::systemd},
+                                              {"docker", VariableFormat::docker}}))
+          ->type_name("FORMAT");
   command
       ->add_flag_callback(
           "--json", [this] { env_.format = VariableFormat::json; }, "one JSON object")
@@ -104,8 +101,8 @@ void ProgramOptions::add_exec() {
                      (unmarked_.empty() ? std::string("CMD ARG...") : unmarked_.front() + " ..."));
     }
     choose_([this] {
-      if (!wait_.empty()) {
-        const auto wait = config::parse_duration(wait_);
+      if (wait_) {
+        const auto wait = config::parse_duration(*wait_);
         if (!wait)
           throw CLI::ValidationError("--wait", wait.error());
         exec_.wait = *wait;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "agent/cli/program_commands.h"
@@ -42,7 +43,7 @@ class ProgramOptions {
   const Choose choose_;
   EnvOptions env_;
   ExecOptions exec_;
-  std::string wait_;
+  std::optional<std::string> wait_;
   std::vector<std::string> unmarked_;  // what stands where only options should
 };
 

@@ -90,6 +90,12 @@ int run_report(const ReportOptions& options, std::ostream& out, std::ostream& er
     err << "invlog report: the period is empty: --from must be before --to\n";
     return kUsageError;
   }
+  const std::string refusal =
+      options.output ? OutputFile::refusal(*options.output, location->store_path) : "";
+  if (!refusal.empty()) {
+    err << "invlog report: " << refusal << '\n';
+    return kUsageError;
+  }
   // Whether it can be written shows before the work, not after it.
   std::unique_ptr<OutputFile> file;
   if (options.output) {

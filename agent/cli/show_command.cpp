@@ -40,16 +40,27 @@ void print_body(std::ostream& out, const char* title, const Body& body, bool ter
 }
 
 // The columns of `invocations` that have a value, a line each.
-void print_columns(std::ostream& out, sqlite3_stmt* row) {
+std::string column_lines(sqlite3_stmt* row) {
   constexpr std::size_t kNameColumns = 20;
+  std::string lines;
   const std::vector<std::string> names = column_names(row);
   const std::vector<TableCell> values = table_row(row);
   for (std::size_t column = 0; column < names.size(); ++column) {
     if (!values[column].text.empty()) {
       const std::size_t padding = kNameColumns - std::min(kNameColumns, names[column].size());
-      out << names[column] << std::string(padding, ' ') << values[column].text << '\n';
+      lines += names[column] + std::string(padding, ' ') + values[column].text + '\n';
     }
   }
+  return lines;
+}
+
+// What `text_of` makes of the record's row of `invocations`; none if it is gone. Nothing is printed
+// in here: while a statement stands on a row, a writer's log cannot be emptied, and whoever reads
+// the output may take as long as he likes.
+std::optional<std::string> row_text(storage::Reader& reader, std::int64_t id,
+                                    std::string (*text_of)(sqlite3_stmt*)) {
+  storage::Statement row(reader.connection(), "SELECT * FROM invocations WHERE id = ?1");
+  return row.bind(1, id).step() ? std::optional(text_of(row.raw())) : std::nullopt;
 }
 
 void append_body(std::string& json, std::string_view name, const Body& body) {
@@ -85,13 +96,14 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err) {
     out << (options.terminal ? printable_json(json) : json) << '\n';
     return kSuccess;
   }
-  storage::Statement row(reader->connection(), "SELECT * FROM invocations WHERE id = ?1");
-  if (!row.bind(1, stored->id).step()) {
+  const bool as_json = options.what == ShowWhat::json;
+  const auto columns = row_text(*reader, stored->id, as_json ? json_row : column_lines);
+  if (!columns) {
     err << "invlog show: record " << stored->id << " is gone from the store\n";
     return kFailure;
   }
-  if (options.what == ShowWhat::json) {
-    std::string json = json_row(row.raw());
+  if (as_json) {
+    std::string json = *columns;
     json.pop_back();
     append_body(json, "request", stored->record.request);
     append_body(json, "response", stored->record.response);
@@ -99,7 +111,7 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err) {
     out << (options.terminal ? printable_json(json) : json) << '\n';
     return kSuccess;
   }
-  print_columns(out, row.raw());
+  out << *columns;
   print_body(out, "REQUEST", stored->record.request, options.terminal);
   print_body(out, "RESPONSE", stored->record.response, options.terminal);
   return kSuccess;

@@ -197,11 +197,13 @@ void print_rows(storage::Reader& reader, const char* title, const char* sql, std
   if (!rows.step()) {
     return;
   }
-  out << '\n' << title << '\n';
   TextTable table(out, column_names(rows.raw()), 0);
   do {
     table.add(table_row(rows.raw()));
   } while (rows.step());
+  // Only now, as the statement has ended: a writer's log cannot be emptied before, and output may
+  // have to wait for its reader.
+  out << '\n' << title << '\n';
   table.finish();
 }
 

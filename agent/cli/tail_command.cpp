@@ -97,14 +97,15 @@ class Tail {
       instance_ = instance();
       data_version_ = 0;
     }
-    storage::Statement select(reader_->connection(), "PRAGMA data_version");
-    select.step();
-    const std::int64_t version = select.integer(0);
+    const std::int64_t version =
+        storage::single_integer(reader_->connection(), "PRAGMA data_version");
     if (std::exchange(data_version_, version) != version) {
       print_new();
     }
   }
 
+  // In portions, each printed when its statement has ended: while one stands on a row, a writer's
+  // log cannot be emptied, and whoever reads the output may take as long as he likes.
   void print_new() {
     storage::Statement select(
         reader_->connection(),
@@ -112,11 +113,27 @@ class Tail {
                       : "SELECT id, substr(started_at, 1, 19) || 'Z', operation, model, status, "
                         "outcome, error, input_tokens, output_tokens, latency_ms, caller "
                         "FROM invocations WHERE id > ?1 ORDER BY id");
-    select.bind(1, last_printed_);
-    while (out_ && select.step()) {
-      out_ << (options_.json ? json_row(select.raw()) : line(select)) << '\n';
-      last_printed_ = select.integer(0);
+    for (bool more = true; out_ && more;) {
+      std::string lines;
+      more = take_portion(select, lines);
+      out_ << lines;
     }
+  }
+
+  // False: nothing comes behind it.
+  bool take_portion(storage::Statement& select, std::string& lines) {
+    constexpr int kPortionRecords = 256;
+    constexpr std::size_t kPortionBytes = 256 << 10;
+    select.bind(1, last_printed_);
+    int records = 0;
+    while (records < kPortionRecords && lines.size() < kPortionBytes && select.step()) {
+      lines += (options_.json ? json_row(select.raw()) : line(select)) + '\n';
+      last_printed_ = select.integer(0);
+      ++records;
+    }
+    const bool full = records == kPortionRecords || lines.size() >= kPortionBytes;
+    select.reset();
+    return full;
   }
 
   std::string line(const storage::Statement& row) const {

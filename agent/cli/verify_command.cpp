@@ -1,6 +1,7 @@
 #include "agent/cli/verify_command.h"
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 
 #include "agent/cli/delivered_heads.h"
@@ -120,6 +121,40 @@ std::optional<storage::KnownHead> head_of(const std::string& text, const std::st
   return head;
 }
 
+// Of a file with one in a line. False: it cannot be read, or has none, so that nothing would be
+// compared; or `take`, which is given line and source, says so.
+template <typename Take>
+bool take_file(const std::string& path, const Take& take, std::ostream& err) {
+  const auto refuse = [&](const char* why) {
+    err << "invlog verify: --heads: " << printable(path) << ' ' << why << '\n';
+    return false;
+  };
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) {
+    return refuse("is a directory; name a file of chain heads");
+  }
+  std::ifstream file(path);
+  if (!file) {
+    return refuse("cannot be opened");
+  }
+  int number = 0;
+  bool any = false;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (line.empty()) {
+      continue;
+    }
+    any = true;
+    if (!take(line, printable(path) + " line " + std::to_string(number))) {
+      return false;
+    }
+  }
+  if (file.bad()) {
+    return refuse("cannot be read to its end");
+  }
+  return any || refuse("has no chain head in it: there is nothing to compare with");
+}
+
 // No value: one is none, as `err` says.
 std::optional<std::vector<storage::KnownHead>> known_heads(const VerifyOptions& options,
                                                            std::ostream& err) {
@@ -139,21 +174,8 @@ std::optional<std::vector<storage::KnownHead>> known_heads(const VerifyOptions& 
       return std::nullopt;
     }
   }
-  if (!options.heads_file) {
-    return heads;
-  }
-  std::ifstream file(*options.heads_file);
-  if (!file) {
-    err << "invlog verify: cannot read " << printable(*options.heads_file) << '\n';
+  if (options.heads_file && !take_file(*options.heads_file, take, err)) {
     return std::nullopt;
-  }
-  int number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    if (!line.empty() &&
-        !take(line, printable(*options.heads_file) + " line " + std::to_string(number))) {
-      return std::nullopt;
-    }
   }
   return heads;
 }

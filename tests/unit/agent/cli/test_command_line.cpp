@@ -88,6 +88,72 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   }
 }
 
+TEST_CASE("what an option does not take is said in plain words") {
+  const auto refusal = [](std::vector<const char*> arguments) {
+    const Answer answer = invlog_command(std::move(arguments));
+    CHECK(answer.exit_code == 2);
+    return answer.err.substr(0, answer.err.find('\n'));
+  };
+  CHECK(refusal({"tail", "-n", "x"}) == "--lines: \"x\" is no whole number");
+  CHECK(refusal({"tail", "-n", "1.5"}) == "--lines: \"1.5\" is no whole number");
+  CHECK(refusal({"tail", "-n", ""}) == "--lines: \"\" is no whole number");
+  CHECK(refusal({"tail", "-n", "-1"}) == "--lines: \"-1\" is less than 0");
+  CHECK(refusal({"tail", "-n", "9223372036854775808"}) ==
+        "--lines: \"9223372036854775808\" is too large or too small a number");
+  CHECK(refusal({"search", "x", "--limit", "0"}) == "--limit: \"0\" is less than 1");
+  CHECK(refusal({"search", "x", "--in", "foo"}) ==
+        "--in: \"foo\" is none of request, response, both");
+  CHECK(refusal({"usage", "--by", "foo"}) ==
+        "--by: \"foo\" is none of model, day, caller, decision, profile, scope");
+  CHECK(refusal({"report", "--format", "xml"}) ==
+        "--format: \"xml\" is none of md, html, json, csv");
+  CHECK(contains(refusal({"report", "--format", "csv", "--table", "x"}), "is none of usage, "));
+  CHECK(contains(refusal({"env", "--mode", "x"}), "is none of endpoint, proxy"));
+  CHECK(contains(refusal({"env", "--format", "x"}), "is none of sh, systemd, docker"));
+  CHECK(contains(refusal({"ship", "--once", "--destination", "x"}), "s3, cloudwatch_logs"));
+  CHECK(contains(refusal({"profiles", "--scope", "x"}), "in-region, geographic, global"));
+  CHECK(refusal({"dead-letters", "show", "x"}) == "ID: \"x\" is no whole number");
+  CHECK(refusal({"dead-letters", "drop", "1", "x"}) == "ID: \"x\" is no whole number");
+  // The number behind a name is not it.
+  CHECK(contains(refusal({"search", "x", "--in", "1"}), "is none of"));
+  CHECK(contains(refusal({"usage", "--by", "4"}), "is none of"));
+  CHECK(contains(refusal({"env", "--mode", "1"}), "is none of"));
+  for (const char* command : {"export", "report"}) {
+    CHECK(refusal({command, "--output", ""}) == "--output: it needs a file's name");
+  }
+  CHECK(refusal({"ca", "bundle", "--output", ""}) == "--output: it needs a file's name");
+  CHECK(refusal({"verify", "--heads", ""}) == "--heads: it needs a file's name");
+  CHECK(contains(refusal({"ship", "--once", "--timeout", ""}), "--timeout: "));
+  CHECK(contains(refusal({"exec", "--wait", "", "--", "ls"}), "--wait: "));
+  for (const char* command : {"search", "usage", "tail", "report", "env", "profiles"}) {
+    CHECK(!contains(invlog_command({command, "--help"}).out, "->"));
+  }
+}
+
+TEST_CASE("an empty time is none, and not every time") {
+  const ExampleStore store;
+  const std::string path = store.path();
+  for (const char* flag : {"--since", "--until"}) {
+    const Answer answer = invlog_command({"export", flag, "", "--store", path.c_str()});
+    CHECK(answer.exit_code == 2);
+    CHECK(contains(answer.err, std::string(flag) + ": \"\" is no time"));
+    CHECK(answer.out.empty());
+  }
+  CHECK(contains(invlog_command({"report", "--from", "", "--store", path.c_str()}).err,
+                 "\"\" is no time"));
+  CHECK(contains(invlog_command({"report", "--to", "", "--store", path.c_str()}).err,
+                 "\"\" is no time"));
+}
+
+TEST_CASE("a number with zeros in front is a decimal one") {
+  const ExampleStore store;
+  const std::string path = store.path();
+  const std::string all = invlog_command({"tail", "-n", "0006", "--store", path.c_str()}).out;
+  CHECK(std::count(all.begin(), all.end(), '\n') == 6);
+  const std::string two = invlog_command({"tail", "-n", "02", "--store", path.c_str()}).out;
+  CHECK(std::count(two.begin(), two.end(), '\n') == 2);
+}
+
 TEST_CASE("each command reaches its store") {
   const ExampleStore store;
   const std::string path = store.path();

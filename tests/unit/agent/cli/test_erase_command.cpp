@@ -106,6 +106,20 @@ TEST_CASE("erase refuses what it cannot understand") {
   CHECK(erase(store, where("no such thing", true)).exit_code == 2);
   CHECK(contains(erase(store, where("unheard_of = 1")).err, "no such column: unheard_of"));
   CHECK(erase(store, {}).exit_code == 2);
+  for (const char* several : {"false) OR (true", "true; SELECT 1", "true LIMIT 1", "SELECT 1",
+                              "1 /*", "true)) --", "false)) OR ((true"}) {
+    INFO(several);
+    const Answer answer = erase(store, where(several, true));
+    CHECK(answer.exit_code == 2);
+    CHECK(contains(answer.err, "this is no SQL expression over `invocations`: "));
+  }
+  for (const char* parameter : {"?1", "id = ?", "id = :id", "id = @id", "id = $id"}) {
+    INFO(parameter);
+    const Answer answer = erase(store, where(parameter, true));
+    CHECK(answer.exit_code == 2);
+    CHECK(contains(answer.err, "nothing stands for a parameter"));
+  }
+  CHECK(contains(erase(store, where("(id = 1) OR caller = '?1)' -- (two")).out, "1 record ("));
   EraseOptions both = where("true", true);
   both.scope.request_ids = {kSecondRequestId};
   CHECK(erase(store, both).exit_code == 2);

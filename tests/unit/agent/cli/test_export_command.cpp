@@ -113,6 +113,35 @@ TEST_CASE(
   CHECK(gunzipped(*options.output) == expected.str());
 }
 
+TEST_CASE("export does not replace a file of the store that it reads, by whatever name") {
+  const ExampleStore store;
+  const TemporaryDirectory elsewhere;
+  const std::string link = elsewhere.path() + "/link", hard_link = elsewhere.path() + "/hard-link",
+                    dangling = elsewhere.path() + "/dangling",
+                    through = elsewhere.path() + "/directory/eu-central-1.db-shm";
+  std::filesystem::create_symlink(store.path(), link);
+  std::filesystem::create_hard_link(store.path(), hard_link);
+  std::filesystem::create_symlink(store.path() + "-wal", dangling);
+  std::filesystem::create_symlink(store.directory().path(), elsewhere.path() + "/directory");
+  ExportOptions options;
+  options.store = store.options();
+  for (const std::string& read : {store.path(), link}) {
+    options.store.store = read;
+    for (const std::string& name : {store.path(), store.path() + "-wal", store.path() + "-lock",
+                                    link, hard_link, dangling, through}) {
+      INFO(name);
+      options.output = name;
+      std::ostringstream out, err;
+      CHECK(run_export(options, out, err) == 2);
+      CHECK(contains(err.str(), "is the store's own file " + store.path()));
+    }
+  }
+  options.output = store.path() + ".ndjson";
+  std::ostringstream out, err;
+  CHECK(run_export(options, out, err) == 0);
+  CHECK(contains(read_whole_file(store.path()), "SQLite format 3"));
+}
+
 TEST_CASE("a file that is not finished never shows, and leaves nothing") {
   const TemporaryDirectory directory;
   const std::string path = directory.write("out", "before");

@@ -457,3 +457,16 @@ TEST_CASE("report: a store older than delivery and residency has a report") {
   CHECK(contains(text, "6 of 6 in the store"));
   CHECK(contains(text, "Nothing was delivered from this store"));
 }
+
+TEST_CASE("report does not replace the store that it reads") {
+  const ExampleStore store;
+  ReportOptions options;
+  options.store = store.options();
+  options.now_us = kFifth + 10 * kDay;
+  options.output = store.path();
+  std::ostringstream out, err;
+  CHECK(run_report(options, out, err) == 2);
+  CHECK(contains(err.str(), "is the store's own file"));
+  options.output.reset();
+  CHECK(run_report(options, out, err) == 0);
+}

@@ -4,6 +4,7 @@
 
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
+#include "tests/unit/agent/cli/watched_output.h"
 
 using namespace invlog::cli;
 using invlog::tests::contains;
@@ -84,4 +85,21 @@ TEST_CASE("what is not JSON is shown without what a terminal would obey") {
   const ExampleStore store;
   CHECK(contains(show(store, "5"), "REQUEST  image/png  7 bytes\n\\x00\xef\xbf\xbd\\x01 raw\n"));
   CHECK(contains(show(store, "4"), "cut by the agent's bound"));
+}
+
+TEST_CASE("while a record is printed, the store's log can be emptied") {
+  const ExampleStore store;
+  for (const ShowWhat what : {ShowWhat::everything, ShowWhat::json, ShowWhat::record,
+                              ShowWhat::request, ShowWhat::response}) {
+    ShowOptions options;
+    options.store = store.options();
+    options.id = "2";
+    options.what = what;
+    invlog::tests::WatchedOutput out(store.path());
+    std::ostringstream err;
+    CHECK(run_show(options, out, err) == 0);
+    CHECK(out.text() == show(store, "2", what));
+    CHECK(out.writes() > 0);
+    CHECK(out.held() == 0);
+  }
 }

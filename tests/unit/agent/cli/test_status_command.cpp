@@ -6,6 +6,7 @@
 
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
+#include "tests/unit/agent/cli/watched_output.h"
 
 using namespace invlog::cli;
 using invlog::tests::contains;
@@ -49,6 +50,18 @@ TEST_CASE("status shows the store, and that no agent has run") {
   CHECK(contains(json,
                  ",\"agent_running\":false,\"agent\":null,\"configuration_error\":null,"
                  "\"destinations\":[]}\n"));
+}
+
+TEST_CASE("while the status is printed, the store's log can be emptied") {
+  const ExampleStore store;
+  StatusOptions options;
+  options.store = store.options();
+  options.json = GENERATE(true, false);
+  invlog::tests::WatchedOutput out(store.path());
+  std::ostringstream err;
+  CHECK(run_status(options, out, err) == 0);
+  CHECK(contains(out.text(), "ValidationException"));
+  CHECK(out.held() == 0);
 }
 
 TEST_CASE("status shows what the agent says of itself") {

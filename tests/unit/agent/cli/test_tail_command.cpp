@@ -1,10 +1,13 @@
 #include "agent/cli/tail_command.h"
 
+#include <sqlite3.h>
+
 #include <filesystem>
 #include <sstream>
 
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
+#include "tests/unit/agent/cli/watched_output.h"
 
 using namespace invlog::cli;
 using invlog::tests::contains;
@@ -127,4 +130,47 @@ TEST_CASE("following ends when nobody reads any more") {
   std::ostringstream out, err;
   out.setstate(std::ios::badbit);
   CHECK(run_tail(options, out, err) == 0);
+}
+
+TEST_CASE("while records are printed, the store's log can be emptied, and none is left out") {
+  const ExampleStore store;
+  // The rows that `tail` shows, up to this id, whose bodies it does not look for.
+  const auto add_up_to = [&store](int last) {
+    sqlite3* connection = nullptr;
+    REQUIRE(sqlite3_open(store.path().c_str(), &connection) == SQLITE_OK);
+    const std::string columns = "started_at, flags, request_bytes, response_bytes, checksum";
+    const std::string sql =
+        "WITH RECURSIVE added(number) AS (SELECT max(id) + 1 FROM record UNION ALL "
+        "SELECT number + 1 FROM added WHERE number < " +
+        std::to_string(last) + ") INSERT INTO record(id, " + columns + ") SELECT number, " +
+        columns + " FROM added, record WHERE record.id = 6";
+    CHECK(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(connection);
+  };
+  add_up_to(606);
+  TailOptions options;
+  options.store = store.options();
+  options.records = 600;
+  options.follow = true;
+  options.json = GENERATE(true, false);
+  int look = 0;
+  options.wait = [&] {
+    if (++look == 1) {
+      add_up_to(607);
+    }
+    return look < 3;
+  };
+  invlog::tests::WatchedOutput out(store.path());
+  std::ostringstream err;
+  CHECK(run_tail(options, out, err) == 0);
+  std::istringstream lines(out.text());
+  std::int64_t id = 6;
+  for (std::string line; std::getline(lines, line);) {
+    ++id;
+    CHECK(contains(line, options.json ? "{\"id\":" + std::to_string(id) + ","
+                                      : " " + std::to_string(id) + "  2026-"));
+  }
+  CHECK(id == 607);
+  CHECK(out.writes() >= 4);  // in portions
+  CHECK(out.held() == 0);
 }

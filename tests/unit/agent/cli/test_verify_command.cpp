@@ -1,6 +1,8 @@
 #include "agent/cli/verify_command.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -62,9 +64,43 @@ TEST_CASE("verify compares with heads that were kept elsewhere") {
     CHECK(run_verify(options, none, said) == 2);
     CHECK(contains(said.str(), "is no chain head"));
   }
-  options.heads.clear();
-  options.heads_file = "/nonexistent/heads";
-  CHECK(run_verify(options, out, err) == 2);
+}
+
+TEST_CASE("verify fails where a file of heads has none to compare with") {
+  const ExampleStore store;
+  VerifyOptions options;
+  options.store = store.options();
+  const auto refused = [&](const std::string& path) {
+    options.heads_file = path;
+    std::ostringstream out, err;
+    CHECK(run_verify(options, out, err) == 2);
+    CHECK(out.str().empty());
+    CHECK(contains(err.str(), "invlog verify: --heads: " + path + " "));
+    return err.str();
+  };
+  CHECK(contains(refused("/nonexistent/heads"), "cannot be opened"));
+  CHECK(contains(refused(store.directory().path()), "is a directory"));
+  CHECK(contains(refused("/proc/self/mem"), "cannot be read"));
+  CHECK(contains(refused(store.directory().write("empty", "")), "no chain head"));
+  CHECK(contains(refused(store.directory().write("lines", "\n\n")), "no chain head"));
+}
+
+TEST_CASE("verify reads heads from a pipe") {
+  const ExampleStore store;
+  VerifyOptions options;
+  options.store = store.options();
+  std::ostringstream out, err;
+  REQUIRE(run_verify(options, out, err) == 0);
+  const std::string line = out.str().substr(out.str().find("chain head ") + 11);
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  CHECK(::write(ends[1], line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  ::close(ends[1]);
+  options.heads_file = "/proc/self/fd/" + std::to_string(ends[0]);
+  std::ostringstream same;
+  CHECK(run_verify(options, same, err) == 0);
+  CHECK(contains(same.str(), "1 chain heads kept elsewhere"));
+  ::close(ends[0]);
 }
 
 TEST_CASE("verify finds a changed record and fails") {
