@@ -31,10 +31,10 @@ enum class Outcome {
   upstream_closed,  // the service cut or damaged the response, or the client's HTTP version has
                     // none such, or the connection failed; of a stream that HTTP calls whole, the
                     // record builder finds out
-  timeout,      // connect or idle timeout towards the service
-  denied,       // refused here: no credential, storage failing with on_storage_failure = "deny"
-  error,        // refused here: request malformed or too large
-  interrupted,  // the agent was stopped, or (strict durability) died, while it was under way
+  timeout,          // connect or idle timeout towards the service
+  denied,           // refused here: no credential, storage failing with on_storage_failure = "deny"
+  error,            // refused here: request malformed or too large
+  interrupted,      // the agent was stopped, or (strict durability) died, while it was under way
 };
 std::string_view to_string(Outcome outcome);
 
