@@ -80,7 +80,7 @@ TEST_CASE("a span of time is from its start to before its end") {
   constexpr std::int64_t kSecondCall = 1'791'208'860'000'000;
   CHECK(usage(store, UsageBy::model, RowFormat::csv, kSecondCall, kSecondCall + 1) ==
         "model" + kColumns + "nova,1,0,1000,10,500,50,1500.0,1500.0\r\n");
-  CHECK(usage(store, UsageBy::model, RowFormat::csv, kSecondCall, kSecondCall) ==
+  CHECK(usage(store, UsageBy::model, RowFormat::csv, kSecondCall - 1, kSecondCall) ==
         "model" + kColumns);
 }
 

@@ -400,7 +400,7 @@ TEST_CASE("a directory that cannot be looked into is not said to have no store")
     WARN("only root can try what follows");
     return;
   }
-  REQUIRE(::chmod(directory.path().c_str(), 0750) == 0);
+  REQUIRE(::chmod(directory.path().c_str(), 0700) == 0);
   REQUIRE(::seteuid(4713) == 0);
   location = locate_store(with_flags({{"state_dir", directory.path()}}), std::nullopt);
   REQUIRE(::seteuid(0) == 0);
