@@ -169,15 +169,16 @@ void Store::recover() {
   const RetentionBase gone = read_retention_base(connection);
   last_segment_ = std::max(gone.segment, single_integer(connection, "SELECT max(id) FROM segment"));
   recover_segment();
-  next_record_ =
-      1 + std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
-                    single_integer(connection, "SELECT max(last_record) FROM segment")});
-  if (next_record_ > kMostRecords) {
-    throw StoreError("store " + options_.path + ": record " + std::to_string(next_record_ - 1) +
+  const std::int64_t newest =
+      std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
+                single_integer(connection, "SELECT max(last_record) FROM segment")});
+  if (newest >= kMostRecords) {
+    throw StoreError("store " + options_.path + ": record " + std::to_string(newest) +
                      " has a number that no invlog gives, and nothing could be numbered after it: "
                      "the store was damaged or changed; see `invlog verify`, and restore it from a "
                      "backup or use another state_dir");
   }
+  next_record_ = newest + 1;
   next_intent_ = 1 + static_cast<std::uint64_t>(
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();

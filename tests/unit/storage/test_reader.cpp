@@ -3,10 +3,12 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "storage/delivery_ledger.h"
 #include "storage/store_error.h"
@@ -76,9 +78,16 @@ Found read_around_damage(Reader& reader) {
   return found;
 }
 
-// Whether somebody's snapshot keeps the write-ahead log from being emptied.
+// Whether somebody's snapshot keeps the write-ahead log from being emptied. The writer is in the
+// way too, but for moments.
 bool log_is_held(const TemporaryStore& store) {
-  return store.query("PRAGMA wal_checkpoint(TRUNCATE)") == "1";
+  for (int look = 0; look < 100; ++look) {
+    if (store.query("PRAGMA wal_checkpoint(TRUNCATE)") == "0") {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
 }
 
 }  // namespace
