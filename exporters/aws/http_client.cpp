@@ -71,8 +71,8 @@ std::string url_part(const CurlUrl& url, CURLUPart part) {
 Target target_of(const std::string& text) {
   // A fragment would be cut off silently and break the signature; the rest would break the request
   // line.
-  for (const char byte : text) {
-    if (byte <= ' ' || byte == '\x7f' || byte == '#') {
+  for (const unsigned char byte : text) {
+    if (byte <= ' ' || byte >= 0x7f || byte == '#') {
       return {"", "the URL has a character that must be percent-encoded"};
     }
   }
