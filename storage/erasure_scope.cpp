@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "storage/record_row.h"
+#include "storage/reset_at_end.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
 #include "storage/uuid.h"
@@ -70,6 +71,10 @@ std::string where_sql(const std::string& range, const std::string& where) {
          " AND record.id IN (SELECT id FROM invocations WHERE (\n" + where + "\n)) ORDER BY 1";
 }
 
+std::string no_expression(const StoreError& error) {
+  return std::string("this is no SQL expression over `invocations`: ") + error.what();
+}
+
 // What the condition, or the record that it looks into, does: not so a disk that does not answer,
 // or a locked store.
 bool is_of_the_record(const StoreError& error) {
@@ -82,10 +87,7 @@ std::optional<std::int64_t> next_id(Statement& following, std::int64_t id, std::
   if (id >= last) {
     return std::nullopt;
   }
-  struct LetGo {
-    Statement& statement;
-    ~LetGo() { statement.reset(); }
-  } const let_go{following};
+  const ResetAtEnd let_go(following);
   try {
     return following.bind(1, id).bind(2, last).step() ? std::optional(following.integer(0))
                                                       : std::nullopt;
@@ -140,14 +142,16 @@ ErasureSelection select_each(sqlite3* connection, const std::string& where,
 tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
                                                          const std::string& where,
                                                          std::int64_t last_record) {
+  if (std::string problem = expression_problem(connection, where); !problem.empty()) {
+    return tl::unexpected(std::move(problem));
+  }
   const std::string sql =
       where_sql("BETWEEN (SELECT min(first_record) FROM segment) AND ?1", where);
   std::unique_ptr<Statement> select;
   try {
     select = std::make_unique<Statement>(connection, sql);
   } catch (const StoreError& error) {
-    return tl::unexpected(std::string("this is no SQL expression over `invocations`: ") +
-                          error.what());
+    return tl::unexpected(no_expression(error));
   }
   // Whatever it is, it must be all of it, and only look.
   const char* const taken = sqlite3_sql(select->raw());
@@ -234,6 +238,17 @@ bool tells_of_somebody(std::string_view number) {
 }
 
 }  // namespace
+
+std::string expression_problem(sqlite3* connection, const std::string& where) {
+  try {
+    const Statement alone(connection, "SELECT 1 FROM invocations WHERE\n" + where);
+    return sqlite3_bind_parameter_count(alone.raw()) == 0
+               ? ""
+               : "write values into the SQL expression: nothing stands for a parameter such as ?1";
+  } catch (const StoreError& error) {
+    return no_expression(error);
+  }
+}
 
 tl::expected<ErasureSelection, std::string> select_for_erasure(Reader& reader,
                                                                const ErasureScope& scope,

@@ -39,6 +39,11 @@ struct ErasureSelection {
   std::string unjudged_why;
 };
 
+// "" or why this is not one expression, in a line for a person; select_for_erasure() asks it, too.
+// It is looked at without the brackets that it gets around it when it is evaluated: within them
+// "1) OR (1" would be two that together mean every record.
+std::string expression_problem(sqlite3* connection, const std::string& where);
+
 // Records up to `last_record`. The error is one line for a person.
 tl::expected<ErasureSelection, std::string> select_for_erasure(
     Reader& reader, const ErasureScope& scope,

@@ -10,6 +10,7 @@
 #include "storage/label_table.h"
 #include "storage/record_row.h"
 #include "storage/request_keys.h"
+#include "storage/reset_at_end.h"
 #include "storage/schema.h"
 #include "storage/segment_cache.h"
 #include "storage/statement.h"
@@ -95,10 +96,7 @@ class Reader::Implementation {
   // likes, and nobody may keep a writer's log from being emptied for long.
   void read_portion(Statement& select, Scan& scan, Bodies bodies, std::size_t most,
                     bool takes_damaged) {
-    struct LetGo {
-      Statement& statement;
-      ~LetGo() { statement.reset(); }
-    } const let_go{select};
+    const ResetAtEnd let_go(select);
     scan.portion.clear();
     scan.damaged.reset();
     forget_open_place();

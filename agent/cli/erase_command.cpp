@@ -11,7 +11,6 @@
 #include "storage/eraser.h"
 #include "storage/json_writer.h"
 #include "storage/shipped_places.h"
-#include "storage/statement.h"
 #include "storage/store_error.h"
 
 namespace invlog::cli {
@@ -34,19 +33,6 @@ struct Outcome {
 // One segment's own; not so a disk that does not answer, or a locked store.
 bool is_damage(const storage::StoreError& error) {
   return error.sqlite_code() == SQLITE_OK || error.sqlite_code() == SQLITE_CORRUPT;
-}
-
-// "" or why it is not one expression. It is looked at without the brackets that it gets around it
-// when it is evaluated: within them "1) OR (1" would be two that together mean every record.
-std::string expression_problem(sqlite3* connection, const std::string& where) {
-  try {
-    const storage::Statement alone(connection, "SELECT 1 FROM invocations WHERE\n" + where);
-    return sqlite3_bind_parameter_count(alone.raw()) == 0
-               ? ""
-               : "write values into the SQL expression: nothing stands for a parameter such as ?1";
-  } catch (const storage::StoreError& error) {
-    return std::string("this is no SQL expression over `invocations`: ") + error.what();
-  }
 }
 
 std::optional<ErasureSelection> select(const EraseOptions& options, storage::Reader& reader,
@@ -245,9 +231,10 @@ int run(const EraseOptions& options, const std::string& path, std::ostream& out,
   if (!reader) {
     return exit_code;
   }
-  const std::string problem = options.scope.request_ids.empty()
-                                  ? expression_problem(reader->connection(), options.scope.where)
-                                  : "";
+  const std::string problem =
+      options.scope.request_ids.empty()
+          ? storage::expression_problem(reader->connection(), options.scope.where)
+          : "";
   if (!problem.empty()) {
     err << "invlog erase: " << printable(problem) << '\n';
     return kUsageError;

@@ -81,7 +81,7 @@ int run_report(const ReportOptions& options, std::ostream& out, std::ostream& er
   }
   int exit_code = kSuccess;
   const auto location = find_store(options.store, err, exit_code);
-  const auto reader = location ? open_store(options.store, err, exit_code) : nullptr;
+  const auto reader = location ? open_store(*location, err, exit_code) : nullptr;
   if (!reader) {
     return exit_code;
   }

@@ -212,15 +212,11 @@ void print_rows(storage::Reader& reader, const char* title, const char* sql, std
 int run_status(const StatusOptions& options, std::ostream& out, std::ostream& err) {
   int exit_code = kSuccess;
   const auto location = find_store(options.store, err, exit_code);
-  if (!location) {
+  const auto opened = location ? open_store(*location, err, exit_code) : nullptr;
+  if (!opened) {
     return exit_code;
   }
-  auto opened = storage::Reader::open(location->store_path);
-  if (!opened) {
-    err << "invlog: " << with_advice(opened.error(), location->store_path) << '\n';
-    return kFailure;
-  }
-  storage::Reader& reader = **opened;
+  storage::Reader& reader = *opened;
   const AgentStatus agent = read_agent_status(location->state_dir, options.is_invlog);
   StoreFacts facts = facts_of(reader, location->store_path);
   const auto configuration =

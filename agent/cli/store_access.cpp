@@ -39,12 +39,14 @@ std::optional<config::StoreLocation> find_store(const StoreOptions& options, std
 std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::ostream& err,
                                             int& exit_code) {
   const auto location = find_store(options, err, exit_code);
-  if (!location) {
-    return nullptr;
-  }
-  auto reader = storage::Reader::open(location->store_path);
+  return location ? open_store(*location, err, exit_code) : nullptr;
+}
+
+std::unique_ptr<storage::Reader> open_store(const config::StoreLocation& location,
+                                            std::ostream& err, int& exit_code) {
+  auto reader = storage::Reader::open(location.store_path);
   if (!reader) {
-    err << "invlog: " << with_advice(reader.error(), location->store_path) << '\n';
+    err << "invlog: " << with_advice(reader.error(), location.store_path) << '\n';
     exit_code = kFailure;
     return nullptr;
   }

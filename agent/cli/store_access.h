@@ -31,6 +31,9 @@ std::optional<config::StoreLocation> find_store(const StoreOptions& options, std
 // The opened store, read-only; on failure null, with the reason on `err` and `exit_code` set.
 std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::ostream& err,
                                             int& exit_code);
+// The same of a place that was found.
+std::unique_ptr<storage::Reader> open_store(const config::StoreLocation& location,
+                                            std::ostream& err, int& exit_code);
 
 // `error`, which opening the store gave, with what to do if this user may not read or write it.
 std::string with_advice(const std::string& error, const std::string& store_path);
