@@ -25,7 +25,7 @@ NOTICE = 3.0  # within which the agent has noticed that a client has gone
 PATIENCE = 45.0  # a call without a record is given up after so long
 BODIES_COMPARED = 0.1  # of the calls
 QUIET_EVENTS = {"store-created", "recovered", "interrupted", "retention", "configuration-reloaded", "configuration-refused"}
-NEW_ROWS = """SELECT record.id, invocations.request_id, invocations.sdk_invocation_id AS marker, invocations.outcome, invocations.status
+NEW_ROWS = """SELECT record.id, invocations.request_id, invocations.sdk_invocation_id AS marker, invocations.outcome, invocations.status, invocations.error
               FROM record JOIN invocations USING (id) WHERE record.id > ? ORDER BY record.id LIMIT 2000"""
 
 
@@ -236,7 +236,9 @@ class Accounts(threading.Thread):
         if call.seen == "unanswered":
             return {"client-closed", "upstream-closed", "timeout"} | stopped
         down = {"upstream-closed", "timeout"} if self.history.down.meets(call.started, call.ended + NOTICE) else set()
-        return {"client-closed"} | stopped | down
+        # The service closes kept connections unannounced (hang_up): one that this request was on its way on, too.
+        met_close = {"upstream-closed"} if call.seen == "waiting" and call.record["status"] == 502 and not call.in_journal else set()
+        return {"client-closed"} | stopped | down | met_close
 
 
 def describe(call: Call) -> str:

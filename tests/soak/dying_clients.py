@@ -59,7 +59,7 @@ class DyingClient(Application):
         call = self.ledger.begin()
         head = (f"POST {target('converse-stream')} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
                 f"amz-sdk-invocation-id: {call.marker}\r\nContent-Length: {len(body)}\r\n\r\n").encode()
-        seen = {"slow-head": "in-head", "head": "in-head", "body": "in-body"}.get(way, way)
+        seen, status = {"slow-head": "in-head", "head": "in-head", "body": "in-body"}.get(way, way), 0
         try:
             if seen == "in-head":
                 client.sendall(head[:self.random.randrange(1, len(head) - 4)])
@@ -69,10 +69,14 @@ class DyingClient(Application):
                 client.sendall(head + body)
                 if seen == "waiting":
                     time.sleep(self.random.random() * 0.2)
-                elif not client.recv(4096).startswith(b"HTTP/1.1 200"):
-                    seen = "waiting"  # an error came, or the end
+                elif b'"invlog: ' in (answer := client.recv(4096)):
+                    # Such an answer is sent whole. One cause is the service's unannounced close of a kept connection
+                    # (hang_up), which meets this request on its way.
+                    seen, status = "complete", int(answer.split(b" ", 2)[1])
+                elif not answer.startswith(b"HTTP/1.1 200"):
+                    seen = "waiting"  # the agent's end came
         except OSError:
             seen = "unanswered"  # the agent's end came first
         if way not in ("slow-head", "idle"):
             client.close()
-        self.ledger.end(call, seen, reset=reset)
+        self.ledger.end(call, seen, status, by_agent=status != 0, reset=reset)
