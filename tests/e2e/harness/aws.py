@@ -115,7 +115,7 @@ def unpack(key: str, data: bytes) -> bytes:
 
 
 def eventually(what, seconds: float = 20, gap: float = 0.05):
-    """What `what()` gives, as soon as that is true; its AssertionErrors are waited out too."""
+    """What `what()` gives, as soon as that is true. Its exceptions are waited out too: what it looks at may not be there yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -123,7 +123,7 @@ def eventually(what, seconds: float = 20, gap: float = 0.05):
             if found:
                 return found
             problem: object = found
-        except AssertionError as error:
+        except Exception as error:
             problem = error
-        assert time.monotonic() < deadline, f"not within {seconds} s: {problem}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {problem!r}"
         time.sleep(gap)

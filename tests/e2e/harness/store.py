@@ -26,7 +26,7 @@ def rows(path: pathlib.Path, sql: str = "SELECT * FROM invocations ORDER BY id",
         connection.close()
 
 
-def wait_for(path: pathlib.Path, count: int, seconds: float = 5) -> list[dict]:
+def wait_for(path: pathlib.Path, count: int, seconds: float = 20) -> list[dict]:
     """All invocations, as soon as there are `count`; fails if there are fewer in time, or more."""
     deadline = time.monotonic() + seconds
     found: list[dict] = []
@@ -40,7 +40,7 @@ def wait_for(path: pathlib.Path, count: int, seconds: float = 5) -> list[dict]:
     return found
 
 
-def wait_for_count(path: pathlib.Path, count: int, seconds: float = 5) -> None:
+def wait_for_count(path: pathlib.Path, count: int, seconds: float = 20) -> None:
     """Until there are at least `count` records."""
     deadline = time.monotonic() + seconds
     while (found := rows(path, "SELECT count(*) AS n FROM record")[0]["n"]) < count:
