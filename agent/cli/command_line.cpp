@@ -693,12 +693,22 @@ class CommandLine {
     command->add_flag("--application", profiles_list_.application, "only application profiles");
     command->add_flag("--json", profiles_list_.json, "a JSON object per line");
     command->callback([this] {
-      if (run_) {
-        return;  // a subcommand's, which comes first
+      if (run_) {  // a subcommand's, which comes first
+        refuse_options_of_list(*command);
+        return;
       }
       profiles_list_.terminal_width = context_.out_width;
       run_ = [this] { return run_profiles_list(profiles_list_, context_.out, context_.err); };
     });
+  }
+
+  // What stands before `show` or `refresh` is the list's, and would be passed over.
+  static void refuse_options_of_list(const CLI::App& profiles) {
+    const std::string subcommand = profiles.get_subcommands().front()->get_name();
+    for (const CLI::Option* option : profiles.get_options()) {
+      if (subcommand != "list" && option->count() > 0)
+        throw CLI::ValidationError(option->get_name(), "belongs behind `" + subcommand + "`");
+    }
   }
 
   void add_doctor() {

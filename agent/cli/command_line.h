@@ -15,6 +15,8 @@ struct CommandLineContext {
   int out_width = 0;  // columns of the terminal that `out` is, 0: none
   int err_width = 0;
   RunAgent run_agent;
+  // Whether this process was started with SIGPIPE ignored, as services are: so is exec's program.
+  bool ignored_sigpipe = false;
 };
 
 // Runs the command and returns the process's exit code: 0, 1 for a failure, 2 for wrong usage or

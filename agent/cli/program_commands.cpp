@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,9 +56,9 @@ void warn_of_environment(const FoundAgent& agent, const aws::Environment& enviro
 
 bool wait_for_agent(const AgentEndpoint& endpoint, std::chrono::milliseconds patience,
                     const ProgramStarter& starter) {
-  const auto deadline = starter.now() + patience;
+  const auto began = starter.now();
   while (!starter.answers(endpoint)) {
-    if (starter.now() >= deadline)
+    if (std::chrono::floor<std::chrono::milliseconds>(starter.now() - began) >= patience)
       return false;
     starter.sleep(kLookAgain);
   }
@@ -111,7 +112,8 @@ bool somebody_listens(const AgentEndpoint& endpoint) {
   return connects(*found);
 }
 
-int become(const std::vector<std::string>& program, const ProgramVariables& variables) {
+int become(const std::vector<std::string>& program, const ProgramVariables& variables,
+           bool ignore_sigpipe) {
   for (const auto& [name, value, unset] : variables) {
     if ((unset ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1)) != 0)
       return errno;
@@ -121,8 +123,12 @@ int become(const std::vector<std::string>& program, const ProgramVariables& vari
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
+  if (ignore_sigpipe)
+    ::signal(SIGPIPE, SIG_IGN);
   ::execvp(arguments.front(), arguments.data());
-  return errno;
+  const int cause = errno;
+  ::signal(SIGPIPE, SIG_DFL);
+  return cause;
 }
 
 }  // namespace
@@ -138,9 +144,13 @@ int run_env(const EnvOptions& options, std::ostream& out, std::ostream& err) {
   return kSuccess;
 }
 
-ProgramStarter this_process() {
-  return {somebody_listens, [] { return std::chrono::steady_clock::now(); },
-          [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }, become};
+ProgramStarter this_process(bool ignore_sigpipe) {
+  return {
+      somebody_listens, [] { return std::chrono::steady_clock::now(); },
+      [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
+      [ignore_sigpipe](const std::vector<std::string>& program, const ProgramVariables& variables) {
+        return become(program, variables, ignore_sigpipe);
+      }};
 }
 
 int run_exec(const ExecOptions& options, const ProgramStarter& starter, std::ostream& err) {

@@ -38,7 +38,8 @@ struct ProgramStarter {
   std::function<int(const std::vector<std::string>& program, const ProgramVariables& variables)>
       become;
 };
-ProgramStarter this_process();
+// `ignore_sigpipe`: what the program is to find, whatever this process made of the signal.
+ProgramStarter this_process(bool ignore_sigpipe);
 
 struct ExecOptions {
   AgentSearch search;

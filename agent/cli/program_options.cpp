@@ -107,7 +107,7 @@ void ProgramOptions::add_exec() {
           throw CLI::ValidationError("--wait", wait.error());
         exec_.wait = *wait;
       }
-      return run_exec(exec_, this_process(), context_.err);
+      return run_exec(exec_, this_process(context_.ignored_sigpipe), context_.err);
     });
   });
 }

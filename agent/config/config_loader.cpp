@@ -19,14 +19,14 @@ std::string flag_of(std::string_view key) {
   return flag;
 }
 
+// Empty parts are kept, for the setting to refuse: an empty variable behind --allow-users must not
+// let everybody in.
 std::vector<std::string> split_at_commas(const std::string& text) {
   std::vector<std::string> parts;
   std::size_t begin = 0;
   while (begin <= text.size()) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) {
-      parts.push_back(text.substr(begin, end - begin));
-    }
+    parts.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   return parts;

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from harness import store
+from harness.aws import eventually
 from harness.processes import BUILD, PYTHON, Stack
 
 INVLOG = str(BUILD / "invlog")
@@ -65,6 +66,23 @@ def test_exec_becomes_the_program():
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == -signal.SIGTERM
         child.stdout.close()
+        # A service's program ignores SIGPIPE from the start, unless it says otherwise.
+        masks = ["sh", "-c", "trap '' PIPE; grep SigIgn /proc/self/status; exec \"$@\"", "sh"]
+        direct, through = run([*masks, *execute, "grep", "SigIgn", "/proc/self/status"]).stdout.splitlines()
+        assert direct == through and int(direct.split()[1], 16) & 1 << signal.SIGPIPE - 1
+
+
+def test_closed_descriptors_are_not_given_to_files():
+    with Stack() as stack:
+        stack.agent.stop()
+        script = 'exec "$0" agent --config "$1" >&- 2>&- <&-'
+        child = subprocess.Popen(["sh", "-c", script, INVLOG, stack.agent.configuration], env=stack.agent.environment)
+        try:
+            eventually(lambda: (stack.agent.state / "agent.lock").exists() and len(os.listdir(f"/proc/{child.pid}/fd")) > 8)
+            assert [os.readlink(f"/proc/{child.pid}/fd/{number}") for number in range(3)] == ["/dev/null"] * 3
+        finally:
+            child.terminate()
+            assert child.wait(20) == 0
 
 
 def test_exec_says_that_nobody_listens_and_waits_for_the_agent():

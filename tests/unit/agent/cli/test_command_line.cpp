@@ -114,6 +114,9 @@ TEST_CASE("what an option does not take is said in plain words") {
   CHECK(contains(refusal({"profiles", "--scope", "x"}), "in-region, geographic, global"));
   CHECK(refusal({"dead-letters", "show", "x"}) == "ID: \"x\" is no whole number");
   CHECK(refusal({"dead-letters", "drop", "1", "x"}) == "ID: \"x\" is no whole number");
+  // They are the list's, and `show` would pass them over.
+  CHECK(refusal({"profiles", "--json", "show", "x"}) == "--json: belongs behind `show`");
+  CHECK(contains(refusal({"profiles", "--state-dir", "/x", "refresh"}), "behind `refresh`"));
   // The number behind a name is not it.
   CHECK(contains(refusal({"search", "x", "--in", "1"}), "is none of"));
   CHECK(contains(refusal({"usage", "--by", "4"}), "is none of"));

@@ -211,4 +211,8 @@ TEST_CASE("exec warns where nobody listens, and with --wait does not start the p
   told = exec_told(host, world, milliseconds(1500));
   CHECK_FALSE(contains(told.err, "nobody"));
   CHECK_FALSE(world.program.empty());
+
+  world = {};
+  world.looks_until_it_listens = 15;
+  CHECK_FALSE(contains(exec_told(host, world, milliseconds::max()).err, "nobody"));
 }

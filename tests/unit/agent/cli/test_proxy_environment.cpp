@@ -215,7 +215,7 @@ TEST_CASE("env and exec set proxy mode's variables", "[ca]") {
 
   ProgramVariables variables;
   std::string asked;
-  ProgramStarter starter = this_process();
+  ProgramStarter starter = this_process(false);
   starter.answers = [&](const AgentEndpoint& endpoint) {
     asked = endpoint.address();
     return false;

@@ -58,6 +58,12 @@ TEST_CASE("a user or group that nobody knows is an error with its place") {
   CHECK(contains(error_of(from_file(kRegion + "allow_groups = \"no-such-group\"")),
                  "c.toml:3:16: allow_groups: there is no group \"no-such-group\""));
   CHECK(contains(error_of(from_file(kRegion + "allow_users = \"\"")), "names no user"));
+  // As `--allow-users "$NOT_SET"` is.
+  for (const char* empty : {"", "0,", ",0"}) {
+    CHECK(contains(
+        error_of(load_config(with_flags({{"region", "eu-central-1"}, {"allow_users", empty}}))),
+        "names no user"));
+  }
   for (const char* wrong : {"4294967295", "99999999999"}) {
     CHECK(contains(error_of(from_file(kRegion + "allow_users = \"" + wrong + "\"")),
                    "is no user id"));
