@@ -17,12 +17,18 @@ namespace {
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
+// Lookups at once; each is a thread while it lasts.
+constexpr std::size_t kLookups = 4;
+constexpr std::size_t kTunnelLookups = 8;
+
 UpstreamEndpoint endpoint_of(const config::AgentConfig& configuration,
-                             const aws::Environment& environment) {
+                             const aws::Environment& environment,
+                             std::shared_ptr<NameLookup> names) {
   auto endpoint = parse_upstream(configuration.upstream, environment);
   if (!endpoint)
     throw std::runtime_error(endpoint.error());
   endpoint->connect_timeout = configuration.connect_timeout;
+  endpoint->names = std::move(names);
   return *endpoint;
 }
 
@@ -70,16 +76,24 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
     : configuration_(configuration),
       watchdog_(std::chrono::steady_clock::now()),
       tls_(tls_of(configuration, is_proxy_on(configuration, proxy_sockets))),
-      pool_(context_.get_executor(), endpoint_of(configuration, environment), tls_.get(), own_),
+      names_(std::make_shared<NameLookup>(context_.get_executor(), kLookups)),
+      tunnel_names_(std::make_shared<NameLookup>(context_.get_executor(), kTunnelLookups)),
+      pool_(context_.get_executor(), endpoint_of(configuration, environment, names_), tls_.get(),
+            own_),
       signer_(configuration.region),
-      credentials_(context_.get_executor(), credentials_helper_, credentials,
-                   [] { return std::chrono::steady_clock::now(); }),
+      credentials_(
+          context_.get_executor(), credentials_helper_, credentials,
+          [] { return std::chrono::steady_clock::now(); },
+          [] { return std::chrono::system_clock::now(); }),
       recorder_(
           context_.get_executor(), sink,
           {configuration.durability, configuration.on_overload, configuration.on_storage_failure,
            bedrock::make_privacy_filter(configuration.privacy)},
           statistics_),
       budget_(4 * configuration.max_request_bytes),
+      // What both sides say at once (InvokeModelWithBidirectionalStream) is copied, too.
+      copies_budget_(
+          4 * std::max(configuration.max_recorded_response_bytes, configuration.max_request_bytes)),
       judge_(configuration.policy, configuration.region),
       decoder_(context_.get_executor(), bodies_helper_),
       groups_(context_.get_executor(), groups_helper_, groups_of_user,
@@ -96,6 +110,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              credentials_,
              recorder_,
              budget_,
+             copies_budget_,
              watchdog_,
              statistics_,
              judge_,
@@ -157,8 +172,8 @@ void AgentLoop::start_proxy(const aws::Environment& environment, const std::vect
   const config::ProxyConfig& wanted = configuration_.proxy;
   interceptor_ = std::make_unique<proxy::Interceptor>(
       proxy::Interceptor::Needs{context_.get_executor(), configuration_, environment, *tls_,
-                                sessions_, gate_, recorder_, statistics_, own_,
-                                [this] { return own_ports(); }},
+                                sessions_, gate_, recorder_, statistics_, own_, names_,
+                                tunnel_names_, [this] { return own_ports(); }},
       authority_of(configuration_), [] { return std::chrono::system_clock::now(); });
   sessions_.own = own_;
   sessions_.own_connection = [this](AcceptedConnection connection) {
@@ -206,6 +221,8 @@ void AgentLoop::reload_authority() {
 }
 
 AgentLoop::~AgentLoop() {
+  names_->close();
+  tunnel_names_->close();
   helper_.join();
   credentials_helper_.join();
   groups_helper_.join();
@@ -292,8 +309,8 @@ LoopFacts AgentLoop::facts() const {
   facts.http2_streams = sessions_.sessions.streams();
   facts.idle_connections = pool_.idle() + (interceptor_ ? interceptor_->idle_connections() : 0);
   facts.held_records = recorder_.held();
-  facts.body_bytes = budget_.used();
-  facts.body_bytes_limit = budget_.limit();
+  facts.body_bytes = budget_.used() + copies_budget_.used();
+  facts.body_bytes_limit = budget_.limit() + copies_budget_.limit();
   facts.stopping = winding_down_;
   return facts;
 }

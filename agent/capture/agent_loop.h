@@ -108,11 +108,13 @@ class AgentLoop {
   Statistics statistics_;
   std::unique_ptr<TlsContext> tls_;
   std::shared_ptr<OwnSockets> own_ = std::make_shared<OwnSockets>();
+  // Tunnels lead to whatever a caller names, and must not hold up Bedrock's names.
+  std::shared_ptr<NameLookup> names_, tunnel_names_;
   UpstreamPool pool_;
   RequestSigner signer_;
   CredentialCache credentials_;
   Recorder recorder_;
-  MemoryBudget budget_;
+  MemoryBudget budget_, copies_budget_;
   CallJudge judge_;
   BodyDecoder decoder_;
   CallerGroups groups_;

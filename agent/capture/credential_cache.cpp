@@ -5,8 +5,13 @@
 namespace invlog::capture {
 
 CredentialCache::CredentialCache(Executor executor, asio::thread_pool& helper,
-                                 aws::CredentialsProvider& provider, SteadyNow now)
-    : executor_(executor), helper_(helper), provider_(provider), now_(std::move(now)) {}
+                                 aws::CredentialsProvider& provider, SteadyNow now,
+                                 WallClock wall_clock)
+    : executor_(executor),
+      helper_(helper),
+      provider_(provider),
+      now_(std::move(now)),
+      wall_clock_(std::move(wall_clock)) {}
 
 void CredentialCache::ask() {
   state_->asking = true;
@@ -29,19 +34,28 @@ void CredentialCache::ask_if_stale() {
     ask();
 }
 
+bool CredentialCache::has_expired() const {
+  if (!state_->result || !*state_->result)
+    return false;
+  const auto expiration = (*state_->result)->expiration;
+  return expiration && *expiration <= wall_clock_();
+}
+
 std::string CredentialCache::problem() {
   ask_if_stale();
   if (!state_->known)
     return "not known yet";
   if (!state_->result)
     return state_->result.error();
+  if (has_expired())
+    return "they have expired";
   return *state_->result ? "" : "there are none";
 }
 
 Task<aws::ProvideResult> CredentialCache::get() {
   const std::shared_ptr<State> state = state_;
   ask_if_stale();
-  const bool useful = state->known && state->result && *state->result;
+  const bool useful = state->known && state->result && *state->result && !has_expired();
   if (!useful && state->asking) {
     Event answered;
     state->waiting.push_back(&answered);

@@ -1,7 +1,8 @@
 // The agent's own credentials, so that a call does not wait for a file.
 //
 // The provider is asked on a helper thread (a shared credentials file may be on a slow disk), at
-// most once a second; calls use the last answer meanwhile, and only wait when there is none yet.
+// most once a second; calls use the last answer meanwhile, and only wait when there is none yet, or
+// it has expired (nobody called for so long).
 //
 // Thread: the I/O thread; the provider runs on the helper's. Ownership: provider and helper must
 // outlive the cache, and the helper must be joined before the loop is destroyed. Errors: a
@@ -22,8 +23,10 @@ class CredentialCache {
  public:
   using SteadyNow = std::function<std::chrono::steady_clock::time_point()>;
 
+  using WallClock = std::function<std::chrono::system_clock::time_point()>;
+
   CredentialCache(Executor executor, asio::thread_pool& helper, aws::CredentialsProvider& provider,
-                  SteadyNow now);
+                  SteadyNow now, WallClock wall_clock);
 
   // Credentials, none, or the provider's error.
   Task<aws::ProvideResult> get();
@@ -41,11 +44,13 @@ class CredentialCache {
   };
   void ask();
   void ask_if_stale();
+  bool has_expired() const;
 
   Executor executor_;
   asio::thread_pool& helper_;
   aws::CredentialsProvider& provider_;
   SteadyNow now_;
+  WallClock wall_clock_;
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 

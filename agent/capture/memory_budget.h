@@ -1,10 +1,12 @@
-// Bounds what all bodies in flight hold together, whatever each alone may hold.
+// Bounds what all bodies in flight hold together, whatever each alone may hold. Requests have one,
+// the copies of responses another: what is only copied must not hold up what is to be sent.
 //
-// Request bodies wait for room before they are read (a body alone is always let in, so nothing
-// waits forever; small ones are, too); the copy of a response takes what is left, or a little
-// beyond it, and is marked truncated from there on.
+// Request bodies wait for room before they are read (a body alone is always let in, and of those
+// that hold a part and wait for more, the oldest is once no other holder gets on: nothing waits
+// forever; small ones are let in, too). A copy takes what is left, or a little beyond it, and is
+// marked truncated from there on.
 // While one waits, bodies that are slow to arrive are cut: a client that announces much and sends
-// little must not hold up the others.
+// little must not hold up the others. Who waits for room is not slow.
 // Thread: the I/O thread.
 #pragma once
 
@@ -44,18 +46,19 @@ class MemoryBudget {
     Time since_;
     std::function<void()> cut_;
     bool was_cut_ = false;
+    mutable bool waits_ = false;  // for room
     std::list<Arriving*>::iterator place_;
   };
 
-  // Waits until `bytes` more fit, or nobody but the one who asks holds any (`own`, bytes), or
-  // `arriving` was cut; then takes them.
+  // Waits until `bytes` more fit, or nobody but the one who asks holds any (`own`, bytes), or all
+  // who hold any wait and the one who asks has done so longest, or `arriving` was cut; then takes
+  // them.
   Task<void> take_when_room(std::uint64_t bytes, std::uint64_t own = 0,
                             const Arriving* arriving = nullptr) {
-    while (used_ != own && used_ + bytes > limit_ &&
-           !(arriving != nullptr && arriving->was_cut())) {
-      Event room;
-      waiting_.push_back(&room);
-      co_await room.wait();
+    if (used_ != own && used_ + bytes > limit_) {
+      Waiter waiter(*this, own, arriving);
+      while (used_ != own && used_ + bytes > limit_ && !waiter.was_cut() && !waiter.is_next())
+        co_await waiter.room.wait();
     }
     used_ += bytes;
   }
@@ -84,7 +87,7 @@ class MemoryBudget {
       return 0;
     std::size_t cut = 0;
     for (Arriving* arriving : arriving_) {
-      if (arriving->was_cut_ || now - arriving->since_ <= limit)
+      if (arriving->was_cut_ || arriving->waits_ || now - arriving->since_ <= limit)
         continue;
       arriving->was_cut_ = true;
       ++cut;
@@ -98,15 +101,55 @@ class MemoryBudget {
   std::uint64_t limit() const { return limit_; }
 
  private:
+  // Somebody in take_when_room().
+  struct Waiter {
+    Waiter(MemoryBudget& all, std::uint64_t held, const Arriving* body)
+        : budget(all), own(held), arriving(body) {
+      place = budget.waiting_.insert(budget.waiting_.end(), this);
+      budget.held_by_waiting_ += own;
+      if (arriving != nullptr)
+        arriving->waits_ = true;
+      // With this one, perhaps nobody gets on.
+      budget.wake_waiting();
+      room.clear();
+    }
+    ~Waiter() {
+      budget.waiting_.erase(place);
+      budget.held_by_waiting_ -= own;
+      if (arriving != nullptr)
+        arriving->waits_ = false;
+    }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+    bool was_cut() const { return arriving != nullptr && arriving->was_cut(); }
+    bool is_next() const {
+      if (own == 0 || budget.held_by_waiting_ < budget.used_)
+        return false;
+      for (const Waiter* other : budget.waiting_) {
+        if (other->own > 0)
+          return other == this;
+      }
+      return false;
+    }
+
+    MemoryBudget& budget;
+    const std::uint64_t own;
+    const Arriving* arriving;
+    Event room;
+    std::list<Waiter*>::iterator place;
+  };
+
+  // All look again: a small body may pass a large one that still has to wait.
   void wake_waiting() {
-    // All look again: a small body may pass a large one that still has to wait.
-    for (Event* waiting : std::exchange(waiting_, {}))
-      waiting->set();
+    for (Waiter* waiting : waiting_)
+      waiting->room.set();
   }
 
   std::uint64_t limit_;
   std::uint64_t used_ = 0;
-  std::list<Event*> waiting_;
+  std::uint64_t held_by_waiting_ = 0;
+  std::list<Waiter*> waiting_;  // who has waited longest, first
   std::list<Arriving*> arriving_;
 };
 

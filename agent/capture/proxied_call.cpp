@@ -50,7 +50,12 @@ ProxiedCall::ProxiedCall(Exchange& exchange, CallServices& services)
 
 ProxiedCall::~ProxiedCall() {
   --services_.statistics.in_flight;
-  services_.budget.give_back(budget_taken_);
+  give_back_memory();
+}
+
+void ProxiedCall::give_back_memory() {
+  services_.budget.give_back(std::exchange(budget_taken_, 0));
+  services_.copies_budget.give_back(std::exchange(copies_taken_, 0));
 }
 
 std::int64_t ProxiedCall::elapsed_us() const {
@@ -338,17 +343,18 @@ void ProxiedCall::keep(bedrock::CapturedBody& body, std::string_view bytes, std:
     return;
   const std::uint64_t have = body.bytes.size();
   const std::uint64_t wanted = std::min<std::uint64_t>(bytes.size(), limit - have);
-  std::uint64_t kept = services_.budget.take_up_to(wanted);
+  std::uint64_t kept = services_.copies_budget.take_up_to(wanted);
   if (kept < wanted && have + kept < kAlwaysKept) {
     const std::uint64_t more = std::min(wanted, kAlwaysKept - have) - kept;
-    if (services_.budget.take_beyond(more))
+    if (services_.copies_budget.take_beyond(more))
       kept += more;
   }
-  budget_taken_ += kept;
+  copies_taken_ += kept;
   if (kept < wanted) {
     services_.cut_for_memory.say(Steady::now(),
                                  "the record of a call has not all of a body: those of the calls "
-                                 "under way fill the memory for them, 4 times max_request_size");
+                                 "under way fill the memory for them, 4 times the larger of "
+                                 "max_recorded_response_size and max_request_size");
   }
   if (body.bytes.empty())
     body.bytes.reserve(kept + std::min(announced, kReservedAtMost) + bedrock::kBodySlack);
@@ -396,7 +402,7 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
   invocation_.duration_us = elapsed_us();
   services_.statistics.ended.count(target_->operation, invocation_);
   services_.log.ended(target_->operation, invocation_, services_.watchdog.now());
-  services_.budget.give_back(std::exchange(budget_taken_, 0));
+  give_back_memory();
 }
 
 void ProxiedCall::finish(bedrock::Outcome outcome, std::string error) {

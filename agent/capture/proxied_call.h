@@ -54,7 +54,8 @@ struct CallServices {
   RequestSigner& signer;
   CredentialCache& credentials;
   Recorder& recorder;
-  MemoryBudget& budget;
+  MemoryBudget& budget;         // of request bodies
+  MemoryBudget& copies_budget;  // of the copies of responses
   Watchdog& watchdog;
   Statistics& statistics;
   CallJudge& judge;
@@ -111,6 +112,7 @@ class ProxiedCall {
   // The response did not reach the client.
   void finish_undelivered();
   void close_books(bedrock::Outcome outcome, std::string error);
+  void give_back_memory();
   void give_back_connection();
   std::int64_t elapsed_us() const;
 
@@ -131,6 +133,7 @@ class ProxiedCall {
   Watchdog::Deadline early_answer_;
   std::optional<std::uint64_t> acknowledged_;  // by the upstream, when that last looked
   std::uint64_t budget_taken_ = 0;
+  std::uint64_t copies_taken_ = 0;
   bool client_gone_ = false;
   bool timed_out_ = false;
   bool connecting_ = false;

@@ -65,32 +65,23 @@ Task<std::string> UpstreamConnection::resolve(const std::string& host, std::uint
     addresses.emplace_back(address, port);
     co_return std::string();
   }
-  // A lookup goes on in Asio's own thread even if nobody waits for it any more: what it needs is
-  // shared.
-  using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
-  struct Lookup {
-    explicit Lookup(Executor executor) : resolver(executor) {}
-    Resolver resolver;
-    error_code failure = asio::error::operation_aborted;
-    Resolver::results_type found;
-  };
-  const auto lookup = std::make_shared<Lookup>(executor_);
+  const auto names = endpoint_.names ? endpoint_.names : std::make_shared<NameLookup>(executor_, 1);
+  NameLookup::Found found{"gave up", {}};
   resolved_.clear();
-  lookup->resolver.async_resolve(
-      host, std::to_string(port),
-      [lookup, self = shared_from_this()](error_code failure, Resolver::results_type found) {
-        lookup->failure = failure;
-        lookup->found = std::move(found);
-        self->resolved_.set();
-      });
+  const std::uint64_t number = names->start(host, port, [&](NameLookup::Found answer) {
+    found = std::move(answer);
+    resolved_.set();
+  });
+  struct Cancel {
+    ~Cancel() { names.cancel(number); }
+    NameLookup& names;
+    const std::uint64_t number;
+  } const cancel{*names, number};
   co_await resolved_.wait();
   if (cancelled_)
     co_return "look up " + host + ": gave up";
-  if (lookup->failure)
-    co_return "look up " + host + ": " + lookup->failure.message();
-  for (const auto& entry : lookup->found)
-    addresses.push_back(entry.endpoint());
-  co_return addresses.empty() ? "look up " + host + ": no address" : std::string();
+  addresses.insert(addresses.end(), found.addresses.begin(), found.addresses.end());
+  co_return found.problem.empty() ? std::string() : "look up " + host + ": " + found.problem;
 }
 
 Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint16_t port) {

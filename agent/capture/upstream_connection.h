@@ -5,8 +5,8 @@
 // second set of buffers, so that hundreds of connections fit in little memory.
 //
 // Thread: the I/O thread; one read and one write at a time. cancel() may come at any moment and
-// ends what is under way; the connection is then good for nothing. Ownership: shared, because an
-// address lookup cannot be interrupted and may outlive the call. Errors: results, in words.
+// ends what is under way; the connection is then good for nothing. Ownership: shared, since it is
+// kept between calls. Errors: results, in words.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "agent/capture/event.h"
+#include "agent/capture/name_lookup.h"
 #include "agent/capture/own_sockets.h"
 #include "agent/capture/tls_context.h"
 #include "agent/capture/upstream_endpoint.h"

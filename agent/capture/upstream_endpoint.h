@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@
 #include "exporters/aws/credentials.h"
 
 namespace invlog::capture {
+
+class NameLookup;
 
 struct ProxyEndpoint {
   std::string host;
@@ -35,6 +38,8 @@ struct UpstreamEndpoint {
   // Shared out among a name's addresses, so that one that does not answer leaves time for the next;
   // 0: each has as long as whoever opens the connection waits.
   std::chrono::milliseconds connect_timeout{0};
+  // Looks its name up, with others'; none: each connection by itself.
+  std::shared_ptr<NameLookup> names;
 };
 
 // `url`: http://host[:port][/prefix] or https://... HTTPS_PROXY and NO_PROXY (and their lower-case

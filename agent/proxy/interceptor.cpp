@@ -221,6 +221,7 @@ Task<std::string> Interceptor::reach(const Authority& authority, bool local_call
     co_return endpoint.error();
   endpoint->tls = false;
   endpoint->connect_timeout = needs_.configuration.connect_timeout;
+  endpoint->names = needs_.tunnel_names;
   const std::string name = text_of(authority);
   const auto may_reach = [this, name, local_caller, &route](const TunnelAddresses::Endpoint& to) {
     const auto refusal = addresses_.refusal(to, local_caller);
@@ -268,6 +269,7 @@ std::shared_ptr<capture::Interception> Interceptor::make_interception(const std:
   if (auto parsed = capture::parse_upstream(url, needs_.environment))
     endpoint = std::move(*parsed);
   endpoint.connect_timeout = needs_.configuration.connect_timeout;
+  endpoint.names = needs_.names;
   endpoint.connect_host = configuration_.connect_host;
   endpoint.connect_port = configuration_.connect_port;
   capture::UpstreamEndpoint http2 = endpoint;

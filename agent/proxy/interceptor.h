@@ -42,7 +42,9 @@ class Interceptor {
     capture::Recorder& recorder;
     capture::Statistics& statistics;
     std::shared_ptr<capture::OwnSockets> own;
-    TunnelAddresses::OwnPorts own_ports;  // where the agent listens
+    std::shared_ptr<capture::NameLookup> names;         // of intercepted hosts
+    std::shared_ptr<capture::NameLookup> tunnel_names;  // of all others
+    TunnelAddresses::OwnPorts own_ports;                // where the agent listens
   };
 
   Interceptor(Needs needs, CertificateAuthority authority, ServerTls::Clock clock);

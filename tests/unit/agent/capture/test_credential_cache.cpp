@@ -26,7 +26,9 @@ struct Scene {
   CoroutineLoop loop;
   asio::thread_pool helper{1};
   std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
-  CredentialCache cache{loop.executor(), helper, provider, [this] { return now; }};
+  std::chrono::system_clock::time_point date{};
+  CredentialCache cache{loop.executor(), helper, provider, [this] { return now; },
+                        [this] { return date; }};
   ~Scene() { helper.join(); }
 
   aws::ProvideResult get() {
@@ -90,6 +92,22 @@ TEST_CASE("While a provider is slow, calls with credentials go on, and those wit
   slow.lock();
   CHECK((*scene.get())->access_key_id == "KEY");
   slow.unlock();
+}
+
+TEST_CASE(
+    "What expired while nobody called is not signed with: calls wait for what comes after it") {
+  Scene scene;
+  scene.provider.result = credentials("OLD");
+  (*scene.provider.result)->expiration = scene.date + std::chrono::hours(1);
+  CHECK((*scene.get())->access_key_id == "OLD");
+  CHECK(scene.cache.problem().empty());
+
+  scene.provider.result = credentials("NEW");
+  scene.now += std::chrono::hours(2);
+  scene.date += std::chrono::hours(2);
+  CHECK(scene.cache.problem() == "they have expired");
+  CHECK((*scene.get())->access_key_id == "NEW");
+  CHECK(scene.cache.problem().empty());
 }
 
 TEST_CASE("No credentials, and an error, are given as they are, and asked for again") {

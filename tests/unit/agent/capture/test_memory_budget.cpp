@@ -78,7 +78,7 @@ TEST_CASE("While one waits, bodies that are slow to arrive are cut, and only the
   CHECK_FALSE(young.was_cut());
 }
 
-TEST_CASE("A body that grows is let in when it is alone, and when it was cut") {
+TEST_CASE("A body that grows is let in when it is alone, and is not slow while it waits for room") {
   CoroutineLoop loop;
   MemoryBudget budget(100);
   const MemoryBudget::Arriving growing(budget, {}, [] {});
@@ -88,12 +88,41 @@ TEST_CASE("A body that grows is let in when it is alone, and when it was cut") {
   const auto more = loop.start(budget.take_when_room(10, 80, &growing));
   CHECK_FALSE(*more);
   budget.cut_slow(MemoryBudget::Time{} + std::chrono::seconds(1), std::chrono::milliseconds(1));
+  CHECK_FALSE(growing.was_cut());
+  budget.give_back(80);
   loop.run();
   CHECK(*more);
   CHECK_FALSE(*other);
-  budget.give_back(170);
+  budget.give_back(90);
   loop.run();
   CHECK(*other);
+}
+
+TEST_CASE("Of bodies that hold all there is and wait for more, one after the other gets on") {
+  CoroutineLoop loop;
+  MemoryBudget budget(100);
+  const MemoryBudget::Arriving first(budget, {}, [] {}), second(budget, {}, [] {}),
+      third(budget, {}, [] {});
+  for (int body = 0; body < 3; ++body)
+    loop.start(budget.take_when_room(30));
+  const auto unknown = loop.start(budget.take_when_room(20));
+  const auto first_more = loop.start(budget.take_when_room(30, 30, &first));
+  const auto second_more = loop.start(budget.take_when_room(30, 30, &second));
+  CHECK_FALSE(*first_more);
+  CHECK_FALSE(*second_more);
+  const auto third_more = loop.start(budget.take_when_room(30, 30, &third));
+  CHECK(*first_more);
+  CHECK_FALSE(*second_more);
+  CHECK_FALSE(*third_more);
+  CHECK_FALSE(*unknown);
+  budget.give_back(60);
+  loop.run();
+  CHECK(*second_more);
+  CHECK_FALSE(*third_more);
+  budget.give_back(60);
+  loop.run();
+  CHECK(*third_more);
+  CHECK(*unknown);
 }
 
 TEST_CASE("A copy takes what is left, and no more") {
