@@ -14,6 +14,7 @@
 #include "agent/bedrock/json_text.h"
 #include "agent/bedrock/openai_assembler.h"
 #include "agent/bedrock/operation.h"
+#include "agent/bedrock/other_event.h"
 #include "agent/bedrock/response_facts.h"
 #include "agent/bedrock/sse_decoder.h"
 #include "agent/bedrock/user_names.h"
@@ -395,7 +396,7 @@ void RecordBuilder::take_stream_exception(const EventMessage& message) {
   if (!message.text(":error-message").empty()) {
     append_json_member(error, "message", message.text(":error-message"));
   }
-  if (parsers_.payload.parse(message.payload)) {
+  if (parsers_.payload.parse(message.payload, kLevelsAroundPayload)) {
     append_json_raw(error, "payload", message.payload);
   } else if (!message.payload.empty()) {
     append_json_member(error, "payload", storage::base64_encode(message.payload));

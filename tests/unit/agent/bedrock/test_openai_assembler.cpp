@@ -64,6 +64,18 @@ TEST_CASE("errors within the stream are taken") {
   CHECK(failed.finished);
 }
 
+TEST_CASE("an event too deep for the array around it stays as a string") {
+  const auto nested = [](int levels) {
+    return std::string(static_cast<std::size_t>(levels), '[') +
+           std::string(static_cast<std::size_t>(levels), ']');
+  };
+  ResponseFacts facts;
+  const std::string deepest = nested(JsonText::kMaximumDepth - 1);
+  const std::string deeper = nested(JsonText::kMaximumDepth);
+  CHECK(assemble({deepest.c_str()}, facts) == "[" + deepest + "]");
+  CHECK(assemble({deeper.c_str()}, facts) == "[\"" + deeper + "\"]");
+}
+
 TEST_CASE("data that is not JSON stays as a string, and no event is no body") {
   ResponseFacts facts;
   CHECK(assemble({"{\"cut\":\"", "1"}, facts) == "[\"{\\\"cut\\\":\\\"\",1]");

@@ -1,6 +1,8 @@
 #include "agent/bedrock/record_builder.h"
 
+#include "agent/bedrock/json_text.h"
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/agent/bedrock/compressed.h"
 #include "tests/unit/agent/bedrock/event_frames.h"
 
@@ -325,6 +327,21 @@ TEST_CASE("request metadata comes from Converse's body or InvokeModel's header")
   invocation.request_headers.pop_back();
   invocation.request.bytes = "{\"requestMetadata\":[1]}";
   CHECK(build_record(invocation).request_metadata.empty());
+}
+
+TEST_CASE("an error at a nesting that details cannot take is kept as base64") {
+  const auto built = [](std::size_t levels) {
+    const std::string payload = std::string(levels, '[') + std::string(levels, ']');
+    return build_record(stream("converse-stream", exception("deepException", payload)));
+  };
+  JsonText text;
+  for (const std::size_t levels : {997, 998, 1000}) {
+    INFO(levels);
+    const storage::Record record = built(levels);
+    CHECK(text.parse(record.details));
+    CHECK(contains(record.details, "\"payload\":[") == (levels == 997));
+    CHECK(record.error_code == "deepException");
+  }
 }
 
 TEST_CASE("InvokeModel's parameters that are only headers are in details") {
