@@ -480,6 +480,11 @@ TEST_CASE("OpenAI-compatible streams are complete with the end of their own prot
   CHECK(built(chat, "data: {\"choices\":[]}\n\n").outcome == "upstream-closed");
   CHECK(built(chat, "data: {\"error\":{\"code\":\"c\"}}\n\n").outcome == "complete");
   CHECK(built(chat, "data: {\"error\":{\"code\":\"c\"}}\n\n").error_code == "c");
+  const storage::Record failed = built(
+      responses, "data: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"boom\"}\n\n");
+  CHECK(failed.outcome == "complete");
+  CHECK(failed.error_code == "server_error");
+  CHECK(failed.details.empty());
   for (const char* end : {"response.completed", "response.incomplete", "response.failed"}) {
     INFO(end);
     CHECK(built(responses, "data: {\"type\":\"" + std::string(end) + "\",\"response\":{}}\n\n")
