@@ -11,6 +11,21 @@ constexpr std::size_t kEntryBytes = 64;  // about what the map adds to a string
 
 }  // namespace
 
+std::string_view cut_label(std::string_view text, std::size_t most) {
+  if (text.size() <= most) {
+    return text;
+  }
+  const auto continues = [text](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
+  // What has more than three such bytes in a row has no characters.
+  std::size_t end = most;
+  for (int back = 0; back < 3 && end > 0 && continues(end); ++back) {
+    --end;
+  }
+  return text.substr(0, continues(end) ? most : end);
+}
+
 LabelWriter::LabelWriter(sqlite3* connection)
     : find_(connection, "SELECT id FROM label WHERE text = ?1"),
       insert_(connection, "INSERT INTO label(text) VALUES (?1)"),
@@ -20,6 +35,7 @@ std::optional<std::int64_t> LabelWriter::intern(std::string_view text) {
   if (text.empty()) {
     return std::nullopt;
   }
+  text = cut_label(text, kMostLabelBytes);
   if (const auto known = known_.find(text); known != known_.end()) {
     return known->second;
   }
@@ -38,6 +54,10 @@ std::optional<std::int64_t> LabelWriter::intern(std::string_view text) {
   }
   known_.emplace(text, id);
   return id;
+}
+
+bool LabelWriter::may_be_new(std::string_view text) const {
+  return !text.empty() && known_.find(cut_label(text, kMostLabelBytes)) == known_.end();
 }
 
 void LabelWriter::forget() {

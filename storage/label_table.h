@@ -14,14 +14,24 @@
 
 namespace invlog::storage {
 
+// Most that a label holds, whatever it came from: labels are not compressed, stand in an index too,
+// and stay as long as the store.
+inline constexpr std::size_t kMostLabelBytes = 64 * 1024;
+
+// The first `most` bytes of `text`, less what would be a part of a character.
+std::string_view cut_label(std::string_view text, std::size_t most);
+
 // The writer's side: string to number. Knows the most recent strings by heart, at most 256 KiB of
 // them.
 class LabelWriter {
  public:
   explicit LabelWriter(sqlite3* connection);
 
-  // The label's id, a new one if need be; empty for "". Call inside a transaction.
+  // The label's id, a new one if need be; empty for "". What is over kMostLabelBytes is cut. Call
+  // inside a transaction.
   std::optional<std::int64_t> intern(std::string_view text);
+  // Whether intern() would look the text up, and may make a label of it.
+  bool may_be_new(std::string_view text) const;
   // The transaction was rolled back: ids given out in it mean nothing.
   void forget();
 

@@ -45,6 +45,27 @@ std::string identifier(const Statement& select, int column) {
 
 }  // namespace
 
+LabelTexts label_texts(const Record& record) {
+  // Metadata that was cut would be no JSON.
+  const bool has_metadata = record.request_metadata.size() <= kMostLabelBytes;
+  return {record.model_id,
+          record.outcome,
+          record.error_code,
+          record.operation,
+          record.caller,
+          record.profile,
+          record.scope,
+          record.decision,
+          record.inference_region,
+          record.stop_reason,
+          record.identity_arn,
+          record.caller_executable,
+          has_metadata ? record.request_metadata : std::string_view(),
+          record.request.content_type,
+          record.response.content_type,
+          record.destinations};
+}
+
 std::uint64_t body_checksum(std::int64_t id, std::string_view request, std::string_view response) {
   const std::unique_ptr<XXH3_state_t, FreeState> state(XXH3_createState());
   if (!state) {
@@ -70,29 +91,29 @@ void insert_record(Statement& insert, const RecordRow& row, LabelWriter& labels)
   const auto sdk_id = uuid_bytes(record.sdk_invocation_id);
   int next = 1;
   const auto bind_integer = [&](std::optional<std::int64_t> value) { insert.bind(next++, value); };
-  const auto bind_label = [&](const std::string& text) { bind_integer(labels.intern(text)); };
+  const LabelTexts texts = label_texts(record);
+  const auto* text = texts.begin();
+  const auto bind_label = [&] { bind_integer(labels.intern(*text++)); };
   const auto bind_identifier = [&](const std::optional<std::string>& uuid,
                                    const std::string& text) {
     uuid ? insert.bind_blob(next++, *uuid) : insert.bind_text_or_null(next++, text);
   };
   bind_integer(row.id);
   bind_integer(record.started_at_us);
-  bind_label(record.model_id);
+  bind_label();
   bind_integer(record.input_tokens);
   bind_integer(record.output_tokens);
   bind_integer(record.cache_read_tokens);
   bind_integer(record.cache_write_tokens);
   bind_integer(record.status != 0 ? std::optional<std::int64_t>(record.status) : std::nullopt);
-  for (const std::string* text :
-       {&record.outcome, &record.error_code, &record.operation, &record.caller, &record.profile,
-        &record.scope, &record.decision, &record.inference_region, &record.stop_reason,
-        &record.identity_arn, &record.caller_executable}) {
-    bind_label(*text);
+  constexpr int kLabelsInARow = 11;  // outcome to caller_executable
+  for (int label = 0; label < kLabelsInARow; ++label) {
+    bind_label();
   }
   bind_integer(record.caller_pid);
-  bind_label(record.request_metadata);
-  bind_label(record.request.content_type);
-  bind_label(record.response.content_type);
+  bind_label();
+  bind_label();
+  bind_label();
   bind_integer(flags_of(record));
   bind_integer(record.duration_us);
   bind_integer(record.first_byte_us);
@@ -102,7 +123,7 @@ void insert_record(Statement& insert, const RecordRow& row, LabelWriter& labels)
   bind_identifier(request_id, record.request_id);
   bind_identifier(sdk_id, record.sdk_invocation_id);
   insert.bind_text_or_null(next++, record.details);
-  bind_label(record.destinations);
+  bind_label();
   insert.run();
 }
 

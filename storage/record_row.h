@@ -3,6 +3,7 @@
 // Threads: as the connection. Errors: StoreError.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ struct RecordRow {
 // The checksum of a record's bodies; the id is part of it, so that one record's bodies never pass
 // for another's.
 std::uint64_t body_checksum(std::int64_t id, std::string_view request, std::string_view response);
+
+// The texts of a record that become labels, in the order of the columns that insert_record() binds.
+using LabelTexts = std::array<std::string_view, 16>;
+LabelTexts label_texts(const Record& record);
 
 // INSERT with one parameter for each stored column.
 std::string insert_record_sql();

@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "storage/eraser.h"
@@ -221,12 +222,32 @@ void Store::clear_group() {
   group_bytes_ = 0;
 }
 
+// About what the group's labels take that the store may not have yet. Each stands in the table and,
+// in no order, in the index; what is long has pages of its own in both.
+std::uint64_t Store::new_label_bytes() const {
+  constexpr std::uint64_t kLong = 960, kPageBytes = 4096, kEntryBytes = 16;
+  std::unordered_set<std::string_view> texts;
+  std::uint64_t bytes = 0;
+  for (const RecordRow& row : rows_) {
+    for (const std::string_view text : label_texts(row.record)) {
+      if (labels_->may_be_new(text) && texts.insert(text).second) {
+        const std::uint64_t size = std::min(text.size(), kMostLabelBytes);
+        bytes += size > kLong ? 2 * (size + kPageBytes) : 3 * size + kEntryBytes;
+      }
+    }
+  }
+  return bytes;
+}
+
 // About what the group takes, so that the file does not grow past its limit.
 void Store::make_room() {
-  constexpr std::uint64_t kSlack = 32 * 1024;  // pages of trees above the rows, new labels
-  std::uint64_t bytes = kSlack + stream_.size() + stream_.size() / 64;
+  if (options_.retention.max_size_bytes == 0) {
+    return;
+  }
+  constexpr std::uint64_t kSlack = 32 * 1024;  // pages of trees above the rows
+  std::uint64_t bytes = kSlack + stream_.size() + stream_.size() / 64 + new_label_bytes();
   for (const RecordRow& row : rows_) {
-    bytes += kRowBytes + row.record.details.size() + 2 * row.record.request_metadata.size();
+    bytes += kRowBytes + row.record.details.size();
   }
   for (const IntentRow& intent : intents_) {
     bytes += intent.bytes.size();

@@ -115,6 +115,7 @@ class Store {
   void tell_left_out(std::int64_t now);
   void tell_left_out_at_the_end();
   void make_room();
+  std::uint64_t new_label_bytes() const;
   void append_chunks(std::string_view bytes);
   void finish_segment(std::int64_t segment, std::int64_t stream_bytes);
   void in_transaction(void (Store::*work)());

@@ -9,6 +9,8 @@
 namespace invlog::bedrock {
 namespace {
 
+constexpr int kLevelsAroundChunk = 1;  // the body is an array of them
+
 std::string_view without_space(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kSpace);
@@ -20,7 +22,7 @@ std::string_view without_space(std::string_view text) {
 }  // namespace
 
 void ChunkAssembler::add(std::string_view event_type, std::string_view payload) {
-  const bool json = payload_parser_.parse(payload);
+  const bool json = payload_parser_.parse(payload, kLevelsAroundPayload);
   std::optional<std::string_view> encoded;
   if (json && event_type == "chunk") {
     if (const std::optional<JsonText::Object> event = payload_parser_.object()) {
@@ -39,7 +41,7 @@ void ChunkAssembler::add(std::string_view event_type, std::string_view payload) 
     elements_ += ',';
   }
   const std::optional<std::string> chunk = storage::base64_decode(*encoded);
-  if (!chunk || !chunk_parser_.parse(*chunk)) {
+  if (!chunk || !chunk_parser_.parse(*chunk, kLevelsAroundChunk)) {
     storage::append_json_string(elements_, *encoded);
     return;
   }

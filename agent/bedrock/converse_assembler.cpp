@@ -19,6 +19,17 @@ constexpr std::array<std::string_view, 7> kBodyOrder = {
     "stopReason", "metrics",           "usage",      "additionalModelResponseFields",
     "trace",      "performanceConfig", "serviceTier"};
 
+// {"output":{"message":{"content":[{"toolUse":{"input":..}}]}}}
+constexpr int kLevelsAroundToolInput = 6;
+
+// How many levels deeper a part of an event stands in the body, at most. What messageStop and
+// metadata carry stands where it stood.
+int levels_around(std::string_view event_type) {
+  constexpr int kLevelsAroundContent = 5;  // a citation's
+  static_assert(kLevelsAroundContent >= kLevelsAroundPayload);
+  return event_type == "messageStop" || event_type == "metadata" ? 0 : kLevelsAroundContent;
+}
+
 // Between the quotes of a string as received; empty if `raw` is no string.
 std::optional<std::string_view> string_content(std::string_view raw) {
   if (raw.size() < 2 || raw.front() != '"') {
@@ -83,7 +94,7 @@ std::string join_base64(const std::vector<std::string>& pieces) {
 
 void ConverseAssembler::add(std::string_view event_type, std::string_view payload) {
   std::optional<JsonText::Object> event;
-  if (parser_.parse(payload)) {
+  if (parser_.parse(payload, levels_around(event_type))) {
     event = parser_.object();
   }
   bool placed = event.has_value();
@@ -322,7 +333,7 @@ void ConverseAssembler::append_tool_input(std::string& out, const std::string& e
       each_element(*array, [&](JsonText::Value value) { input = json_string(value).value_or(""); });
     }
   }
-  if (parser_.parse(input)) {
+  if (parser_.parse(input, kLevelsAroundToolInput)) {
     out += input;
     return;
   }

@@ -185,35 +185,40 @@ void JsonText::pad(std::string& text) {
   text = std::move(padded);
 }
 
-bool JsonText::parse(std::string_view text) {
+bool JsonText::parse(std::string_view text, int around) {
   copy_.clear();
   copy_.reserve(text.size() + simdjson::SIMDJSON_PADDING);
   copy_.append(text);
-  return parse_padded(copy_);
+  return parse_padded(copy_, around);
 }
 
 bool JsonText::parse_padded(const std::string& text) {
+  return parse_padded(text, 0);
+}
+
+bool JsonText::parse_padded(const std::string& text, int around) {
   usable_ = false;
   const std::string_view content = trimmed(text);
   if (content.empty()) {
     return false;
   }
   if (content.front() != '{' && content.front() != '[') {
-    return parse_scalar(content);
+    return parse_scalar(content, around);
   }
-  return parse_buffer(text.data(), text.size(), text.capacity());
+  return parse_buffer(text.data(), text.size(), text.capacity(), around);
 }
 
 // On-Demand treats a single value at the top as a special case throughout; inside an array it is
 // none.
-bool JsonText::parse_scalar(std::string_view text) {
+bool JsonText::parse_scalar(std::string_view text, int around) {
   std::string wrapped;
   wrapped.reserve(text.size() + 2 + simdjson::SIMDJSON_PADDING);
   wrapped += '[';
   wrapped += text;
   wrapped += ']';
   std::size_t elements = 0;
-  if (parse_buffer(wrapped.data(), wrapped.size(), wrapped.capacity())) {
+  // The wrapper takes a level, which the value has not.
+  if (parse_buffer(wrapped.data(), wrapped.size(), wrapped.capacity(), around - 1)) {
     if (const std::optional<Array> wrapper = array()) {
       each_element(*wrapper, [&](Value) { ++elements; });
     }
@@ -222,12 +227,12 @@ bool JsonText::parse_scalar(std::string_view text) {
   return elements == 1;
 }
 
-bool JsonText::parse_buffer(const char* text, std::size_t size, std::size_t allocated) {
+bool JsonText::parse_buffer(const char* text, std::size_t size, std::size_t allocated, int around) {
   if (parser_.iterate(text, size, allocated).get(document_)) {
     return false;
   }
   Value root;
-  if (document_.get_value().get(root) || !valid_value(root, 0)) {
+  if (document_.get_value().get(root) || !valid_value(root, around)) {
     return false;
   }
   // Something behind the value that is not white space.

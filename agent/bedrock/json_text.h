@@ -29,8 +29,9 @@ class JsonText {
 
   static constexpr int kMaximumDepth = 1000;
 
-  // Whether `text` is one valid JSON text; copies it.
-  bool parse(std::string_view text);
+  // Whether `text` is one valid JSON text; copies it. `around`: so many levels are to surround it
+  // where it is put, and count as its own.
+  bool parse(std::string_view text, int around = 0);
   // The same without a copy: `text` must come from pad() and stay unchanged while this is used.
   bool parse_padded(const std::string& text);
 
@@ -47,8 +48,9 @@ class JsonText {
   static void pad(std::string& text);
 
  private:
-  bool parse_buffer(const char* text, std::size_t size, std::size_t allocated);
-  bool parse_scalar(std::string_view text);
+  bool parse_padded(const std::string& text, int around);
+  bool parse_buffer(const char* text, std::size_t size, std::size_t allocated, int around);
+  bool parse_scalar(std::string_view text, int around);
 
   simdjson::ondemand::parser parser_;
   simdjson::ondemand::document document_;

@@ -5,6 +5,11 @@
 #include "storage/json_writer.h"
 
 namespace invlog::bedrock {
+namespace {
+
+constexpr int kLevelsAroundEvent = 1;  // the body is an array of them
+
+}  // namespace
 
 void OpenaiAssembler::add(std::string_view data) {
   if (data == "[DONE]") {
@@ -14,7 +19,7 @@ void OpenaiAssembler::add(std::string_view data) {
   if (!elements_.empty()) {
     elements_ += ',';
   }
-  if (!parser_.parse(data)) {
+  if (!parser_.parse(data, kLevelsAroundEvent)) {
     storage::append_json_string(elements_, data);
     return;
   }

@@ -1,11 +1,11 @@
 #include "agent/bedrock/operation.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
+
+#include "agent/bedrock/label_text.h"
 
 namespace invlog::bedrock {
 namespace {
@@ -51,32 +51,11 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
-std::string percent_encode_beyond_ascii(std::string_view text) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x80) {
-      out += character;
-    } else {
-      (out += '%') += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    }
-  }
-  return out;
-}
-
 // A model id is printed, stored as text and written into JSON, so one that decodes to control
 // characters or to something that is not UTF-8 stays encoded, or becomes so.
 std::string decode_model_id(std::string_view text) {
   std::string decoded = percent_decode(text);
-  const bool control = std::any_of(decoded.begin(), decoded.end(), [](char character) {
-    return static_cast<unsigned char>(character) < 0x20 || character == 0x7F;
-  });
-  if (control || !simdjson::validate_utf8(decoded.data(), decoded.size())) {
-    return percent_encode_beyond_ascii(text);
-  }
-  return decoded;
+  return is_plain_text(decoded) ? decoded : percent_encoded(text);
 }
 
 bool means(std::string_view segment, std::string_view plain) {

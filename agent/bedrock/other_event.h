@@ -8,8 +8,12 @@
 
 namespace invlog::bedrock {
 
+// So many levels surround a payload in the details: {"otherEvents":[{"payload":..}]}.
+inline constexpr int kLevelsAroundPayload = 3;
+
 // Appends {"type":..,"payload":..} to the elements of a JSON array. `json`: the payload is valid
-// JSON and is shown as it is; else it is shown as base64.
+// JSON, also with kLevelsAroundPayload around it, and is shown as it is; else it is shown as
+// base64.
 void append_other_event(std::string& elements, std::string_view event_type,
                         std::string_view payload, bool json);
 

@@ -12,8 +12,10 @@
 #include "agent/bedrock/event_stream_decoder.h"
 #include "agent/bedrock/input_events.h"
 #include "agent/bedrock/json_text.h"
+#include "agent/bedrock/label_text.h"
 #include "agent/bedrock/openai_assembler.h"
 #include "agent/bedrock/operation.h"
+#include "agent/bedrock/other_event.h"
 #include "agent/bedrock/response_facts.h"
 #include "agent/bedrock/sse_decoder.h"
 #include "agent/bedrock/user_names.h"
@@ -26,6 +28,13 @@ namespace {
 using storage::append_json_member;
 using storage::append_json_number;
 using storage::append_json_raw;
+
+// Bytes that a label may have (label_text.h). A model's id: AWS's own limit, as an ARN's. Metadata:
+// AWS's 16 pairs of 256 and 256 characters, each of which an escape may double.
+constexpr std::size_t kMostIdBytes = 2048;
+constexpr std::size_t kMostPathBytes = 4096;
+constexpr std::size_t kMostWordBytes = 256;
+constexpr std::size_t kMostMetadataBytes = 16 * 1024;
 
 // Streams are decoded in slices of this, so that the decoder's buffer stays as small as a message.
 constexpr std::size_t kSlice = 64 * 1024;
@@ -85,6 +94,7 @@ class RecordBuilder {
     record_.cache_write_tokens = facts_.cache_write_tokens;
     record_.stop_reason = std::move(facts_.stop_reason);
     record_.error_code = std::move(facts_.error_code);
+    bound_labels();
     finish_details();
     return std::move(record_);
   }
@@ -116,6 +126,8 @@ class RecordBuilder {
   std::string missing_end(const ConverseAssembler& converse, std::size_t messages) const;
   bool claims_success() const;
   void note_failure(const std::string& error);
+  void bound_label(const char* name, std::string& text, std::size_t most);
+  void bound_labels();
   void finish_details();
 
   Invocation& invocation_;
@@ -123,7 +135,8 @@ class RecordBuilder {
   storage::Record record_;
   ResponseFacts facts_;
   std::optional<Operation> operation_;
-  std::string stream_errors_;  // elements of a JSON array
+  std::string stream_errors_;   // elements of a JSON array
+  std::string overlong_ = "{";  // labels: their length as they came, by name
   std::string details_ = "{";
 };
 
@@ -395,7 +408,7 @@ void RecordBuilder::take_stream_exception(const EventMessage& message) {
   if (!message.text(":error-message").empty()) {
     append_json_member(error, "message", message.text(":error-message"));
   }
-  if (parsers_.payload.parse(message.payload)) {
+  if (parsers_.payload.parse(message.payload, kLevelsAroundPayload)) {
     append_json_raw(error, "payload", message.payload);
   } else if (!message.payload.empty()) {
     append_json_member(error, "payload", storage::base64_encode(message.payload));
@@ -486,7 +499,35 @@ void RecordBuilder::note_failure(const std::string& error) {
   append_json_member(details_, "error", error);
 }
 
+void RecordBuilder::bound_label(const char* name, std::string& text, std::size_t most) {
+  if (text.size() > most) {
+    append_json_number(overlong_, name, static_cast<long long>(text.size()));
+  }
+  text = label_text(text, most);
+}
+
+// All that somebody else chose: a label stays in the store for good.
+void RecordBuilder::bound_labels() {
+  if (record_.request_metadata.size() > kMostMetadataBytes) {  // a part of it would be no JSON
+    append_json_number(overlong_, "requestMetadata",
+                       static_cast<long long>(record_.request_metadata.size()));
+    record_.request_metadata = {};
+  }
+  bound_label("model", record_.model_id, kMostIdBytes);
+  bound_label("profile", record_.profile, kMostIdBytes);
+  bound_label("identity", record_.identity_arn, kMostIdBytes);
+  bound_label("callerExecutable", record_.caller_executable, kMostPathBytes);
+  bound_label("caller", record_.caller, kMostWordBytes);
+  bound_label("error", record_.error_code, kMostWordBytes);
+  bound_label("stopReason", record_.stop_reason, kMostWordBytes);
+  bound_label("inputContentType", record_.request.content_type, kMostWordBytes);
+  bound_label("outputContentType", record_.response.content_type, kMostWordBytes);
+}
+
 void RecordBuilder::finish_details() {
+  if (overlong_.size() > 1) {
+    append_json_raw(details_, "overlong", overlong_ + "}");
+  }
   if (!stream_errors_.empty()) {
     append_json_raw(details_, "streamErrors", "[" + stream_errors_ + "]");
   }

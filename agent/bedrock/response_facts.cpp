@@ -221,8 +221,8 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
     if (name == "amazon-bedrock-invocationMetrics") {
       read_invocation_metrics(value, facts);
     } else if (name == "stop_reason" || name == "stopReason" || name == "completionReason" ||
-               name == "finish_reason") {
-      // Anthropic and Llama; Nova; Titan's chunks; Cohere Command R.
+               name == "finish_reason" || name == "finishReason") {
+      // Anthropic and Llama; Nova; Titan's chunks; Cohere Command R; Pegasus.
       take_text(facts.stop_reason, value);
     } else if (name == "delta") {  // Anthropic's message_delta
       take_text_of_member(facts.stop_reason, value, "stop_reason");
@@ -262,7 +262,7 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
 }
 
 void read_openai_body(JsonText::Object body, ResponseFacts& facts) {
-  std::string type;
+  std::string type, code;
   each_member(body, [&](std::string_view name, JsonText::Value value) {
     if (name == "usage") {
       read_openai_usage(value, facts);
@@ -278,9 +278,16 @@ void read_openai_body(JsonText::Object body, ResponseFacts& facts) {
       }
     } else if (name == "type") {
       take_text(type, value);
+    } else if (name == "code") {
+      take_text(code, value);
     }
   });
-  facts.finished = facts.finished || ends_response(type);
+  // The Responses API's last event where something failed: its code stands beside its type.
+  const bool failed = type == "error";
+  if (failed && facts.error_code.empty()) {
+    facts.error_code = code.empty() ? type : code;
+  }
+  facts.finished = facts.finished || failed || ends_response(type);
 }
 
 }  // namespace invlog::bedrock

@@ -79,7 +79,7 @@ void ProxiedCall::note_request() {
     invocation_.intercepted = true;
     invocation_.access_key_id = std::move(signature.access_key_id);
     invocation_.signed_at = std::move(signature.signed_at);
-  } else {
+  } else if (!has_bearer_key(request)) {  // nor whose bearer key
     invocation_.identity_arn = services_.identity_arn;
   }
   invocation_.caller = exchange_.caller();

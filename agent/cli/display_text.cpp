@@ -69,6 +69,42 @@ std::size_t width_of(const CodePoint& point) {
                                            : 1;
 }
 
+enum class LineBreaks { escaped, kept };
+
+// Whether `text` begins with what only lays it out.
+bool begins_with_layout(std::string_view text) {
+  return text.front() == '\n' || text.front() == '\t' || text.substr(0, 2) == "\r\n";
+}
+
+std::string without_controls(std::string_view text, LineBreaks breaks) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const CodePoint point = first_code_point(text);
+    const bool control =
+        point.valid && (point.value < 0x20 || (point.value >= 0x7F && point.value < 0xA0));
+    if (!point.valid) {
+      out += "\xef\xbf\xbd";
+    } else if (breaks == LineBreaks::kept && begins_with_layout(text)) {
+      out += text.front();
+    } else if (point.value == '\n') {
+      out += "\\n";
+    } else if (point.value == '\t') {
+      out += "\\t";
+    } else if (point.value == '\r') {
+      out += "\\r";
+    } else if (control) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\x%02X", static_cast<unsigned>(point.value));
+      out += code;
+    } else {
+      out += text.substr(0, point.bytes);
+    }
+    text.remove_prefix(point.bytes);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::size_t display_width(std::string_view text) {
@@ -99,30 +135,11 @@ std::string cut_to_width(std::string_view text, std::size_t width) {
 }
 
 std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const CodePoint point = first_code_point(text);
-    const bool control =
-        point.valid && (point.value < 0x20 || (point.value >= 0x7F && point.value < 0xA0));
-    if (!point.valid) {
-      out += "\xef\xbf\xbd";
-    } else if (point.value == '\n') {
-      out += "\\n";
-    } else if (point.value == '\t') {
-      out += "\\t";
-    } else if (point.value == '\r') {
-      out += "\\r";
-    } else if (control) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\x%02X", static_cast<unsigned>(point.value));
-      out += code;
-    } else {
-      out += text.substr(0, point.bytes);
-    }
-    text.remove_prefix(point.bytes);
-  }
-  return out;
+  return without_controls(text, LineBreaks::escaped);
+}
+
+std::string printable_lines(std::string_view text) {
+  return without_controls(text, LineBreaks::kept);
 }
 
 std::string printable_json(std::string_view json) {

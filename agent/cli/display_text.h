@@ -24,6 +24,10 @@ std::string cut_to_width(std::string_view text, std::size_t width);
 // UTF-8 as U+FFFD: one line, and nothing a terminal would obey.
 std::string printable(std::string_view text);
 
+// The same of a text that may have several lines: their ends (\n) and tabs stay, and \r where one
+// stands before such an end.
+std::string printable_lines(std::string_view text);
+
 // JSON with what a terminal would obey and JSON lets stand in strings (DEL, C1 controls) as \u00xx.
 std::string printable_json(std::string_view json);
 

@@ -156,7 +156,8 @@ std::string csv_header(const std::vector<std::string>& names) {
   return line + "\r\n";
 }
 
-void append_csv_field(std::string& line, std::string_view text) {
+void append_csv_field(std::string& line, std::string_view foreign) {
+  const std::string text = printable_lines(foreign);
   const bool plain = !text.empty() && text.find_first_of("\",\r\n") == std::string_view::npos &&
                      text.front() != ' ' && text.back() != ' ';
   if (plain) {

@@ -27,7 +27,8 @@ std::vector<TableCell> table_row(sqlite3_stmt* statement);
 std::string json_row(sqlite3_stmt* statement);
 
 // RFC 4180: fields quoted where needed, the line ended by CR LF. NULL is an empty field, an empty
-// string is "".
+// string is "". Control characters but line ends and tabs come as \xNN: a field may have been a
+// stranger's, and be shown in a terminal.
 std::string csv_row(sqlite3_stmt* statement);
 std::string csv_header(const std::vector<std::string>& names);
 void append_csv_field(std::string& line, std::string_view text);

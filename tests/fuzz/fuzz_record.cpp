@@ -1,6 +1,7 @@
 // Building a record from anything a client or the service may send. The input is read as one byte
 // of choices, then fields of one byte's or two bytes' length. Whatever comes, build_record throws
-// nothing, calls only valid JSON JSON, and loses no byte of the request.
+// nothing, calls only valid JSON JSON, loses no byte of the request, and makes labels that can be
+// printed.
 #include <simdjson.h>
 #include <zlib.h>
 
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include "agent/bedrock/json_text.h"
+#include "agent/bedrock/label_text.h"
 #include "agent/bedrock/record_builder.h"
 #include "storage/base64.h"
 
@@ -170,6 +172,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!text->empty()) {
       require_json(*text);
     }
+  }
+  for (const std::string* text : {&record.model_id, &record.error_code, &record.stop_reason,
+                                  &record.request.content_type, &record.response.content_type}) {
+    require(bedrock::is_plain_text(*text));
   }
   require(record.input_tokens.value_or(0) >= 0);
   require(!record.operation.empty());

@@ -35,6 +35,14 @@ TEST_CASE("A call with a bearer key is not the agent's, and gets no identity fro
   CHECK(identity_of_the_record(agent, "Authorization: Bearer key-of-the-application\r\n").empty());
 }
 
+TEST_CASE("Nor does a call with a bearer key have the identity that is configured") {
+  ScriptedUpstream upstream(empty_answer());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.identity_arn = "arn:aws:iam::123456789012:user/configured";
+  AgentFixture agent(configuration);
+  CHECK(identity_of_the_record(agent, "Authorization: Bearer key-of-the-application\r\n").empty());
+}
+
 TEST_CASE("A configured identity comes before the one that STS named") {
   ScriptedUpstream upstream(empty_answer());
   auto configuration = AgentFixture::configuration(upstream.url());

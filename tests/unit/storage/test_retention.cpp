@@ -381,6 +381,27 @@ TEST_CASE("Without destinations everything may go, and one record larger than th
   CHECK(!writer.status().failing);
 }
 
+TEST_CASE("New labels are counted before a commit makes them") {
+  RetentionFixture fixture;
+  Store store(fixture.options());
+  write(store, 1, 150, 100'000);
+  REQUIRE(fixture.size() > 14'500'000);
+  for (std::int64_t number = 151; number <= 160; ++number) {
+    Record record = noisy_record(number, 10);
+    record.model_id = std::to_string(number) + std::string(64 * 1024, 'm');
+    store.add(std::move(record));
+  }
+  CHECK_THROWS_WITH(store.commit(), contains_text("max_size"));
+  CHECK(fixture.size() <= kMost);
+  CHECK(fixture.number("SELECT count(*) FROM label WHERE length(text) > 60000") == 0);
+  DeliveryLedger::Delivered delivered;
+  delivered.last = delivered.records = fixture.last_record();
+  fixture.ledger()->advance("s3", delivered);
+  store.commit();
+  CHECK(fixture.size() <= kMost);
+  CHECK(fixture.number("SELECT count(*) FROM label WHERE length(text) > 60000") == 10);
+}
+
 TEST_CASE("A running writer takes a new limit, also while it waits for room") {
   RetentionFixture full;
   WriterOptions options = full.options();

@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include "storage/label_table.h"
 #include "storage/reader.h"
 #include "storage/store_error.h"
 #include "storage/verify.h"
@@ -52,6 +53,37 @@ TEST_CASE("Every field of a record reads back as it was written") {
   struct stat status {};
   REQUIRE(::stat(store.path().c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("A label is cut at a character's end, if it has any") {
+  CHECK(cut_label("ab\u00e9", 4) == "ab\u00e9");
+  CHECK(cut_label("ab\u00e9", 3) == "ab");
+  CHECK(cut_label("\U0001F600", 3).empty());
+  CHECK(cut_label("\x80\x80\x80\x80\x80\x80", 4) == "\x80\x80\x80\x80");
+  CHECK(cut_label("", 0).empty());
+}
+
+TEST_CASE("No label is longer than 64 KiB, and metadata is whole or left out") {
+  TemporaryStore store;
+  const std::string large(64 * 1024 - 1, 'x');
+  Record record = full_record();
+  record.model_id = large + "\u00e9";
+  record.identity_arn = std::string(5'000'000, 'a');
+  record.request_metadata = "{\"k\":\"" + large + "\"}";
+  {
+    Writer writer(store.options());
+    CHECK(submit_and_wait(writer, record));
+    record.identity_arn += "another";
+    CHECK(submit_and_wait(writer, record));
+  }
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  const Record read = (*reader)->find(2, Bodies::both)->record;
+  CHECK(read.model_id == large);
+  CHECK(read.identity_arn == std::string(64 * 1024, 'a'));
+  CHECK(read.request_metadata.empty());
+  CHECK(store.query("SELECT count(*) FROM label WHERE length(text) > 60000") == "2");
+  CHECK(problems(verify_store(store.path(), {})) == "");
 }
 
 TEST_CASE("The group may read a store whose directory says so, and no other") {

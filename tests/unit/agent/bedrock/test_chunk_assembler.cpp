@@ -61,6 +61,30 @@ TEST_CASE("a chunk that is not JSON stays base64, and no chunk is no body") {
   CHECK(assemble({}).body.empty());
 }
 
+TEST_CASE("a chunk too deep for the array around it stays base64") {
+  const auto body_of = [](std::size_t levels) {
+    return assemble({{"chunk", payload(std::string(levels, '[') + std::string(levels, ']'))}}).body;
+  };
+  JsonText text;
+  CHECK(text.parse(body_of(999)));
+  CHECK(body_of(999).size() == 2 * 1000);
+  CHECK(body_of(1000).substr(0, 2) == "[\"");
+  CHECK(text.parse(body_of(1000)));
+}
+
+TEST_CASE("an event too deep for the details around it is kept as base64") {
+  const auto others_of = [](std::size_t levels) {
+    return "{\"otherEvents\":[" +
+           assemble({{"ping", std::string(levels, '[') + std::string(levels, ']')}}).others + "]}";
+  };
+  JsonText text;
+  for (const std::size_t levels : {997, 998, 1000}) {
+    INFO(levels);
+    CHECK(text.parse(others_of(levels)));
+    CHECK((others_of(levels).find("\"payload\":[") != std::string::npos) == (levels == 997));
+  }
+}
+
 TEST_CASE("events that are no chunks are kept aside") {
   const Assembled assembled = assemble(
       {{"chunk", "{\"p\":\"abc\"}"}, {"chunk", "[]"}, {"ping", "{\"a\":1}"}, {"chunk", "xyz"}});

@@ -123,6 +123,36 @@ TEST_CASE("a tool's input is joined and parsed") {
   CHECK(content({tool_input(0, "{}")}) == "{\"toolUse\":{\"input\":{}}}");
 }
 
+TEST_CASE("what is too deep for what is around it in the body costs nothing else of the body") {
+  const auto nested = [](std::size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  const Event stop = {"messageStop", "{\"stopReason\":\"tool_use\"}"};
+  const std::string head = "{\"toolUse\":{\"input\":";
+  CHECK(content({tool_input(0, nested(994))}) == head + nested(994) + "}}");
+  for (const std::size_t levels : {995, 1000, 1001}) {
+    INFO(levels);
+    CHECK(content({tool_input(0, nested(levels))}) == head + "\"" + nested(levels) + "\"}}");
+    const Assembled assembled = assemble({tool_input(0, nested(levels)), stop});
+    CHECK(assembled.body.find("\"stopReason\":\"tool_use\"") != std::string::npos);
+  }
+  // As deep as an event may be: assemble() checks that the body is JSON.
+  for (const char* kind : {"citation", "video", "image", "toolResult", "reasoningContent"}) {
+    for (const std::size_t levels : {990, 993, 996, 998}) {
+      INFO(kind << " " << levels);
+      const bool list = std::string_view(kind) == "toolResult";
+      const std::string value = list ? nested(levels) : "{\"x\":" + nested(levels - 1) + "}";
+      const Assembled assembled =
+          assemble({delta(0, "{\"" + std::string(kind) + "\":" + value + "}"), stop});
+      CHECK(assembled.body.find("\"stopReason\":\"tool_use\"") != std::string::npos);
+      CHECK(JsonText().parse("{\"otherEvents\":[" + assembled.others + "]}"));
+    }
+  }
+  const Assembled deep = assemble(
+      {{"metadata", "{\"usage\":{\"inputTokens\":1},\"trace\":" + nested(999) + "}"}, stop});
+  CHECK(deep.others.empty());
+}
+
 TEST_CASE("reasoning becomes reasoningText or redactedContent") {
   CHECK(content({delta(0, "{\"reasoningContent\":{\"text\":\"think\"}}"),
                  delta(0, "{\"reasoningContent\":{\"text\":\"ing\"}}"),

@@ -156,6 +156,21 @@ TEST_CASE("nesting is bounded") {
   CHECK_FALSE(valid(std::string(1000000, '[')));
 }
 
+TEST_CASE("levels around a text count as its own") {
+  JsonText json;
+  for (const int around : {0, 1, 6}) {
+    INFO(around);
+    const auto levels = static_cast<std::size_t>(JsonText::kMaximumDepth - around);
+    const std::string deepest = std::string(levels, '[') + std::string(levels, ']');
+    CHECK(json.parse(deepest, around));
+    CHECK_FALSE(json.parse("[" + deepest + "]", around));
+    CHECK(json.parse(std::string(levels - 1, '[') + "1" + std::string(levels - 1, ']'), around));
+    CHECK_FALSE(json.parse(std::string(levels, '[') + "1" + std::string(levels, ']'), around));
+  }
+  CHECK(json.parse("1", JsonText::kMaximumDepth - 1));
+  CHECK_FALSE(json.parse("1", JsonText::kMaximumDepth));
+}
+
 TEST_CASE("values are read as received") {
   JsonText json;
   REQUIRE(json.parse(

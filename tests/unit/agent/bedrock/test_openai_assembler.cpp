@@ -64,6 +64,35 @@ TEST_CASE("errors within the stream are taken") {
   CHECK(failed.finished);
 }
 
+TEST_CASE("an error event of the responses stream has its code beside its type, and is an end") {
+  for (const auto& [event, code] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"{\"type\":\"error\",\"code\":\"server_error\",\"message\":\"boom\"}", "server_error"},
+           {"{\"code\":null,\"message\":\"boom\",\"type\":\"error\"}", "error"},
+           {"{\"type\":\"error\",\"error\":{\"type\":\"overloaded\"}}", "overloaded"}}) {
+    INFO(event);
+    ResponseFacts facts;
+    assemble({event}, facts);
+    CHECK(facts.error_code == code);
+    CHECK(facts.finished);
+  }
+  ResponseFacts facts;
+  assemble({"{\"type\":\"response.created\",\"code\":\"x\"}"}, facts);
+  CHECK(facts.error_code.empty());
+  CHECK_FALSE(facts.finished);
+}
+
+TEST_CASE("an event too deep for the array around it stays as a string") {
+  const auto nested = [](int levels) {
+    return std::string(static_cast<std::size_t>(levels), '[') +
+           std::string(static_cast<std::size_t>(levels), ']');
+  };
+  ResponseFacts facts;
+  const std::string deepest = nested(JsonText::kMaximumDepth - 1);
+  const std::string deeper = nested(JsonText::kMaximumDepth);
+  CHECK(assemble({deepest.c_str()}, facts) == "[" + deepest + "]");
+  CHECK(assemble({deeper.c_str()}, facts) == "[\"" + deeper + "\"]");
+}
+
 TEST_CASE("data that is not JSON stays as a string, and no event is no body") {
   ResponseFacts facts;
   CHECK(assemble({"{\"cut\":\"", "1"}, facts) == "[\"{\\\"cut\\\":\\\"\",1]");

@@ -43,6 +43,12 @@ TEST_CASE("model ids are percent-decoded, as ids and as ARNs") {
         "InvokeModel arn:aws:x:y:z:application-inference-profile/invoke");
 }
 
+TEST_CASE("a model id that holds control characters stays encoded") {
+  CHECK(parse_target("POST", "/model/a%00b%1B/converse")->model_id == "a%00b%1B");
+  CHECK(parse_target("POST", "/model/a%C2%9Bb/converse")->model_id == "a%C2%9Bb");
+  CHECK(parse_target("POST", "/model/mod%C3%A8le/converse")->model_id == "mod\xC3\xA8le");
+}
+
 TEST_CASE("the query and slashes at the end do not matter") {
   CHECK(described("POST", "/model/m/converse?a=/b/c") == "Converse m");
   CHECK(described("POST", "/model/m/converse/") == "Converse m");

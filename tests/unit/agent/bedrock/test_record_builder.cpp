@@ -1,6 +1,8 @@
 #include "agent/bedrock/record_builder.h"
 
+#include "agent/bedrock/json_text.h"
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/unit/agent/bedrock/compressed.h"
 #include "tests/unit/agent/bedrock/event_frames.h"
 
@@ -37,7 +39,7 @@ Invocation stream(const char* operation, std::string bytes) {
   return invocation;
 }
 
-Invocation openai(const char* content_type, std::string bytes) {
+Invocation openai(const std::string& content_type, std::string bytes) {
   Invocation invocation = converse();
   invocation.target = "/openai/v1/chat/completions";
   invocation.request.bytes = "{\"model\":\"openai.gpt-oss-20b-1:0\",\"messages\":[]}";
@@ -327,6 +329,80 @@ TEST_CASE("request metadata comes from Converse's body or InvokeModel's header")
   CHECK(build_record(invocation).request_metadata.empty());
 }
 
+TEST_CASE("metadata larger than AWS takes is no label, and details say so") {
+  Invocation invocation = converse();
+  const auto with_value = [](std::size_t bytes) {
+    return "{\"requestMetadata\":{\"k\":\"" + std::string(bytes, 'x') + "\"}}";
+  };
+  invocation.request.bytes = with_value(16 * 1024 - 8);
+  storage::Record record = build_record(invocation);
+  CHECK(record.request_metadata.size() == 16 * 1024);
+  CHECK(record.details.empty());
+  invocation.request.bytes = with_value(16 * 1024 - 7);
+  record = build_record(invocation);
+  CHECK(record.request_metadata.empty());
+  CHECK(record.details == "{\"overlong\":{\"requestMetadata\":16385}}");
+  CHECK(record.request.bytes == invocation.request.bytes);
+}
+
+TEST_CASE("a text that somebody else chose is cut before it becomes a label") {
+  const std::string large(1'000'000, 'x');
+  Invocation invocation = openai("application/json; " + large, "{}");
+  invocation.request_headers = {{"content-type", "text/" + large}};
+  invocation.request.bytes = "{\"model\":\"" + large + "\"}";
+  invocation.response.bytes = "{\"choices\":[{\"finish_reason\":\"" + large +
+                              "\"}],\"error\":{\"code\":\"" + large + "\"}}";
+  invocation.residency.profile = large;
+  const storage::Record record = build_record(invocation);
+  CHECK(record.model_id == large.substr(0, 2048));
+  CHECK(record.profile.size() == 2048);
+  CHECK(record.error_code == large.substr(0, 256));
+  CHECK(record.stop_reason == large.substr(0, 256));
+  CHECK(record.request.content_type.size() == 256);
+  CHECK(record.response.content_type.size() == 256);
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.details ==
+        "{\"overlong\":{\"model\":1000000,\"profile\":1000000,\"error\":1000000,"
+        "\"stopReason\":1000000,\"inputContentType\":1000005,\"outputContentType\":1000018}}");
+  invocation.request.bytes = "{\"model\":\"" + std::string(2047, 'x') + "\u00e9\"}";
+  CHECK(build_record(invocation).model_id == std::string(2047, 'x'));
+}
+
+TEST_CASE("control characters of a text that somebody else chose are percent-encoded") {
+  Invocation invocation = openai("text/x\x1b[2K", "{}");
+  invocation.status = 400;
+  invocation.request.bytes = R"({"model":"gpt\u0000\u001b]0;owned\u0007"})";
+  invocation.response.bytes = R"({"error":{"code":"bad\u001b[31m"}})";
+  storage::Record record = build_record(invocation);
+  CHECK(record.model_id == "gpt%00%1B]0;owned%07");
+  CHECK(record.error_code == "bad%1B[31m");
+  CHECK(record.response.content_type == "text/x%1B[2K");
+  CHECK(record.details.empty());
+  invocation.status = 200;
+  invocation.request.bytes = R"({"model":"\u009b31m"})";
+  invocation.response.bytes = R"({"choices":[{"finish_reason":"a\nb"}]})";
+  record = build_record(invocation);
+  CHECK(record.model_id == "%C2%9B31m");
+  CHECK(record.stop_reason == "a%0Ab");
+  invocation.request.bytes = "{\"model\":\"mod\u00e8le\"}";
+  CHECK(build_record(invocation).model_id == "mod\u00e8le");
+}
+
+TEST_CASE("an error at a nesting that details cannot take is kept as base64") {
+  const auto built = [](std::size_t levels) {
+    const std::string payload = std::string(levels, '[') + std::string(levels, ']');
+    return build_record(stream("converse-stream", exception("deepException", payload)));
+  };
+  JsonText text;
+  for (const std::size_t levels : {997, 998, 1000}) {
+    INFO(levels);
+    const storage::Record record = built(levels);
+    CHECK(text.parse(record.details));
+    CHECK(contains(record.details, "\"payload\":[") == (levels == 997));
+    CHECK(record.error_code == "deepException");
+  }
+}
+
 TEST_CASE("InvokeModel's parameters that are only headers are in details") {
   Invocation invocation = converse();
   invocation.target = "/model/m/invoke";
@@ -463,6 +539,11 @@ TEST_CASE("OpenAI-compatible streams are complete with the end of their own prot
   CHECK(built(chat, "data: {\"choices\":[]}\n\n").outcome == "upstream-closed");
   CHECK(built(chat, "data: {\"error\":{\"code\":\"c\"}}\n\n").outcome == "complete");
   CHECK(built(chat, "data: {\"error\":{\"code\":\"c\"}}\n\n").error_code == "c");
+  const storage::Record failed = built(
+      responses, "data: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"boom\"}\n\n");
+  CHECK(failed.outcome == "complete");
+  CHECK(failed.error_code == "server_error");
+  CHECK(failed.details.empty());
   for (const char* end : {"response.completed", "response.incomplete", "response.failed"}) {
     INFO(end);
     CHECK(built(responses, "data: {\"type\":\"" + std::string(end) + "\",\"response\":{}}\n\n")

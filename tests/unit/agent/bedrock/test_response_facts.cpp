@@ -86,6 +86,7 @@ TEST_CASE("every vendor's stop reason is found") {
   CHECK(invoke_stop("{\"choices\":[{\"stop_reason\":\"length\"}]}") == "length");
   CHECK(invoke_stop("{\"choices\":[{\"finish_reason\":\"stop\"}]}") == "stop");
   CHECK(invoke_stop("{\"finish_reason\":\"COMPLETE\"}") == "COMPLETE");
+  CHECK(invoke_stop("{\"message\":\"x\",\"finishReason\":\"stop\"}") == "stop");
   CHECK(invoke_stop("{\"generations\":[{\"finish_reason\":\"MAX_TOKENS\"}]}") == "MAX_TOKENS");
   CHECK(invoke_stop("{\"completions\":[{\"finishReason\":{\"reason\":\"endoftext\"}}]}") ==
         "endoftext");

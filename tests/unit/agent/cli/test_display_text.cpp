@@ -24,6 +24,11 @@ TEST_CASE("text is cut to a width at a character's end") {
   CHECK(cut_to_width("abc", 1) == "…");
 }
 
+TEST_CASE("a text of several lines keeps them, and nothing else that a terminal would obey") {
+  CHECK(printable_lines("a\n\tb\r\nc\rd") == "a\n\tb\r\nc\\rd");
+  CHECK(printable_lines(std::string_view("\x1b[2K\0\xff", 6)) == "\\x1B[2K\\x00\xef\xbf\xbd");
+}
+
 TEST_CASE("nothing that a terminal would obey is printable") {
   CHECK(printable("a\nb\tc\rd") == "a\\nb\\tc\\rd");
   CHECK(printable("\x1b[31mred\x7f") == "\\x1B[31mred\\x7F");

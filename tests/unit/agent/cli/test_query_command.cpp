@@ -68,6 +68,12 @@ TEST_CASE("numbers keep their value, text its quotes") {
             .out == "a,b,c,\"d,e\"\r\n\"a,b\",\"\",,\"x\"\"y\"\r\n");
 }
 
+TEST_CASE("CSV has lines in its fields, and nothing else that a terminal would obey") {
+  const ExampleStore store;
+  CHECK(query(store, "SELECT 'a' || char(10) || 'b' || char(0, 27) || '[2K' AS t", RowFormat::csv)
+            .out == "t\r\n\"a\nb\\x00\\x1B[2K\"\r\n");
+}
+
 TEST_CASE("several statements run in order, comments are none") {
   const ExampleStore store;
   const Answer answer = query(store, "-- first\nSELECT 1 AS a; SELECT 2 AS b;\n-- end\n");
