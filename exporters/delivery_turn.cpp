@@ -298,7 +298,7 @@ bool DeliveryTurn::put_plan() {
     return true;
   }
   const std::string stored = stored_plan(destination_.target(), plan);
-  ledger().put_plan(name_, pending.last, stored);
+  ledger().put_plan(name_, pending.last, stored, destination_.target());
   pending.plan = stored;
   pending.planned_last = pending.last;
   if (pending.continues(ledger().state(name_))) {
