@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -93,6 +94,9 @@ class Destination {
   virtual std::string name() const = 0;
   // For people: "s3://records-eu/prefix", "/invlog/records aws/bedrock/modelinvocations".
   virtual std::string target() const = 0;
+  // Whether target() was that by another name: what is sent here is what was sent there, so a plan
+  // made for that one goes on.
+  virtual bool is_same_target(std::string_view other) const { return other == target(); }
 
   // Region guard: proves that the target is in the source Region, before the first byte goes there,
   // and prepares it (log group and stream). FailureKind::redirected means "elsewhere": nothing is
