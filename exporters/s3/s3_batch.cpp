@@ -139,9 +139,9 @@ tl::expected<void, aws::ServiceFailure> S3Batch::put(const std::string& key, std
   }
   const std::string host = aws::one_line(store_.host, kLongestHeader);
   if (!host.empty()) {
-    object.metadata.emplace_back("x-amz-meta-invlog-host", host);
+    object.metadata.emplace_back(kHostHeader, host);
   }
-  object.metadata.emplace_back("x-amz-meta-invlog-records",
+  object.metadata.emplace_back(kRecordsHeader,
                                std::to_string(first_record) + "-" + std::to_string(last_record));
   auto stored = client_.put(object);
   if (stored) {
