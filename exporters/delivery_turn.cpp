@@ -510,6 +510,7 @@ Origin DeliveryTurn::origin() {
   }
   origin.instance = instance_;
   origin.first_in_s3 = ledger().first_record("s3");
+  origin.ledger = [this] { return &ledger(); };
   storage::Statement select(reader().connection(),
                             "SELECT id, lower(hex(chain)) FROM segment WHERE closed_at IS NOT NULL "
                             "ORDER BY id DESC LIMIT 1");

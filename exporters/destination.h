@@ -35,6 +35,9 @@ struct Origin {
   std::int64_t chain_segment = 0;   // that segment
   // The first record that S3 is to get; no value: not known, and where S3 is given all, 1.
   std::optional<std::int64_t> first_in_s3;
+  // The store's ledger, for what S3 has by now of a record; empty, or null: not known. Throws
+  // StoreError.
+  std::function<storage::DeliveryLedger*()> ledger;
 };
 
 // A record that the destination will never take, and why.

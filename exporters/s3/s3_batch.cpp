@@ -31,7 +31,7 @@ S3Batch::S3Batch(const S3Options& options, S3Client& client, const Origin& origi
       resumed_(resumed),
       retry_(retry),
       store_(origin.store),
-      layout_{plan_.prefix, plan_.account, origin.store.region, plan_.compression, origin.instance},
+      layout_(plan_.layout(origin)),
       compressor_(plan_.compression) {
   store_.account_id = plan_.account;
 }
