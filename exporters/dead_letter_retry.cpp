@@ -24,6 +24,7 @@ DeadLetterRetry::Outcome DeadLetterRetry::attempt(storage::DeliveryLedger& ledge
   selection.batch = destination_.begin(origin, "", true);
   select(selection, letters);
   Outcome outcome;
+  ledger.note_retry(destination_.name(), selection.in_batch, destination_.target());
   if (selection.in_batch.empty() || send(selection, outcome)) {
     settle(ledger, selection, outcome);
   }
@@ -102,7 +103,8 @@ void DeadLetterRetry::settle(storage::DeliveryLedger& ledger, const Selection& s
   };
   std::for_each(selection.in_batch.begin(), selection.in_batch.end(), sort_in);
   std::for_each(selection.letters.begin(), selection.letters.end(), sort_in);
-  ledger.settle_retries(delivered, refused, destination_.name(), outcome.sent.objects);
+  ledger.settle_retries(delivered, refused, destination_.name(), destination_.target(),
+                        outcome.sent.objects);
   outcome.delivered = delivered.size();
 }
 

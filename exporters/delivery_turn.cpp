@@ -134,11 +134,18 @@ std::optional<TurnResult> DeliveryTurn::prove() {
   return std::nullopt;
 }
 
+// The plan of the batch under way, if it is for this target.
+std::optional<std::string> DeliveryTurn::plan_of(const storage::DeliveryState& known) const {
+  auto stored = read_stored_plan(known.plan);
+  return stored && destination_.is_same_target(stored->target)
+             ? std::optional(std::move(stored->plan))
+             : std::nullopt;
+}
+
 // A plan for somewhere else, or for records that are behind the cursor by now.
 std::optional<TurnResult> DeliveryTurn::drop_useless_plan(const storage::DeliveryState& known) {
   const auto useless = [this](const storage::DeliveryState& state) {
-    return state.planned_last != 0 &&
-           (state.planned_last <= state.cursor || !plan_for(destination_.target(), state.plan));
+    return state.planned_last != 0 && (state.planned_last <= state.cursor || !plan_of(state));
   };
   if (!useless(known)) {
     return std::nullopt;
@@ -231,8 +238,7 @@ void DeliveryTurn::begin(const storage::DeliveryState& known) {
   pending.planned_last = known.planned_last;
   pending.plan = known.plan;
   pending.newest_event = ledger().newest_event();
-  const std::string plan =
-      known.planned_last != 0 ? plan_for(destination_.target(), known.plan).value_or("") : "";
+  const std::string plan = known.planned_last != 0 ? plan_of(known).value_or("") : "";
   pending.batch = destination_.begin(pending.origin, plan, false);
 }
 
@@ -298,7 +304,7 @@ bool DeliveryTurn::put_plan() {
     return true;
   }
   const std::string stored = stored_plan(destination_.target(), plan);
-  ledger().put_plan(name_, pending.last, stored);
+  ledger().put_plan(name_, pending.last, stored, destination_.target());
   pending.plan = stored;
   pending.planned_last = pending.last;
   if (pending.continues(ledger().state(name_))) {
@@ -504,6 +510,7 @@ Origin DeliveryTurn::origin() {
   }
   origin.instance = instance_;
   origin.first_in_s3 = ledger().first_record("s3");
+  origin.ledger = [this] { return &ledger(); };
   storage::Statement select(reader().connection(),
                             "SELECT id, lower(hex(chain)) FROM segment WHERE closed_at IS NOT NULL "
                             "ORDER BY id DESC LIMIT 1");

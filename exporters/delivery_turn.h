@@ -76,6 +76,7 @@ class DeliveryTurn {
   TurnResult try_take(std::optional<std::int64_t> until);
   std::optional<TurnResult> prove();
   std::optional<TurnResult> retry();
+  std::optional<std::string> plan_of(const storage::DeliveryState& state) const;
   std::optional<TurnResult> drop_useless_plan(const storage::DeliveryState& state);
   TurnResult deliver(const storage::DeliveryState& state, std::optional<std::int64_t> until);
   bool account_became_known() const;

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct Origin {
   std::int64_t chain_segment = 0;   // that segment
   // The first record that S3 is to get; no value: not known, and where S3 is given all, 1.
   std::optional<std::int64_t> first_in_s3;
+  // The store's ledger, for what S3 has by now of a record; empty, or null: not known. Throws
+  // StoreError.
+  std::function<storage::DeliveryLedger*()> ledger;
 };
 
 // A record that the destination will never take, and why.
@@ -93,6 +97,9 @@ class Destination {
   virtual std::string name() const = 0;
   // For people: "s3://records-eu/prefix", "/invlog/records aws/bedrock/modelinvocations".
   virtual std::string target() const = 0;
+  // Whether target() was that by another name: what is sent here is what was sent there, so a plan
+  // made for that one goes on.
+  virtual bool is_same_target(std::string_view other) const { return other == target(); }
 
   // Region guard: proves that the target is in the source Region, before the first byte goes there,
   // and prepares it (log group and stream). FailureKind::redirected means "elsewhere": nothing is

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "storage/delivered_ranges.h"
 #include "storage/json_writer.h"
 #include "storage/read_transaction.h"
 #include "storage/retention_base.h"
@@ -112,42 +113,66 @@ class DeliveryLedger::Implementation {
     return states;
   }
 
-  void put_plan(std::string_view destination, std::int64_t last, std::string_view plan) {
+  void put_plan(std::string_view destination, std::int64_t last, std::string_view plan,
+                std::string_view target) {
     WriteTransaction transaction(connection_.get());
-    check_last(destination, last);
-    ensure_row(destination, 0);
+    begin_attempt(destination, last, target);
     Statement(connection_.get(),
               "UPDATE delivery SET planned_last = ?2, plan = ?3 WHERE destination = ?1")
         .bind_text(1, destination)
         .bind(2, last)
         .bind_text(3, plan)
         .run();
-    reach(destination, last);
     transaction.commit();
   }
 
   void note_attempt(std::string_view destination, std::int64_t last, std::string_view target) {
     Statement known(connection_.get(),
                     "SELECT 1 FROM delivery_reach WHERE destination = ?1 AND attempted >= ?2");
-    if (known.bind_text(1, destination).bind(2, last).step()) {
+    if (known.bind_text(1, destination).bind(2, last).step() &&
+        DeliveredRanges(connection_.get(), destination).has_attempt(target, last)) {
       return;  // an attempt is often repeated
     }
     known.reset();
     WriteTransaction transaction(connection_.get());
-    check_last(destination, last);
-    ensure_row(destination, 0);
-    Statement(connection_.get(),
-              "UPDATE delivery SET target = ?2 WHERE destination = ?1 AND target = ''")
-        .bind_text(1, destination)
-        .bind_text(2, target)
-        .run();
-    reach(destination, last);
+    begin_attempt(destination, last, target);
+    transaction.commit();
+  }
+
+  void note_retry(std::string_view destination, const std::vector<DeadLetter>& letters,
+                  std::string_view target) {
+    if (letters.empty()) {
+      return;
+    }
+    std::vector<std::int64_t> records;
+    for (const DeadLetter& letter : letters) {
+      records.push_back(letter.record);
+    }
+    WriteTransaction transaction(connection_.get());
+    DeliveredRanges(connection_.get(), destination).attempt_again(target, records);
     transaction.commit();
   }
 
   std::optional<std::int64_t> first_record(std::string_view destination) {
     Statement select(connection_.get(), "SELECT first FROM delivery_reach WHERE destination = ?1");
     return select.bind_text(1, destination).step() ? select.optional_integer(0) : std::nullopt;
+  }
+
+  std::optional<DeliveryState> find_state(std::string_view destination) {
+    Statement row(connection_.get(), kStateColumns + std::string("WHERE destination = ?1"));
+    return row.bind_text(1, destination).step() ? std::optional(state_of(row)) : std::nullopt;
+  }
+
+  std::vector<std::string> objects_of(std::string_view destination, std::int64_t record) {
+    Statement rows(connection_.get(),
+                   "SELECT place FROM delivered_object WHERE last = ?2 AND first = ?2 AND "
+                   "destination = ?1 ORDER BY id DESC");
+    rows.bind_text(1, destination).bind(2, record);
+    std::vector<std::string> places;
+    while (rows.step()) {
+      places.emplace_back(rows.bytes(0));
+    }
+    return places;
   }
 
   void drop_plan(std::string_view destination) {
@@ -163,6 +188,7 @@ class DeliveryLedger::Implementation {
     WriteTransaction transaction(connection_.get());
     check_last(destination, delivered.last);
     ensure_row(destination, 0);
+    DeliveredRanges(connection_.get(), destination).answer(delivered.target, delivered.last);
     const std::int64_t now = clock_();
     // Never backwards: retention may have moved it on meanwhile.
     Statement(connection_.get(),
@@ -299,8 +325,14 @@ class DeliveryLedger::Implementation {
 
   void settle_retries(const std::vector<std::int64_t>& delivered,
                       const std::vector<DeadLetter>& refused, std::string_view destination,
-                      const std::vector<DeliveredObject>& objects) {
+                      std::string_view target, const std::vector<DeliveredObject>& objects) {
     WriteTransaction transaction(connection_.get());
+    DeliveredRanges ranges(connection_.get(), destination);
+    for (const std::int64_t id : delivered) {
+      if (const auto letter = dead_letter(id)) {
+        ranges.answer_again(target, letter->record);
+      }
+    }
     const std::int64_t records = end_letters(delivered, "dead-letters-delivered");
     if (records > 0) {
       Statement(connection_.get(),
@@ -319,6 +351,7 @@ class DeliveryLedger::Implementation {
           .bind_text(2, letter.reason)
           .bind(3, letter.at_us != 0 ? letter.at_us : now)
           .run();
+      ranges.answer_again(target, letter.record);
     }
     insert_objects(destination, objects);
     transaction.commit();
@@ -416,11 +449,6 @@ class DeliveryLedger::Implementation {
     return {select.integer(0), select.integer(1)};
   }
 
-  std::optional<DeliveryState> find_state(std::string_view destination) {
-    Statement row(connection_.get(), kStateColumns + std::string("WHERE destination = ?1"));
-    return row.bind_text(1, destination).step() ? std::optional(state_of(row)) : std::nullopt;
-  }
-
   void ensure_row(std::string_view destination, std::int64_t start) {
     Statement(connection_.get(),
               "INSERT INTO delivery(destination, cursor) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
@@ -436,12 +464,21 @@ class DeliveryLedger::Implementation {
     }
   }
 
-  void reach(std::string_view destination, std::int64_t attempted) {
+  // Whatever becomes of its answer.
+  void begin_attempt(std::string_view destination, std::int64_t last, std::string_view target) {
+    check_last(destination, last);
+    ensure_row(destination, 0);
+    DeliveredRanges(connection_.get(), destination).attempt(target, last);
+    Statement(connection_.get(),
+              "UPDATE delivery SET target = ?2 WHERE destination = ?1 AND target = ''")
+        .bind_text(1, destination)
+        .bind_text(2, target)
+        .run();
     Statement(connection_.get(),
               "INSERT INTO delivery_reach(destination, attempted) VALUES (?1, ?2) ON CONFLICT DO "
               "UPDATE SET attempted = max(attempted, excluded.attempted)")
         .bind_text(1, destination)
-        .bind(2, attempted)
+        .bind(2, last)
         .run();
   }
 
@@ -560,8 +597,8 @@ std::vector<DeliveryState> DeliveryLedger::states() {
 }
 
 void DeliveryLedger::put_plan(std::string_view destination, std::int64_t last,
-                              std::string_view plan) {
-  implementation_->put_plan(destination, last, plan);
+                              std::string_view plan, std::string_view target) {
+  implementation_->put_plan(destination, last, plan, target);
 }
 
 void DeliveryLedger::note_attempt(std::string_view destination, std::int64_t last,
@@ -569,8 +606,22 @@ void DeliveryLedger::note_attempt(std::string_view destination, std::int64_t las
   implementation_->note_attempt(destination, last, target);
 }
 
+void DeliveryLedger::note_retry(std::string_view destination,
+                                const std::vector<DeadLetter>& letters, std::string_view target) {
+  implementation_->note_retry(destination, letters, target);
+}
+
 std::optional<std::int64_t> DeliveryLedger::first_record(std::string_view destination) {
   return implementation_->first_record(destination);
+}
+
+std::optional<DeliveryState> DeliveryLedger::find_state(std::string_view destination) {
+  return implementation_->find_state(destination);
+}
+
+std::vector<std::string> DeliveryLedger::objects_of(std::string_view destination,
+                                                    std::int64_t record) {
+  return implementation_->objects_of(destination, record);
 }
 
 void DeliveryLedger::drop_plan(std::string_view destination) {
@@ -625,9 +676,9 @@ std::vector<DeadLetter> DeliveryLedger::requested_retries(std::string_view desti
 
 void DeliveryLedger::settle_retries(const std::vector<std::int64_t>& delivered,
                                     const std::vector<DeadLetter>& refused,
-                                    std::string_view destination,
+                                    std::string_view destination, std::string_view target,
                                     const std::vector<DeliveredObject>& objects) {
-  implementation_->settle_retries(delivered, refused, destination, objects);
+  implementation_->settle_retries(delivered, refused, destination, target, objects);
 }
 
 std::int64_t DeliveryLedger::newest_event() {

@@ -84,15 +84,23 @@ class DeliveryLedger {
   DeliveryState state(std::string_view destination, std::int64_t start = 0);
   std::vector<DeliveryState> states();
 
-  // Before the first attempt at a batch of cursor + 1 .. last.
-  void put_plan(std::string_view destination, std::int64_t last, std::string_view plan);
+  // Before the first attempt at a batch of cursor + 1 .. last. `target`, here and below: for
+  // people.
+  void put_plan(std::string_view destination, std::int64_t last, std::string_view plan,
+                std::string_view target);
+  // What was in its attempts stays on record as what may have arrived.
   void drop_plan(std::string_view destination);
-  // Before an attempt at records up to `last` for which there is no plan: what was in one may be
-  // there, whatever became of its answer. `target`: for people.
+  // Before an attempt at records up to `last` for which no plan is put: what was in one may be
+  // there, whatever became of its answer.
   void note_attempt(std::string_view destination, std::int64_t last, std::string_view target);
   // The first record that is for the destination (its `start` when its row was made); no value: it
   // has no row yet, or an invlog made it that did not note this.
   std::optional<std::int64_t> first_record(std::string_view destination);
+
+  // The row of a destination, if it has one; none is made.
+  std::optional<DeliveryState> find_state(std::string_view destination);
+  // The objects that a destination was given which hold this record alone.
+  std::vector<std::string> objects_of(std::string_view destination, std::int64_t record);
 
   struct Delivered {
     std::int64_t last = 0;  // the new cursor
@@ -122,11 +130,14 @@ class DeliveryLedger {
   std::int64_t drop_dead_letters(const std::vector<std::int64_t>& ids);
   // Those to be tried again, oldest first.
   std::vector<DeadLetter> requested_retries(std::string_view destination, std::int64_t limit);
+  // Before an attempt at them.
+  void note_retry(std::string_view destination, const std::vector<DeadLetter>& letters,
+                  std::string_view target);
   // An attempt's end: delivered ones go, refused ones stay with the new reason and retry = false.
   // `objects`: what `destination` was given.
   void settle_retries(const std::vector<std::int64_t>& delivered,
-                      const std::vector<DeadLetter>& refused, std::string_view destination = "",
-                      const std::vector<DeliveredObject>& objects = {});
+                      const std::vector<DeadLetter>& refused, std::string_view destination,
+                      std::string_view target, const std::vector<DeliveredObject>& objects = {});
 
   // Whether bodies were erased since event `since`; newest_event() gives such a number. What was
   // read of the store before an erasure must not be sent after it.

@@ -487,9 +487,11 @@ bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_
   Statement(connection_, "DELETE FROM record WHERE id <= ?1").bind(1, batch.last_record).run();
   Statement(connection_, "DELETE FROM trail WHERE record <= ?1").bind(1, batch.last_record).run();
   Statement(connection_, "DELETE FROM segment WHERE id <= ?1").bind(1, batch.last_segment).run();
-  Statement(connection_, "DELETE FROM delivered_object WHERE last <= ?1")
-      .bind(1, batch.last_record)
-      .run();
+  for (const char* table : {"delivered_object", "delivered_range"}) {
+    Statement(connection_, std::string("DELETE FROM ") + table + " WHERE last <= ?1")
+        .bind(1, batch.last_record)
+        .run();
+  }
   // First, so that no event takes the id of one that goes. It stands for all before it.
   write_event(why, batch, base);
   Statement(connection_, "DELETE FROM event WHERE id > ?1 AND id <= ?2 AND kind = 'retention'")

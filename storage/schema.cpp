@@ -243,6 +243,17 @@ CREATE TABLE IF NOT EXISTS delivery_reach(
   first       INTEGER,                     -- older records were never for it; NULL: not known
   attempted   INTEGER NOT NULL DEFAULT 0   -- the newest record of any attempt, with or without an answer
 ) STRICT, WITHOUT ROWID;
+
+-- Which records went to which target of a destination, or may have. Gone with their records.
+CREATE TABLE IF NOT EXISTS delivered_range(
+  id          INTEGER PRIMARY KEY,
+  destination TEXT NOT NULL,
+  target      TEXT NOT NULL,            -- for people: bucket, log group and stream; '': not known
+  first       INTEGER NOT NULL,         -- records first..last, refused ones among them
+  last        INTEGER NOT NULL,
+  answered    INTEGER NOT NULL          -- attempts up to here were answered; first - 1: none
+) STRICT;
+CREATE INDEX IF NOT EXISTS delivered_range_last ON delivered_range(last);
 )sql";
 
 // Cut off, as the day, and as what is delivered.
@@ -399,9 +410,13 @@ bool has_delivery_reach(sqlite3* connection) {
   return has_table(connection, "delivery_reach");
 }
 
+bool has_delivered_ranges(sqlite3* connection) {
+  return has_table(connection, "delivered_range");
+}
+
 void ensure_delivery_tables(sqlite3* connection) {
   if (has_delivery_tables(connection) && has_delivered_objects(connection) &&
-      has_delivery_reach(connection)) {
+      has_delivery_reach(connection) && has_delivered_ranges(connection)) {
     return;
   }
   WriteTransaction transaction(connection);

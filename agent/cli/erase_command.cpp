@@ -105,7 +105,8 @@ void print_json(const std::string& path, const ErasureSelection& selection,
 
 void print_shipped(const std::vector<ShippedPlaces>& shipped, std::ostream& out) {
   for (const ShippedPlaces& each : shipped) {
-    out << "\nShipped already to " << printable(each.destination) << " (" << printable(each.target)
+    out << "\nShipped already to " << printable(each.destination) << " ("
+        << (each.target.empty() ? "its target was not kept" : printable(each.target))
         << "), where erasing is yours to do: " << counted(each.records, "record") << ", from "
         << each.first_at << " to " << each.last_at << '\n';
     if (each.under_way) {

@@ -140,7 +140,8 @@ std::vector<DeliveryRow> read_deliveries(sqlite3* connection) {
     for (const storage::DeliveryState& state : ledger->states()) {
       storage::Statement behind(connection, "SELECT count(*) FROM record WHERE id > ?1");
       behind.bind(1, state.cursor).step();
-      rows.push_back({state, behind.integer(0), ledger->count_dead_letters(state.destination)});
+      rows.push_back({state, behind.integer(0), ledger->count_dead_letters(state.destination),
+                      storage::DeliveredRanges(connection, state.destination).by_target()});
     }
   }
   return rows;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/delivered_ranges.h"
 #include "storage/delivery_ledger.h"
 #include "storage/reader.h"
 #include "storage/verify.h"
@@ -125,6 +126,7 @@ struct IntegrityFacts {
 struct DeliveryRow {
   storage::DeliveryState state;
   std::int64_t waiting = 0, dead_letters = 0;
+  std::vector<storage::DeliveredRanges::OfTarget> places;  // what was sent where
 };
 
 struct Report {

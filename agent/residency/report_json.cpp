@@ -217,10 +217,24 @@ std::string kind_json(const EventKind& kind) {
       .end();
 }
 
+std::string place_json(const storage::DeliveredRanges::OfTarget& place) {
+  std::string records;
+  for (const auto& [first, last] : place.records) {
+    records +=
+        (records.empty() ? "[" : ",[") + std::to_string(first) + "," + std::to_string(last) + "]";
+  }
+  return Object()
+      .text("target", place.target)
+      .raw("records", "[" + records + "]")
+      .raw("under_way", place.under_way ? "true" : "false")
+      .end();
+}
+
 std::string delivery_json(const DeliveryRow& row) {
   return Object()
       .text("destination", row.state.destination)
       .text("target", row.state.target)
+      .raw("places", array(row.places, place_json))
       .number("cursor", row.state.cursor)
       .number("waiting", row.waiting)
       .number("delivered_records", row.state.delivered_records)

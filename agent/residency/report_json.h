@@ -24,8 +24,9 @@
 //                      what])
 //   alarms, removals   [at, kind, records, details]
 //   events             [kind, events, records, first, last]
-//   deliveries         [destination, target, cursor, waiting, delivered_records, dead_letters,
-//                      last_success_at, last_error, last_error_at]
+//   deliveries         [destination, target (of the last one), places [target, records [first,
+//                      last], under_way (some have no answer)], cursor, waiting,
+//                      delivered_records, dead_letters, last_success_at, last_error, last_error_at]
 //
 // What is unknown is null. Pure function; any thread; never throws but for lack of memory.
 #pragma once

@@ -366,6 +366,41 @@ Section event_section(const Report& report) {
   return section;
 }
 
+namespace {
+
+// "1-7, 9-12"; the last of them if there are too many.
+std::string ranges_text(const std::vector<std::pair<std::int64_t, std::int64_t>>& ranges) {
+  constexpr std::size_t kMostRanges = 20;
+  const std::size_t left_out = ranges.size() - std::min(ranges.size(), kMostRanges);
+  std::string text = left_out > 0 ? "..." : "";
+  for (std::size_t i = left_out; i < ranges.size(); ++i) {
+    const auto& [first, last] = ranges[i];
+    text += (text.empty() ? "" : ", ") + std::to_string(first) +
+            (first == last ? "" : "-" + std::to_string(last));
+  }
+  return text;
+}
+
+// A destination may have been pointed elsewhere.
+Table place_table(const Report& report) {
+  Table table{"Which records were sent where, refused ones among them",
+              {{"Destination"}, {"Target"}, {"Records"}, {"Answers"}},
+              {},
+              false};
+  for (const DeliveryRow& row : report.deliveries) {
+    for (const storage::DeliveredRanges::OfTarget& place : row.places) {
+      table.rows.push_back(
+          {text_cell(row.state.destination),
+           place.target.empty() ? text_cell("not known") : name_cell(place.target),
+           text_cell(ranges_text(place.records)),
+           text_cell(place.under_way ? "some are missing: those may have arrived" : "all there")});
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
 Section delivery_section(const Report& report) {
   Section section{"deliveries", "Deliveries", {}};
   if (report.deliveries.empty()) {
@@ -375,8 +410,8 @@ Section delivery_section(const Report& report) {
   }
   Table table{"Destinations, as they are now",
               {{"Destination"},
-               {"Target"},
-               {"Delivered up to record", true},
+               {"Target of the last delivery"},
+               {"Dealt with up to record", true},
                {"Waiting", true},
                {"Dead letters", true},
                {"Last success"},
@@ -392,6 +427,7 @@ Section delivery_section(const Report& report) {
          text_cell(row.state.last_error.empty() ? "none" : row.state.last_error)});
   }
   section.blocks.push_back(std::move(table));
+  section.blocks.push_back(place_table(report));
   return section;
 }
 

@@ -7,13 +7,21 @@
 #include <utility>
 
 #include "exporters/cloudwatch_logs/event_cutting.h"
+#include "exporters/s3/batch_plan.h"
 #include "exporters/s3/object_layout.h"
 #include "exporters/s3/region_guard.h"
+#include "exporters/s3/s3_target.h"
+#include "exporters/stored_plan.h"
 
 namespace invlog::exporters {
 namespace {
 
-// Whether S3 has the record, or will have it, under a name that is known now.
+using storage::Body;
+using storage::BodyPlaces;
+using storage::LineCuts;
+using storage::StoredRecord;
+
+// Whether S3 will have the record, under a name that is known now.
 bool comes_to_s3(const S3Options& s3, const Origin& origin, std::int64_t record) {
   if (origin.store.account_id.empty() && is_aws_endpoint(s3)) {
     return false;  // S3 waits for the account, and then its id is in the name
@@ -21,10 +29,34 @@ bool comes_to_s3(const S3Options& s3, const Origin& origin, std::int64_t record)
   return origin.first_in_s3 ? record >= *origin.first_in_s3 : !s3.from_now;
 }
 
-using storage::Body;
-using storage::BodyPlaces;
-using storage::LineCuts;
-using storage::StoredRecord;
+// What S3 was given of a body, "" none: then it is in a line, or nowhere.
+std::string delivered_place(storage::DeliveryLedger& ledger, std::int64_t record, BodySide side) {
+  for (std::string& place : ledger.objects_of("s3", record)) {
+    if (is_body_place(place, side)) {
+      return std::move(place);
+    }
+  }
+  return {};
+}
+
+// By which the record goes to S3, whatever the configuration says by now.
+std::optional<BatchPlan> plan_under_way(const S3Options& s3, const storage::DeliveryState& known,
+                                        std::int64_t record) {
+  if (record > known.planned_last) {
+    return std::nullopt;
+  }
+  const auto stored = read_stored_plan(known.plan);
+  return stored && is_s3_target(s3, stored->target) ? BatchPlan::parse(stored->plan) : std::nullopt;
+}
+
+std::string planned_place(const BatchPlan& plan, const S3Options& s3, const Origin& origin,
+                          const StoredRecord& stored, BodySide side) {
+  const Body& body = side == BodySide::input ? stored.record.request : stored.record.response;
+  if (!plan.large_bodies || body.bytes.size() <= plan.large_body_bytes) {
+    return {};
+  }
+  return s3_uri(s3.bucket, body_key(plan.layout(origin), stored, side));
+}
 
 // "inputBodyBase64":"", and its comma: what a body adds to a line beside itself.
 constexpr std::size_t kMemberBytes = 24;
@@ -67,19 +99,20 @@ std::string EventMessage::of(const Origin& origin, const StoredRecord& stored) c
 
 std::string EventMessage::place(const Origin& origin, const StoredRecord& stored,
                                 bool of_request) const {
-  const Body& body = of_request ? stored.record.request : stored.record.response;
-  if (!s3_ || !s3_->large_bodies || body.bytes.size() <= s3_->large_body_bytes ||
-      !comes_to_s3(*s3_, origin, stored.id)) {
+  if (!s3_) {
     return {};
   }
-  ObjectLayout layout;
-  layout.prefix = s3_->prefix;
-  layout.account = origin.store.account_id;
-  layout.region = origin.store.region;
-  layout.compression = s3_->compression;
-  layout.instance = origin.instance;
-  return s3_uri(s3_->bucket,
-                body_key(layout, stored, of_request ? BodySide::input : BodySide::output));
+  const BodySide side = of_request ? BodySide::input : BodySide::output;
+  storage::DeliveryLedger* const ledger = origin.ledger ? origin.ledger() : nullptr;
+  const auto known = ledger != nullptr ? ledger->find_state("s3") : std::nullopt;
+  if (known && stored.id <= known->cursor) {
+    return delivered_place(*ledger, stored.id, side);
+  }
+  std::optional<BatchPlan> plan = known ? plan_under_way(*s3_, *known, stored.id) : std::nullopt;
+  if (!plan && !comes_to_s3(*s3_, origin, stored.id)) {
+    return {};
+  }
+  return planned_place(plan ? *plan : BatchPlan::of(*s3_, origin), *s3_, origin, stored, side);
 }
 
 std::string EventMessage::reduced(const Origin& origin, const StoredRecord& stored) const {

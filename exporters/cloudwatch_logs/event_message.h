@@ -4,7 +4,7 @@
 // then the other; what still does not fit is cut to valid JSON and marked (storage::LineCuts).
 // Bodies that S3 keeps inline (up to S3Options::large_body_bytes) have no object to point to.
 //
-// Threads: one. Errors: none but a lack of memory; what can never fit is an empty message.
+// Threads: one. Errors: StoreError of Origin's ledger; what can never fit is an empty message.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ class EventMessage {
 
  private:
   std::string reduced(const Origin& origin, const storage::StoredRecord& stored) const;
-  // The object that the S3 destination writes of a body, "" none.
+  // The object that the S3 destination has written of a body, or writes by its plan or, if nothing
+  // was begun, by its configuration; "" none.
   std::string place(const Origin& origin, const storage::StoredRecord& stored,
                     bool of_request) const;
 

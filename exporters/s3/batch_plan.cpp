@@ -81,6 +81,10 @@ std::optional<BatchPlan> BatchPlan::parse(std::string_view json) {
   return is_proper(plan) ? std::optional(plan) : std::nullopt;
 }
 
+ObjectLayout BatchPlan::layout(const Origin& origin) const {
+  return {prefix, account, origin.store.region, compression, origin.instance};
+}
+
 std::string BatchPlan::json() const {
   const auto* const name =
       std::find_if(std::begin(kNames), std::end(kNames),

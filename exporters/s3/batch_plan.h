@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "exporters/destination.h"
+#include "exporters/s3/object_layout.h"
 #include "exporters/s3/s3_options.h"
 
 namespace invlog::exporters {
@@ -30,6 +31,8 @@ struct BatchPlan {
   static BatchPlan of(const S3Options& options, const Origin& origin);
   static std::optional<BatchPlan> parse(std::string_view json);
   std::string json() const;
+  // The names of the batch's objects.
+  ObjectLayout layout(const Origin& origin) const;
 };
 
 }  // namespace invlog::exporters

@@ -54,6 +54,10 @@ const char* ending_of(Compression compression) {
   return ".json";
 }
 
+const char* ending_of(BodySide side) {
+  return side == BodySide::input ? "_input" : "_output";
+}
+
 constexpr std::size_t kDigestLength = 16;
 
 std::string short_digest(const std::string& text) {
@@ -119,7 +123,13 @@ std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& re
                                ? short_digest(layout.instance + "\n" + std::to_string(record.id))
                                : request_id;
   return hour_folder(layout, moment_of(record.record.started_at_us)) + "data/" + name +
-         (side == BodySide::input ? "_input" : "_output") + ending_of(layout.compression);
+         ending_of(side) + ending_of(layout.compression);
+}
+
+bool is_body_place(std::string_view place, BodySide side) {
+  const std::size_t name = place.rfind('/');
+  return name != std::string_view::npos && place.substr(0, name).ends_with("/data") &&
+         place.substr(name).find(ending_of(side)) != std::string_view::npos;
 }
 
 std::string permission_check_key(const ObjectLayout& layout) {

@@ -62,6 +62,9 @@ bool is_record_key(const ObjectLayout& layout, std::string_view key, std::int64_
 std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& record, BodySide side,
                      bool by_record_id = false);
 
+// Whether body_key() gives such names to that side's bodies. `place`: s3_uri().
+bool is_body_place(std::string_view place, BodySide side);
+
 // The object that `invlog doctor` writes: zero bytes, as AWS's
 // amazon-bedrock-logs-permission-check.
 std::string permission_check_key(const ObjectLayout& layout);

@@ -31,7 +31,7 @@ S3Batch::S3Batch(const S3Options& options, S3Client& client, const Origin& origi
       resumed_(resumed),
       retry_(retry),
       store_(origin.store),
-      layout_{plan_.prefix, plan_.account, origin.store.region, plan_.compression, origin.instance},
+      layout_(plan_.layout(origin)),
       compressor_(plan_.compression) {
   store_.account_id = plan_.account;
 }
@@ -139,9 +139,9 @@ tl::expected<void, aws::ServiceFailure> S3Batch::put(const std::string& key, std
   }
   const std::string host = aws::one_line(store_.host, kLongestHeader);
   if (!host.empty()) {
-    object.metadata.emplace_back("x-amz-meta-invlog-host", host);
+    object.metadata.emplace_back(kHostHeader, host);
   }
-  object.metadata.emplace_back("x-amz-meta-invlog-records",
+  object.metadata.emplace_back(kRecordsHeader,
                                std::to_string(first_record) + "-" + std::to_string(last_record));
   auto stored = client_.put(object);
   if (stored) {

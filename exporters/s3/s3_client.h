@@ -17,6 +17,10 @@
 
 namespace invlog::exporters {
 
+// Which records an object holds, "first-last", and whose: metadata that S3Batch gives it.
+inline constexpr const char* kRecordsHeader = "x-amz-meta-invlog-records";
+inline constexpr const char* kHostHeader = "x-amz-meta-invlog-host";
+
 struct S3Object {
   std::string key;
   std::string_view bytes;
@@ -30,8 +34,9 @@ class S3Client {
            aws::SystemClock clock);
 
   // Stores the whole object or nothing. With S3Options::if_none_match an object that is there
-  // already counts as stored if it is the same (checksum, else size); another one is
-  // FailureKind::rejected.
+  // already counts as stored if it is the same (checksum, else size), or of the same records of
+  // this host: what an erasure changed since is erased there by whoever erases (erase names the
+  // place). Another one is FailureKind::rejected.
   tl::expected<void, aws::ServiceFailure> put(const S3Object& object);
 
   aws::ServiceResult head_bucket();

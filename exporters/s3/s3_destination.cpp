@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "exporters/aws/endpoints.h"
@@ -14,6 +15,7 @@
 #include "exporters/s3/region_guard.h"
 #include "exporters/s3/s3_batch.h"
 #include "exporters/s3/s3_client.h"
+#include "exporters/s3/s3_target.h"
 
 namespace invlog::exporters {
 namespace {
@@ -43,9 +45,11 @@ class S3Destination : public Destination {
 
   std::string name() const override { return "s3"; }
 
-  std::string target() const override {
-    return "s3://" + options_.bucket +
-           (options_.endpoint.empty() ? "" : " at " + options_.endpoint);
+  std::string target() const override { return s3_target(options_); }
+
+  // As after a move to the Region's VPC endpoint.
+  bool is_same_target(std::string_view other) const override {
+    return is_s3_target(options_, other);
   }
 
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override {

@@ -22,7 +22,8 @@ namespace invlog::exporters {
 // `clock` is for signatures; empty: the system's.
 //
 // target() is bucket and endpoint without the prefix: a batch under way keeps the prefix that its
-// plan says, so a new prefix is no new target.
+// plan says, so a new prefix is no new target. Nor is a new endpoint, if both are AWS's or both are
+// not.
 //
 // prove() needs Origin's account id, which is a folder's name, before anything goes to AWS itself
 // (FailureKind::credentials until it is known); behind a custom endpoint that folder is "unknown".

@@ -142,6 +142,19 @@ def test_an_event_over_the_limit_points_to_its_body_in_s3():
         same([stack.aws.whole(line)], [expected[1]])
 
 
+def test_an_event_points_to_where_s3_has_its_body_whatever_is_configured_by_then():
+    with Delivery() as stack:
+        stack.aws.fail("error", service="logs", operation="PutLogEvents", status=503, code="ServiceUnavailableException", message="x", times=-1)
+        stack.call("x" * 1_200_000)
+        eventually(lambda: stack.destinations()["s3"]["cursor"] == 1)
+        stack.agent.stop()
+        stack.aws.work()
+        stack.agent_options["tables"]["exporters.s3"].update(prefix="team", compression="none")
+        stack.start_agent()
+        eventually(lambda: stack.aws.lines())
+        same([stack.aws.whole(stack.aws.lines()[0])], stack.exported())
+
+
 def test_athenas_partitions_are_where_the_objects_are():
     """The place that athena.sql has its engine compute for an hour is the place that objects go to."""
     template = re.search(r"'storage.location.template' = 's3://records-eu/(.*)'", (REPOSITORY / "exporters/athena.sql").read_text())[1]

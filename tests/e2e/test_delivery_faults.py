@@ -54,6 +54,20 @@ def test_kill_with_a_batch_in_flight_delivers_it_once_to_s3_and_at_least_once_to
             store.prove(stack.agent.store)
 
 
+def test_a_batch_in_flight_arrives_once_although_the_bucket_gets_another_endpoint():
+    with Delivery(logs=None) as stack:
+        stack.aws.fail("close", service="s3", operation="PutObject", commit=True, times=-1)
+        stack.call("one")
+        eventually(lambda: stack.aws.objects())
+        stack.call("two")
+        store.wait_for(stack.agent.store, 2)
+        stack.agent.stop()
+        stack.aws.work()
+        stack.agent_options["tables"]["exporters.s3"]["endpoint"] = stack.aws.url.replace("127.0.0.1", "localhost")
+        stack.start_agent()
+        stack.check_arrived(2)
+
+
 def test_a_host_without_a_usable_libcurl_records_and_delivers_once_it_has_one():
     with tempfile.TemporaryDirectory() as folder:
         unusable = pathlib.Path(folder, "libcurl.so.4")

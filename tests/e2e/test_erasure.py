@@ -7,6 +7,7 @@ import sqlite3
 import threading
 
 from harness import store
+from harness.aws import BUCKET, GROUP, STREAM, eventually
 from harness.client import call, converse_body, target
 from harness.delivery import BEARER, Delivery
 
@@ -78,6 +79,88 @@ def test_what_arrived_without_an_answer_is_named():
         shipped = done["shipped"]
         assert [one["destination"] for one in shipped] == ["cloudwatch_logs"] and shipped[0]["under_way"] and shipped[0]["target"], shipped
         assert json.loads(stack.event_rows("erased")[0]["details"])["shipped"] == shipped
+
+
+def named(stack: Delivery, record: int) -> dict[tuple[str, str], dict]:
+    """What `erase` says of a record's whereabouts, by destination and target."""
+    shipped = json.loads(stack.invlog("erase", "--where", f"id = {record}", "--json"))["shipped"]
+    return {(one["destination"], one["target"]): one for one in shipped}
+
+
+def test_records_are_named_where_they_went_before_a_destination_was_pointed_elsewhere():
+    with Delivery() as stack:
+        stack.aws.set(bucket={"name": "other-eu", "region": "eu-central-1"})
+        stack.call("one")
+        stack.arrived(1)
+        eventually(lambda: all(one["cursor"] == 1 for one in stack.destinations().values()) and len(stack.destinations()) == 2)
+        former = named(stack, 1)
+        assert {target for _, target in former} == {f"s3://{BUCKET} at {stack.aws.url}", f"{GROUP} {STREAM}"}, former
+        stack.restart_agent(tables=stack.tables({"bucket": "other-eu"}, {"log_group": "/other/group", "log_stream": "s2"}))
+        stack.call("two")
+        eventually(lambda: all(one["cursor"] == 2 for one in stack.destinations().values()))
+        assert named(stack, 1) == former
+        assert {target for _, target in named(stack, 2)} == {f"s3://other-eu at {stack.aws.url}", "/other/group s2"}
+        stack.invlog("erase", "--where", "id = 1", "--yes")
+        assert json.loads(stack.event_rows("erased")[0]["details"])["shipped"] == list(former.values())
+        report = json.loads(stack.invlog("report", "--format", "json"))
+        places = {place["target"]: place for one in report["deliveries"] for place in one["places"]}
+        assert {target: place["records"] for target, place in places.items()} == {
+            f"s3://{BUCKET} at {stack.aws.url}": [[1, 1]], f"s3://other-eu at {stack.aws.url}": [[2, 2]],
+            f"{GROUP} {STREAM}": [[1, 1]], "/other/group s2": [[2, 2]]}
+        assert not any(place["under_way"] for place in places.values())
+        assert "/other/group s2" in stack.invlog("report") and f"{GROUP} {STREAM}" in stack.invlog("report")
+
+
+def test_a_batch_that_may_have_arrived_is_named_although_its_bucket_was_given_up():
+    with Delivery(logs=None) as stack:
+        stack.aws.set(bucket={"name": "other-eu", "region": "eu-central-1"})
+        stack.aws.fail("close", service="s3", operation="PutObject", commit=True, times=-1)
+        stack.call("one")
+        eventually(lambda: stack.aws.objects())
+        former = f"s3://{BUCKET} at {stack.aws.url}"
+        eventually(lambda: ("s3", former) in named(stack, 1))
+        stack.agent.stop()
+        stack.aws.work()
+        stack.agent_options["tables"] = stack.tables({"bucket": "other-eu"}, None)
+        stack.start_agent()
+        eventually(lambda: stack.destinations()["s3"]["cursor"] == 1)
+        found = named(stack, 1)
+        assert {target for _, target in found} == {former, f"s3://other-eu at {stack.aws.url}"}, found
+        assert found["s3", former]["under_way"] and not found["s3", f"s3://other-eu at {stack.aws.url}"].get("under_way")
+
+
+def test_what_never_left_is_not_named():
+    with Delivery(s3=None, logs=None) as stack:
+        stack.call("before")
+        store.wait_for(stack.agent.store, 1)
+        stack.restart_agent(tables=stack.tables({"start": "now"}, {"start": "now"}))
+        eventually(lambda: all(one["begun"] for one in stack.destinations().values()))
+        stack.call("after")
+        eventually(lambda: all(one["cursor"] == 2 for one in stack.destinations().values()))
+        assert named(stack, 1) == {} and len(named(stack, 2)) == 2
+        stack.aws.fail("reject", service="logs", operation="PutLogEvents", too_old=1)
+        stack.call("refused")
+        eventually(lambda: all(one["cursor"] == 3 for one in stack.destinations().values()))
+        assert [destination for destination, _ in named(stack, 3)] == ["s3"]
+        stack.invlog("dead-letters", "drop", "1")
+        assert [destination for destination, _ in named(stack, 3)] == ["s3"]
+
+
+def test_an_erasure_between_two_attempts_does_not_stop_a_bucket_that_takes_each_name_once():
+    with Delivery(logs=None, s3={"if_none_match": True}) as stack:
+        stack.aws.fail("close", service="s3", operation="PutObject", commit=True, times=-1)
+        stack.call(SECRET)
+        eventually(lambda: stack.aws.objects())
+        stack.agent.kill()
+        stack.invlog("erase", "--where", "id = 1", "--yes")
+        key = next(iter(stack.aws.objects()))
+        stack.aws.work()
+        stack.start_agent()
+        stack.call("two")
+        eventually(lambda: stack.destinations()["s3"]["cursor"] == 2, 40)
+        assert stack.destinations()["s3"]["dead_letters"] == 0
+        with contextlib.closing(sqlite3.connect(stack.agent.store)) as connection:
+            assert (f"s3://{BUCKET}/{key}", 1, 1) in connection.execute("SELECT place, first, last FROM delivered_object").fetchall()
 
 
 def test_what_was_not_shipped_yet_is_shipped_without_its_body():

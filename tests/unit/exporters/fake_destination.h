@@ -43,6 +43,7 @@ struct FakeService {
 struct FakeOptions {
   std::string name = "cloudwatch_logs";
   std::string target = "/invlog/records";
+  std::string other_name;  // of the same target
   std::size_t batch_records = 10;
   bool plans = false;
 };
@@ -54,6 +55,9 @@ class FakeDestination : public Destination {
 
   std::string name() const override { return options_.name; }
   std::string target() const override { return options_.target; }
+  bool is_same_target(std::string_view other) const override {
+    return other == options_.target || other == options_.other_name;
+  }
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
   std::vector<Check> check(const Origin& origin) override;

@@ -64,6 +64,28 @@ TEST_CASE("A retry that is refused stays a dead letter with the new reason, and 
   CHECK(fixture.waits.empty());
 }
 
+TEST_CASE("A retry without an answer is on record as what may have arrived") {
+  ShippingFixture fixture;
+  refuse_and_ask(fixture, 10, {2});
+  fixture.service.refused.clear();
+  fixture.restart();
+  fixture.options_.target = "/other/group";
+  fixture.destination = std::make_unique<FakeDestination>(fixture.options_, fixture.service);
+  fixture.service.fault = [](Call call, bool done) {
+    return call == Call::send && done ? Fault(failure_with(FailureKind::transient)) : Fault();
+  };
+  fixture.run(1);
+  const auto ranges = [&fixture] {
+    return fixture.store.query(
+        "SELECT group_concat(target || ' ' || first || '-' || last || '/' || answered, ', ') FROM "
+        "delivered_range");
+  };
+  CHECK(ranges() == "/invlog/records 1-10/10, /other/group 2-2/1");
+  fixture.service.fault = {};
+  REQUIRE(fixture.drain());
+  CHECK(ranges() == "/invlog/records 1-10/10, /other/group 2-2/2");
+}
+
 TEST_CASE("A running shipper retries, too, and new records are served in between") {
   ShippingFixture fixture;
   refuse_and_ask(fixture, 20, {1, 2});

@@ -279,6 +279,34 @@ TEST_CASE("A plan for another target is dropped") {
   CHECK(fixture.destination->plans.front().empty());
   CHECK(fixture.state().cursor == 15);
   CHECK(fixture.state().target == "s3://elsewhere");
+  // What may have arrived stays on record.
+  CHECK(fixture.store.query("SELECT group_concat(target || ' ' || first || '-' || last || '/' || "
+                            "answered, ', ') FROM delivered_range") ==
+        "/invlog/records 1-10/0, s3://elsewhere 1-15/15");
+}
+
+TEST_CASE("A plan for the same target by another name goes on") {
+  FakeOptions options;
+  options.name = "s3";
+  options.plans = true;
+  ShippingFixture fixture(options);
+  fixture.write(15);
+  fixture.service.fault = [&](Call call, bool done) -> std::optional<aws::ServiceFailure> {
+    return call == Call::send && done ? std::optional(failure_with(aws::FailureKind::transient))
+                                      : std::nullopt;
+  };
+  fixture.run(1);
+  fixture.restart();
+  fixture.service.fault = {};
+  fixture.options_.other_name = fixture.options_.target;
+  fixture.options_.target = "s3://moved";
+  fixture.destination = std::make_unique<FakeDestination>(fixture.options_, fixture.service);
+  fixture.run(1);
+  CHECK_FALSE(fixture.destination->plans.front().empty());
+  CHECK(fixture.state().cursor == 15);
+  for (const std::int64_t record : numbers(1, 15)) {
+    CHECK(fixture.service.copies(record) == 1);
+  }
 }
 
 TEST_CASE("A batch whose cursor somebody else moved is not sent") {

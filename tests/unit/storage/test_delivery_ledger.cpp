@@ -62,7 +62,7 @@ TEST_CASE("A ledger keeps cursor, plan and figures over a restart") {
     CHECK(ledger->state("s3").cursor == 0);
     CHECK(ledger->state("cloudwatch_logs", 4).cursor == 4);
     CHECK(ledger->state("cloudwatch_logs", 9).cursor == 4);  // only the first call makes the row
-    ledger->put_plan("s3", 6, R"({"key":"a"})");
+    ledger->put_plan("s3", 6, R"({"key":"a"})", "s3://bucket");
     ledger->note_failure("s3", "connection refused", false);
     ledger->note_failure("s3", "connection refused again", true);
   }
@@ -77,7 +77,7 @@ TEST_CASE("A ledger keeps cursor, plan and figures over a restart") {
     CHECK(planned.last_error_us == 77);
     CHECK(planned.last_success_us == 0);
     ledger->advance("s3", delivered_to(6, 6));
-    ledger->put_plan("s3", 8, "x");
+    ledger->put_plan("s3", 8, "x", "s3://bucket");
     ledger->drop_plan("s3");
   }
   auto ledger = open_ledger(store);
@@ -115,7 +115,7 @@ TEST_CASE("A cursor never goes back, and never past the newest record") {
   ledger->advance("s3", delivered_to(2));
   CHECK(ledger->state("s3").cursor == 4);
   CHECK_THROWS_AS(ledger->advance("s3", delivered_to(6)), StoreError);
-  CHECK_THROWS_AS(ledger->put_plan("s3", 6, ""), StoreError);
+  CHECK_THROWS_AS(ledger->put_plan("s3", 6, "", ""), StoreError);
   CHECK(ledger->state("s3").cursor == 4);
   CHECK(ledger->state("s3").planned_last == 0);
 }
@@ -137,7 +137,7 @@ TEST_CASE("What was in an attempt, and which record was the first, stays known")
     ledger->note_attempt("cloudwatch_logs", 7, "group/stream");
     ledger->note_attempt("cloudwatch_logs", 6, "another");  // as after a search for poison
     CHECK_THROWS_AS(ledger->note_attempt("cloudwatch_logs", 11, ""), StoreError);
-    ledger->put_plan("s3", 3, "{}");
+    ledger->put_plan("s3", 3, "{}", "s3://bucket");
     ledger->drop_plan("s3");
     CHECK(ledger->state("cloudwatch_logs").target == "group/stream");
     CHECK(ledger->state("cloudwatch_logs").planned_last == 0);
@@ -163,7 +163,7 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
   fill(store, 3);
   store.tamper(
       "DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance; "
-      "DROP TABLE delivery_reach");
+      "DROP TABLE delivery_reach; DROP TABLE delivered_range");
   SECTION("the ledger") {
     auto ledger = open_ledger(store);
     CHECK(ledger->state("s3").cursor == 0);
@@ -173,7 +173,7 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
     fill(store, 1);
   }
   CHECK(store.query("SELECT count(*) FROM sqlite_schema WHERE name IN ('instance', 'delivery', "
-                    "'dead_letter', 'delivery_reach')") == "4");
+                    "'dead_letter', 'delivery_reach', 'delivered_range')") == "5");
   CHECK(store.query("PRAGMA user_version") == "1");
   CHECK(verify_store(store.path(), {}).problems.empty());
 }
@@ -231,7 +231,7 @@ TEST_CASE("Dead letters are tried again on request, and each end is an event") {
   wanted[2].reason = "still no";
   wanted[2].at_us = 0;
   const std::int64_t before = ledger->state("s3").delivered_records;
-  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]}, "s3");
+  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]}, "s3", "s3://bucket");
   CHECK(ledger->state("s3").delivered_records == before + 2);
   CHECK(ledger->requested_retries("s3", 10).empty());
   CHECK(ledger->count_dead_letters("s3") == 2);
@@ -426,7 +426,7 @@ TEST_CASE("A ledger that cannot write throws, and nothing of the attempt is left
   std::unique_ptr<DeliveryLedger> owned = std::move(*opened);
   DeliveryLedger& ledger = *owned;
   ledger.advance("s3", delivered_to(2));
-  ledger.put_plan("s3", 5, "plan");
+  ledger.put_plan("s3", 5, "plan", "s3://bucket");
   const int fault = GENERATE(SQLITE_FULL, SQLITE_IOERR_WRITE);
   vfs.fail_writes(fault);
   DeliveryLedger::Delivered more = delivered_to(5);

@@ -656,7 +656,7 @@ TEST_CASE("A plan that covers what is taken away is dropped, and the rest goes o
     REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
   }
   auto ledger = fixture.ledger();
-  ledger->put_plan("s3", 90, "{}");
+  ledger->put_plan("s3", 90, "{}", "s3://bucket");
   CHECK(ledger->backlog("s3").records == 100);
   std::int64_t number = 100;
   while (fixture.first_record() < 40) {

@@ -1,14 +1,20 @@
 #include <simdjson.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "exporters/cloudwatch_logs/event_message.h"
+#include "exporters/s3/batch_plan.h"
 #include "exporters/s3/object_layout.h"
+#include "exporters/s3/s3_target.h"
+#include "exporters/stored_plan.h"
 #include "storage/base64.h"
+#include "storage/delivery_ledger.h"
 #include "tests/catch.h"
 #include "tests/unit/exporters/cloudwatch_logs/random_json.h"
+#include "tests/unit/storage/temporary_store.h"
 
 using namespace invlog::exporters;
 using invlog::storage::StoredRecord;
@@ -177,6 +183,88 @@ TEST_CASE("a record that S3 was never to get, or under a name not yet known, is 
   S3Options elsewhere = s3();
   elsewhere.endpoint = "https://s3.example.com";
   CHECK(places(elsewhere, nameless));  // there, `unknown` stands for it
+}
+
+namespace {
+
+// A store with record 17, and where S3 is with it.
+struct Progress {
+  Progress() {
+    {
+      invlog::storage::Writer writer(store.options());
+      for (int i = 1; i <= 20; ++i) {
+        REQUIRE(submit_and_wait(writer, invlog::storage::record_with("a", "b")));
+      }
+    }
+    auto opened = invlog::storage::DeliveryLedger::open(store.path());
+    REQUIRE(opened);
+    ledger = std::move(*opened);
+  }
+
+  // Of the request, "" if it is cut.
+  std::string place(const S3Options& options) const {
+    Origin from = origin();
+    from.ledger = [this] { return ledger.get(); };
+    const Line line(EventMessage(options).of(from, stored(json_of(2'000'000), "{}")));
+    return line.has("/input/inputBodyS3Path") ? line.text("/input/inputBodyS3Path") : "";
+  }
+
+  void deliver(std::vector<invlog::storage::DeliveredObject> objects) const {
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.last = 18;
+    delivered.target = "s3://records-eu";
+    delivered.objects = std::move(objects);
+    ledger->advance("s3", delivered);
+  }
+
+  invlog::storage::TemporaryStore store;
+  std::unique_ptr<invlog::storage::DeliveryLedger> ledger;
+};
+
+std::string key_of(const S3Options& options) {
+  return s3_uri(options.bucket, body_key(BatchPlan::of(options, origin()).layout(origin()),
+                                         stored("", ""), BodySide::input));
+}
+
+}  // namespace
+
+TEST_CASE("a body is pointed to where S3 has it, whatever is configured by now") {
+  const Progress progress;
+  const std::string folder = "s3://former/AWSLogs/1/BedrockModelInvocationLogs/r/data/";
+  progress.deliver({{folder + "x_output.json.zst", 17, 17},
+                    {folder + "x_input.json.zst", 17, 17},
+                    {"s3://former/AWSLogs/lines_input.json.gz", 17, 17}});
+  CHECK(progress.place(s3()) == folder + "x_input.json.zst");
+}
+
+TEST_CASE("a body that S3 was given inline, or not at all, is cut") {
+  const Progress progress;
+  progress.deliver({{"s3://records-eu/lines.json.gz", 1, 18}});
+  CHECK(progress.place(s3()).empty());
+}
+
+TEST_CASE("a body is pointed to by the plan under way, for the bucket that it is followed in") {
+  const Progress progress;
+  CHECK(progress.place(s3()) == key_of(s3()));  // nothing was begun
+  CHECK_FALSE(progress.ledger->find_state("s3"));
+  S3Options planned = s3();
+  planned.prefix = "former";
+  planned.compression = Compression::zstd;
+  const auto put = [&progress](const S3Options& options, std::int64_t last) {
+    const std::string target = s3_target(options);
+    progress.ledger->put_plan("s3", last,
+                              stored_plan(target, BatchPlan::of(options, origin()).json()), target);
+  };
+  put(planned, 17);
+  CHECK(progress.place(s3()) == key_of(planned));
+  S3Options elsewhere = s3();
+  elsewhere.bucket = "others-eu";
+  CHECK(progress.place(elsewhere) == key_of(elsewhere));
+  put(planned, 16);
+  CHECK(progress.place(s3()) == key_of(s3()));
+  planned.large_bodies = false;
+  put(planned, 17);
+  CHECK(progress.place(s3()).empty());
 }
 
 TEST_CASE("a body that S3 has inline is not pointed to although the other is") {

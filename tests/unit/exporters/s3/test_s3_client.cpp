@@ -13,8 +13,10 @@ namespace {
 struct Client {
   explicit Client(S3Options from = test_options()) : options(std::move(from)) {}
 
-  tl::expected<void, aws::ServiceFailure> put(const std::string& key, std::string_view bytes) {
-    return S3Client(options, s3, credentials, test_time).put({key, bytes, "application/json", {}});
+  tl::expected<void, aws::ServiceFailure> put(const std::string& key, std::string_view bytes,
+                                              aws::HttpHeaders metadata = {}) {
+    return S3Client(options, s3, credentials, test_time)
+        .put({key, bytes, "application/json", std::move(metadata)});
   }
 
   S3Options options;
@@ -157,6 +159,24 @@ TEST_CASE("With If-None-Match another object of that name is not replaced and no
   CHECK(client.s3.objects["k"].bytes == "other");
   client.s3.stores_checksums = false;
   CHECK_FALSE(client.put("k", "longer"));
+}
+
+TEST_CASE("With If-None-Match an object of the same records counts as stored, erased or not") {
+  const aws::HttpHeaders ours = {{kHostHeader, "host-7"}, {kRecordsHeader, "1-2"}};
+  Client client;
+  REQUIRE(client.put("k", "with a body", ours));
+  client.options.if_none_match = true;
+  CHECK(client.put("k", "without", ours));
+  CHECK(client.s3.objects["k"].bytes == "with a body");
+  const aws::HttpHeaders others[] = {{{kHostHeader, "host-7"}, {kRecordsHeader, "1-3"}},
+                                     {{kHostHeader, "host-8"}, {kRecordsHeader, "1-2"}},
+                                     {{kHostHeader, "host-7"}},
+                                     {}};
+  for (const aws::HttpHeaders& metadata : others) {
+    const auto refused = client.put("k", "without", metadata);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == FailureKind::rejected);
+  }
 }
 
 TEST_CASE(

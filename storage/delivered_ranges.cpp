@@ -1,0 +1,209 @@
+#include "storage/delivered_ranges.h"
+
+#include <algorithm>
+
+#include "storage/schema.h"
+#include "storage/statement.h"
+
+namespace invlog::storage {
+namespace {
+
+using Spans = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+// Those that meet become one.
+Spans merged(Spans spans) {
+  std::sort(spans.begin(), spans.end());
+  Spans result;
+  for (const auto& [first, last] : spans) {
+    if (result.empty() || first > result.back().second + 1) {
+      result.emplace_back(first, last);
+    } else {
+      result.back().second = std::max(result.back().second, last);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+// What `delivery` and `delivery_reach` say.
+struct DeliveredRanges::Standing {
+  std::string target;
+  std::int64_t cursor = 0;
+  std::int64_t attempted = 0;  // the newest record of any attempt
+  std::int64_t first = 1;      // that is for the destination
+};
+
+DeliveredRanges::DeliveredRanges(sqlite3* connection, std::string_view destination)
+    : connection_(connection), destination_(destination) {}
+
+DeliveredRanges::Standing DeliveredRanges::standing() {
+  Standing standing;
+  Statement row(connection_,
+                "SELECT target, cursor, max(cursor, planned_last) FROM delivery WHERE destination "
+                "= ?1");
+  if (row.bind_text(1, destination_).step()) {
+    standing.target = row.bytes(0);
+    standing.cursor = row.integer(1);
+    standing.attempted = row.integer(2);
+  }
+  if (has_delivery_reach(connection_)) {
+    Statement reach(connection_,
+                    "SELECT coalesce(first, 1), attempted FROM delivery_reach WHERE destination = "
+                    "?1");
+    if (reach.bind_text(1, destination_).step()) {
+      standing.first = reach.integer(0);
+      standing.attempted = std::max(standing.attempted, reach.integer(1));
+    }
+  }
+  return standing;
+}
+
+std::vector<DeliveredRange> DeliveredRanges::noted() {
+  std::vector<DeliveredRange> ranges;
+  if (!has_delivered_ranges(connection_)) {
+    return ranges;
+  }
+  Statement rows(connection_,
+                 "SELECT target, first, last, answered FROM delivered_range WHERE destination = ?1 "
+                 "ORDER BY id");
+  rows.bind_text(1, destination_);
+  while (rows.step()) {
+    ranges.push_back(
+        {std::string(rows.bytes(0)), rows.integer(1), rows.integer(2), rows.integer(3)});
+  }
+  return ranges;
+}
+
+// What was delivered, or tried, without being noted as a range.
+std::optional<DeliveredRange> DeliveredRanges::gap(const Standing& standing,
+                                                   const std::vector<DeliveredRange>& ranges) {
+  DeliveredRange gap{standing.target, standing.first, standing.cursor, standing.cursor};
+  std::int64_t last = 0;
+  for (const DeliveredRange& range : ranges) {
+    gap.first = std::max(gap.first, range.answered + 1);
+    last = std::max(last, range.last);
+  }
+  if (standing.attempted > last) {
+    gap.last = standing.attempted;
+  }
+  // Where retention moved the cursor, nothing was delivered.
+  gap.first =
+      std::max(gap.first, single_integer(connection_, "SELECT min(first_record) FROM segment"));
+  return gap.first <= gap.last ? std::optional(std::move(gap)) : std::nullopt;
+}
+
+// Before `delivery` says something else. Returns the cursor.
+std::int64_t DeliveredRanges::fill_gap() {
+  const Standing now = standing();
+  if (const auto missing = gap(now, noted())) {
+    insert(*missing);
+  }
+  return now.cursor;
+}
+
+void DeliveredRanges::insert(const DeliveredRange& range) {
+  Statement(connection_,
+            "INSERT INTO delivered_range(destination, target, first, last, answered) VALUES (?1, "
+            "?2, ?3, ?4, ?5)")
+      .bind_text(1, destination_)
+      .bind_text(2, range.target)
+      .bind(3, range.first)
+      .bind(4, range.last)
+      .bind(5, range.answered)
+      .run();
+}
+
+// The range that an attempt at what follows the cursor is part of: all before is answered there.
+std::optional<std::int64_t> DeliveredRanges::find(std::string_view target, std::int64_t cursor) {
+  Statement select(connection_,
+                   "SELECT id FROM delivered_range WHERE destination = ?1 AND target = ?2 AND "
+                   "first <= ?3 + 1 AND answered >= ?3 ORDER BY id DESC LIMIT 1");
+  select.bind_text(1, destination_).bind_text(2, target).bind(3, cursor);
+  return select.step() ? select.optional_integer(0) : std::nullopt;
+}
+
+bool DeliveredRanges::has_attempt(std::string_view target, std::int64_t last) {
+  const auto id = find(target, standing().cursor);
+  if (!id) {
+    return false;
+  }
+  Statement select(connection_, "SELECT 1 FROM delivered_range WHERE id = ?1 AND last >= ?2");
+  return select.bind(1, *id).bind(2, last).step();
+}
+
+void DeliveredRanges::attempt(std::string_view target, std::int64_t last) {
+  const std::int64_t cursor = fill_gap();
+  if (last <= cursor) {
+    return;
+  }
+  if (const auto id = find(target, cursor)) {
+    Statement(connection_, "UPDATE delivered_range SET last = max(last, ?2) WHERE id = ?1")
+        .bind(1, *id)
+        .bind(2, last)
+        .run();
+  } else {
+    insert({std::string(target), cursor + 1, last, cursor});
+  }
+}
+
+void DeliveredRanges::answer(std::string_view target, std::int64_t last) {
+  attempt(target, last);
+  if (const auto id = find(target, standing().cursor)) {
+    Statement(connection_, "UPDATE delivered_range SET answered = max(answered, ?2) WHERE id = ?1")
+        .bind(1, *id)
+        .bind(2, last)
+        .run();
+  }
+}
+
+void DeliveredRanges::attempt_again(std::string_view target,
+                                    const std::vector<std::int64_t>& records) {
+  fill_gap();
+  // The newest attempt is the newest row.
+  Statement forget(connection_,
+                   "DELETE FROM delivered_range WHERE destination = ?1 AND target = ?2 AND first = "
+                   "?3 AND last = ?3 AND answered < ?3");
+  for (const std::int64_t record : records) {
+    forget.bind_text(1, destination_).bind_text(2, target).bind(3, record).run();
+    insert({std::string(target), record, record, record - 1});
+  }
+}
+
+void DeliveredRanges::answer_again(std::string_view target, std::int64_t record) {
+  Statement(connection_,
+            "UPDATE delivered_range SET answered = ?3 WHERE destination = ?1 AND target = ?2 AND "
+            "first = ?3 AND last = ?3 AND answered < ?3")
+      .bind_text(1, destination_)
+      .bind_text(2, target)
+      .bind(3, record)
+      .run();
+}
+
+std::vector<DeliveredRange> DeliveredRanges::all() {
+  std::vector<DeliveredRange> ranges = noted();
+  if (auto missing = gap(standing(), ranges)) {
+    ranges.push_back(std::move(*missing));
+  }
+  return ranges;
+}
+
+std::vector<DeliveredRanges::OfTarget> DeliveredRanges::by_target() {
+  std::vector<OfTarget> targets;
+  for (const DeliveredRange& range : all()) {
+    auto found = std::find_if(targets.begin(), targets.end(), [&range](const OfTarget& each) {
+      return each.target == range.target;
+    });
+    if (found == targets.end()) {
+      found = targets.insert(targets.end(), {range.target, {}, false});
+    }
+    found->records.emplace_back(range.first, range.last);
+    found->under_way = found->under_way || range.answered < range.last;
+  }
+  for (OfTarget& each : targets) {
+    each.records = merged(std::move(each.records));
+  }
+  return targets;
+}
+
+}  // namespace invlog::storage
