@@ -57,7 +57,7 @@ void CaOptions::add_changes(CLI::App& parent) {
   CLI::App* init = add_command(
       parent, "init",
       "Make it: ca.pem, its key (for the agent alone), and ca-bundle.pem, which has the system's "
-      "certificate authorities, too. Run it as root or as the state directory's owner.",
+      "certificate authorities, too. Run it as root or as the agent's user.",
       "  sudo invlog ca init\n"
       "  invlog ca init --region eu-central-1 --state-dir /var/lib/invlog",
       change_);

@@ -215,7 +215,48 @@ TEST_CASE("what root writes belongs to the state directory's owner", "[ca]") {
   REQUIRE(::seteuid(4713) == 0);  // neither root nor the owner
   const std::string error = create_error(scene, scene.directory.path());
   REQUIRE(::seteuid(0) == 0);
-  CHECK(contains(error, "belongs to user 4711"));
+  CHECK(contains(error,
+                 "is run by user 4711 and could not read a key of this user's: run the "
+                 "command as root or as user 4711"));
+}
+
+// As in Kubernetes, where a volume is root's and open to the group `fsGroup`.
+TEST_CASE("in a directory of root's, what is written belongs to the agent's user", "[ca]") {
+  if (::geteuid() != 0) {
+    WARN("only root can try this");
+    return;
+  }
+  const auto as_user = [](const AuthorityScene& scene, const auto& call) {
+    REQUIRE(::setegid(4712) == 0);
+    REQUIRE(::seteuid(4711) == 0);
+    const std::string error = call(scene);
+    REQUIRE(::seteuid(0) == 0);
+    REQUIRE(::setegid(0) == 0);
+    return error;
+  };
+  const auto create = [](const AuthorityScene& scene) {
+    return create_error(scene, scene.directory.path());
+  };
+  AuthorityScene scene, of_root, used;
+  for (const AuthorityScene* each : {&scene, &of_root, &used}) {
+    REQUIRE(::chown(each->directory.path().c_str(), 0, 4712) == 0);
+    REQUIRE(::chmod(each->directory.path().c_str(), 02775) == 0);
+  }
+  CHECK(as_user(scene, create) == "(none)");
+  CHECK(about(scene.path("ca-key.pem")).st_uid == 4711);
+  CHECK(as_user(scene, [](const AuthorityScene& one) { return read_error(one); }) == "(none)");
+
+  of_root.directory.write("agent.lock", "");
+  CHECK(as_user(of_root, create)
+            .ends_with("is run by root and could not read a key of this user's: run the command as "
+                       "root"));
+
+  used.directory.write("agent.lock", "");
+  REQUIRE(::chown(used.path("agent.lock").c_str(), 4711, 4712) == 0);
+  used.create();
+  CHECK(about(used.path("ca-key.pem")).st_uid == 4711);
+  CHECK(about(used.path("ca-key.pem")).st_gid == 4712);
+  CHECK(mode_of(used.path("ca-key.pem")) == 0600);
 }
 
 TEST_CASE("what is missing, damaged, foreign or open to others is told", "[ca]") {
