@@ -313,7 +313,10 @@ TEST_CASE("the bundle has the system's roots and every authority that is trusted
   const auto environment =
       environment_of({{"SSL_CERT_FILE", system.path("roots.pem")},
                       {"SSL_CERT_DIR", "/nonexistent:" + more.directory.path()}});
-  const SystemRoots roots = system_roots(environment, scene.path("ca-bundle.pem"));
+  const auto found = system_roots(environment, scene.directory.path());
+  REQUIRE(found);
+  const SystemRoots& roots = *found;
+  CHECK(roots.added.empty());  // copies of invlog's own
   CHECK(roots.places ==
         std::vector<std::string>{system.path("roots.pem"), "/nonexistent", more.directory.path()});
   REQUIRE(roots.certificates.size() == 2);
@@ -330,6 +333,52 @@ TEST_CASE("the bundle has the system's roots and every authority that is trusted
   // A program that was given the bundle does not find it among the system's.
   const auto inside = environment_of(
       {{"SSL_CERT_FILE", scene.path("ca-bundle.pem")}, {"SSL_CERT_DIR", "/nonexistent"}});
-  CHECK(system_roots(inside, scene.path("ca-bundle.pem")).places.front() !=
+  CHECK(system_roots(inside, scene.directory.path())->places.front() !=
         scene.path("ca-bundle.pem"));
+}
+
+TEST_CASE("what somebody added to the system's roots is among them from then on", "[ca]") {
+  AuthorityScene scene, company;
+  company.create();
+  scene.create();
+  const std::string first =
+      company.directory.write("first.pem", pem_of(forged(company, "").certificate.get()));
+  const std::string second = company.directory.write(
+      "second.pem", pem_of(forged(company, "DNS:b").certificate.get()) + company.text("ca.pem"));
+  const auto roots = [&](const std::string& file) {
+    return system_roots(environment_of({{"SSL_CERT_FILE", file}, {"SSL_CERT_DIR", "/nonexistent"}}),
+                        scene.directory.path());
+  };
+  AuthorityFiles files(scene.directory.path());
+  REQUIRE(roots(first)->added.size() == 1);
+  REQUIRE(files.keep(roots(first)->added));
+  CHECK(scene.text("ca-extra.pem") == company.text("first.pem"));
+  CHECK(mode_of(scene.path("ca-extra.pem")) == 0644);
+  CHECK(roots(first)->added.empty());
+  REQUIRE(roots(second)->added.size() == 1);  // not the authority of invlog's
+  CHECK(roots(second)->certificates.size() == 3);
+  REQUIRE(files.keep(roots(second)->added));
+  CHECK(certificates_in(scene.path("ca-extra.pem"))->size() == 2);
+  CHECK(pem_of(roots("")->certificates).ends_with(scene.text("ca-extra.pem")));
+
+  scene.directory.write("ca-extra.pem", "nonsense");
+  CHECK(contains(roots(first).error(),
+                 "ca-extra.pem is damaged: there is no certificate in it; "
+                 "put it right, or remove it"));
+  CHECK_FALSE(files.keep(company.trusted()));
+  CHECK(scene.text("ca-extra.pem") == "nonsense");
+}
+
+TEST_CASE("a file of roots that somebody named and that is of no use is told", "[ca]") {
+  const AuthorityScene scene;
+  const auto error = [&](const std::string& file) {
+    const auto roots =
+        system_roots(environment_of({{"SSL_CERT_FILE", file}}), scene.directory.path());
+    return roots ? "(none)" : roots.error();
+  };
+  CHECK(error("/nonexistent.pem") ==
+        "SSL_CERT_FILE: /nonexistent.pem cannot be read: No such file or directory");
+  const std::string junk = scene.directory.write("junk.pem", "junk\n");
+  CHECK(error(junk) == "SSL_CERT_FILE: " + junk + " is damaged: there is no certificate in it");
+  CHECK(error("") == "(none)");
 }
