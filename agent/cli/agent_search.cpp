@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "agent/cli/display_text.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/config_loader.h"
 #include "agent/config/setting_checks.h"
@@ -37,8 +38,15 @@ std::vector<std::string> configured_addresses(const config::AgentConfig& configu
   return addresses;
 }
 
+// Where the agent would have said where it listens, and cannot be heard.
+void warn_of_status(const AgentStatus& status, std::ostream& err) {
+  if (!status.problem.empty())
+    err << "invlog: " << printable(status.problem)
+        << ", so nobody says where the agent listens: the configured address is taken\n";
+}
+
 std::vector<std::string> addresses_of(const AgentSearch& search, const AgentStatus& status,
-                                      const config::AgentConfig& configuration) {
+                                      const config::AgentConfig& configuration, std::ostream& err) {
   if (search.listen)
     return configured_addresses(configuration);
   if (status.running && !status.listen.empty())
@@ -51,6 +59,7 @@ std::vector<std::string> addresses_of(const AgentSearch& search, const AgentStat
     if (auto sockets = search.sockets_of_unit(unit); !sockets.empty())
       return sockets;
   }
+  warn_of_status(status, err);
   return configured_addresses(configuration);
 }
 
@@ -118,9 +127,12 @@ std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& er
   }
   if (!proxy->warning.empty())
     err << "invlog: " << proxy->warning << '\n';
-  if (proxy->proxy)
+  if (proxy->proxy) {
+    if (!search.listen)
+      warn_of_status(status, err);
     return FoundAgent{proxy->proxy->endpoint, region, proxy->proxy};
-  const auto endpoint = endpoint_among(addresses_of(search, status, loaded.configuration));
+  }
+  const auto endpoint = endpoint_among(addresses_of(search, status, loaded.configuration, err));
   if (!endpoint) {
     err << "invlog: " << endpoint.error() << '\n';
     exit_code = kFailure;

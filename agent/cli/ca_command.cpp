@@ -56,8 +56,19 @@ proxy::AuthorityPurpose purpose_of(const config::AgentConfig& configuration) {
           proxy::BedrockHosts(configuration.region, configuration.proxy.hosts).permitted_names()};
 }
 
-proxy::SystemRoots roots_for(const AuthorityAccess& access, const std::string& state_dir) {
-  return proxy::system_roots(access.environment, proxy::bundle_path_in(state_dir));
+// What somebody named for this bundle is in those to come, too, whatever the environment is then.
+tl::expected<void, std::string> keep_added(const proxy::SystemRoots& roots,
+                                           const std::string& state_dir, std::ostream& out) {
+  if (roots.added.empty()) {
+    return {};
+  }
+  auto kept = AuthorityFiles(state_dir).keep(roots.added);
+  if (kept) {
+    out << "Kept " << counted(static_cast<long long>(roots.added.size()), "certificate")
+        << " of SSL_CERT_FILE, which the system does not have, in "
+        << printable(proxy::extra_path_in(state_dir)) << ".\n";
+  }
+  return kept;
 }
 
 std::string listed(const std::vector<std::string>& texts) {
@@ -240,6 +251,15 @@ void print_json(const Authority& authority, const std::string& state_dir, std::o
   out << object << "}\n";
 }
 
+int update_bundle(const proxy::SystemRoots& roots, const std::string& state_dir, std::ostream& out,
+                  std::ostream& err) {
+  auto updated = keep_added(roots, state_dir, out);
+  if (updated) {
+    updated = AuthorityFiles(state_dir).update_bundle(roots.certificates);
+  }
+  return updated ? kSuccess : failed(err, updated.error());
+}
+
 }  // namespace
 
 int run_ca_init(const AuthorityAccess& access, std::ostream& out, std::ostream& err) {
@@ -248,15 +268,21 @@ int run_ca_init(const AuthorityAccess& access, std::ostream& out, std::ostream& 
     return failed(err, configuration.error(), kUsageError);
   }
   const std::string& state_dir = configuration->state_dir;
-  const proxy::SystemRoots roots = roots_for(access, state_dir);
-  const auto created = AuthorityFiles(state_dir).create(purpose_of(*configuration),
-                                                        roots.certificates, access.now());
+  const auto roots = proxy::system_roots(access.environment, state_dir);
+  if (!roots) {
+    return failed(err, roots.error());
+  }
+  auto created = AuthorityFiles(state_dir).create(purpose_of(*configuration), roots->certificates,
+                                                  access.now());
+  if (created) {
+    created = keep_added(*roots, state_dir, out);
+  }
   if (!created) {
     return failed(err, created.error());
   }
-  warn_of_no_roots(roots, proxy::bundle_path_in(state_dir), err);
+  warn_of_no_roots(*roots, proxy::bundle_path_in(state_dir), err);
   out << "Made a certificate authority for Bedrock in " << configuration->region << ".\n\n";
-  print_new_authority(*configuration, roots.certificates.size(), out);
+  print_new_authority(*configuration, roots->certificates.size(), out);
   print_next_steps(*configuration, out);
   return kSuccess;
 }
@@ -267,16 +293,22 @@ int run_ca_rotate(const AuthorityAccess& access, std::ostream& out, std::ostream
     return failed(err, configuration.error(), kUsageError);
   }
   const std::string& state_dir = configuration->state_dir;
-  const proxy::SystemRoots roots = roots_for(access, state_dir);
+  const auto roots = proxy::system_roots(access.environment, state_dir);
+  if (!roots) {
+    return failed(err, roots.error());
+  }
   const auto now = access.now();
   const auto overlap =
-      AuthorityFiles(state_dir).rotate(purpose_of(*configuration), roots.certificates, now);
+      AuthorityFiles(state_dir).rotate(purpose_of(*configuration), roots->certificates, now);
   if (!overlap) {
     return failed(err, overlap.error());
   }
-  warn_of_no_roots(roots, proxy::bundle_path_in(state_dir), err);
+  if (const auto kept = keep_added(*roots, state_dir, out); !kept) {
+    return failed(err, kept.error());
+  }
+  warn_of_no_roots(*roots, proxy::bundle_path_in(state_dir), err);
   out << "Made a new key and certificate for Bedrock in " << configuration->region << ".\n\n";
-  print_new_authority(*configuration, roots.certificates.size(), out);
+  print_new_authority(*configuration, roots->certificates.size(), out);
   print_overlap(*overlap, overlap->until > now, out);
   out << "\nNext:\n  1. Let the agent take it: systemctl reload invlog, or SIGHUP."
       << "\n  2. Give the new files to programs that have copies, and restart those that read them "
@@ -316,15 +348,17 @@ int run_ca_bundle(const CaBundleOptions& options, std::ostream& out, std::ostrea
                            ? certificates.error()
                            : CertificateAuthority::read(state_dir).error());
   }
-  const proxy::SystemRoots roots = roots_for(options.access, state_dir);
-  if (roots.certificates.empty()) {
-    return failed(err, no_roots(roots) + ". invlog's own alone: invlog ca show --pem");
+  const auto roots = proxy::system_roots(options.access.environment, state_dir);
+  if (!roots) {
+    return failed(err, roots.error());
+  }
+  if (roots->certificates.empty()) {
+    return failed(err, no_roots(*roots) + ". invlog's own alone: invlog ca show --pem");
   }
   if (options.update) {
-    const auto updated = AuthorityFiles(state_dir).update_bundle(roots.certificates);
-    return updated ? kSuccess : failed(err, updated.error());
+    return update_bundle(*roots, state_dir, out, err);
   }
-  const std::string text = proxy::pem_of(*certificates) + proxy::pem_of(roots.certificates);
+  const std::string text = proxy::pem_of(*certificates) + proxy::pem_of(roots->certificates);
   if (options.output.empty() || OutputFile::is_standard_output(options.output)) {
     out << text;
     return kSuccess;

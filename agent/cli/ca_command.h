@@ -1,9 +1,9 @@
 // `invlog ca`: the local certificate authority of proxy mode (agent/proxy/certificate_authority.h):
 // make it, look at it, replace it, and give programs what they must trust.
 //
-// init and rotate write in the state directory, as root or as its owner; show and bundle only read,
-// which members of its group may, too. Thread: the main one. Errors: exit codes with one line on
-// `err`.
+// init and rotate write in the state directory, as root or as the agent's user; show and bundle
+// only read, which members of its group may, too. Thread: the main one. Errors: exit codes with one
+// line on `err`.
 #pragma once
 
 #include <chrono>

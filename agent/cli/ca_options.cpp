@@ -57,7 +57,7 @@ void CaOptions::add_changes(CLI::App& parent) {
   CLI::App* init = add_command(
       parent, "init",
       "Make it: ca.pem, its key (for the agent alone), and ca-bundle.pem, which has the system's "
-      "certificate authorities, too. Run it as root or as the state directory's owner.",
+      "certificate authorities, too. Run it as root or as the agent's user.",
       "  sudo invlog ca init\n"
       "  invlog ca init --region eu-central-1 --state-dir /var/lib/invlog",
       change_);
@@ -95,7 +95,9 @@ void CaOptions::add_bundle(CLI::App& parent) {
       parent, "bundle",
       "Print the system's certificate authorities and invlog's, for variables that replace what a "
       "program trusts: AWS_CA_BUNDLE, SSL_CERT_FILE, REQUESTS_CA_BUNDLE. The system's are "
-      "OpenSSL's, or those of SSL_CERT_FILE and SSL_CERT_DIR.",
+      "OpenSSL's, or those of SSL_CERT_FILE and SSL_CERT_DIR. What SSL_CERT_FILE adds to "
+      "OpenSSL's, "
+      "--update keeps in ca-extra.pem for every later bundle; remove that file to be rid of it.",
       "  invlog ca bundle --output bundle.pem\n"
       "  sudo invlog ca bundle --update   # after the system's have changed\n"
       "  sudo SSL_CERT_FILE=/etc/ssl/company.pem invlog ca bundle --update",

@@ -162,7 +162,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
   return found;
 }
 
-bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
+bool check_credentials(aws::CredentialsProvider& credentials, bool needed, bool service_told,
                        std::chrono::system_clock::time_point now, Diagnosis& diagnosis) {
   bool answered = false;
   bool failed = false;
@@ -189,16 +189,17 @@ bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
   if (!not_asked.empty()) {
     diagnosis.note("credentials", "not asked, as one before them decided: " + not_asked);
   }
-  constexpr const char* kAdvice =
+  const std::string advice =
+      std::string(service_told ? "see \"service\" above, or " : "") +
       "give the host or the container a role, name a profile in [aws], or set AWS_ACCESS_KEY_ID "
       "and AWS_SECRET_ACCESS_KEY";
   if (!answered && !failed) {
     needed
-        ? diagnosis.failed("credentials", "there are none", kAdvice)
+        ? diagnosis.failed("credentials", "there are none", advice)
         : diagnosis.warning("credentials",
                             "there are none: only calls with a bearer key of their own can pass, "
                             "and what applications sign themselves (proxy mode)",
-                            kAdvice);
+                            advice);
   }
   return answered;
 }

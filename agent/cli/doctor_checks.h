@@ -22,8 +22,9 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
                           const std::string& state_dir, Diagnosis& diagnosis);
 
 // What each link of the chain said. `needed`: something is configured that cannot do without.
-// False: there are none.
-bool check_credentials(aws::CredentialsProvider& credentials, bool needed,
+// `service_told`: there is a finding "service" of what the service has besides. False: there are
+// none.
+bool check_credentials(aws::CredentialsProvider& credentials, bool needed, bool service_told,
                        std::chrono::system_clock::time_point now, Diagnosis& diagnosis);
 
 // As whom. `expected_account`: "" any. The identity if it is known.

@@ -48,9 +48,14 @@ class Doctor {
 
   Diagnosis examine(const Place& place) {
     diagnosis_.ok("configuration", "Region " + configuration_.region);
+    const std::string service = service::service_alone_has(
+        options_.service_files, options_.world.environment, "invlog doctor");
+    if (!service.empty()) {
+      diagnosis_.note("service", service);
+    }
     const StoreFindings store = check_store(options_, place.path, place.state_dir, diagnosis_);
-    has_credentials_ =
-        check_credentials(*credentials_, needs_credentials(), options_.clock(), diagnosis_);
+    has_credentials_ = check_credentials(*credentials_, needs_credentials(), !service.empty(),
+                                         options_.clock(), diagnosis_);
     if (has_credentials_) {
       const std::string expected = !configuration_.account_id.empty() ? configuration_.account_id
                                    : store.information ? store.information->account_id

@@ -16,6 +16,7 @@
 #include "agent/cli/agent_status.h"
 #include "agent/cli/delivery_access.h"
 #include "agent/cli/store_access.h"
+#include "agent/service/service_files.h"
 #include "exporters/aws/service_client.h"
 
 namespace invlog::cli {
@@ -31,6 +32,7 @@ struct DoctorOptions {
   aws::SystemClock clock = std::chrono::system_clock::now;
   std::function<std::optional<std::uint64_t>(const std::string&)> free_space = cli::free_space;
   std::function<bool(std::int64_t pid)> is_invlog = process_is_invlog;
+  service::ServiceFiles service_files;
 };
 
 // Exit code 1 if anything failed, 2 for a configuration that cannot be used.

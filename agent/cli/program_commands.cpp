@@ -14,9 +14,9 @@
 #include <thread>
 
 #include "agent/cli/display_text.h"
+#include "agent/cli/program_profile.h"
 #include "agent/cli/proxy_environment.h"
 #include "agent/cli/store_access.h"
-#include "exporters/aws/profile_files.h"
 
 namespace invlog::cli {
 namespace {
@@ -26,27 +26,19 @@ constexpr int kNotFound = 127;
 constexpr int kConnectPatienceMs = 1000;
 constexpr std::chrono::milliseconds kLookAgain{100};
 
-// A Region in the environment would overrule it, for other services too. A file that cannot be read
-// is left to the program.
-bool profile_says_region(const aws::Environment& environment) {
-  const auto files = aws::ProfileFiles::read(aws::profile_paths(environment));
-  std::string profile = aws::value_of(environment, "AWS_PROFILE");
-  if (profile.empty())
-    profile = aws::value_of(environment, "AWS_DEFAULT_PROFILE");
-  return !files || files->find(profile.empty() ? "default" : profile, "region").has_value();
-}
-
-ProgramVariables variables_for(const FoundAgent& agent, bool openai,
+// A Region in the environment would overrule the profile's, for other services too.
+ProgramVariables variables_for(const FoundAgent& agent, bool openai, const ProgramProfile& profile,
                                const aws::Environment& environment) {
-  const bool has_region = profile_says_region(environment);
-  return program_variables({agent.endpoint, has_region ? "" : agent.region, openai, agent.proxy},
+  return program_variables({agent.endpoint, profile.says_region ? "" : agent.region, openai,
+                            agent.proxy, profile.ignores_endpoints},
                            environment);
 }
 
-void warn_of_environment(const FoundAgent& agent, const aws::Environment& environment,
-                         std::ostream& err) {
+void warn_of_environment(const FoundAgent& agent, const ProgramProfile& profile,
+                         const aws::Environment& environment, std::ostream& err) {
   if (agent.proxy) {
-    for (const std::string& problem : proxy_environment_problems(*agent.proxy, environment))
+    for (const std::string& problem :
+         proxy_environment_problems(*agent.proxy, environment, profile.endpoint))
       err << "invlog: " << problem << '\n';
     return;
   }
@@ -138,8 +130,9 @@ int run_env(const EnvOptions& options, std::ostream& out, std::ostream& err) {
   const auto agent = find_agent(options.search, err, exit_code);
   if (!agent)
     return exit_code;
-  warn_of_environment(*agent, options.search.environment, err);
-  out << variables_text(variables_for(*agent, options.openai, options.search.environment),
+  const ProgramProfile profile = program_profile(options.search.environment);
+  warn_of_environment(*agent, profile, options.search.environment, err);
+  out << variables_text(variables_for(*agent, options.openai, profile, options.search.environment),
                         options.format);
   return kSuccess;
 }
@@ -158,12 +151,13 @@ int run_exec(const ExecOptions& options, const ProgramStarter& starter, std::ost
   const auto agent = find_agent(options.search, err, exit_code);
   if (!agent)
     return exit_code;
-  warn_of_environment(*agent, options.search.environment, err);
+  const ProgramProfile profile = program_profile(options.search.environment);
+  warn_of_environment(*agent, profile, options.search.environment, err);
   if (!look_for_agent(options, *agent, starter, err))
     return kFailure;
   err.flush();
   const int cause = starter.become(
-      options.program, variables_for(*agent, options.openai, options.search.environment));
+      options.program, variables_for(*agent, options.openai, profile, options.search.environment));
   const std::string name = printable(options.program.front());
   if (cause == ENOENT) {
     err << "invlog: " << name

@@ -64,6 +64,8 @@ ProgramVariables endpoint_variables(const ProgramNeeds& needs, const aws::Enviro
                                 {"ANTHROPIC_BEDROCK_BASE_URL", url}};
   if (needs.openai)
     variables.push_back({"OPENAI_BASE_URL", url + "/openai/v1"});
+  if (needs.ignores_endpoints && !any_set(present, {kIgnoreEndpoints}))
+    variables.push_back({kIgnoreEndpoints, "false"});
   add_no_proxy(variables, needs.endpoint.host, present);
   return variables;
 }
@@ -121,14 +123,18 @@ std::vector<std::string> no_proxy_entries(const std::string& no_proxy) {
   return entries;
 }
 
-std::string environment_problem(const aws::Environment& present) {
-  std::string ignored = aws::value_of(present, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-  std::transform(ignored.begin(), ignored.end(), ignored.begin(), [](char character) {
+bool says_true(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char character) {
     return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
   });
-  return ignored == "true"
-             ? "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true: AWS SDKs will not heed "
-               "AWS_ENDPOINT_URL_BEDROCK_RUNTIME and call Bedrock past the agent; unset it"
+  return text == "true";
+}
+
+std::string environment_problem(const aws::Environment& present) {
+  return says_true(aws::value_of(present, kIgnoreEndpoints))
+             ? std::string(kIgnoreEndpoints) +
+                   " is true: AWS SDKs will not heed AWS_ENDPOINT_URL_BEDROCK_RUNTIME and call "
+                   "Bedrock past the agent; unset it"
              : "";
 }
 

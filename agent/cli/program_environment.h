@@ -46,7 +46,13 @@ struct ProgramNeeds {
   std::string region;   // for a program that says none; "" leave it alone
   bool openai = false;  // lead OpenAI's SDK to Bedrock too, away from OpenAI
   std::optional<ProxyAccess> proxy = std::nullopt;  // by proxy mode, instead of by an endpoint
+  bool ignores_endpoints = false;  // the program's profile says so, which the environment overrules
 };
+
+// With "true" AWS SDKs overlook every endpoint that the environment or a profile names.
+inline constexpr const char* kIgnoreEndpoints = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+// As SDKs read it.
+bool says_true(std::string text);
 
 // What to set in an environment that has `present`. No proxy may come between a program and an
 // endpoint: where one is set, NO_PROXY keeps what it has and gains the agent's host.

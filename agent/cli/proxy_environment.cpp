@@ -69,17 +69,15 @@ bool is_bedrock_host(const ProxyAccess& proxy, const std::string& host) {
                      [&](const std::string& name) { return host == name || is_below(host, name); });
 }
 
-// An endpoint that stays and is not one that the agent answers for.
-std::string endpoint_problem(const char* name, const ProxyAccess& proxy,
-                             const aws::Environment& present) {
-  const std::string url = aws::value_of(present, name);
+// An endpoint that stays and is not one that the agent answers for. `name`: what names it.
+std::string endpoint_problem(const std::string& name, const std::string& url,
+                             const ProxyAccess& proxy) {
   std::string checked;
-  if (url.empty() || (!config::set_url(checked, url) &&
+  if (url.empty() || (!config::set_url(checked, url) && !is_plain_http(url) &&
                       is_bedrock_host(proxy, lower_case(std::string(config::host_of(url)))))) {
     return "";
   }
-  return std::string(name) + "=" + printable(url) +
-         " leads programs past the agent in proxy mode; unset it";
+  return name + "=" + printable(url) + " leads programs past the agent in proxy mode; unset it";
 }
 
 // How many certificates of `path` the bundle has not.
@@ -144,8 +142,9 @@ ProgramVariables proxy_variables(const ProgramNeeds& needs, const aws::Environme
   return variables;
 }
 
-std::vector<std::string> proxy_environment_problems(const ProxyAccess& proxy,
-                                                    const aws::Environment& present) {
+std::vector<std::string> proxy_environment_problems(
+    const ProxyAccess& proxy, const aws::Environment& present,
+    const std::optional<aws::ProfileFiles::Setting>& profile_endpoint) {
   std::vector<std::string> problems;
   const auto add = [&](std::string problem) {
     if (!problem.empty()) {
@@ -155,13 +154,18 @@ std::vector<std::string> proxy_environment_problems(const ProxyAccess& proxy,
   add(no_proxy_problem("NO_PROXY", proxy, present));
   add(no_proxy_problem("no_proxy", proxy, present));
   for (const char* name : kEndpoints) {
-    if (!is_plain_http(aws::value_of(present, name))) {
-      add(endpoint_problem(name, proxy, present));
+    if (const std::string url = aws::value_of(present, name); !is_plain_http(url)) {
+      add(endpoint_problem(name, url, proxy));
     }
   }
   const std::string own = aws::value_of(present, kEndpoint);
   if (own.empty() || is_plain_http(own)) {  // it overrules the one for all services
-    add(endpoint_problem("AWS_ENDPOINT_URL", proxy, present));
+    const std::string of_all = aws::value_of(present, "AWS_ENDPOINT_URL");
+    add(endpoint_problem("AWS_ENDPOINT_URL", of_all, proxy));
+    if (of_all.empty() && profile_endpoint) {
+      add(endpoint_problem(printable(profile_endpoint->place) + "endpoint_url",
+                           profile_endpoint->value, proxy));
+    }
   }
   add_lost_trust(problems, proxy, present);
   return problems;

@@ -8,10 +8,12 @@
 // Errors: none.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/cli/program_environment.h"
+#include "exporters/aws/profile_files.h"
 
 namespace invlog::cli {
 
@@ -21,7 +23,9 @@ namespace invlog::cli {
 ProgramVariables proxy_variables(const ProgramNeeds& needs, const aws::Environment& present);
 
 // What in `present` leads programs past the proxy, or is lost by what is set; a line each.
-std::vector<std::string> proxy_environment_problems(const ProxyAccess& proxy,
-                                                    const aws::Environment& present);
+// `profile_endpoint`: what a program's profile names for all services.
+std::vector<std::string> proxy_environment_problems(
+    const ProxyAccess& proxy, const aws::Environment& present,
+    const std::optional<aws::ProfileFiles::Setting>& profile_endpoint = std::nullopt);
 
 }  // namespace invlog::cli

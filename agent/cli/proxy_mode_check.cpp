@@ -58,17 +58,30 @@ long long count_missing(const std::set<std::string>& wanted, const std::set<std:
                        [&](const std::string& each) { return there.count(each) == 0; });
 }
 
+// sudo takes the variable away, and with it what would be added.
+std::string update_advice(const proxy::SystemRoots& roots, const aws::Environment& environment) {
+  if (!roots.added.empty())
+    return "sudo SSL_CERT_FILE=" + printable(aws::value_of(environment, "SSL_CERT_FILE")) +
+           " invlog ca bundle --update";
+  return "sudo invlog ca bundle --update (SSL_CERT_FILE=FILE before `invlog` keeps what a file of "
+         "yours has besides)";
+}
+
 void check_bundle(const std::string& state_dir, const Certificates& own,
                   const aws::Environment& environment, Diagnosis& diagnosis) {
   const std::string path = proxy::bundle_path_in(state_dir);
-  constexpr const char* kAdvice = "sudo invlog ca bundle --update";
   const auto bundle = proxy::certificates_in(path);
   if (!bundle) {
-    diagnosis.failed("certificate bundle", bundle.error(), kAdvice);
+    diagnosis.failed("certificate bundle", bundle.error(), "sudo invlog ca bundle --update");
+    return;
+  }
+  const auto roots = proxy::system_roots(environment, state_dir);
+  if (!roots) {
+    diagnosis.failed("certificate bundle", roots.error(), "");
     return;
   }
   const std::set<std::string> there = told_apart(*bundle);
-  std::set<std::string> wanted = told_apart(proxy::system_roots(environment, path).certificates);
+  std::set<std::string> wanted = told_apart(roots->certificates);
   wanted.merge(told_apart(own));
   const long long missing = count_missing(wanted, there), left = count_missing(there, wanted);
   const std::string certificates = counted(static_cast<long long>(there.size()), "certificate");
@@ -80,7 +93,7 @@ void check_bundle(const std::string& state_dir, const Certificates& own,
                     path + " differs from what this system trusts now: " + std::to_string(missing) +
                         " of its certificates are missing, " + std::to_string(left) +
                         " are no longer trusted",
-                    kAdvice);
+                    update_advice(*roots, environment));
 }
 
 // The address of an agent that runs, else the configured one.

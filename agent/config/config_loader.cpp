@@ -182,6 +182,14 @@ std::string text_of(const Mismatch& mismatch, const SettingsTable& table,
          ": " + mismatch.cause;
 }
 
+std::string no_region(const ConfigSources& sources) {
+  const std::string service =
+      service::service_alone_has(sources.service_files, sources.environment, "invlog COMMAND");
+  return std::string("no Region: ") + (sources.has_region_flag ? "give --region REGION, " : "") +
+         "set region below [agent] in the configuration file, or set AWS_REGION" +
+         (service.empty() ? "" : " (" + service + ")");
+}
+
 // The Region of the file or of a flag, else the store's, else the environment's, else the
 // instance's.
 std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources& sources) {
@@ -210,8 +218,7 @@ std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources&
     return std::nullopt;
   }
   if (!region) {
-    return std::string("no Region: ") + (sources.has_region_flag ? "give --region REGION, " : "") +
-           "set region below [agent] in the configuration file, or set AWS_REGION";
+    return no_region(sources);
   }
   agent.values["region"] = *region;
   return std::nullopt;

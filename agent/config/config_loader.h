@@ -16,6 +16,7 @@
 
 #include "agent/config/agent_config.h"
 #include "agent/config/config_file.h"
+#include "agent/service/service_files.h"
 #include "exporters/aws/credentials.h"
 
 namespace invlog::config {
@@ -35,6 +36,7 @@ struct ConfigSources {
   bool has_region_flag = true;  // the command has --region, which an error may then advise
   // That nothing says the Region is no problem: whatever depends on it is not checked then.
   bool region_optional = false;
+  service::ServiceFiles service_files;  // where the service has a Region that a command has not
 };
 
 struct LoadedConfig {

@@ -1,6 +1,7 @@
 #include "agent/config/config_reloader.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "agent/config/effective_config.h"
@@ -13,9 +14,24 @@ std::string name_of(const SettingsTable& table, const Setting& setting) {
   return std::string(table.name) + "." + std::string(setting.key);
 }
 
-// Not set is the same as an empty array.
-bool differ(const EffectiveValue& a, const EffectiveValue& b) {
-  return a.values != b.values || (a.set != b.set && !a.values.empty());
+// What the value alone makes of the table's defaults; none if it is no longer taken, as that of a
+// file of certificates that is gone.
+std::optional<AgentConfig> meaning_of(const SettingsTable& table, const EffectiveValue& value) {
+  AgentConfig configuration;
+  table.begin(configuration);
+  if (value.set && value.setting->apply(configuration, value.values)) {
+    return std::nullopt;
+  }
+  return configuration;
+}
+
+// By what they mean: "8MiB" is 8388608, and "" may be the same as a key that is left out.
+bool differ(const SettingsTable& table, const EffectiveValue& a, const EffectiveValue& b) {
+  if (a.values == b.values) {
+    return false;
+  }
+  const auto before = meaning_of(table, a), after = meaning_of(table, b);
+  return !before || before != after;
 }
 
 void compare(const EffectiveTable& before, const EffectiveTable& after, ConfigChange& change) {
@@ -27,7 +43,7 @@ void compare(const EffectiveTable& before, const EffectiveTable& after, ConfigCh
   }
   for (std::size_t at = 0; before.present && at < before.values.size(); ++at) {
     const Setting& setting = *before.values[at].setting;
-    if (differ(before.values[at], after.values[at])) {
+    if (differ(table, before.values[at], after.values[at])) {
       (table.can_reload(setting) ? change.changed : change.needs_restart)
           .push_back(name_of(table, setting));
     }

@@ -7,12 +7,14 @@
 namespace invlog::config {
 namespace {
 
-// The variables that stand in for keys that are left out. (The Region's are config_loader.cpp's.)
+// The variables that stand in for keys that are left out or empty, the first that is set. (The
+// Region's are config_loader.cpp's.)
 struct Variable {
   std::string_view table, key;
   const char* name;
 };
 constexpr Variable kVariables[] = {{"aws", "profile", "AWS_PROFILE"},
+                                   {"aws", "profile", "AWS_DEFAULT_PROFILE"},
                                    {"aws", "sts_endpoint", "AWS_ENDPOINT_URL_STS"},
                                    {"aws", "bedrock_endpoint", "AWS_ENDPOINT_URL_BEDROCK"},
                                    {"aws", "cloudtrail_endpoint", "AWS_ENDPOINT_URL_CLOUDTRAIL"},
@@ -37,6 +39,7 @@ void take_from_environment(EffectiveValue& value, const SettingsTable& table,
       value.set = true;
       value.values = {*text};
       value.origin = std::string("environment ") + variable.name;
+      return;
     }
   }
 }
@@ -49,6 +52,9 @@ EffectiveValue effective_value(const Setting& setting, const SettingsTable& tabl
     if (const auto found = given->values.find(setting.key); found != given->values.end()) {
       value.values = found->second.values;
       value.origin = found->second.origin;
+      if (value.values == SettingValues{""}) {
+        take_from_environment(value, table, environment);
+      }
       return value;
     }
   }
@@ -78,11 +84,18 @@ std::string toml_string(std::string_view text) {
   return toml;
 }
 
+// A flag may have them; neither TOML nor JSON does.
+std::string without_leading_zeros(const std::string& number) {
+  const std::size_t first = number.find_first_not_of('0');
+  return number.substr(std::min(first, number.size() - 1));
+}
+
 // As TOML or JSON, which differ in `between` a key of pairs and its value only.
 std::string literal(const EffectiveValue& value, std::string_view between) {
   const SettingValues& values = value.values;
   switch (value.setting->form) {
     case ValueForm::number:
+      return without_leading_zeros(values.front());
     case ValueForm::fraction:
     case ValueForm::boolean:
       return values.front();

@@ -37,7 +37,7 @@ std::string name_of(const AuthorityPurpose& purpose) {
     generation += "0123456789abcdef"[byte >> 4];
     generation += "0123456789abcdef"[byte & 15];
   }
-  std::string name = "invlog proxy CA, " + purpose.region + ", ";
+  std::string name = std::string(kAuthorityName) + purpose.region + ", ";
   for (const char letter : purpose.host_name) {
     name += letter > ' ' && letter < 127 ? letter : '?';
   }
@@ -137,6 +137,23 @@ std::string bundle_path_in(const std::string& state_dir) {
   return state_dir + "/ca-bundle.pem";
 }
 
+std::string extra_path_in(const std::string& state_dir) {
+  return state_dir + "/ca-extra.pem";
+}
+
+tl::expected<Certificates, std::string> extra_roots_in(const std::string& state_dir) {
+  const std::string path = extra_path_in(state_dir);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return Certificates();
+  }
+  auto extra = certificates_in(path);
+  if (!extra) {
+    return tl::unexpected(extra.error() + "; put it right, or remove it");
+  }
+  return extra;
+}
+
 AuthorityFiles::AuthorityFiles(std::string state_dir, RenameFile rename)
     : state_dir_(std::move(state_dir)), rename_(std::move(rename)) {}
 
@@ -196,6 +213,19 @@ tl::expected<Overlap, std::string> AuthorityFiles::rotate(const AuthorityPurpose
     }
     write(key_path_in(state_dir_), pem_of_key(made.key.get()), kForOwner);
     return Overlap{before.not_after, without(purpose.names, before.permitted)};
+  });
+}
+
+tl::expected<void, std::string> AuthorityFiles::keep(const Certificates& added) {
+  using Result = tl::expected<void, std::string>;
+  return caught<void>([&]() -> Result {
+    const DirectoryLock lock(state_dir_);
+    const auto extra = extra_roots_in(state_dir_);
+    if (!extra) {
+      return tl::unexpected(extra.error());
+    }
+    write(extra_path_in(state_dir_), pem_of(*extra) + pem_of(added), kForAll);
+    return {};
   });
 }
 

@@ -1,6 +1,7 @@
 // Makes and rotates the certificate authority of a state directory (certificate_authority.h), and
 // keeps the files for programs: ca.pem, and ca-bundle.pem, which has the system's roots besides,
-// for variables that replace a program's roots.
+// for variables that replace a program's roots. ca-extra.pem has what somebody added to the
+// system's, so that it is in every later bundle; it is theirs to remove.
 //
 // The order of writing: whatever of it was done when the process or the host died, the key in place
 // is that of a certificate in ca.pem, and ca-cross.pem has the one that belongs to it. The key
@@ -11,6 +12,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -22,6 +24,13 @@ namespace invlog::proxy {
 std::string key_path_in(const std::string& state_dir);     // <state_dir>/ca-key.pem
 std::string cross_path_in(const std::string& state_dir);   // <state_dir>/ca-cross.pem
 std::string bundle_path_in(const std::string& state_dir);  // <state_dir>/ca-bundle.pem
+std::string extra_path_in(const std::string& state_dir);   // <state_dir>/ca-extra.pem
+
+// Of ca-extra.pem; none if it is not there.
+tl::expected<Certificates, std::string> extra_roots_in(const std::string& state_dir);
+
+// How the common name of each authority begins.
+inline constexpr std::string_view kAuthorityName = "invlog proxy CA, ";
 
 // What an authority is for.
 struct AuthorityPurpose {
@@ -49,6 +58,8 @@ class AuthorityFiles {
   // A new key and certificate in the place of those that are there, which may have expired.
   tl::expected<Overlap, std::string> rotate(const AuthorityPurpose& purpose,
                                             const Certificates& system_roots, Time now);
+  // Adds to ca-extra.pem, from which system_roots() takes them.
+  tl::expected<void, std::string> keep(const Certificates& added);
   // ca-bundle.pem anew, after the system's roots have changed.
   tl::expected<void, std::string> update_bundle(const Certificates& system_roots);
 

@@ -35,7 +35,9 @@ tl::expected<PrivateKey, std::string> read_key(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) {
     return tl::unexpected(path + " cannot be read: " + std::strerror(errno) +
-                          (errno == ENOENT ? kMakeAnew : ""));
+                          (errno == ENOENT   ? kMakeAnew
+                           : errno == EACCES ? "; it must belong to the user that runs the agent"
+                                             : ""));
   }
   std::unique_ptr<BIO, decltype(&::BIO_free)> bio(BIO_new_fd(descriptor, BIO_CLOSE), ::BIO_free);
   if (!bio) {

@@ -46,19 +46,46 @@ void sync(int descriptor, const std::string& path) {
   }
 }
 
-void give_to_owner(int descriptor, int directory, const std::string& path) {
-  struct stat about {};
-  if (::fstat(directory, &about) != 0) {
-    fail(path, "written");
+struct stat about(int directory, const std::string& path) {
+  struct stat status {};
+  if (::fstat(directory, &status) != 0) {
+    fail(path, "looked at");
   }
-  if (::geteuid() == 0 && ::fchown(descriptor, about.st_uid, about.st_gid) != 0) {
-    fail(path, "given to the directory's owner");
+  return status;
+}
+
+// Whose agent runs there: once it has run its lock says so, else the directory's owner. A volume
+// that is root's is there for whoever its group lets write.
+uid_t agents_user(int directory, const std::string& path) {
+  struct stat lock {};
+  if (::fstatat(directory, "agent.lock", &lock, AT_SYMLINK_NOFOLLOW) == 0) {
+    return lock.st_uid;
+  }
+  const uid_t owner = about(directory, path).st_uid;
+  return owner == 0 && ::faccessat(directory, ".", W_OK, AT_EACCESS) == 0 ? ::geteuid() : owner;
+}
+
+void give_to_agent(int descriptor, int directory, const std::string& path) {
+  const uid_t user = agents_user(directory, path);
+  if (::geteuid() == 0 && ::fchown(descriptor, user, about(directory, path).st_gid) != 0) {
+    fail(path, "given to the agent's user");
   }
 }
 
 std::string user_name(uid_t id) {
   const passwd* user = ::getpwuid(id);
   return user == nullptr ? "user " + std::to_string(id) : user->pw_name;
+}
+
+// Why files that this user writes there would not serve the agent, "" they would.
+std::string foreign(int directory, const std::string& path) {
+  const uid_t user = agents_user(directory, path);
+  if (::geteuid() == 0 || ::geteuid() == user) {
+    return "";
+  }
+  return "the agent of " + path + " is run by " + user_name(user) +
+         " and could not read a key of this user's: run the command as root" +
+         (user == 0 ? "" : " or as " + user_name(user));
 }
 
 }  // namespace
@@ -84,7 +111,7 @@ void write_state_file(const std::string& path, std::string_view content, mode_t 
     if (file.number < 0) {
       fail(temporary, "created");
     }
-    give_to_owner(file.number, directory.number, temporary);
+    give_to_agent(file.number, directory.number, temporary);
     if (::fchmod(file.number, mode) != 0) {
       fail(temporary, "given its mode");
     }
@@ -100,18 +127,12 @@ DirectoryLock::DirectoryLock(const std::string& directory)
   if (descriptor_ < 0) {
     fail(directory, "opened");
   }
-  struct stat about {};
   const bool busy = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  const bool foreign =
-      ::fstat(descriptor_, &about) == 0 && ::geteuid() != 0 && ::geteuid() != about.st_uid;
-  if (busy || foreign) {
+  const std::string problem = busy ? directory + ": another `invlog ca` is writing there; try again"
+                                   : foreign(descriptor_, directory);
+  if (!problem.empty()) {
     ::close(descriptor_);
-    throw std::runtime_error(
-        busy ? directory + ": another `invlog ca` is writing there; try again"
-             : directory + " belongs to " + user_name(about.st_uid) +
-                   ", whose agent could not read a key of this user's: run the command as root or "
-                   "as " +
-                   user_name(about.st_uid));
+    throw std::runtime_error(problem);
   }
 }
 

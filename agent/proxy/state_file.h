@@ -1,5 +1,6 @@
 // A file of the state directory that is replaced whole: written beside it, synced, renamed. It
-// belongs to the directory's owner also when root writes it, because the agent must read it.
+// belongs to the agent's user also when root writes it, because the agent must read it: the owner
+// of the agent's lock, or before there is one the directory's owner.
 //
 // Unlike cli::OutputFile the temporary name is always the same: what a process that was killed left
 // there, perhaps a key, is overwritten by the next one instead of staying. Who writes holds the
@@ -25,7 +26,8 @@ void write_state_file(const std::string& path, std::string_view content, mode_t 
                       const RenameFile& rename);
 
 // Held while files of the directory are written; the kernel's, so it goes with the process. Throws
-// if another process holds it, or if files written there would not be the directory owner's.
+// if another process holds it, or if files written there would not be the agent's user's. In a
+// directory of root's that is any user who may write there, until an agent has run.
 class DirectoryLock {
  public:
   explicit DirectoryLock(const std::string& directory);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "agent/cli/proxy_mode_check.h"
 #include "tests/contains.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/proxy/authority_scene.h"
@@ -205,13 +206,49 @@ TEST_CASE("ca bundle gives the system's roots and ours, to the output or a file"
   CHECK(host.scene.text("ca-bundle.pem") == host.bundle().out);
   CHECK(host.bundle().out != both);
 
-  host.roots = "/nonexistent.pem";
-  const Told none = host.bundle();
-  CHECK(none.exit_code == 1);
-  CHECK(none.out == "");
-  CHECK(contains(none.err,
-                 "no certificate authorities of the system were found (/nonexistent.pem, "
-                 "/nonexistent): install ca-certificates"));
-  CHECK(host.rotate().exit_code == 0);
-  CHECK(contains(host.rotate().err, "has invlog's own only"));
+  for (const std::string& roots : {std::string("/nonexistent.pem"), host.path("ca-key.pem")}) {
+    host.roots = roots;
+    const std::string told = "invlog ca: SSL_CERT_FILE: " + roots;
+    CHECK(contains(host.bundle().err, told));
+    CHECK(contains(host.bundle("", true).err, told));
+    CHECK(contains(host.rotate().err, told));
+    CHECK(host.rotate().exit_code == 1);
+    CHECK(host.bundle().out == "");
+  }
+  CHECK(host.scene.trusted().size() == 1);
+}
+
+TEST_CASE("a company's root that was taken in stays, and doctor asks for nothing", "[ca]") {
+  Host host;
+  host.roots.clear();
+  REQUIRE(host.init().exit_code == 0);
+  const std::string company = pem_of(forged(host.system, "").certificate.get());
+  host.roots = host.scene.directory.write("company.pem", company);
+  const Told told = host.bundle("", true);
+  CHECK(told.exit_code == 0);
+  CHECK(told.out == "Kept 1 certificate of SSL_CERT_FILE, which the system does not have, in " +
+                        host.path("ca-extra.pem") + ".\n");
+  CHECK(host.bundle("", true).out == "");
+  host.roots.clear();
+  for (int time = 0; time < 2; ++time) {
+    CHECK(contains(host.scene.text("ca-bundle.pem"), company));
+    CHECK(contains(host.bundle().out, company));
+    CHECK((time == 0 ? host.bundle("", true) : host.rotate()).exit_code == 0);
+  }
+  CHECK(contains(host.scene.text("ca-bundle.pem"), company));
+  Diagnosis diagnosis;
+  invlog::config::AgentConfig configuration;
+  configuration.state_dir = host.scene.directory.path();
+  check_proxy_mode(configuration, {}, host.access().environment, kNow, diagnosis);
+  std::ostringstream findings;
+  diagnosis.print(findings);
+  CHECK(contains(findings.str(), "ok       certificate bundle: "));
+
+  // As at the start of proxy mode, too.
+  Host other;
+  other.roots = host.path("company.pem");
+  REQUIRE(other.init().exit_code == 0);
+  other.roots.clear();
+  REQUIRE(other.rotate().exit_code == 0);
+  CHECK(contains(other.scene.text("ca-bundle.pem"), company));
 }

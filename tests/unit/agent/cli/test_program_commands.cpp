@@ -1,5 +1,6 @@
 #include "agent/cli/program_commands.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <sstream>
 
@@ -7,6 +8,7 @@
 #include "tests/contains.h"
 #include "tests/temporary_directory.h"
 #include "tests/unit/agent/config/config_text.h"
+#include "tests/unit/agent/proxy/authority_scene.h"
 
 using namespace invlog::cli;
 using namespace invlog::tests;
@@ -115,6 +117,33 @@ TEST_CASE("the agent is where it says, else where systemd listens, else where it
   CHECK(found(search) == "127.0.0.1:5000 eu-west-1");
 }
 
+TEST_CASE("an agent that cannot be heard is told, where its word would have counted") {
+  Host host;
+  host.configure("\"127.0.0.1:4190\"");
+  const std::string status = host.directory.write("status.json", "{\"listen\":");
+  const std::string told = "invlog: " + status +
+                           " is not the JSON object that an agent writes, so nobody says where the "
+                           "agent listens: the configured address is taken\n";
+  CHECK(env_told(host.search()).err == told);
+  CHECK(contains(env_told(host.search()).out, "=http://127.0.0.1:4190\n"));
+  AgentSearch search = host.search();
+  search.listen = "127.0.0.1:5000";
+  CHECK(env_told(search).err == "");
+  host.unit_sockets = {"127.0.0.1:8080"};
+  CHECK(env_told(host.search()).err == "");
+
+  AuthorityScene scene;
+  scene.create();
+  scene.directory.write("status.json", "");
+  search = host.search();
+  search.state_dir = scene.directory.path();
+  CHECK(contains(env_told(search).err, "the configured address is taken"));
+  CHECK(contains(env_told(search).out, "HTTPS_PROXY=http://127.0.0.1:4181\n"));
+  search.mode = CallMode::proxy;
+  search.listen = "127.0.0.1:5000";
+  CHECK(env_told(search).err == "");
+}
+
 TEST_CASE("only the service's configurations have a socket unit") {
   CHECK(socket_unit_of("/etc/invlog/invlog.toml", "/etc/invlog/invlog.toml") == "invlog.socket");
   CHECK(socket_unit_of("/etc/invlog/eu-west-1/invlog.toml", "/etc/invlog/invlog.toml") ==
@@ -175,6 +204,48 @@ TEST_CASE("env prints what to set, and leaves the Region to a profile that says 
   CHECK(env_told(host.search()).err == "");
   host.variables["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true";
   CHECK(contains(env_told(host.search()).err, "unset it"));
+}
+
+TEST_CASE("a profile that has SDKs overlook endpoints is overruled") {
+  Host host;
+  host.configure("\"127.0.0.1:4190\"");
+  const std::string overruled = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false\n";
+  host.directory.write(".aws/config", "[default]\nignore_configured_endpoint_urls = True\n");
+  CHECK(contains(env_told(host.search()).out, overruled));
+  CHECK(env_told(host.search()).err == "");
+  World world;
+  exec_told(host, world);
+  CHECK(std::find(world.variables.begin(), world.variables.end(),
+                  ProgramVariable{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false"}) !=
+        world.variables.end());
+  host.variables["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true";  // whoever set it has chosen
+  CHECK_FALSE(contains(env_told(host.search()).out, overruled));
+  CHECK(contains(env_told(host.search()).err, "unset it"));
+  host.variables.erase("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+  host.variables["AWS_PROFILE"] = "work";
+  CHECK_FALSE(contains(env_told(host.search()).out, overruled));
+  host.directory.write(".aws/config", "[nonsense\n");  // which might say it
+  CHECK(contains(env_told(host.search()).out, overruled));
+}
+
+TEST_CASE("a profile's own endpoint leads past the agent in proxy mode only") {
+  Host host;
+  host.configure("\"127.0.0.1:4190\"");
+  host.directory.write(".aws/config", "[default]\nendpoint_url = http://localhost:4566\n");
+  CHECK(env_told(host.search()).err == "");
+  AuthorityScene scene;
+  scene.create();
+  AgentSearch search = host.search();
+  search.state_dir = scene.directory.path();
+  const std::string told = "/.aws/config:2: endpoint_url=http://localhost:4566 leads programs past";
+  CHECK(contains(env_told(search).err, told));
+  host.variables["AWS_ENDPOINT_URL"] = "https://" + kBedrock;  // which overrules it
+  search.environment = environment_of(host.variables);
+  CHECK_FALSE(contains(env_told(search).err, "leads programs past"));
+  host.variables.erase("AWS_ENDPOINT_URL");
+  host.variables["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true";
+  search.environment = environment_of(host.variables);
+  CHECK_FALSE(contains(env_told(search).err, "leads programs past"));
 }
 
 TEST_CASE("exec becomes the program with the variables set") {

@@ -100,6 +100,12 @@ TEST_CASE("doctor: a bundle that is not what the system trusts now", "[ca]") {
   CHECK(contains(host.examine(),
                  "differs from what this system trusts now: 1 of its certificates are missing, 1 "
                  "are no longer trusted\n"));
+  host.roots =
+      host.scene.directory.write("company.pem", pem_of(forged(host.system, "").certificate.get()));
+  CHECK(contains(host.examine(),
+                 "-> sudo SSL_CERT_FILE=" + host.roots + " invlog ca bundle --update\n"));
+  host.roots = "/nonexistent.pem";
+  CHECK(contains(host.examine(), "FAIL     certificate bundle: SSL_CERT_FILE: /nonexistent.pem"));
   std::filesystem::remove(host.scene.path("ca-bundle.pem"));
   CHECK(contains(host.examine(), "FAIL     certificate bundle: "));
 }

@@ -18,6 +18,7 @@ ConfigSources no_sources() {
   ConfigSources sources;
   sources.default_file = "/nonexistent/invlog.toml";
   sources.environment = environment_of({});
+  sources.service_files = {"/nonexistent/environment", "/nonexistent/credentials"};
   return sources;
 }
 

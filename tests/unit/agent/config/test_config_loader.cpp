@@ -228,6 +228,15 @@ TEST_CASE("the instance's Region is asked for where nothing else says it") {
   CHECK(contains(error_of(load_agent_config(sources)), "no Region"));
 }
 
+TEST_CASE("without a Region the error names what only the service reads") {
+  const TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.service_files.environment = directory.write("default", "AWS_REGION=eu-central-1\n");
+  CHECK(contains(error_of(load_agent_config(sources)),
+                 "or set AWS_REGION (what " + sources.service_files.environment +
+                     " says is for the service alone; to see what that sees: sudo systemd-run "));
+}
+
 TEST_CASE("without a Region the error says how to give one") {
   const std::string error = error_of(load_agent_config(no_sources()));
   CHECK(contains(error, "--region"));

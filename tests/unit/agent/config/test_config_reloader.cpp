@@ -78,12 +78,20 @@ TEST_CASE("a default that is written out is no change") {
   EditedFile file(kRegion);
   ConfigReloader reloader = file.started();
   file.write(kRegion +
-             "allow_users = []\nallow_groups = []\nallowed_hosts = []\n[proxy]\nhosts = []\n"
+             "allow_users = []\nallow_groups = []\nallowed_hosts = []\nqueue_size = 4194304\n"
+             "[proxy]\nhosts = []\nconnect_to = \"\"\n[aws]\nprofile = \"\"\n"
              "[privacy]\nsample_bodies = 1.0\n");
   const ConfigChange change = reloader.reload();
   CHECK(change.problems == Problems());
   CHECK(change.changed == Keys());
   CHECK(change.needs_restart == Keys());
+}
+
+TEST_CASE("a value that becomes empty is a change") {
+  EditedFile file(kRegion + "[proxy]\nlisten = \"127.0.0.1:1\"\nconnect_to = \"bedrock.test\"\n");
+  ConfigReloader reloader = file.started();
+  file.write(kRegion + "[proxy]\nlisten = \"\"\nconnect_to = \"\"\n");
+  CHECK(reloader.reload().needs_restart == Keys{"proxy.listen", "proxy.connect_to"});
 }
 
 TEST_CASE("a bad file changes nothing, whatever is good in it") {

@@ -5,6 +5,7 @@
 #include "tests/shared_files.h"
 #include "tests/temporary_directory.h"
 #include "tests/unit/agent/config/config_text.h"
+#include "tests/unit/agent/proxy/authority_scene.h"
 
 using namespace invlog::config;
 using namespace invlog::tests;
@@ -90,6 +91,32 @@ TEST_CASE("each value says where it comes from") {
   CHECK(contains(json, R"("log_level":{"value":"debug","from":"flag --log-level"})"));
   CHECK(contains(json, R"("max_size":{"value":null,"from":null})"));
   CHECK(contains(json, R"("exporters.s3":null)"));
+}
+
+TEST_CASE("a variable that is in force is shown, where the key is empty too") {
+  const TemporaryDirectory directory;
+  const LoadedConfig loaded =
+      load_text(directory, kRegion + "[aws]\nprofile = \"\"\nca_bundle = \"\"\n");
+  AuthorityScene roots;
+  roots.create();
+  const std::string bundle = roots.path("ca.pem");
+  std::string toml = toml_of(loaded, environment_of({{"AWS_DEFAULT_PROFILE", "theirs"}}));
+  CHECK(contains(toml, "\nprofile = \"theirs\"  # environment AWS_DEFAULT_PROFILE\n"));
+  CHECK(contains(toml, "\nca_bundle = \"\"  # " + directory.path() + "/effective.toml:5:13\n"));
+  toml = toml_of(loaded, environment_of({{"AWS_DEFAULT_PROFILE", "theirs"},
+                                         {"AWS_PROFILE", "ours"},
+                                         {"AWS_CA_BUNDLE", bundle}}));
+  CHECK(contains(toml, "\nprofile = \"ours\"  # environment AWS_PROFILE\n"));
+  CHECK(contains(toml, "\nca_bundle = \"" + bundle + "\"  # environment AWS_CA_BUNDLE\n"));
+}
+
+TEST_CASE("a number of a flag is printed as files have it") {
+  ConfigSources sources = with_flags({{"region", "eu-central-1"}, {"max_connections", "0100"}});
+  const LoadedConfig loaded = load_config(sources);
+  REQUIRE(loaded.problems == Problems());
+  CHECK(contains(toml_of(loaded), "\nmax_connections = 100  # flag --max-connections\n"));
+  CHECK(
+      contains(effective_json(effective_values(loaded, {})), R"("max_connections":{"value":100,)"));
 }
 
 TEST_CASE("pairs and numbers are of their kind in JSON") {

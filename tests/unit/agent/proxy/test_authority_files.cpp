@@ -215,7 +215,48 @@ TEST_CASE("what root writes belongs to the state directory's owner", "[ca]") {
   REQUIRE(::seteuid(4713) == 0);  // neither root nor the owner
   const std::string error = create_error(scene, scene.directory.path());
   REQUIRE(::seteuid(0) == 0);
-  CHECK(contains(error, "belongs to user 4711"));
+  CHECK(contains(error,
+                 "is run by user 4711 and could not read a key of this user's: run the "
+                 "command as root or as user 4711"));
+}
+
+// As in Kubernetes, where a volume is root's and open to the group `fsGroup`.
+TEST_CASE("in a directory of root's, what is written belongs to the agent's user", "[ca]") {
+  if (::geteuid() != 0) {
+    WARN("only root can try this");
+    return;
+  }
+  const auto as_user = [](const AuthorityScene& scene, const auto& call) {
+    REQUIRE(::setegid(4712) == 0);
+    REQUIRE(::seteuid(4711) == 0);
+    const std::string error = call(scene);
+    REQUIRE(::seteuid(0) == 0);
+    REQUIRE(::setegid(0) == 0);
+    return error;
+  };
+  const auto create = [](const AuthorityScene& scene) {
+    return create_error(scene, scene.directory.path());
+  };
+  AuthorityScene scene, of_root, used;
+  for (const AuthorityScene* each : {&scene, &of_root, &used}) {
+    REQUIRE(::chown(each->directory.path().c_str(), 0, 4712) == 0);
+    REQUIRE(::chmod(each->directory.path().c_str(), 02775) == 0);
+  }
+  CHECK(as_user(scene, create) == "(none)");
+  CHECK(about(scene.path("ca-key.pem")).st_uid == 4711);
+  CHECK(as_user(scene, [](const AuthorityScene& one) { return read_error(one); }) == "(none)");
+
+  of_root.directory.write("agent.lock", "");
+  CHECK(as_user(of_root, create)
+            .ends_with("is run by root and could not read a key of this user's: run the command as "
+                       "root"));
+
+  used.directory.write("agent.lock", "");
+  REQUIRE(::chown(used.path("agent.lock").c_str(), 4711, 4712) == 0);
+  used.create();
+  CHECK(about(used.path("ca-key.pem")).st_uid == 4711);
+  CHECK(about(used.path("ca-key.pem")).st_gid == 4712);
+  CHECK(mode_of(used.path("ca-key.pem")) == 0600);
 }
 
 TEST_CASE("what is missing, damaged, foreign or open to others is told", "[ca]") {
@@ -272,7 +313,10 @@ TEST_CASE("the bundle has the system's roots and every authority that is trusted
   const auto environment =
       environment_of({{"SSL_CERT_FILE", system.path("roots.pem")},
                       {"SSL_CERT_DIR", "/nonexistent:" + more.directory.path()}});
-  const SystemRoots roots = system_roots(environment, scene.path("ca-bundle.pem"));
+  const auto found = system_roots(environment, scene.directory.path());
+  REQUIRE(found);
+  const SystemRoots& roots = *found;
+  CHECK(roots.added.empty());  // copies of invlog's own
   CHECK(roots.places ==
         std::vector<std::string>{system.path("roots.pem"), "/nonexistent", more.directory.path()});
   REQUIRE(roots.certificates.size() == 2);
@@ -289,6 +333,52 @@ TEST_CASE("the bundle has the system's roots and every authority that is trusted
   // A program that was given the bundle does not find it among the system's.
   const auto inside = environment_of(
       {{"SSL_CERT_FILE", scene.path("ca-bundle.pem")}, {"SSL_CERT_DIR", "/nonexistent"}});
-  CHECK(system_roots(inside, scene.path("ca-bundle.pem")).places.front() !=
+  CHECK(system_roots(inside, scene.directory.path())->places.front() !=
         scene.path("ca-bundle.pem"));
+}
+
+TEST_CASE("what somebody added to the system's roots is among them from then on", "[ca]") {
+  AuthorityScene scene, company;
+  company.create();
+  scene.create();
+  const std::string first =
+      company.directory.write("first.pem", pem_of(forged(company, "").certificate.get()));
+  const std::string second = company.directory.write(
+      "second.pem", pem_of(forged(company, "DNS:b").certificate.get()) + company.text("ca.pem"));
+  const auto roots = [&](const std::string& file) {
+    return system_roots(environment_of({{"SSL_CERT_FILE", file}, {"SSL_CERT_DIR", "/nonexistent"}}),
+                        scene.directory.path());
+  };
+  AuthorityFiles files(scene.directory.path());
+  REQUIRE(roots(first)->added.size() == 1);
+  REQUIRE(files.keep(roots(first)->added));
+  CHECK(scene.text("ca-extra.pem") == company.text("first.pem"));
+  CHECK(mode_of(scene.path("ca-extra.pem")) == 0644);
+  CHECK(roots(first)->added.empty());
+  REQUIRE(roots(second)->added.size() == 1);  // not the authority of invlog's
+  CHECK(roots(second)->certificates.size() == 3);
+  REQUIRE(files.keep(roots(second)->added));
+  CHECK(certificates_in(scene.path("ca-extra.pem"))->size() == 2);
+  CHECK(pem_of(roots("")->certificates).ends_with(scene.text("ca-extra.pem")));
+
+  scene.directory.write("ca-extra.pem", "nonsense");
+  CHECK(contains(roots(first).error(),
+                 "ca-extra.pem is damaged: there is no certificate in it; "
+                 "put it right, or remove it"));
+  CHECK_FALSE(files.keep(company.trusted()));
+  CHECK(scene.text("ca-extra.pem") == "nonsense");
+}
+
+TEST_CASE("a file of roots that somebody named and that is of no use is told", "[ca]") {
+  const AuthorityScene scene;
+  const auto error = [&](const std::string& file) {
+    const auto roots =
+        system_roots(environment_of({{"SSL_CERT_FILE", file}}), scene.directory.path());
+    return roots ? "(none)" : roots.error();
+  };
+  CHECK(error("/nonexistent.pem") ==
+        "SSL_CERT_FILE: /nonexistent.pem cannot be read: No such file or directory");
+  const std::string junk = scene.directory.write("junk.pem", "junk\n");
+  CHECK(error(junk) == "SSL_CERT_FILE: " + junk + " is damaged: there is no certificate in it");
+  CHECK(error("") == "(none)");
 }
