@@ -250,6 +250,19 @@ def test_a_group_is_made_as_asked_and_a_stream_per_host():
         eventually(lambda: len(stack.aws.lines()) == 1, 40)
 
 
+def test_a_log_group_that_is_there_needs_no_more_than_to_be_written():
+    with Delivery(s3=None) as stack:
+        stack.call("one")
+        stack.arrived(1)
+        stack.agent.stop()
+        for operation in ("DescribeLogGroups", "CreateLogGroup", "CreateLogStream"):
+            stack.aws.fail("error", service="logs", operation=operation, status=400, code="AccessDeniedException", times=-1)
+        stack.start_agent()
+        stack.call("two")
+        stack.check_arrived(2)
+        assert "AccessDenied" in stack.invlog("doctor"), "said, and no failure"
+
+
 def test_status_tells_of_each_destination():
     with Delivery() as stack:
         stack.call("one", "two")
