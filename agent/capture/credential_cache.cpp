@@ -34,7 +34,7 @@ std::string CredentialCache::problem() {
   if (!state_->known)
     return "not known yet";
   if (!state_->result)
-    return state_->result.error();
+    return state_->result.error().message;
   return *state_->result ? "" : "there are none";
 }
 
