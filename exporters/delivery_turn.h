@@ -78,7 +78,7 @@ class DeliveryTurn {
   std::optional<TurnResult> retry();
   std::optional<TurnResult> drop_useless_plan(const storage::DeliveryState& state);
   TurnResult deliver(const storage::DeliveryState& state, std::optional<std::int64_t> until);
-  bool account_became_known() const;
+  bool account_became_known();
   void begin(const storage::DeliveryState& state);
   std::optional<Milliseconds> until_due(bool draining) const;
   TurnResult attempt();
@@ -96,6 +96,7 @@ class DeliveryTurn {
   void note(const std::string& message, bool is_retry);
   void refused_target(const std::string& message);
   void say_started(const storage::DeliveryState& state);
+  tl::expected<std::string, aws::ServiceFailure> account();
   Origin origin();
 
   const ShipperOptions& options_;

@@ -18,8 +18,9 @@ std::int64_t delivered_until(storage::Reader& reader, std::int64_t cursor) {
   return select.step() ? select.integer(0) : 0;
 }
 
-std::string account_of(const DeliveryAccess& access, const DeliveryWorld& world,
-                       aws::CredentialsProvider& credentials) {
+tl::expected<std::string, aws::ServiceFailure> account_of(const DeliveryAccess& access,
+                                                          const DeliveryWorld& world,
+                                                          aws::CredentialsProvider& credentials) {
   const std::string pinned = access.reader->information().account_id;
   if (!pinned.empty()) {
     return pinned;
@@ -42,7 +43,8 @@ std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access,
   const auto credentials = world.make_credentials(access.configuration, world.environment, nullptr);
   exporters::Origin origin;
   origin.store = access.reader->information();
-  origin.store.account_id = account_of(access, world, *credentials);
+  const auto account = account_of(access, world, *credentials);
+  origin.store.account_id = account.value_or("");
   origin.instance = ledger->instance();
   for (const delivery::ConfiguredDestination& each :
        world.make_destinations(access.configuration,
@@ -51,8 +53,13 @@ std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access,
     for (const storage::DeliveryState& state : ledger->states()) {
       cursor = state.destination == each.destination->name() ? state.cursor : cursor;
     }
-    auto kept = each.destination->kept_heads(origin, delivered_until(*access.reader, cursor));
     DeliveredHeads asked{each.destination->name(), each.destination->target(), {}};
+    if (!account) {  // S3 would be searched in the wrong folder
+      asked.heads = tl::unexpected(account.error().message);
+      heads.push_back(std::move(asked));
+      continue;
+    }
+    auto kept = each.destination->kept_heads(origin, delivered_until(*access.reader, cursor));
     if (kept) {
       asked.heads = *std::move(kept);
     } else {
