@@ -125,6 +125,9 @@ TurnResult DeliveryTurn::try_take(std::optional<std::int64_t> until) {
 }
 
 std::optional<TurnResult> DeliveryTurn::prove() {
+  if (const auto known = account(); !known) {
+    return failed(known.error(), true);
+  }
   const auto proof = destination_.prove(origin());
   if (!proof) {
     return failed(proof.error(), true);
@@ -225,9 +228,9 @@ TurnResult DeliveryTurn::deliver(const storage::DeliveryState& known,
 }
 
 // A batch whose first attempt is still to come belongs under the account's name.
-bool DeliveryTurn::account_became_known() const {
+bool DeliveryTurn::account_became_known() {
   return pending_->origin.store.account_id.empty() && pending_->attempts == 0 &&
-         pending_->planned_last == 0 && options_.account_id && !options_.account_id().empty();
+         pending_->planned_last == 0 && !account().value_or("").empty();
 }
 
 void DeliveryTurn::begin(const storage::DeliveryState& known) {
@@ -499,12 +502,16 @@ void DeliveryTurn::say_started(const storage::DeliveryState& known) {
   }
 }
 
+// As ShipperOptions::account_id.
+tl::expected<std::string, aws::ServiceFailure> DeliveryTurn::account() {
+  std::string pinned = reader().information().account_id;
+  return pinned.empty() && options_.account_id ? options_.account_id() : std::move(pinned);
+}
+
 Origin DeliveryTurn::origin() {
   Origin origin;
   origin.store = reader().information();
-  if (origin.store.account_id.empty() && options_.account_id) {
-    origin.store.account_id = options_.account_id();
-  }
+  origin.store.account_id = account().value_or("");
   if (instance_.empty()) {
     instance_ = ledger().instance();
   }

@@ -79,7 +79,7 @@ class DeliveryTurn {
   std::optional<std::string> plan_of(const storage::DeliveryState& state) const;
   std::optional<TurnResult> drop_useless_plan(const storage::DeliveryState& state);
   TurnResult deliver(const storage::DeliveryState& state, std::optional<std::int64_t> until);
-  bool account_became_known() const;
+  bool account_became_known();
   void begin(const storage::DeliveryState& state);
   std::optional<Milliseconds> until_due(bool draining) const;
   TurnResult attempt();
@@ -97,6 +97,7 @@ class DeliveryTurn {
   void note(const std::string& message, bool is_retry);
   void refused_target(const std::string& message);
   void say_started(const storage::DeliveryState& state);
+  tl::expected<std::string, aws::ServiceFailure> account();
   Origin origin();
 
   const ShipperOptions& options_;

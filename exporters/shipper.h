@@ -41,8 +41,10 @@ struct ShipperOptions {
   // Waits, or returns early (false) when told to stop; empty: really waits. Tests pass one that
   // advances a clock.
   std::function<bool(std::chrono::milliseconds)> wait;
-  // The account id once it is known, "" until then; empty: the store's. Needed for S3's layout.
-  std::function<std::string()> account_id;
+  // Of a store without an account: the account id, "" if nobody says so, or why it may only be
+  // known in a moment, for which the delivery then waits; empty: nobody is asked. Records carry it,
+  // and S3's layout.
+  std::function<tl::expected<std::string, aws::ServiceFailure>()> account_id;
 };
 
 struct DrainProgress {

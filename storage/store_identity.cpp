@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "storage/json_writer.h"
+#include "storage/schema.h"
 #include "storage/statement.h"
 
 namespace invlog::storage {
@@ -45,9 +46,18 @@ std::string or_nothing(std::string_view text) {
   return text.empty() ? "nothing" : std::string(text);
 }
 
+std::string stored_instance(sqlite3* connection) {
+  if (!has_delivery_tables(connection)) {
+    return "";
+  }
+  Statement select(connection, "SELECT name FROM instance");
+  return select.step() ? std::string(select.bytes(0)) : "";
+}
+
 class Comparison {
  public:
-  explicit Comparison(sqlite3* connection) : connection_(connection) {}
+  explicit Comparison(sqlite3* connection)
+      : connection_(connection), instance_(stored_instance(connection)) {}
 
   std::vector<std::string> run() {
     Statement store(connection_, "SELECT region, account_id, host, agent_version FROM store");
@@ -58,9 +68,10 @@ class Comparison {
             std::string(store.bytes(3))};
     Statement events(connection_,
                      "SELECT id, kind, details ->> '$.region', details ->> '$.account_id', "
-                     "details ->> '$.host', details ->> '$.agent_version' FROM (SELECT id, kind, "
-                     "CASE WHEN json_valid(details) THEN details ELSE '{}' END AS details FROM "
-                     "event WHERE kind IN (?1, ?2)) ORDER BY id");
+                     "details ->> '$.host', details ->> '$.agent_version', details ->> "
+                     "'$.instance' FROM (SELECT id, kind, CASE WHEN json_valid(details) THEN "
+                     "details ELSE '{}' END AS details FROM event WHERE kind IN (?1, ?2)) ORDER BY "
+                     "id");
     events.bind_text(1, kCreated).bind_text(2, kAccountPinned);
     while (events.step()) {
       if (events.bytes(1) == kCreated) {
@@ -92,6 +103,11 @@ class Comparison {
     compare("Region", row_.region, event.bytes(2), kBirthEvent);
     compare("host", row_.host, event.bytes(4), kBirthEvent);
     compare("agent version", row_.agent_version, event.bytes(5), kBirthEvent);
+    if (!event.bytes(6).empty() && event.bytes(6) != instance_) {
+      problems_.push_back("destinations are to know it as " + or_nothing(instance_) +
+                          " (`instance`), and " + event_name(kBirthEvent) + " says as " +
+                          std::string(event.bytes(6)));
+    }
     if (!event.bytes(3).empty()) {
       account_ = std::string(event.bytes(3));
       account_event_ = kBirthEvent;
@@ -120,6 +136,7 @@ class Comparison {
   }
 
   sqlite3* connection_;
+  const std::string instance_;
   StoreIdentity row_;
   bool born_ = false;  // an event tells of it
   std::optional<std::string> account_;
@@ -135,6 +152,7 @@ void add_birth_event(sqlite3* connection, const StoreIdentity& identity, std::in
   append_if_known(details, "account_id", identity.account_id);
   append_if_known(details, "host", identity.host);
   append_if_known(details, "agent_version", identity.agent_version);
+  append_if_known(details, "instance", stored_instance(connection));
   add_event(connection, kCreated, at, details + "}");
 }
 

@@ -1,6 +1,7 @@
-// What the store's one row says of its origin - Region, account, host - stands in the chain, too:
-// the first event tells of the store's birth, and an `account-pinned` event of an account that was
-// filled in later. So a changed row shows (FORMAT.md, "Integrity").
+// What the store's one row says of its origin - Region, account, host - and the `instance` row
+// stand in the chain, too: the first event tells of the store's birth, and an `account-pinned`
+// event of an account that was filled in later. So a changed row shows (FORMAT.md, "Integrity").
+// Under another instance a store would find none of the chain heads that destinations keep of it.
 //
 // Threads: as the connection. Errors: StoreError.
 #pragma once
@@ -17,12 +18,14 @@ struct StoreIdentity {
   std::string region, account_id, host, agent_version;  // "" unknown
 };
 
-// Both inside the transaction that writes the row. `at`: Unix µs. The first event of a new store.
+// Both inside the transaction that writes the row. `at`: Unix µs. The first event of a new store;
+// the instance that it tells is the one in the store.
 void add_birth_event(sqlite3* connection, const StoreIdentity& identity, std::int64_t at);
 void add_account_event(sqlite3* connection, const std::string& account_id, std::int64_t at);
 
-// Where the row and the events differ, a line for a person each. Of a store from before there were
-// birth events only the account is compared, if an event pins it.
+// Where the rows and the events differ, a line for a person each. Of a store from before there were
+// birth events only the account is compared, if an event pins it; the instance where the birth
+// event has it.
 std::vector<std::string> identity_problems(sqlite3* connection);
 
 }  // namespace invlog::storage

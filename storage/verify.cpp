@@ -15,6 +15,7 @@
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
 #include "storage/store_identity.h"
 #include "storage/table_definitions.h"
 
@@ -437,12 +438,8 @@ class Verification {
   void check_heads() {
     for (const KnownHead& head : heads_) {
       const std::string where = "head of segment " + std::to_string(head.segment);
-      if (head.segment < base_.segment && head.may_be_gone) {
-        continue;
-      }
       if (head.segment < base_.segment) {
-        problem(where, "retention has taken the segment, so that " + head.source +
-                           " cannot be compared; give a newer head");
+        note_taken_head(where, head);
         continue;
       }
       Statement select(connection_,
@@ -462,6 +459,16 @@ class Verification {
         continue;
       }
       ++report_.heads;
+    }
+  }
+
+  void note_taken_head(const std::string& where, const KnownHead& head) {
+    const std::string what =
+        "retention has taken the segment, so that " + head.source + " cannot be compared";
+    if (head.taken == KnownHead::Taken::problem) {
+      problem(where, what + "; give a newer head");
+    } else if (head.taken == KnownHead::Taken::note) {
+      report_.notes.push_back({where, what + "; the next delivery leaves a newer head"});
     }
   }
 

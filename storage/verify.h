@@ -34,8 +34,9 @@ struct KnownHead {
   std::int64_t segment = 0;
   Sha256 chain{};
   std::string source;  // for people: "--head", "s3://bucket/key"
-  // It is one of several, and passed over if retention has taken its segment.
-  bool may_be_gone = false;
+  // What it is that it cannot be compared, since retention has taken its segment.
+  enum class Taken { problem, note, nothing };
+  Taken taken = Taken::problem;
 };
 
 // What retention took away in front, as the store's newest `retention` event says.
@@ -54,6 +55,7 @@ struct VerifyReport {
   std::string chain_head;                 // hex SHA-256 of the last closed segment, "" if none
   std::int64_t chain_segment = 0;         // that segment, 0 none
   std::uint64_t heads = 0;                // known heads that the store's chain has
+  std::vector<VerifyProblem> notes;       // what could not be compared, and is no problem
   std::vector<VerifyProblem> problems;    // empty: the store is whole
 };
 

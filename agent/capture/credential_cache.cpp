@@ -46,7 +46,7 @@ std::string CredentialCache::problem() {
   if (!state_->known)
     return "not known yet";
   if (!state_->result)
-    return state_->result.error();
+    return state_->result.error().message;
   if (has_expired())
     return "they have expired";
   return *state_->result ? "" : "there are none";

@@ -300,7 +300,8 @@ Task<bool> ProxiedCall::authorize() {
     provided = co_await services_.credentials.get();
     if (!provided || !*provided) {
       const std::string problem =
-          provided ? kNoCredentials : "invlog: the agent's AWS credentials: " + provided.error();
+          provided ? kNoCredentials
+                   : "invlog: the agent's AWS credentials: " + provided.error().message;
       services_.statistics.note_error(problem);
       co_await refuse(403, "AccessDeniedException", problem, bedrock::Outcome::denied);
       co_return false;

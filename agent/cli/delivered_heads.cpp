@@ -18,8 +18,30 @@ std::int64_t delivered_until(storage::Reader& reader, std::int64_t cursor) {
   return select.step() ? select.integer(0) : 0;
 }
 
-std::string account_of(const DeliveryAccess& access, const DeliveryWorld& world,
-                       aws::CredentialsProvider& credentials) {
+// One that was never delivered to has a cursor of 0.
+storage::DeliveryState state_of(storage::DeliveryLedger& ledger, const std::string& destination) {
+  for (storage::DeliveryState& state : ledger.states()) {
+    if (state.destination == destination) {
+      return std::move(state);
+    }
+  }
+  return {};
+}
+
+// A batch has the head that was there when it was begun: one that was begun before the first
+// segment closed has none, and may reach into the second, but hardly beyond.
+std::int64_t with_head(storage::Reader& reader, const storage::DeliveryState& state,
+                       const std::string& target) {
+  storage::Statement select(reader.connection(),
+                            "SELECT last_record FROM segment WHERE closed_at IS NOT NULL ORDER BY "
+                            "id LIMIT 1 OFFSET 1");
+  const bool there = state.delivered_records > 0 && state.target == target;
+  return there && select.step() && state.cursor > select.integer(0) ? state.cursor : 0;
+}
+
+tl::expected<std::string, aws::ServiceFailure> account_of(const DeliveryAccess& access,
+                                                          const DeliveryWorld& world,
+                                                          aws::CredentialsProvider& credentials) {
   const std::string pinned = access.reader->information().account_id;
   if (!pinned.empty()) {
     return pinned;
@@ -42,17 +64,21 @@ std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access,
   const auto credentials = world.make_credentials(access.configuration, world.environment, nullptr);
   exporters::Origin origin;
   origin.store = access.reader->information();
-  origin.store.account_id = account_of(access, world, *credentials);
+  const auto account = account_of(access, world, *credentials);
+  origin.store.account_id = account.value_or("");
   origin.instance = ledger->instance();
   for (const delivery::ConfiguredDestination& each :
        world.make_destinations(access.configuration,
                                {*credentials, world.environment, delivery::host_name(), nullptr})) {
-    std::int64_t cursor = 0;
-    for (const storage::DeliveryState& state : ledger->states()) {
-      cursor = state.destination == each.destination->name() ? state.cursor : cursor;
-    }
-    auto kept = each.destination->kept_heads(origin, delivered_until(*access.reader, cursor));
+    const storage::DeliveryState state = state_of(*ledger, each.destination->name());
     DeliveredHeads asked{each.destination->name(), each.destination->target(), {}};
+    asked.delivered_with_head = with_head(*access.reader, state, asked.target);
+    if (!account) {  // S3 would be searched in the wrong folder
+      asked.heads = tl::unexpected(account.error().message);
+      heads.push_back(std::move(asked));
+      continue;
+    }
+    auto kept = each.destination->kept_heads(origin, delivered_until(*access.reader, state.cursor));
     if (kept) {
       asked.heads = *std::move(kept);
     } else {

@@ -5,6 +5,7 @@
 // Threads: one. Errors: a destination that cannot be asked is a result with the reason.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -18,6 +19,8 @@ struct DeliveredHeads {
   std::string destination, target;
   // Those that were found there, the one given last first; empty if it has none of this store.
   tl::expected<std::vector<exporters::KeptHead>, std::string> heads;
+  // By the ledger, a record that was delivered there and had a head with it; 0: none for certain.
+  std::int64_t delivered_with_head = 0;
 };
 
 // Asks each destination of the configuration, over the network. Empty: none is configured, or

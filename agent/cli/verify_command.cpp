@@ -46,16 +46,19 @@ std::string taken_json(const std::optional<storage::TakenByRetention>& taken) {
   return json + "}";
 }
 
+std::string findings_json(const std::vector<storage::VerifyProblem>& findings) {
+  std::string list = "[";
+  for (const storage::VerifyProblem& finding : findings) {
+    list += list.size() > 1 ? ",{" : "{";
+    storage::append_json_member(list, "where", finding.where);
+    storage::append_json_member(list, "what", finding.what);
+    list += '}';
+  }
+  return list + "]";
+}
+
 void print_json(const std::string& path, const storage::VerifyReport& report,
                 const std::optional<std::vector<DeliveredHeads>>& delivered, std::ostream& out) {
-  std::string problems = "[";
-  for (const storage::VerifyProblem& problem : report.problems) {
-    problems += problems.size() > 1 ? ",{" : "{";
-    storage::append_json_member(problems, "where", problem.where);
-    storage::append_json_member(problems, "what", problem.what);
-    problems += '}';
-  }
-  problems += ']';
   std::string line = "{";
   storage::append_json_member(line, "store", path);
   storage::append_json_raw(line, "whole", report.problems.empty() ? "true" : "false");
@@ -73,7 +76,8 @@ void print_json(const std::string& path, const storage::VerifyReport& report,
   if (delivered) {
     storage::append_json_raw(line, "delivered", delivered_json(*delivered));
   }
-  storage::append_json_raw(line, "problems", problems);
+  storage::append_json_raw(line, "notes", findings_json(report.notes));
+  storage::append_json_raw(line, "problems", findings_json(report.problems));
   out << line << "}\n";
 }
 
@@ -95,6 +99,9 @@ void print_text(const std::string& path, const storage::VerifyReport& report, st
   }
   if (report.erased > 0) {
     out << count(report.erased) << " records' bodies were erased, as events in the chain say\n";
+  }
+  for (const storage::VerifyProblem& note : report.notes) {
+    out << printable(note.where) << ": " << printable(note.what) << '\n';
   }
   if (report.heads > 0) {
     out << count(report.heads) << " chain heads kept elsewhere are in its chain\n";
@@ -192,17 +199,35 @@ bool take_kept(const std::vector<exporters::KeptHead>& kept_heads,
       all = false;
       continue;
     }
-    // Retention takes segments whose heads stay there.
-    head->may_be_gone = &kept != &kept_heads.front();
+    // Retention takes segments whose heads stay there; of a host that is idle, the newest one's,
+    // too.
+    const bool newest = &kept == &kept_heads.front();
+    head->taken = newest ? storage::KnownHead::Taken::note : storage::KnownHead::Taken::nothing;
     heads.push_back(std::move(*head));
   }
   return all;
 }
 
+// Of a destination that keeps no head: whether that can be.
+void take_none_kept(const DeliveredHeads& destination,
+                    std::vector<storage::VerifyProblem>& problems, std::ostream& err) {
+  const std::string says = destination.target + " keeps no head of this store's chain";
+  if (destination.delivered_with_head == 0) {
+    err << "invlog verify: " << destination.destination << ' ' << printable(says) << '\n';
+    return;
+  }
+  problems.push_back(
+      {"delivery to " + destination.destination,
+       says + ", but record " + std::to_string(destination.delivered_with_head) +
+           " was delivered with one: it was taken away there, or the store goes by another name "
+           "than it did (`instance`)"});
+}
+
 // Adds what the destinations keep to the heads, and says what they answered. False: one could not
 // be asked, or answered what is no head.
 bool take_delivered(const std::vector<DeliveredHeads>& delivered,
-                    std::vector<storage::KnownHead>& heads, std::ostream& err) {
+                    std::vector<storage::KnownHead>& heads,
+                    std::vector<storage::VerifyProblem>& problems, std::ostream& err) {
   if (delivered.empty()) {
     err << "invlog verify: no destination is configured, or nothing was ever delivered from this "
            "store: there is nobody to ask\n";
@@ -217,7 +242,7 @@ bool take_delivered(const std::vector<DeliveredHeads>& delivered,
       continue;
     }
     if (each.heads->empty()) {
-      err << "invlog verify: " << target << " keeps no head of this store's chain\n";
+      take_none_kept(each, problems, err);
       continue;
     }
     all = take_kept(*each.heads, heads, err) && all;
@@ -238,6 +263,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
     return kUsageError;
   }
   std::optional<std::vector<DeliveredHeads>> delivered;
+  std::vector<storage::VerifyProblem> not_kept;
   bool asked = true;
   if (options.delivered) {
     const auto access = open_delivery(options.store, options.world.environment, err, exit_code);
@@ -245,7 +271,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
       return exit_code;
     }
     delivered = ask_for_heads(*access, options.world);
-    asked = take_delivered(*delivered, *heads, err);
+    asked = take_delivered(*delivered, *heads, not_kept, err);
   }
   storage::VerifyReport report;
   {
@@ -255,6 +281,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
         [&progress](std::uint64_t done, std::uint64_t total) { progress.show(done, total); },
         *heads);
   }
+  report.problems.insert(report.problems.end(), not_kept.begin(), not_kept.end());
   options.json ? print_json(location->store_path, report, delivered, out)
                : print_text(location->store_path, report, out);
   return report.problems.empty() && asked ? kSuccess : kFailure;

@@ -37,8 +37,11 @@ SettingError set_log_group(AgentConfig& configuration, const SettingValues& valu
 
 SettingError set_log_stream(AgentConfig& configuration, const SettingValues& values) {
   const std::string& name = values.front();
-  if (name.empty() || name.size() > kLongestName || name.find_first_of(":*") != std::string::npos) {
-    return in_quotes(name) + " is no log stream's name: 1 to 512 bytes without ':' and '*'";
+  // The stream of the chain's heads has this name and more behind it.
+  constexpr std::size_t kLongest = kLongestName - exporters::kIntegritySuffix.size();
+  if (name.empty() || name.size() > kLongest || name.find_first_of(":*") != std::string::npos) {
+    return in_quotes(name) + " is no log stream's name: 1 to " + std::to_string(kLongest) +
+           " bytes without ':' and '*'";
   }
   options_of(configuration).log_stream = name;
   return std::nullopt;

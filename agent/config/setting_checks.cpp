@@ -25,11 +25,6 @@ std::string_view authority_of(std::string_view url) {
   return url.substr(0, std::min(url.find('/'), url.size()));
 }
 
-bool ends_with_domain(std::string_view host, std::string_view domain) {
-  return host == domain || (host.size() > domain.size() && host.ends_with(domain) &&
-                            host[host.size() - domain.size() - 1] == '.');
-}
-
 // Why OpenSSL takes no certificates from the file, "" if it does: so the agent loads it, and curl.
 std::string certificates_problem(const std::string& path) {
   struct stat about {};
@@ -196,23 +191,21 @@ std::optional<std::string> region_of_aws_host(std::string_view host) {
   while (lower.ends_with('.')) {
     lower.pop_back();
   }
-  const auto in_domain = [&lower](std::string_view domain) {
-    return ends_with_domain(lower, domain);
-  };
-  const bool dual_stack = in_domain("api.aws") || in_domain("api.amazonwebservices.com.cn");
+  const std::string_view domain = aws::aws_domain_of(lower);
+  if (domain.empty()) {
+    return std::nullopt;
+  }
   std::string region;
   for (std::string_view rest = lower; !rest.empty();) {
-    std::string_view label = rest.substr(0, std::min(rest.find('.'), rest.size()));
+    const std::string_view label = rest.substr(0, std::min(rest.find('.'), rest.size()));
     rest.remove_prefix(std::min(label.size() + 1, rest.size()));
-    // s3-eu-west-1.amazonaws.com: S3's older form.
-    label.remove_prefix(label.starts_with("s3-") ? 3 : 0);
-    if (aws::is_region_name(label) && (dual_stack || in_domain(aws::domain_suffix_of(label)))) {
-      region = label;
+    const std::string_view named = aws::region_in_label(label);
+    if (!named.empty() &&
+        (domain == aws::domain_suffix_of(named) || domain == aws::dual_stack_suffix_of(named))) {
+      region = named;
     }
   }
-  const bool of_aws = !region.empty() || dual_stack || in_domain("amazonaws.com") ||
-                      in_domain("amazonaws.com.cn") || in_domain("amazonaws.eu");
-  return of_aws ? std::optional<std::string>(region) : std::nullopt;
+  return region;
 }
 
 SettingError endpoint_problem(const std::string& endpoint, const std::string& region,

@@ -38,19 +38,27 @@ std::optional<aws::CallerIdentity> OwnIdentity::ask() {
 
 std::string OwnIdentity::problem() {
   const std::lock_guard guard(mutex_);
-  return lookup_ == nullptr ? "" : lookup_->last_error();
+  return lookup_ == nullptr ? "" : last_error();
 }
 
-std::string OwnIdentity::account_id() {
+tl::expected<std::string, aws::ServiceFailure> OwnIdentity::account_id() {
   if (!configured_account_.empty()) {
     return configured_account_;
   }
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) {
-    return "";
+  const std::lock_guard guard(mutex_);
+  if (const auto identity = ask_locked()) {
+    return identity->account_id;
   }
-  const auto identity = ask_locked();
-  return identity ? identity->account_id : "";
+  if (lookup_ == nullptr || !lookup_->worth_waiting()) {
+    return std::string();
+  }
+  aws::ServiceFailure failure = lookup_->last_failure().value_or(aws::ServiceFailure{});
+  failure.message = "the account is not known yet: " + failure.message;
+  return tl::unexpected(std::move(failure));
+}
+
+std::string OwnIdentity::last_error() const {
+  return lookup_->last_failure() ? lookup_->last_failure()->message : "";
 }
 
 std::optional<aws::CallerIdentity> OwnIdentity::ask_locked() {
@@ -58,8 +66,8 @@ std::optional<aws::CallerIdentity> OwnIdentity::ask_locked() {
     return std::nullopt;
   }
   std::optional<aws::CallerIdentity> identity = lookup_->poll();
-  if (!identity && lookup_->last_error() != logged_) {
-    logged_ = lookup_->last_error();
+  if (!identity && last_error() != logged_) {
+    logged_ = last_error();
     spdlog::warn("the account is not known yet: {}", logged_);
   }
   return identity;

@@ -5,8 +5,9 @@
 // Whether STS may be asked at all is aws::identity_endpoint()'s to say; when it is asked, is
 // aws::CallerIdentityLookup's.
 //
-// Threads: any. While one asks, the others go on without. Ownership: provider and `cancelled` must
-// outlive it. Errors: nothing known is an ordinary outcome; why is kept, and logged once per cause.
+// Threads: any; while one asks, the others wait for its answer. Ownership: provider and `cancelled`
+// must outlive it. Errors: nothing known is an ordinary outcome; why is kept, and logged once per
+// cause.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tl/expected.hpp>
 
 #include "agent/config/agent_config.h"
 #include "exporters/aws/caller_identity.h"
@@ -34,17 +36,19 @@ class OwnIdentity {
 
   // scheme://host of the STS that is asked, "" if none may be.
   std::string endpoint() const;
-  // Asks if an attempt is due, which blocks for one call; waits while another thread asks.
+  // Asks if an attempt is due, which blocks for one call.
   std::optional<aws::CallerIdentity> ask();
   // Why the last attempt gave nothing, "" if it did or none was made.
   std::string problem();
 
-  // The configured account, else STS's answer; "" as long as it is unknown. Asks if an attempt is
-  // due and nobody else is asking.
-  std::string account_id();
+  // The configured account, else STS's answer; asks if an attempt is due. "": none may be asked, or
+  // it does not say. The failure: it may say so in a moment, and what is delivered until then would
+  // be filed under no account for good.
+  tl::expected<std::string, aws::ServiceFailure> account_id();
 
  private:
   std::optional<aws::CallerIdentity> ask_locked();
+  std::string last_error() const;
 
   const std::string configured_account_;
   std::unique_ptr<aws::HttpClient> http_;

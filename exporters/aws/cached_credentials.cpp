@@ -173,7 +173,7 @@ void CachedCredentials::take_credentials(Credentials fresh, SystemTime now, Stea
   }
 }
 
-void CachedCredentials::take_failure(std::string error, SteadyTime steady_now) {
+void CachedCredentials::take_failure(CredentialsError error, SteadyTime steady_now) {
   error_ = std::move(error);
   ++failures_;
   not_before_ = steady_now + retry_after(failures_, options_.random());
@@ -191,8 +191,10 @@ ProvideResult CachedCredentials::current(SystemTime now) {
     return tl::unexpected(*error_);
   }
   if (held_) {  // it expired while another caller fetches
-    return tl::unexpected(source_->name() + ": the credentials expired at " +
-                          iso_time(*held_->expiration) + ", and new ones are being fetched");
+    return tl::unexpected(CredentialsError(source_->name() + ": the credentials expired at " +
+                                               iso_time(*held_->expiration) +
+                                               ", and new ones are being fetched",
+                                           true));
   }
   return std::nullopt;
 }

@@ -59,7 +59,7 @@ class CachedCredentials final : public CredentialsProvider {
   ProvideResult current(SystemTime now);
   void take(ProvideResult result);
   void take_credentials(Credentials fresh, SystemTime now, SteadyTime steady_now);
-  void take_failure(std::string error, SteadyTime steady_now);
+  void take_failure(CredentialsError error, SteadyTime steady_now);
   void set_windows(SystemTime now);
   void extend(Credentials& credentials, SystemTime now) const;
 
@@ -74,7 +74,7 @@ class CachedCredentials final : public CredentialsProvider {
   std::optional<Credentials> held_;
   // Before held_ expires.
   std::chrono::milliseconds advisory_window_{0}, mandatory_window_{0};
-  std::optional<std::string> error_;  // of the last fetch, if it failed
+  std::optional<CredentialsError> error_;  // of the last fetch, if it failed
   std::string why_nothing_ = "not asked yet";
   int failures_ = 0;                      // in a row
   std::optional<SteadyTime> not_before_;  // the next fetch

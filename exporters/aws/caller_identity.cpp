@@ -12,6 +12,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kFirstWait{1}, kLongestWait{300};
+constexpr seconds kWorthWaiting{60};
 
 }  // namespace
 
@@ -39,16 +40,32 @@ const std::optional<CallerIdentity>& CallerIdentityLookup::poll() {
   auto answer = get_caller_identity(sts_);
   if (answer) {
     identity_ = std::move(*answer);
-    last_error_.clear();
+    failure_.reset();
     return identity_;
   }
-  last_error_ = std::move(answer.error().message);
-  wait_ = wait_.count() == 0 ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+  failure_ = std::move(answer.error());
+  if (failure_->no_credentials) {
+    wait_ = kFirstWait;
+  } else {
+    failing_since_ = failing_since_.value_or(clock_());
+    wait_ = wait_.count() == 0 ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+  }
   // Full of jitter, so that hosts that start together do not ask together; never less than half.
   const auto jittered = std::chrono::duration_cast<std::chrono::milliseconds>(
       wait_ * (0.5 + 0.5 * std::clamp(random_(), 0.0, 1.0)));
   due_ = clock_() + jittered;
   return identity_;
+}
+
+bool CallerIdentityLookup::worth_waiting() const {
+  if (identity_) {
+    return false;
+  }
+  if (!failure_ || failure_->no_credentials || failure_->kind == FailureKind::cancelled) {
+    return true;
+  }
+  const bool passes = passes_by_itself(failure_->kind) || failure_->kind == FailureKind::clock;
+  return passes && clock_() < *failing_since_ + kWorthWaiting;
 }
 
 std::optional<std::chrono::steady_clock::time_point> CallerIdentityLookup::due() const {

@@ -5,8 +5,7 @@
 // surprise: whether STS may be asked at all is decided here, too.
 //
 // Threads: one at a time; poll() blocks for one call when an attempt is due, and not at all
-// otherwise. Ownership: the ServiceClient must outlive it. Errors: last_error(), a line for a
-// person.
+// otherwise. Ownership: the ServiceClient must outlive it. Errors: last_failure().
 #pragma once
 
 #include <chrono>
@@ -34,19 +33,24 @@ class CallerIdentityLookup {
                        std::function<double()> random = random_fraction);
 
   // The identity, once it is known. Until then, asks if an attempt is due: at once, then after 1 s
-  // growing to 5 minutes.
+  // growing to 5 minutes; without credentials, where nobody is asked, each second.
   const std::optional<CallerIdentity>& poll();
   // When poll() will ask next; no value: never, since the identity is known.
   std::optional<std::chrono::steady_clock::time_point> due() const;
-  // Of the last attempt, "" if it succeeded or none was made.
-  const std::string& last_error() const { return last_error_; }
+  // Of the last attempt; none if it succeeded or none was made.
+  const std::optional<ServiceFailure>& last_failure() const { return failure_; }
+  // Whether it may be known in a moment, so that whoever would have to do without had better wait:
+  // STS was not asked yet, or not answering for less than a minute. Without credentials always,
+  // since nothing can be done without the identity that could be done with it.
+  bool worth_waiting() const;
 
  private:
   ServiceClient& sts_;
   const SteadyClock clock_;
   const std::function<double()> random_;
   std::optional<CallerIdentity> identity_;
-  std::string last_error_;
+  std::optional<ServiceFailure> failure_;
+  std::optional<std::chrono::steady_clock::time_point> failing_since_;  // of calls that were made
   std::chrono::seconds wait_{0};
   std::chrono::steady_clock::time_point due_;
 };

@@ -112,9 +112,9 @@ ProvideResult ContainerCredentials::provide() {
     return tl::unexpected<std::string>("container: this command has no HTTP client");
   }
   for (int tries = 1;; ++tries) {
-    bool may_pass = false;
-    ProvideResult result = ask(*token, may_pass);
-    if (result || !may_pass || tries == kTries || !wait_between_tries(options_, kBetweenTries)) {
+    ProvideResult result = ask(*token);
+    if (result || !result.error().may_pass || tries == kTries ||
+        !wait_between_tries(options_, kBetweenTries)) {
       return result;
     }
   }
@@ -138,7 +138,10 @@ tl::expected<std::string, std::string> ContainerCredentials::authorization() con
   return token;
 }
 
-ProvideResult ContainerCredentials::ask(const std::string& authorization, bool& may_pass) {
+ProvideResult ContainerCredentials::ask(const std::string& authorization) {
+  const auto failed = [this](const std::string& why, bool may_pass) {
+    return tl::unexpected(CredentialsError("container: " + variable_ + ": " + why, may_pass));
+  };
   HttpRequest request;
   request.url = url_;
   request.headers = {{"accept", "application/json"}};
@@ -150,22 +153,20 @@ ProvideResult ContainerCredentials::ask(const std::string& authorization, bool& 
   request.direct = true;
   const HttpResult response = http_->send(request);
   if (!response) {
-    may_pass = response.error().kind != HttpFailure::Kind::usage &&
-               response.error().kind != HttpFailure::Kind::cancelled;
-    return tl::unexpected("container: " + variable_ + ": " + response.error().message);
+    return failed(response.error().message,
+                  response.error().kind != HttpFailure::Kind::usage &&
+                      response.error().kind != HttpFailure::Kind::cancelled);
   }
   if (response->status != 200) {
-    may_pass = response->status >= 500 || response->status == 429;
     std::string said = error_in_json(response->body);
     hide_secret(said, authorization);
-    return tl::unexpected("container: " + variable_ + ": the agent answered with status " +
-                          std::to_string(response->status) + (said.empty() ? "" : ": " + said));
+    return failed("the agent answered with status " + std::to_string(response->status) +
+                      (said.empty() ? "" : ": " + said),
+                  response->status >= 500 || response->status == 429);
   }
   auto credentials = parse_credential_json(response->body, CredentialJsonForm::container);
   if (!credentials) {
-    may_pass = true;
-    return tl::unexpected("container: " + variable_ +
-                          ": the agent's answer: " + credentials.error());
+    return failed("the agent's answer: " + credentials.error(), true);
   }
   credentials->source = "container";
   return std::move(*credentials);

@@ -31,7 +31,7 @@ class ContainerCredentials final : public CredentialsProvider {
 
  private:
   tl::expected<std::string, std::string> authorization() const;
-  ProvideResult ask(const std::string& authorization, bool& may_pass);
+  ProvideResult ask(const std::string& authorization);
 
   const ChainOptions options_;
   std::string variable_;  // that names the address

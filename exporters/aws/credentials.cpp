@@ -101,7 +101,7 @@ std::vector<LinkReport> CredentialsProvider::explain() {
   report.link = name();
   if (!result) {
     report.outcome = LinkReport::Outcome::failed;
-    report.detail = result.error();
+    report.detail = result.error().message;
   } else if (!*result) {
     report.outcome = LinkReport::Outcome::not_configured;
     report.detail = why_nothing();

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 namespace invlog::aws {
@@ -26,7 +27,16 @@ struct Credentials {
   std::string source;  // "environment", "profile dev in /root/.aws/credentials"
 };
 
-using ProvideResult = tl::expected<std::optional<Credentials>, std::string>;
+struct CredentialsError {
+  // Not explicit: most faults are a person's to mend.
+  CredentialsError(std::string text, bool passes = false)
+      : message(std::move(text)), may_pass(passes) {}
+
+  std::string message;
+  bool may_pass;  // without anybody doing anything: a throttled STS, a metadata service that is ill
+};
+
+using ProvideResult = tl::expected<std::optional<Credentials>, CredentialsError>;
 using Environment = std::function<std::optional<std::string>(const char* name)>;
 using SystemClock = std::function<std::chrono::system_clock::time_point()>;
 using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;

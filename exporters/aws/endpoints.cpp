@@ -89,6 +89,16 @@ std::string_view aws_domain_of(std::string_view host) {
   return {};
 }
 
+std::string_view region_in_label(std::string_view label) {
+  for (const std::string_view prefix : {"s3-fips-", "s3-"}) {
+    if (label.starts_with(prefix)) {
+      label.remove_prefix(prefix.size());
+      break;
+    }
+  }
+  return is_region_name(label) ? label : std::string_view{};
+}
+
 std::string service_host(std::string_view service, std::string_view region) {
   return std::string(service).append(".").append(region).append(".").append(
       domain_suffix_of(region));

@@ -26,6 +26,10 @@ std::string_view dual_stack_suffix_of(std::string_view region);
 // labels; "" none.
 std::string_view aws_domain_of(std::string_view host);
 
+// The Region that one label of an AWS host name is, also in S3's older forms s3-REGION and
+// s3-fips-REGION; "" none.
+std::string_view region_in_label(std::string_view label);
+
 // bedrock-runtime.eu-central-1.amazonaws.com
 std::string service_host(std::string_view service, std::string_view region);
 

@@ -192,7 +192,7 @@ ImdsClient::Trouble ImdsClient::trouble_of(const HttpFailure& failure) const {
   using Kind = HttpFailure::Kind;
   const bool silent = failure.kind == Kind::connect || failure.kind == Kind::resolve ||
                       failure.kind == Kind::timeout;
-  return {silent && !answered_before_, failure.message};
+  return {silent && !answered_before_, failure.message, silent || failure.kind == Kind::broken};
 }
 
 ImdsClient::Trouble ImdsClient::trouble_of(const HttpResponse& response,
@@ -201,7 +201,8 @@ ImdsClient::Trouble ImdsClient::trouble_of(const HttpResponse& response,
       base_ + " answered with status " + std::to_string(response.status) + " for " + what;
   std::string said = error_in_json(response.body);
   hide_secret(said, token_);
-  return {false, said.empty() ? text : text + ": " + said};
+  return {false, said.empty() ? text : text + ": " + said,
+          response.status >= 500 || response.status == 429};
 }
 
 }  // namespace invlog::aws

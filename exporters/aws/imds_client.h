@@ -23,6 +23,7 @@ class ImdsClient {
   struct Trouble {
     bool nobody = false;
     std::string text;
+    bool may_pass = false;  // without anybody doing anything
   };
 
   explicit ImdsClient(const ChainOptions& options);

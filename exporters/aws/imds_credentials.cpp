@@ -31,7 +31,8 @@ ProvideResult ImdsCredentials::provide() {
     why_nothing_ = std::move(fetched.error().text);
     return std::nullopt;
   }
-  return tl::unexpected("IMDS: " + fetched.error().text);
+  return tl::unexpected(
+      CredentialsError("IMDS: " + fetched.error().text, fetched.error().may_pass));
 }
 
 tl::expected<Credentials, ImdsClient::Trouble> ImdsCredentials::fetch() {

@@ -16,8 +16,10 @@ ProvideResult RoleCredentials::provide() {
   // Asked here first, so that what it says is not wrapped in what STS was to be asked.
   const ProvideResult base = source_->provide();
   if (!base || !*base) {
-    return tl::unexpected(owner_ + ": role " + role_.role_arn + " needs credentials of " + by_ +
-                          ": " + (base ? source_->why_nothing() : base.error()));
+    return tl::unexpected(
+        CredentialsError(owner_ + ": role " + role_.role_arn + " needs credentials of " + by_ +
+                             ": " + (base ? source_->why_nothing() : base.error().message),
+                         !base && base.error().may_pass));
   }
   AssumeRoleRequest request;
   request.role_arn = role_.role_arn;
@@ -26,7 +28,8 @@ ProvideResult RoleCredentials::provide() {
   request.duration = role_.duration;
   auto credentials = sts_.assume(request);
   if (!credentials) {
-    return tl::unexpected(owner_ + ": " + credentials.error());
+    return tl::unexpected(CredentialsError(owner_ + ": " + credentials.error().message,
+                                           credentials.error().may_pass));
   }
   credentials->source = owner_ + ": role " + role_.role_arn + " by " + by_;
   return std::move(*credentials);

@@ -42,14 +42,16 @@ std::string url_of(const std::string& endpoint, const ServiceRequest& request) {
   return url;
 }
 
-ServiceFailure no_credentials(const ServiceRequest& request, const std::string& error) {
+ServiceFailure no_credentials(const ServiceRequest& request, const ProvideResult& provided) {
   ServiceFailure failure;
-  failure.kind = FailureKind::credentials;
+  failure.no_credentials = true;
+  failure.kind =
+      !provided && provided.error().may_pass ? FailureKind::transient : FailureKind::credentials;
   failure.message =
-      request.what + ": " +
-      (error.empty() ? "no AWS credentials: give this host a role, or set AWS_ACCESS_KEY_ID and "
-                       "AWS_SECRET_ACCESS_KEY or a profile (`invlog doctor` shows what was tried)"
-                     : "no AWS credentials: " + error);
+      request.what + ": no AWS credentials: " +
+      (provided ? "give this host a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a "
+                  "profile (`invlog doctor` shows what was tried)"
+                : provided.error().message);
   return failure;
 }
 
@@ -97,7 +99,7 @@ ServiceResult ServiceClient::call_once(const ServiceRequest& request) {
   if (request.sign) {
     ProvideResult provided = credentials_.provide();
     if (!provided || !*provided) {
-      return tl::unexpected(no_credentials(request, provided ? "" : provided.error()));
+      return tl::unexpected(no_credentials(request, provided));
     }
     credentials = std::move(**provided);
     sign(http, request, credentials);

@@ -35,7 +35,8 @@ struct ServiceFailure {
   std::string code;     // "ThrottlingException", "SlowDown", "" if the service gave none
   std::string message;  // for a person
   std::optional<std::chrono::milliseconds> retry_after;  // as the service asked
-  std::string region;  // that the service named (x-amz-bucket-region, <Region>), "" none
+  bool no_credentials = false;  // the call was not made: there are none to sign it with
+  std::string region;           // that the service named (x-amz-bucket-region, <Region>), "" none
 };
 
 // Whether the same call may succeed later without anybody doing anything.

@@ -27,14 +27,15 @@ std::string configured_sts_endpoint(const std::string& option, const Environment
 StsAccess::StsAccess(const ChainOptions& options, CredentialsProvider& credentials)
     : options_(options), credentials_(credentials) {}
 
-tl::expected<Credentials, std::string> StsAccess::assume(const AssumeRoleRequest& request) {
+tl::expected<Credentials, CredentialsError> StsAccess::assume(const AssumeRoleRequest& request) {
   const auto sts = client();
   if (!sts) {
     return tl::unexpected(sts.error());
   }
   auto credentials = assume_role(**sts, request);
   if (!credentials) {
-    return tl::unexpected(std::move(credentials.error().message));
+    const bool may_pass = passes_by_itself(credentials.error().kind);
+    return tl::unexpected(CredentialsError(std::move(credentials.error().message), may_pass));
   }
   if (credentials->expiration) {
     *credentials->expiration -= (*sts)->clock_offset();

@@ -24,7 +24,7 @@ class StsAccess {
 
   // The credentials have no `source`; their expiration is by this host's clock, even if that is
   // off.
-  tl::expected<Credentials, std::string> assume(const AssumeRoleRequest& request);
+  tl::expected<Credentials, CredentialsError> assume(const AssumeRoleRequest& request);
 
  private:
   tl::expected<ServiceClient*, std::string> client();

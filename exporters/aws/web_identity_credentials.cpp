@@ -61,7 +61,8 @@ ProvideResult WebIdentityCredentials::provide() {
   request.web_identity_token = std::move(*token);
   auto credentials = sts_.assume(request);
   if (!credentials) {
-    return tl::unexpected(name() + ": " + credentials.error());
+    return tl::unexpected(CredentialsError(name() + ": " + credentials.error().message,
+                                           credentials.error().may_pass));
   }
   credentials->source =
       (owner_.empty() ? "" : owner_ + ": ") + std::string("web identity ") + role_.role_arn;

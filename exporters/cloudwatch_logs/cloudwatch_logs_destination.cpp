@@ -74,9 +74,7 @@ CloudWatchLogsDestination::CloudWatchLogsDestination(CloudWatchLogsOptions optio
 tl::expected<bool, ServiceFailure> CloudWatchLogsDestination::prove_region(const Origin& origin) {
   const auto group = client_.first_log_group(target_.group);
   if (!group) {
-    const bool own_endpoint = options_.endpoint.empty();
-    if (is_unknown_operation(group.error()) ||
-        (own_endpoint && group.error().kind == FailureKind::denied)) {
+    if (is_unknown_operation(group.error()) || group.error().kind == FailureKind::denied) {
       return false;  // the endpoint's name, or whoever vouches for it, is the proof
     }
     return tl::unexpected(explained(group.error(), options_, target_.stream, "DescribeLogGroups"));
@@ -118,7 +116,9 @@ tl::expected<void, ServiceFailure> CloudWatchLogsDestination::prove(const Origin
   if (!options_.create) {
     return {};
   }
-  if (auto made = setup_.ensure(target_.stream); !made) {
+  // A stream that is there needs no permission to make it; put() makes one that turns out missing.
+  if (auto made = setup_.ensure(target_.stream, LogGroupSetup::StreamDenied::taken_as_there);
+      !made) {
     return made;
   }
   if (*shown) {

@@ -4,14 +4,19 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace invlog::exporters {
+
+// Behind the stream's name: the stream that chain heads go to.
+inline constexpr std::string_view kIntegritySuffix = "/integrity";
 
 struct CloudWatchLogsOptions {
   std::string region;     // source Region
   std::string log_group;  // 1 to 512 of [.\-_/#A-Za-z0-9], not beginning with "aws/"
-  std::string log_stream = "aws/bedrock/modelinvocations";  // 1 to 512, without ':' and '*'
-  bool host_suffix = false;                                 // append "/<host>" to the stream's name
+  // 1 to 512 with what goes behind it, without ':' and '*'
+  std::string log_stream = "aws/bedrock/modelinvocations";
+  bool host_suffix = false;      // append "/<host>" to the stream's name
   std::string endpoint;          // scheme://host[:port], "" AWS's own for the Region
   bool region_attested = false;  // somebody vouches that a custom endpoint is in the Region
   std::uint64_t batch_bytes = 1'048'576;      // as the service counts: message + 26 for each event

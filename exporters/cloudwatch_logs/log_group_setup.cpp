@@ -39,7 +39,8 @@ void LogGroupSetup::found(const LogGroupShown& group) {
                          group.name == options_.log_group && group.is_new_and_unlimited);
 }
 
-tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stream) {
+tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stream,
+                                                         StreamDenied denied) {
   tl::expected<bool, ServiceFailure> made = client_.create_log_stream(options_.log_group, stream);
   if (!made && made.error().kind == FailureKind::not_found) {
     if (const auto group = create_group(); !group) {
@@ -58,7 +59,9 @@ tl::expected<void, ServiceFailure> LogGroupSetup::ensure(const std::string& stre
     }
     retention_due_ = false;
   }
-  if (!made) {
+  const bool may_be_there =
+      denied == StreamDenied::taken_as_there && !made && made.error().kind == FailureKind::denied;
+  if (!made && !may_be_there) {
     return tl::unexpected(explained(made.error(), options_, stream, "CreateLogStream"));
   }
   return {};

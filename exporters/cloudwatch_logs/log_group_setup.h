@@ -19,9 +19,13 @@ class LogGroupSetup {
   LogGroupSetup(const CloudWatchLogsOptions& options, LogsClient& client)
       : options_(options), client_(client) {}
 
+  // What it means that the stream may not be made: whether it is there remains unknown.
+  enum class StreamDenied { fails, taken_as_there };
+
   // The stream exists afterwards. A group that this makes gets its retention, and as long as that
   // fails so does this: the group would otherwise keep everything for ever, unnoticed.
-  tl::expected<void, aws::ServiceFailure> ensure(const std::string& stream);
+  tl::expected<void, aws::ServiceFailure> ensure(const std::string& stream,
+                                                 StreamDenied denied = StreamDenied::fails);
 
   // A group that this made still lacks its retention.
   bool retention_due() const { return retention_due_; }

@@ -91,7 +91,7 @@ LogTarget log_target(const CloudWatchLogsOptions& options, const std::string& ho
         suffix.begin(), suffix.end(), [](char byte) { return byte == ':' || byte == '*'; }, '-');
     target.stream += "/" + suffix;
   }
-  target.integrity_stream = target.stream + "/integrity";
+  target.integrity_stream = target.stream + std::string(kIntegritySuffix);
   return target;
 }
 
@@ -108,10 +108,12 @@ tl::expected<void, ServiceFailure> check_target(const CloudWatchLogsOptions& opt
                       "\": the service takes 1 to 512 of A-Z a-z 0-9 . - _ / #, not beginning with "
                       "\"aws/\"");
   }
-  if (!is_stream_name(target.stream)) {
+  if (target.stream.empty() || !is_stream_name(target.integrity_stream)) {
     return refuse(FailureKind::rejected,
                   "exporters.cloudwatch_logs.log_stream = \"" + target.stream +
-                      "\": the service takes 1 to 512 bytes without ':' and '*'");
+                      "\": the service takes 1 to 512 bytes without ':' and '*', and the stream "
+                      "of chain heads has " +
+                      std::string(kIntegritySuffix) + " behind it");
   }
   if (options.retention_days != 0 &&
       std::find(std::begin(kRetentionDays), std::end(kRetentionDays), options.retention_days) ==

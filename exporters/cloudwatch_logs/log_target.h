@@ -15,7 +15,7 @@ namespace invlog::exporters {
 struct LogTarget {
   std::string group;
   std::string stream;            // with the host, if configured
-  std::string integrity_stream;  // where chain heads go
+  std::string integrity_stream;  // where chain heads go: kIntegritySuffix behind it
 };
 
 // `host`: this host's name, used with host_suffix; ':' and '*', which a stream's name cannot have,

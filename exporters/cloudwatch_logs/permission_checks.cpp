@@ -27,6 +27,19 @@ std::optional<std::chrono::milliseconds> pause_asked_for(const Result& result) {
   return result ? std::nullopt : result.error().retry_after;
 }
 
+Destination::Check stream_check(std::string what,
+                                const tl::expected<bool, aws::ServiceFailure>& made) {
+  if (!made && made.error().kind == FailureKind::denied) {
+    return {std::move(what), true,
+            "not allowed, which is no matter where the stream is there: " + made.error().message};
+  }
+  return {std::move(what), made.has_value(),
+          !made   ? made.error().message
+          : *made ? "created"
+                  : "exists already",
+          failure_in(made), pause_asked_for(made)};
+}
+
 }  // namespace
 
 void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Check>& checks) {
@@ -64,11 +77,7 @@ void CloudWatchLogsDestination::check_creating(std::vector<Check>& checks) {
     group_made = *group;
     stream = client_.create_log_stream(target_.group, target_.stream);
   }
-  checks.push_back({"logs:CreateLogStream" + on + " " + target_.stream, stream.has_value(),
-                    !stream   ? stream.error().message
-                    : *stream ? "created"
-                              : "exists already",
-                    failure_in(stream), pause_asked_for(stream)});
+  checks.push_back(stream_check("logs:CreateLogStream" + on + " " + target_.stream, stream));
   if (options_.retention_days == 0 || checks.back().retry_after) {
     return;
   }

@@ -68,14 +68,8 @@ std::string region_of_s3_host(std::string_view host) {
   }
   while (!host.empty()) {
     const std::size_t dot = std::min(host.find('.'), host.size());
-    std::string_view label = host.substr(0, dot);
-    if (label.starts_with("s3-fips-")) {
-      label.remove_prefix(8);
-    } else if (label.starts_with("s3-")) {
-      label.remove_prefix(3);
-    }
-    if (aws::is_region_name(label)) {
-      return std::string(label);
+    if (const auto region = aws::region_in_label(host.substr(0, dot)); !region.empty()) {
+      return std::string(region);
     }
     host.remove_prefix(std::min(dot + 1, host.size()));
   }

@@ -44,6 +44,37 @@ def test_the_least_configuration_delivers_to_both():
         assert stack.aws.calls("logs", "PutLogEvents")[0]["headers"]["content-encoding"] == "gzip"
 
 
+def test_no_record_leaves_before_a_slow_sts_has_said_whose_it_is():
+    with Delivery(s3=None, logs=None, account_id=None, credentials={}) as stack:
+        stack.call("one", "two")
+        store.wait_for(stack.agent.store, 2)
+        stack.aws.fail("throttle", service="sts", times=1)
+        stack.aws.fail("slow", service="sts", seconds=0.5, times=-1)
+        stack.restart_agent(tables=stack.tables({}, {}), credentials={**SIGNING, "AWS_ENDPOINT_URL_STS": stack.aws.url})
+        stack.call("three")
+        check_account(stack, 3)
+
+
+def test_ship_waits_until_sts_has_said_whose_the_records_are():
+    with Delivery(s3=None, logs=None, account_id=None, credentials={}) as stack:
+        stack.call("one", "two")
+        store.wait_for(stack.agent.store, 2)
+        stack.agent.stop()
+        stack.aws.fail("throttle", service="sts", times=1)
+        stack.aws.fail("slow", service="sts", seconds=0.5, times=-1)
+        stack.agent_options["tables"] = stack.tables({}, {})
+        stack.write_configuration()
+        stack.ship("--timeout", "40s", environment={**stack.agent.environment, **SIGNING, "AWS_ENDPOINT_URL_STS": stack.aws.url})
+        check_account(stack, 2)
+        stack.start_agent()
+
+
+def check_account(stack: Delivery, count: int) -> None:
+    for records in stack.arrived(count, 40):
+        assert {record.get("accountId") for record in records} == {"123456789012"}, records
+    assert not [key for key in stack.aws.objects() if "/unknown/" in key], list(stack.aws.objects())
+
+
 def test_s3_objects_have_awss_names_and_what_was_asked_for():
     options = {"prefix": "fleet/one", "encryption": "aws:kms", "kms_key_id": "alias/records", "bucket_key": True, "storage_class": "STANDARD_IA",
                "expected_bucket_owner": "123456789012", "tags": {"team": "search & rescue", "stage": "prod"}, "checksum": "crc32c",
@@ -261,6 +292,19 @@ def test_a_group_is_made_as_asked_and_a_stream_per_host():
         assert stack.aws.call_logs("CreateLogGroup", {"logGroupName": GROUP}).status == 200
         assert stack.aws.call_logs("CreateLogStream", {"logGroupName": GROUP, "logStreamName": STREAM}).status == 200
         eventually(lambda: len(stack.aws.lines()) == 1, 40)
+
+
+def test_a_log_group_that_is_there_needs_no_more_than_to_be_written():
+    with Delivery(s3=None) as stack:
+        stack.call("one")
+        stack.arrived(1)
+        stack.agent.stop()
+        for operation in ("DescribeLogGroups", "CreateLogGroup", "CreateLogStream"):
+            stack.aws.fail("error", service="logs", operation=operation, status=400, code="AccessDeniedException", times=-1)
+        stack.start_agent()
+        stack.call("two")
+        stack.check_arrived(2)
+        assert "AccessDenied" in stack.invlog("doctor"), "said, and no failure"
 
 
 def test_status_tells_of_each_destination():

@@ -172,6 +172,21 @@ def test_roles_are_assumed_for_delivery():
         assert stack.aws.calls("sts", "AssumeRole")
 
 
+def test_ship_waits_for_a_role_that_a_busy_sts_does_not_give_at_once():
+    with Delivery(s3=None, credentials={"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL_STS": "{aws}"}) as stack:
+        stack.call("one")
+        store.wait_for(stack.agent.store, 1)
+        stack.agent.stop()
+        folder = stack.folder / ".aws"
+        folder.mkdir()
+        (folder / "credentials").write_text(f"[base]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+        (folder / "config").write_text("[default]\nrole_arn = arn:aws:iam::123456789012:role/shipper\nsource_profile = base\n")
+        stack.aws.fail("throttle", service="sts", operation="AssumeRole", times=1)
+        stack.ship("--timeout", "40s")
+        assert len(stack.aws.lines()) == 1 and len(stack.aws.calls("sts", "AssumeRole")) == 2
+        stack.start_agent()
+
+
 def test_a_clock_that_is_off_is_corrected_from_the_answers_date():
     for offset in (3600, -3600):
         with Delivery() as stack:

@@ -24,6 +24,11 @@ def backup(path, target_path) -> None:
         source.backup(copy)
 
 
+def rename(path, name: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as changed, changed:
+        changed.execute("UPDATE instance SET name = ?", (name,))
+
+
 def in_bodies(path) -> list[int]:
     return [row["id"] for row in store.rows(path, "SELECT id, invlog_request(id) AS request, invlog_response(id) AS response FROM invocations", True)
             if SECRET.encode() in store.as_bytes(row["request"]) + store.as_bytes(row["response"])]
@@ -214,6 +219,11 @@ def test_a_store_that_was_put_back_shows_against_what_was_delivered():
         stack.invlog("verify")  # by itself it is whole
         said = stack.invlog("verify", "--delivered", code=1)
         assert said.count("rolled back") == 2 and "s3://" in said and "/integrity" in said, said
+        name = store.rows(path, "SELECT name FROM instance")[0]["name"]
+        rename(path, "0" * 32)  # under which no destination keeps a head
+        said = stack.invlog("verify", "--delivered", code=1)
+        assert f"event 1 says as {name}" in said and "rolled back" not in said, said
+        rename(path, name)
         for count, text in enumerate(("five", "six", "seven"), 5):  # and goes on, past where it was
             stack.start_agent()
             stack.call(text)

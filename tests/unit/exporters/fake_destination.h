@@ -30,6 +30,7 @@ struct FakeService {
   // Faults. `done`: the call has had its effect, only the answer is still to come. May throw.
   std::function<std::optional<aws::ServiceFailure>(Call, bool done)> fault;
   std::vector<Destination::Check> checks;
+  std::vector<KeptHead> heads;
   bool overwritten_differently = false;  // an object was written again with other records
 
   int proofs = 0, sends = 0, check_calls = 0;
@@ -63,7 +64,7 @@ class FakeDestination : public Destination {
   std::vector<Check> check(const Origin& origin) override;
   tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(const Origin&,
                                                                       std::int64_t) override {
-    return std::vector<KeptHead>();
+    return service_.heads;
   }
 
   std::vector<Origin> origins;     // of each begin()

@@ -197,6 +197,31 @@ TEST_CASE("A batch's origin says where it comes from") {
   }
 }
 
+TEST_CASE("Nothing is delivered while the account may be known in a moment") {
+  ShippingFixture fixture;
+  storage::WriterOptions options = fixture.store.options();
+  options.account_id = "";
+  {
+    storage::Writer writer(options);
+    storage::submit_and_wait(writer, storage::record_with("{}", "{}"));
+  }
+  int asked = 0;
+  fixture.shipper_options.account_id = [&]() -> tl::expected<std::string, aws::ServiceFailure> {
+    if (++asked < 4) {
+      return tl::unexpected(failure_with(aws::FailureKind::throttled, "STS is slow"));
+    }
+    return std::string("111122223333");
+  };
+  const auto result = fixture.drain();
+  REQUIRE(result);
+  CHECK(result->records == 1);
+  CHECK(fixture.service.proofs == 1);
+  REQUIRE(fixture.destination->origins.size() == 1);
+  CHECK(fixture.destination->origins[0].store.account_id == "111122223333");
+  REQUIRE(!fixture.progress.empty());
+  CHECK(fixture.progress[0].waiting_for == "STS is slow");
+}
+
 TEST_CASE("Plans: a batch that may have arrived is sent again as the same object") {
   FakeOptions options;
   options.name = "s3";

@@ -548,6 +548,37 @@ TEST_CASE("Calls that CloudTrail knows go at max_age") {
   CHECK(fleet.number("SELECT min(at) FROM unseen_call") == fleet.now->load() - 10 * kHourUs);
 }
 
+TEST_CASE("A head whose segment went at max_age cannot be compared, which may be no problem") {
+  RetentionFixture idle;
+  WriterOptions options = idle.options();
+  options.retention = {};
+  options.retention.max_age = std::chrono::hours(10);
+  Store store(options);
+  write(store, 1, 3, 100);
+  store.close_segment();
+  const VerifyReport whole = verify_store(idle.store.path(), {});
+  KnownHead head{whole.chain_segment, from_hex(whole.chain_head).value(), "a copy"};
+  write(store, 4, 6, 100);
+  store.close_segment();
+  *idle.now += 20 * kHourUs;
+  tidy(store);
+  REQUIRE(idle.number("SELECT count(*) FROM record") == 0);
+  VerifyReport report = verify_store(idle.store.path(), {}, {head});
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0].where == "head of segment " + std::to_string(head.segment));
+  CHECK(report.notes.empty());
+  head.taken = KnownHead::Taken::note;
+  report = verify_store(idle.store.path(), {}, {head});
+  CHECK(report.problems.empty());
+  REQUIRE(report.notes.size() == 1);
+  CHECK(contains(report.notes[0].what, "retention has taken the segment, so that a copy"));
+  CHECK(report.heads == 0);
+  head.taken = KnownHead::Taken::nothing;
+  report = verify_store(idle.store.path(), {}, {head});
+  CHECK(report.problems.empty());
+  CHECK(report.notes.empty());
+}
+
 TEST_CASE("Events of what anybody can name do not fill a store, and go with their segments") {
   RetentionFixture host;
   WriterOptions options = host.options();

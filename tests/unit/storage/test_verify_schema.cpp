@@ -167,7 +167,8 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
     fill(store);
     CHECK(store.query("SELECT details FROM event WHERE id = 1 AND kind = 'store-created'") ==
           R"({"region":"eu-central-1","account_id":"111122223333","host":"test-host",)"
-          R"("agent_version":"test"})");
+          R"("agent_version":"test","instance":")" +
+              store.query("SELECT name FROM instance") + "\"}");
     REQUIRE(problems(store).empty());
     CHECK_THAT(after("UPDATE store SET account_id = '999988887777'"),
                contains_text("says account 999988887777, and event 1 says 111122223333"));
@@ -187,6 +188,23 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
     CHECK_THAT(after("UPDATE event SET kind = 'store-created' WHERE id = (SELECT max(id) FROM "
                      "event)"),
                contains_text("birth"));
+  }
+  SECTION("the name that destinations know it by") {
+    fill(store);
+    const std::string name = store.query("SELECT name FROM instance");
+    CHECK_THAT(after("UPDATE instance SET name = '0123'"),
+               contains_text("know it as 0123 (`instance`), and event 1 says as " + name));
+    CHECK_THAT(after("DELETE FROM instance"), contains_text("know it as nothing"));
+    CHECK_THAT(after("DROP TABLE instance"), contains_text("know it as nothing"));
+  }
+  SECTION("a birth event of before it told the name") {
+    { Writer writer(store.options()); }
+    store.tamper(
+        "DELETE FROM segment; DELETE FROM chunk; UPDATE event SET details = json_remove(details, "
+        "'$.instance')");
+    fill(store);
+    REQUIRE(problems(store).empty());
+    CHECK(after("UPDATE instance SET name = '0123'").empty());
   }
   SECTION("an account that was filled in later") {
     WriterOptions options = store.options();

@@ -113,11 +113,11 @@ TEST_CASE(
 TEST_CASE("No credentials, and an error, are given as they are, and asked for again") {
   Scene scene;
   CHECK_FALSE(scene.get()->has_value());
-  scene.provider.result = tl::unexpected(std::string("~/.aws/credentials:3: no key"));
+  scene.provider.result = tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key"));
   scene.now += std::chrono::seconds(1);
   const aws::ProvideResult broken = scene.get();
   REQUIRE_FALSE(broken);
-  CHECK(broken.error() == "~/.aws/credentials:3: no key");
+  CHECK(broken.error().message == "~/.aws/credentials:3: no key");
   scene.provider.result = credentials("KEY");
   CHECK_FALSE(scene.get());  // within the same second
   scene.now += std::chrono::seconds(1);
@@ -131,7 +131,7 @@ TEST_CASE("Whether calls can be signed is said without waiting for the provider"
   slow.unlock();
   scene.wait_until_asked(1);
   CHECK(scene.cache.problem() == "there are none");
-  scene.provider.result = tl::unexpected(std::string("~/.aws/credentials:3: no key"));
+  scene.provider.result = tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key"));
   scene.now += std::chrono::seconds(1);
   CHECK(scene.cache.problem() == "there are none");  // asks, and says what is known
   scene.wait_until_asked(2);

@@ -9,10 +9,29 @@
 
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
+#include "tests/unit/agent/config/config_text.h"
+#include "tests/unit/agent/delivery/delivery_scene.h"
 
 using namespace invlog::cli;
 using invlog::tests::contains;
 using invlog::tests::ExampleStore;
+
+namespace {
+
+// Of more than there is, so that there is more to say of it.
+void make_up_retention(const ExampleStore& store) {
+  const std::string zeros(64, '0');
+  const std::string event =
+      R"(INSERT INTO event(id, at, kind, details) VALUES (90, 1790000000000000, 'retention', )"
+      R"('{"base":{"segment":7,"record":1234,"label":1,"event":1,"chain":")" +
+      zeros + R"(","labels":")" + zeros + R"(","events":")" + zeros + R"("}}'))";
+  sqlite3* connection = nullptr;
+  REQUIRE(sqlite3_open(store.path().c_str(), &connection) == SQLITE_OK);
+  CHECK(sqlite3_exec(connection, event.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(connection);
+}
+
+}  // namespace
 
 TEST_CASE("verify says that a store is whole, and shows progress on a terminal") {
   const ExampleStore store;
@@ -135,16 +154,7 @@ TEST_CASE("verify says what retention took in front") {
   CHECK(!contains(verified(), "retention"));
   options.json = true;
   CHECK(contains(verified(), "\"taken_by_retention\":null,"));
-  // Made up, so that there is more to say of it.
-  const std::string zeros(64, '0');
-  const std::string event =
-      R"(INSERT INTO event(id, at, kind, details) VALUES (90, 1790000000000000, 'retention', )"
-      R"('{"base":{"segment":7,"record":1234,"label":1,"event":1,"chain":")" +
-      zeros + R"(","labels":")" + zeros + R"(","events":")" + zeros + R"("}}'))";
-  sqlite3* connection = nullptr;
-  REQUIRE(sqlite3_open(store.path().c_str(), &connection) == SQLITE_OK);
-  CHECK(sqlite3_exec(connection, event.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(connection);
+  make_up_retention(store);
   CHECK(contains(verified(),
                  "\"taken_by_retention\":{\"last_record\":1234,\"last_segment\":7,"
                  "\"at\":\"2026-09-21T14:13:20Z\",\"event\":90},"));
@@ -152,4 +162,63 @@ TEST_CASE("verify says what retention took in front") {
   CHECK(contains(verified(),
                  "records up to 1,234 were taken by retention, most recently on "
                  "2026-09-21T14:13:20Z (event 90)\n"));
+}
+
+TEST_CASE("verify misses heads at a destination that must have some") {
+  const ExampleStore store;
+  store.append("a segment of its own");
+  invlog::exporters::FakeService service;
+  VerifyOptions options;
+  options.store = store.options();
+  options.delivered = true;
+  options.world.environment = invlog::tests::environment_of({});
+  options.world.make_destinations =
+      invlog::tests::destinations_of({{{"s3", "s3://records-eu", 10, true}, service}});
+  options.world.make_credentials = [](const auto&, const auto&, const auto*) {
+    return std::make_unique<invlog::tests::FixedCredentials>();
+  };
+  const auto verify = [&](int exit_code) {
+    std::ostringstream out, err;
+    CHECK(run_verify(options, out, err) == exit_code);
+    return out.str() + err.str();
+  };
+  const auto deliver_all = [&](const std::string& target) {
+    const auto ledger = invlog::tests::ledger_of(store);
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.last = invlog::storage::Reader::open(store.path()).value()->last_id();
+    delivered.records = 1;
+    delivered.target = target;
+    ledger->advance("s3", delivered);
+  };
+  CHECK(contains(verify(0), "s3 s3://records-eu keeps no head of this store's chain"));
+  deliver_all("s3://records-eu");
+  // A batch from before the first segment closed may have come so far.
+  CHECK(contains(verify(0), "keeps no head"));
+  store.append("another");
+  deliver_all("s3://records-eu");
+  CHECK(contains(verify(1),
+                 "delivery to s3: s3://records-eu keeps no head of this store's chain, but record "
+                 "8 was delivered with one"));
+  SECTION("but one that was put in the place of another has none") {
+    deliver_all("s3://elsewhere");
+    CHECK(contains(verify(0), "keeps no head"));
+  }
+  SECTION("one whose segment retention took is told, and is none") {
+    service.heads = {{2, std::string(64, '0'), "s3://records-eu/new"},
+                     {1, std::string(64, '0'), "s3://records-eu/old"}};
+    make_up_retention(store);
+    const std::string said = verify(1);  // what was made up is not right
+    CHECK(contains(said,
+                   "head of segment 2: retention has taken the segment, so that "
+                   "s3://records-eu/new cannot be compared; the next delivery leaves a newer "
+                   "head\n"));
+    CHECK(!contains(said, "s3://records-eu/old"));
+    CHECK(!contains(said, "give a newer head"));
+    options.json = true;
+    CHECK(contains(verify(1), "\"notes\":[{\"where\":\"head of segment 2\","));
+  }
+  SECTION("one that is of another chain is a problem of its own") {
+    service.heads = {{1, std::string(64, '0'), "s3://records-eu/x"}};
+    CHECK(contains(verify(1), "the store was rolled back and went on, or was written anew"));
+  }
 }

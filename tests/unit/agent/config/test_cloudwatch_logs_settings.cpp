@@ -70,6 +70,11 @@ TEST_CASE("log groups and streams have names that the service takes") {
   }
   CHECK(contains(error_with("log_stream = \"a:b\"\n"), "is no log stream's name"));
   CHECK(contains(error_with("log_stream = \"\"\n"), "is no log stream's name"));
+  const auto stream_of = [](std::size_t size) {
+    return error_with("log_stream = \"" + std::string(size, 's') + "\"\n");
+  };
+  CHECK(stream_of(502) == "(no error)");
+  CHECK(contains(stream_of(503), "is no log stream's name: 1 to 502 bytes"));
 }
 
 TEST_CASE("values of [exporters.cloudwatch_logs] are checked") {
@@ -92,6 +97,11 @@ TEST_CASE("values of [exporters.cloudwatch_logs] are checked") {
   CHECK(contains(error_with("endpoint = \"https://logs.us-east-1.amazonaws.com\"\n"
                             "region_attested = true\n"),
                  "is an endpoint of us-east-1"));
+  CHECK(error_of(
+            from_file("[agent]\nregion = \"eusc-de-east-1\"\n[exporters.cloudwatch_logs]\n"
+                      "log_group = \"/invlog\"\n"
+                      "endpoint = \"https://logs.eusc-de-east-1.api.amazonwebservices.eu\"\n")) ==
+        "(no error)");
   CHECK(contains(error_with("log_grup = \"x\"\n"), "did you mean \"log_group\"?"));
 }
 

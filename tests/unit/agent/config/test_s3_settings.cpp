@@ -164,6 +164,26 @@ TEST_CASE("an endpoint of another Region is refused, whoever vouches for it") {
   CHECK(error_at("us-east-1.example.com") == "(no error)");
 }
 
+TEST_CASE("AWS's own endpoints of the Region vouch for themselves, in every partition") {
+  const std::pair<const char*, const char*> endpoints[] = {
+      {"eusc-de-east-1", "s3.dualstack.eusc-de-east-1.api.amazonwebservices.eu"},
+      {"eusc-de-east-1", "s3.eusc-de-east-1.amazonaws.eu"},
+      {"us-gov-west-1", "s3-fips-us-gov-west-1.amazonaws.com"},
+      {"us-gov-west-1", "s3-us-gov-west-1.amazonaws.com"},
+      {"us-iso-east-1", "s3.us-iso-east-1.c2s.ic.gov"},
+      {"cn-north-1", "s3.dualstack.cn-north-1.amazonaws.com.cn"}};
+  for (const auto& [region, host] : endpoints) {
+    INFO(host);
+    const auto result = from_file(
+        "[agent]\nregion = \"" + std::string(region) +
+        "\"\n[exporters.s3]\nbucket = \"records\"\nendpoint = \"https://" + host + "\"\n");
+    CHECK(error_of(result) == "(no error)");
+    CHECK(contains(
+        error_with("region_attested = true\nendpoint = \"https://" + std::string(host) + "\"\n"),
+        "is an endpoint of " + std::string(region)));
+  }
+}
+
 TEST_CASE("what does not go together is said where it stands") {
   CHECK(contains(error_with("kms_key_id = \"alias/x\"\n"),
                  "c.toml:5:14: kms_key_id: it is not used without encryption: set encryption = "

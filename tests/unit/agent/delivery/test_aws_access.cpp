@@ -20,7 +20,7 @@ std::string key_id(const AgentConfig& configuration, std::map<std::string, std::
   const auto provided =
       make_credentials(configuration, environment_of(std::move(variables)))->provide();
   if (!provided) {
-    return "error: " + provided.error();
+    return "error: " + provided.error().message;
   }
   return *provided ? (*provided)->access_key_id : "";
 }

@@ -89,7 +89,7 @@ TEST_CASE("a private upstream means that AWS's STS is never asked") {
   Scene scene(configuration("http://127.0.0.1:8080"));
   CHECK(scene.identity.endpoint().empty());
   CHECK(!scene.identity.ask());
-  CHECK(scene.identity.account_id().empty());
+  CHECK(scene.identity.account_id() == "");
   CHECK(scene.identity.problem().empty());
 }
 
@@ -115,20 +115,34 @@ TEST_CASE("an account that is not known yet is no error, and is not asked for in
   CHECK(contains(scene.identity.problem(), "127.0.0.1:5000: Connection refused"));
   CHECK(!contains(scene.identity.problem(), "very-secret-key"));
   for (int attempt = 0; attempt < 100; ++attempt) {
-    CHECK(scene.identity.account_id().empty());
+    const auto account = scene.identity.account_id();
+    REQUIRE(!account);
+    CHECK(account.error().kind == invlog::aws::FailureKind::transient);
+    CHECK(contains(account.error().message, "the account is not known yet: "));
+    CHECK(contains(account.error().message, "127.0.0.1:5000: Connection refused"));
   }
   CHECK(scene.script->seen.size() == 1);
 }
 
-TEST_CASE("while one thread asks, deliveries go on without the account") {
+TEST_CASE("an STS that refuses to say leaves the account open, so that deliveries go on") {
+  Scene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
+  scene.script->answer(403,
+                       "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>");
+  CHECK(scene.identity.account_id() == "");
+  CHECK(!scene.identity.problem().empty());
+}
+
+TEST_CASE("while one thread asks, deliveries wait for the answer") {
   FixedCredentials credentials;
   auto* const http = new HeldClient;
   OwnIdentity identity(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"), credentials,
                        environment_of({}), nullptr, std::unique_ptr<invlog::aws::HttpClient>(http));
   std::thread asking([&identity] { identity.ask(); });
   http->wait_until_asked();
-  CHECK(identity.account_id().empty());  // would wait for the answer forever
+  tl::expected<std::string, invlog::aws::ServiceFailure> account;
+  std::thread delivering([&] { account = identity.account_id(); });
   http->release();
   asking.join();
-  CHECK(identity.account_id() == "123456789012");
+  delivering.join();
+  CHECK(account == "123456789012");
 }

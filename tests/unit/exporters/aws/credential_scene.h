@@ -30,7 +30,12 @@ inline aws::Environment environment_of(Variables variables) {
 
 // The error of a provider that must have one, or what it gave instead.
 inline std::string error_of(const aws::ProvideResult& result) {
-  return result ? std::string(*result ? "credentials" : "nothing") : result.error();
+  return result ? std::string(*result ? "credentials" : "nothing") : result.error().message;
+}
+
+// Whether there is an error, and one that may pass by itself.
+inline bool may_pass(const aws::ProvideResult& result) {
+  return !result && result.error().may_pass;
 }
 
 // The key id that was given, or the error, or "nothing".

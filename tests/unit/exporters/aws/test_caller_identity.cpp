@@ -26,7 +26,10 @@ constexpr const char* kAnswer =
 
 class StaticKeys final : public CredentialsProvider {
  public:
-  ProvideResult provide() override { return Credentials{"AKID", "hushhush", "", {}, "test"}; }
+  ProvideResult provide() override {
+    return there ? ProvideResult(Credentials{"AKID", "hushhush", "", {}, "test"}) : std::nullopt;
+  }
+  bool there = true;
 };
 
 struct Lookup {
@@ -127,10 +130,53 @@ TEST_CASE(
       CHECK(host.asked() == expected);
       host.scene.pass(1ms);
     }
-    CHECK(contains(host.lookup.last_error(), "GetCallerIdentity: AccessDenied"));
-    CHECK(!contains(host.lookup.last_error(), "hushhush"));
+    REQUIRE(host.lookup.last_failure());
+    CHECK(contains(host.lookup.last_failure()->message, "GetCallerIdentity: AccessDenied"));
+    CHECK(!contains(host.lookup.last_failure()->message, "hushhush"));
     host.scene.http.answer = [](const auto&) { return http_response(200, kAnswer); };
     CHECK(host.lookup.poll());
-    CHECK(host.lookup.last_error() == "");
+    CHECK(!host.lookup.last_failure());
   }
+}
+
+TEST_CASE("an STS that may answer in a moment is worth a minute's wait") {
+  Lookup host;
+  CHECK(host.lookup.worth_waiting());
+  host.scene.http.answer = [](const auto&) {
+    return http_response(400, sts_error("Throttling", "Rate exceeded"));
+  };
+  host.lookup.poll();
+  CHECK(host.lookup.worth_waiting());
+  host.scene.pass(59s);
+  host.lookup.poll();
+  CHECK(host.lookup.worth_waiting());
+  host.scene.pass(1s);
+  CHECK(!host.lookup.worth_waiting());
+  host.scene.pass(1h);
+  host.scene.http.answer = [](const auto&) { return http_response(200, kAnswer); };
+  CHECK(host.lookup.poll());
+  CHECK(!host.lookup.worth_waiting());
+}
+
+TEST_CASE("an STS that refuses is not waited for") {
+  Lookup host;
+  host.scene.http.answer = [](const auto&) {
+    return http_response(403, sts_error("AccessDenied", "no"));
+  };
+  host.lookup.poll();
+  CHECK(!host.lookup.worth_waiting());
+}
+
+TEST_CASE("credentials that are still to come are waited for, and looked for each second") {
+  Lookup host;
+  host.keys.there = false;
+  for (int second = 0; second < 200; ++second) {
+    CHECK(!host.lookup.poll());
+    CHECK(host.lookup.worth_waiting());
+    host.scene.pass(1s);
+  }
+  CHECK(host.asked() == 0);
+  host.keys.there = true;
+  host.scene.http.answer = [](const auto&) { return http_response(200, kAnswer); };
+  CHECK(host.lookup.poll());
 }

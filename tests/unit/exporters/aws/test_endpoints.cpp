@@ -46,6 +46,15 @@ TEST_CASE("an AWS host name shows its Region") {
   CHECK(region("bedrock-runtime") == "");
 }
 
+TEST_CASE("a label of an AWS host name is a Region, in S3's older forms too") {
+  CHECK(region_in_label("eu-central-1") == "eu-central-1");
+  CHECK(region_in_label("s3-eu-west-1") == "eu-west-1");
+  CHECK(region_in_label("s3-fips-us-gov-west-1") == "us-gov-west-1");
+  CHECK(region_in_label("s3-fips") == "");
+  CHECK(region_in_label("s3") == "");
+  CHECK(region_in_label("s3-accelerate") == "");
+}
+
 TEST_CASE("a host name ends with a partition's domain, whole labels of it") {
   CHECK(aws_domain_of("logs.eu-central-1.amazonaws.com") == "amazonaws.com");
   CHECK(aws_domain_of("logs.cn-north-1.amazonaws.com.cn") == "amazonaws.com.cn");

@@ -118,6 +118,15 @@ TEST_CASE("a role that cannot be assumed is told with its profile and STS's word
   CHECK(host.get() == "ASIAdev");
 }
 
+TEST_CASE("a role may come where STS only is throttled, at whichever step") {
+  Host host(kChain, kBase);
+  host.refuse(400, "Throttling", "Rate exceeded");
+  CHECK(may_pass(host.provider->provide()));
+  Host refused(kChain, kBase);
+  refused.refuse(403, "AccessDenied", "no");
+  CHECK(!may_pass(refused.provider->provide()));
+}
+
 TEST_CASE("while STS is down a role's old credentials are used to their end, and no longer") {
   Host host(kChain, kBase);
   CHECK(host.get() == "ASIAdev");

@@ -31,7 +31,7 @@ class CountingProvider final : public CredentialsProvider {
  public:
   ProvideResult provide() override {
     if (!error.empty()) {
-      return tl::unexpected(error);
+      return tl::unexpected(CredentialsError(error, may_pass));
     }
     if (empty) {
       return std::nullopt;
@@ -45,7 +45,7 @@ class CountingProvider final : public CredentialsProvider {
   void forget() override { ++forgotten; }
 
   int forgotten = 0;
-  bool empty = false;
+  bool empty = false, may_pass = false;
   std::string error, token;
 };
 
@@ -217,6 +217,16 @@ TEST_CASE("without credentials nothing is sent, and the message says what to do"
   REQUIRE(!result);
   CHECK(result.error().kind == FailureKind::credentials);
   CHECK(contains(result.error().message, "profile dev: no aws_secret_access_key"));
+  CHECK(result.error().no_credentials);
+
+  fixture.provider.error = "profile dev: AssumeRole: Throttling";
+  fixture.provider.may_pass = true;
+  result = fixture.client.call(put_log_events());
+  REQUIRE(!result);
+  CHECK(result.error().kind == FailureKind::transient);
+  CHECK(result.error().no_credentials);
+  CHECK(
+      contains(result.error().message, "no AWS credentials: profile dev: AssumeRole: Throttling"));
   CHECK(fixture.http.seen.empty());
   CHECK(fixture.provider.forgotten == 0);
 }

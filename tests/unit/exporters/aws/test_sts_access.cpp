@@ -35,7 +35,7 @@ std::string asked_at(const Variables& variables, const std::string& region,
   StsAccess sts(options, keys);
   scene.http.answer = [](const auto&) { return http_response(200, sts_answer("AssumeRole", "A")); };
   const auto credentials = sts.assume(role());
-  return credentials ? scene.http.asked.at(0).url : credentials.error();
+  return credentials ? scene.http.asked.at(0).url : credentials.error().message;
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ TEST_CASE("a command without HTTP says so") {
   StaticKeys keys;
   const auto credentials = StsAccess(options, keys).assume(role());
   REQUIRE(!credentials);
-  CHECK(credentials.error() == "this command has no HTTP client");
+  CHECK(credentials.error().message == "this command has no HTTP client");
 }
 
 TEST_CASE("credentials end by this host's clock, however far off it is") {

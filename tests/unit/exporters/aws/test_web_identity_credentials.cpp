@@ -120,6 +120,20 @@ TEST_CASE("STS's refusal of a token is told without it") {
   }
 }
 
+TEST_CASE("an STS that is throttled or ill may pass, one that refuses does not") {
+  for (const auto& [status, code, passes] :
+       {std::tuple(400, "Throttling", true), std::tuple(503, "ServiceUnavailable", true),
+        std::tuple(403, "AccessDenied", false)}) {
+    INFO(code);
+    Pod pod;
+    pod.scene.http.answer = [status = status, code = code](const auto&) {
+      return http_response(status, sts_error(code, "no"));
+    };
+    CHECK(may_pass(pod.provider->provide()) == passes);
+    CHECK(may_pass(pod.provider->provide()) == passes);  // from the cache
+  }
+}
+
 TEST_CASE("a token that is too long for a message is not in it in part either") {
   Pod pod;
   const std::string token = "eyJhbGciOi" + std::string(1500, 'h') + ".signature";

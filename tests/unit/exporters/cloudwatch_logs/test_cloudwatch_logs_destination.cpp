@@ -175,19 +175,41 @@ TEST_CASE("a store of another Region is not delivered") {
   CHECK(fixture.service.calls.empty());
 }
 
-TEST_CASE("without the permission to describe, AWS's own endpoint is proof, another is not") {
-  DestinationFixture own;
-  own.service.answer_next("DescribeLogGroups", FakeLogsService::error("AccessDeniedException"));
-  CHECK(own.destination().prove(own.origin));
+TEST_CASE("without the permission to describe, the endpoint that passed is the proof") {
+  for (const char* endpoint : {"", "http://127.0.0.1:5000"}) {
+    DestinationFixture fixture;
+    fixture.options.endpoint = endpoint;
+    fixture.options.region_attested = true;
+    for (int time = 0; time < 2; ++time) {
+      fixture.service.answer_next("DescribeLogGroups",
+                                  FakeLogsService::error("AccessDeniedException"));
+    }
+    CHECK(fixture.destination().prove(fixture.origin));
+    CHECK(fixture.send_one(1));
+  }
+}
 
-  DestinationFixture custom;
-  custom.options.endpoint = "http://127.0.0.1:5000";
-  custom.options.region_attested = true;
-  custom.service.answer_next("DescribeLogGroups", FakeLogsService::error("AccessDeniedException"));
-  const auto result = custom.destination().prove(custom.origin);
-  REQUIRE(!result);
-  CHECK(result.error().kind == FailureKind::denied);
-  CHECK(result.error().message.find("allow logs:DescribeLogGroups") != std::string::npos);
+TEST_CASE("where the stream is there, none may be made without a loss") {
+  DestinationFixture fixture;
+  fixture.service.make_stream(kGroup, kStream);
+  fixture.service.answer_next("CreateLogStream", FakeLogsService::error("AccessDeniedException"));
+  CHECK(fixture.destination().prove(fixture.origin));
+  CHECK(fixture.send_one(1));
+  CHECK(fixture.service.events(kGroup, kStream).size() == 1);
+}
+
+TEST_CASE("a stream that is missing and may not be made is said when an event is to go there") {
+  DestinationFixture fixture;
+  fixture.service.make_stream(kGroup, "another");
+  for (int time = 0; time < 2; ++time) {
+    fixture.service.answer_next("CreateLogStream", FakeLogsService::error("AccessDeniedException"));
+  }
+  CHECK(fixture.destination().prove(fixture.origin));
+  const SendResult sent = fixture.send_one(1);
+  REQUIRE(!sent);
+  CHECK(sent.error().kind == FailureKind::denied);
+  CHECK(sent.error().message.find("allow logs:CreateLogStream") != std::string::npos);
+  CHECK(fixture.send_one(2));
 }
 
 TEST_CASE("a redirect is refused and not followed") {
@@ -322,7 +344,7 @@ TEST_CASE("doctor tries each permission") {
 }
 
 TEST_CASE("doctor says which permission is missing") {
-  for (const char* operation : {"CreateLogGroup", "CreateLogStream", "PutLogEvents"}) {
+  for (const char* operation : {"CreateLogGroup", "PutLogEvents"}) {
     DestinationFixture fixture;
     if (std::string(operation) != "CreateLogGroup") {
       fixture.service.make_stream(kGroup, kStream);
@@ -339,6 +361,22 @@ TEST_CASE("doctor says which permission is missing") {
     }
     INFO(operation);
     CHECK(seen);
+  }
+}
+
+TEST_CASE("doctor asks for no permission that delivery does without") {
+  DestinationFixture fixture;
+  fixture.options.endpoint = "http://127.0.0.1:5000";
+  fixture.options.region_attested = true;
+  fixture.service.make_stream(kGroup, kStream);
+  fixture.service.answer_next("DescribeLogGroups", FakeLogsService::error("AccessDeniedException"));
+  fixture.service.answer_next("CreateLogStream",
+                              FakeLogsService::error("AccessDeniedException", "is not authorized"));
+  for (const Destination::Check& check : fixture.destination().check(fixture.origin)) {
+    INFO(check.what << ": " << check.detail);
+    CHECK(check.ok);
+    CHECK((!check.what.starts_with("logs:CreateLogStream ") ||
+           check.detail.find("is not authorized") != std::string::npos));
   }
 }
 

@@ -101,8 +101,18 @@ TEST_CASE("names are what the service takes") {
   }
   CloudWatchLogsOptions longest = options();
   longest.log_group = std::string(512, 'a');
-  longest.log_stream = std::string(512, 'a');
+  longest.log_stream = std::string(502, 'a');
   CHECK(refusal(longest) == "");
+}
+
+TEST_CASE("a stream's name leaves room for the host and for the stream of chain heads") {
+  CloudWatchLogsOptions configured = options();
+  configured.log_stream = std::string(503, 'a');
+  CHECK(refusal(configured) == "rejected");
+  configured.log_stream = std::string(495, 'a');
+  configured.host_suffix = true;
+  CHECK(refusal(configured, "host-7") == "");
+  CHECK(refusal(configured, "host-77") == "rejected");
 }
 
 TEST_CASE("the host goes behind the stream's name, without what a name cannot have") {
