@@ -692,7 +692,7 @@ class CommandLine {
         ->transform(one_of({"in-region", "geographic", "global"}));
     command->add_flag("--application", profiles_list_.application, "only application profiles");
     command->add_flag("--json", profiles_list_.json, "a JSON object per line");
-    command->callback([this] {
+    command->callback([this, command] {
       if (run_) {  // a subcommand's, which comes first
         refuse_options_of_list(*command);
         return;

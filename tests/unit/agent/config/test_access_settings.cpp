@@ -60,9 +60,9 @@ TEST_CASE("a user or group that nobody knows is an error with its place") {
   CHECK(contains(error_of(from_file(kRegion + "allow_users = \"\"")), "names no user"));
   // As `--allow-users "$NOT_SET"` is.
   for (const char* empty : {"", "0,", ",0"}) {
-    CHECK(contains(
-        error_of(load_config(with_flags({{"region", "eu-central-1"}, {"allow_users", empty}}))),
-        "names no user"));
+    CHECK(contains(error_of(load_agent_config(
+                       with_flags({{"region", "eu-central-1"}, {"allow_users", empty}}))),
+                   "names no user"));
   }
   for (const char* wrong : {"4294967295", "99999999999"}) {
     CHECK(contains(error_of(from_file(kRegion + "allow_users = \"" + wrong + "\"")),
