@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/omission.h"
 #include "agent/bedrock/stream_texts.h"
 
@@ -216,7 +217,8 @@ class Omitter {
       case Kind::array:
         return visit_array(node, place);
       case Kind::string:
-        if (off && !(names_a_label(place.name) && reads_as_label(tree_.content(node))) &&
+        if (off && !tree_.content(node).empty() &&
+            !(names_a_label(place.name) && reads_as_label(tree_.content(node))) &&
             place.name != "uri" && place.name != "bucketOwner") {
           omit_string(node, place);
         }
@@ -294,7 +296,7 @@ class Omitter {
   }
 
   void replace(std::size_t node, const std::string& text, Modality modality) {
-    edits_.push_back({tree_[node].begin, tree_[node].end, "\"" + text + "\""});
+    add_limited(edits_, {tree_[node].begin, tree_[node].end, "\"" + text + "\""});
     tree_.replace(node);
     count(modality);
   }
@@ -326,8 +328,8 @@ class Omitter {
       }
       for (const std::size_t part : parts) {
         if (omitted[part]) {
-          edits_.push_back({tree_[part].begin, tree_[part].end,
-                            part == first ? "\"" + omission("text", whole) + "\"" : "\"\""});
+          add_limited(edits_, {tree_[part].begin, tree_[part].end,
+                               part == first ? "\"" + omission("text", whole) + "\"" : "\"\""});
         }
       }
       if (first != 0) {

@@ -7,7 +7,7 @@
 // count as text, and so does every string that nothing else is known about, but for names and
 // identifiers (role, type, id, stop reason). Sources: facts/bedrock.md §1; the vendors' schemas.
 //
-// Thread: const; any. Errors: none; what cannot be told apart is omitted rather than kept.
+// Thread: const; any. Errors: TooManyEdits; what cannot be told apart is omitted rather than kept.
 #pragma once
 
 #include <string_view>

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/json_text.h"
 #include "agent/bedrock/record_builder.h"
 #include "exporters/aws/sigv4.h"
@@ -283,6 +284,58 @@ TEST_CASE("without text, what was said goes and what happened stays") {
   CHECK(kept(configuration, R"([{"outputText":"yes","index":0},{"outputText":" no","index":0}])") ==
         "[{\"outputText\":\"" + omitted("text", "yes no") +
             "\",\"index\":0},{\"outputText\":\"\",\"index\":0}]");
+}
+
+TEST_CASE("a body in which too much would have to be changed is omitted whole") {
+  const auto times = [](std::size_t count, const std::string& text) {
+    std::string all;
+    all.reserve(count * text.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      all += text;
+    }
+    return all;
+  };
+  const std::size_t many = kMostEdits + 1;
+  const std::string addresses = times(many, "a@b.cd ");
+  config::PrivacyConfig without_text, pattern, path;
+  without_text.text = false;
+  pattern.redact_patterns = {"a"};
+  path.redact_paths = {"$[*]"};
+  std::string encoded;
+  for (const char* begin : {"", ",", ","}) {
+    encoded +=
+        begin + ("\"" + storage::base64_encode(addresses.substr(0, addresses.size() / 2)) + "\"");
+  }
+  const std::pair<config::PrivacyConfig, std::string> bodies[] = {
+      {only("email"), "{\"text\":\"" + addresses + "\"}"},
+      {only("email"), "[" + times(many, "\"a@b.cd\",") + "1]"},
+      {only("email"), "{\"text\":\"" + storage::base64_encode(addresses) + "\"}"},
+      {only("email"), "{\"text\":[" + encoded + "]}"},  // more than doubles
+      {only("email"), "[" + times(many, "\"a\",") + "1]"},
+      {only("payment-card"), "[" + times(many, "4111111111111111,") + "1]"},
+      {pattern, "{\"text\":\"" + times(many, "a") + "\"}"},
+      {without_text, "{\"messages\":[" + times(many, "\"a\",") + "1]}"},
+      {path, "[" + times(many, "\"a\",") + "1]"},
+  };
+  for (const auto& [configuration, text] : bodies) {
+    storage::Body body = body_of(text);
+    RuleCounts counts;
+    PrivacyFilter(configuration).apply_to_body(body, &counts);
+    CAPTURE(text.substr(0, 40), body.bytes.substr(0, 200));
+    CHECK(body.bytes == "\"" + omitted("json", text) + "\"");
+    CHECK(counts == RuleCounts{{"omitted body", 1}});
+  }
+  CHECK(kept(only("email"), addresses) == "\"" + omitted("text", addresses) + "\"");
+  CHECK(kept(without_text, "{\"messages\":[" + times(many, "\"\",") + "1]}") ==
+        "{\"messages\":[" + times(many, "\"\",") + "1]}");
+
+  storage::Record record;
+  record.details = "{\"otherEvents\":[{\"payload\":{\"a\":\"" + addresses + "\"}}]}";
+  record.request_metadata = "{\"a\":\"" + addresses + "\"}";
+  const std::string details = record.details;
+  PrivacyFilter(only("email")).apply(record);
+  CHECK(record.details == "{\"omitted\":\"" + omitted("json", details) + "\"}");
+  CHECK(record.request_metadata.empty());
 }
 
 TEST_CASE("records: bodies, metadata and details are filtered, facts stay") {
