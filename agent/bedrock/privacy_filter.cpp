@@ -177,6 +177,24 @@ void PrivacyFilter::omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>
   }
 }
 
+// CountTokens holds a body of InvokeModel's in base64, which neither switches nor paths see into.
+void PrivacyFilter::omit_encoded_body(JsonTree& tree, std::vector<TextEdit>& edits,
+                                      RuleCounts* counts) const {
+  std::size_t node = 0;
+  for (const char* name : {"input", "invokeModel", "body"}) {
+    node = tree.member(node, name);
+    if (node == 0 || tree[node].replaced) {
+      return;
+    }
+  }
+  if (tree[node].kind == Kind::string) {
+    replace_with(tree, node, omission_of_encoded("json", tree.unescaped(node)), edits);
+    if (counts != nullptr) {
+      ++(*counts)["omitted body"];
+    }
+  }
+}
+
 void PrivacyFilter::redact_json(storage::Body& body, bool stream, RuleCounts* counts) const {
   const auto find = [&](std::vector<TextEdit>& edits, RuleCounts* own) {
     JsonTree tree;
@@ -188,6 +206,9 @@ void PrivacyFilter::redact_json(storage::Body& body, bool stream, RuleCounts* co
     }
     if (!switches_.omit(tree, edits, own)) {
       return false;
+    }
+    if (!switches_.all_on() || !paths_.empty()) {
+      omit_encoded_body(tree, edits, own);
     }
     redactor_.redact_paths(tree, paths_, edits, own);
     redactor_.redact_values(tree, edits, own);

@@ -40,6 +40,7 @@ class PrivacyFilter {
   void redact_json(storage::Body& body, bool stream, RuleCounts* counts) const;
   void omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>& edits,
                               RuleCounts* counts) const;
+  void omit_encoded_body(JsonTree& tree, std::vector<TextEdit>& edits, RuleCounts* counts) const;
   void apply_to_details(std::string& details, bool bodies_kept, RuleCounts* counts) const;
   void omit_in_details(JsonTree& tree, bool bodies_kept, std::vector<TextEdit>& edits) const;
   void omit_event(JsonTree& tree, std::size_t event, bool bodies_kept,

@@ -238,6 +238,16 @@ TEST_CASE("images, video and audio give way to type, size and SHA-256 of what wa
       {R"({"content":[{"video":{"format":"mp4","source":{"bytes":"@"}}}]})", "video/mp4"},
       {R"({"messages":[{"content":[{"type":"input_audio","input_audio":{"format":"wav","data":"@"}}]}]})",
        "audio/wav"},
+      {R"([{"event":{"audioInput":{"promptName":"p-1","content":"@"}}},{"event":{"audioOutput":{"content":"@"}}}])",
+       "audio"},
+      {R"({"inputPrompt":"what is it?","mediaSource":{"base64String":"@"}})", "video"},
+      {R"({"inputType":"image","mediaSource":{"base64String":"@"}})", "image"},
+      {R"({"inputType":"audio","mediaSource":{"base64String":"@"}})", "audio"},
+      {R"({"inputType":"video","mediaSource":{"s3Location":{"uri":"s3://b/k","bucketOwner":"1"},"base64String":"@"}})",
+       "video"},
+      {R"({"inputType":"text_image","text_image":{"inputText":"t","mediaSource":{"base64String":"@"}}})",
+       "image"},
+      {R"({"choices":[{"message":{"audio":{"id":"a","transcript":"said","data":"@"}}}]})", "audio"},
   };
   for (const auto& [text, type] : forms) {
     CHECK(kept(configuration, with(text, encoded)) == with(text, omitted(type, bytes)));
@@ -246,6 +256,43 @@ TEST_CASE("images, video and audio give way to type, size and SHA-256 of what wa
   const char* url = R"({"content":[{"type":"image_url","image_url":{"url":"@"}}]})";
   CHECK(kept(configuration, with(url, "data:image/webp;base64," + encoded)) ==
         with(url, omitted("image/webp", bytes)));
+}
+
+TEST_CASE("a data: URL is of the kind that it says, wherever it stands") {
+  const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
+  const auto form = [](const std::string& value) {
+    return R"({"prompt":"p","attachments":[{"content":")" + value + "\"}]}";
+  };
+  config::PrivacyConfig without_images, without_audio, without_text;
+  without_images.image = without_audio.audio = without_text.text = false;
+  const std::string png = "data:image/png;base64," + encoded;
+  CHECK(kept(without_images, form(png)) == form(omitted("image/png", bytes)));
+  CHECK(kept(without_images, form(R"(data:image\/png;base64,)" + encoded)) ==
+        form(omitted("image/png", bytes)));
+  CHECK(kept(without_images, form("DATA:IMAGE/PNG;BASE64," + encoded)).find(encoded) ==
+        std::string::npos);
+  const std::string unknown = "data:application/octet-stream;base64," + encoded;
+  CHECK(kept(without_images, form(unknown)) == form(omitted("application/octet-stream", bytes)));
+  const std::string document = "data:application/pdf;base64," + encoded;
+  for (const std::string& other : {document, std::string("data:image/png is how it begins")}) {
+    CHECK(kept(without_images, form(other)) == form(other));
+  }
+  CHECK(kept(without_audio, form(png)) == form(png));
+  CHECK(kept(without_text, form(png)).find(encoded) == std::string::npos);
+}
+
+TEST_CASE("a body within CountTokens' body is omitted where switches or paths would see nothing") {
+  const std::string inner = R"({"images":["iVBORw0KGgo="]})";
+  const auto form = [](const std::string& body) {
+    return R"({"input":{"invokeModel":{"body":")" + body + "\"}}}";
+  };
+  const std::string body = form(storage::base64_encode(inner));
+  config::PrivacyConfig without_images, with_path;
+  without_images.image = false;
+  with_path.redact_paths = {"$..images"};
+  CHECK(kept(without_images, body) == form(omitted("json", inner)));
+  CHECK(kept(with_path, body) == form(omitted("json", inner)));
+  CHECK(kept(only("email"), body) == body);
 }
 
 TEST_CASE("embeddings are omitted whole") {
