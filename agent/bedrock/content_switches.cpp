@@ -180,9 +180,9 @@ bool reads_as_label(std::string_view text) {
          });
 }
 
-// What anybody may have put any JSON into; kept or omitted as one.
+// What anybody may have put any JSON into, or has words for names; kept or omitted as one.
 bool holds_anything(std::string_view name) {
-  static constexpr std::array<std::string_view, 13> kNames = {"input",
+  static constexpr std::array<std::string_view, 27> kNames = {"input",
                                                               "json",
                                                               "arguments",
                                                               "tools",
@@ -194,7 +194,21 @@ bool holds_anything(std::string_view name) {
                                                               "additionalModelRequestFields",
                                                               "additionalModelResponseFields",
                                                               "promptVariables",
-                                                              "guardrailConfig"};
+                                                              "guardrailConfig",
+                                                              "documents",
+                                                              "tool_results",
+                                                              "variables",
+                                                              "attributes",
+                                                              "env",
+                                                              "schema",
+                                                              "json_schema",
+                                                              "jsonSchema",
+                                                              "input_schema",
+                                                              "inputSchema",
+                                                              "chat_template_kwargs",
+                                                              "logit_bias",
+                                                              "logprobs",
+                                                              "token_likelihoods"};
   return is_one_of(name, kNames);
 }
 
@@ -268,6 +282,15 @@ class Omitter {
     std::string name;                   // of the member it is, or is in
   };
 
+  // At the top Mistral's answers are "outputs" and a stream of Nova's ends with "metadata", which
+  // have members of their own; elsewhere both hold anything.
+  bool is_omitted_as_one(const std::string& name, const Place& place) const {
+    const bool top = place.name.empty();
+    return holds_anything(name) || (name == "outputs" && !top) ||
+           (name == "metadata" && !(top && is_stored_stream(tree_))) ||
+           (name == "data" && place.name == "document");
+  }
+
   bool kept(Modality modality) const {
     switch (modality) {
       case Modality::image:
@@ -319,7 +342,7 @@ class Omitter {
       return;
     }
     const bool label = names_a_label(place.name) && reads_as_label(content);
-    const bool location = place.name == "uri";
+    const bool location = place.name == "uri" && content.starts_with("s3:");
     if (!kept(place.modality) && !label && !location) {
       omit_string(node, place);
     }
@@ -360,7 +383,7 @@ class Omitter {
     tree_.each_child(node, [&](std::size_t child) {
       Place below = place;
       below.name = tree_.name(child).substr(0, kLongestKnown);
-      if (below.name == "requestMetadata") {
+      if (below.name == "requestMetadata" && place.name.empty()) {
         return;  // metadata stays
       }
       below.modality = modality_named(below.name).value_or(place.modality);
@@ -369,8 +392,10 @@ class Omitter {
       }
       const bool scalar = tree_[child].after == child + 1;
       if (!scalar && !switches_.text && below.modality == Modality::text &&
-          holds_anything(below.name)) {
-        replace(child, omission("text", tree_.raw(child)), Modality::text);
+          is_omitted_as_one(below.name, place)) {
+        // In a stream these are of a token or two, whose SHA-256 would give them away.
+        const bool piece = below.name == "logprobs" && is_stored_stream(tree_);
+        replace(child, piece ? "" : omission("text", tree_.raw(child)), Modality::text);
         return;
       }
       visit(child, below);

@@ -333,6 +333,49 @@ TEST_CASE("without text, what was said goes and what happened stays") {
             "\",\"index\":0},{\"outputText\":\"\",\"index\":0}]");
 }
 
+TEST_CASE("without text, members that hold anything have no labels") {
+  config::PrivacyConfig configuration;
+  configuration.text = false;
+  const char* values = R"({"id":"Ada-4711","status":"HIV-positive","code":"F32.1","type":"Ada"})";
+  const char* forms[] = {
+      R"({"message":"q","documents":[@]})",
+      R"({"message":"q","documents":[{"data":@}]})",
+      R"({"message":"q","tool_results":[{"call":{"name":"n"},"outputs":[@]}]})",
+      R"({"input":"q","prompt":{"id":"pmpt_1","variables":@}})",
+      R"({"input":"q","metadata":@})",
+      R"({"messages":[],"response_format":{"type":"json_schema","json_schema":@}})",
+      R"({"text":{"format":{"type":"json_schema","schema":@}}})",
+      R"({"output":[{"type":"file_search_call","results":[{"attributes":@}]}]})",
+      R"({"messages":[{"content":[{"type":"document","document":{"id":"d","data":@}}]}]})",
+      R"({"choices":[{"logprobs":{"content":[{"token":"Ada","bytes":[65,100,97]}]}}]})",
+      R"([{"choices":[{"logprobs":{"content":[{"token":"Ada","bytes":[65,100,97]}]}}]}])",
+  };
+  for (const std::string form : forms) {
+    const std::size_t at = form.find('@');
+    const std::string text =
+        at == std::string::npos ? form : std::string(form).replace(at, 1, values);
+    const std::string stays = kept(configuration, text);
+    for (const char* secret : {"Ada", "HIV", "F32", "65,"}) {
+      CAPTURE(text, stays, secret);
+      CHECK(stays.find(secret) == std::string::npos);
+    }
+  }
+  // The SHA-256 of a token would give it away.
+  CHECK(kept(configuration, R"([{"choices":[{"index":0,"logprobs":{"tokens":["Ada"]}}]}])") ==
+        R"([{"choices":[{"index":0,"logprobs":""}]}])");
+  CHECK(kept(configuration, R"({"outputs":[{"text":"a","stop_reason":"stop"}]})") ==
+        "{\"outputs\":[{\"text\":\"" + omitted("text", "a") + "\",\"stop_reason\":\"stop\"}]}");
+  CHECK(kept(configuration, R"([{"metadata":{"usage":{"inputTokens":3}},"type":"t"}])") ==
+        R"([{"metadata":{"usage":{"inputTokens":3}},"type":"t"}])");
+  // Of nothing there is nothing to omit; a location is none if it is no S3 URI.
+  CHECK(kept(configuration, R"({"messages":["",{"content":""}]})") ==
+        R"({"messages":["",{"content":""}]})");
+  CHECK(kept(configuration, R"({"messages":[{"uri":"Ada was here"}]})").find("Ada") ==
+        std::string::npos);
+  CHECK(kept(configuration, R"({"messages":[{"uri":"s3://b/k"}]})") ==
+        R"({"messages":[{"uri":"s3://b/k"}]})");
+}
+
 TEST_CASE("a body in which too much would have to be changed is omitted whole") {
   const auto times = [](std::size_t count, const std::string& text) {
     std::string all;
