@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
+
 namespace invlog::bedrock {
 namespace {
 
@@ -68,7 +70,7 @@ void find_pattern(const RE2& pattern, std::string_view text, std::vector<TextRan
     TextRange range{begin, begin + match.size()};
     const bool accepted = match.size() != 0 && accept(range);
     if (accepted) {
-      found.push_back(range);
+      add_limited(found, range);
     }
     at = accepted || refused == Refused::skip ? std::max(range.end, begin + 1) : begin + 1;
   }
@@ -145,7 +147,7 @@ void find_iban(std::string_view text, std::string_view, std::vector<TextRange>& 
     }
     const std::size_t end = iban_end(text, at);
     if (end > at) {
-      found.push_back({at, end});
+      add_limited(found, {at, end});
       at = end - 1;
     }
   }
@@ -213,11 +215,13 @@ struct DigitGroups {
   std::vector<TextRange> groups;
   std::size_t end = 0;
 };
+// A card's number has no more groups than this, and so many are read at a time.
+constexpr std::size_t kMostCardGroups = 6, kMostGroupsRead = 64;
 
 void read_digit_groups(std::string_view text, std::size_t begin, DigitGroups& run) {
   run.groups.clear();
   std::size_t at = begin;
-  while (at < text.size() && is_digit(text[at])) {
+  while (run.groups.size() < kMostGroupsRead && at < text.size() && is_digit(text[at])) {
     std::size_t end = at;
     while (end < text.size() && is_digit(text[end])) {
       ++end;
@@ -234,10 +238,10 @@ void read_digit_groups(std::string_view text, std::size_t begin, DigitGroups& ru
 
 // How many of the groups from `first` on are a card's number; 0: none.
 std::size_t card_groups(std::string_view text, const DigitGroups& run, std::size_t first) {
-  constexpr std::size_t kMostGroups = 6;
   std::string digits;
   std::size_t taken = 0;
-  for (std::size_t count = 1; first + count <= run.groups.size() && count <= kMostGroups; ++count) {
+  for (std::size_t count = 1; first + count <= run.groups.size() && count <= kMostCardGroups;
+       ++count) {
     const TextRange group = run.groups[first + count - 1];
     const std::size_t size = group.end - group.begin;
     digits += text.substr(group.begin, std::min<std::size_t>(size, 20));
@@ -266,7 +270,11 @@ void find_payment_card(std::string_view text, std::string_view, std::vector<Text
     }
     read_digit_groups(text, at, run);
     const bool within_word = at > 0 && (is_word(text[at - 1]) || text[at - 1] == '.');
-    for (std::size_t first = 0; first < run.groups.size(); ++first) {
+    // Those at the end may go on behind what was read: they are the next ones to begin with.
+    const bool whole = run.groups.size() < kMostGroupsRead;
+    const std::size_t looked_at = run.groups.size() - (whole ? 0 : kMostCardGroups);
+    std::size_t first = 0;
+    for (; first < looked_at; ++first) {
       const char leading = text[run.groups[first].begin];
       // ISO/IEC 7812: cards for payments begin with 2 to 6. Others are mostly times and counters.
       if (leading < '2' || leading > '6' || (first == 0 && within_word)) {
@@ -275,12 +283,12 @@ void find_payment_card(std::string_view text, std::string_view, std::vector<Text
       if (const std::size_t count = card_groups(text, run, first); count != 0) {
         const std::size_t end = run.groups[first + count - 1].end;
         if (end == text.size() || !is_letter(text[end])) {
-          found.push_back({run.groups[first].begin, end});
+          add_limited(found, {run.groups[first].begin, end});
           first += count - 1;
         }
       }
     }
-    at = run.end;
+    at = first < run.groups.size() ? run.groups[first].begin - 1 : run.end;
   }
 }
 
@@ -300,7 +308,7 @@ void find_key_ids(std::string_view text, std::vector<TextRange>& found) {
                      text.begin() + static_cast<std::ptrdiff_t>(end), in_key)) {
       continue;
     }
-    found.push_back({begin, end});
+    add_limited(found, {begin, end});
   }
 }
 
@@ -323,7 +331,7 @@ void find_secret_keys(std::string_view text, std::string_view context,
       const std::size_t from = at > kNear ? at - kNear : 0;
       if (is_named_secret() || speaks_of_secrets(text.substr(from, at - from)) ||
           speaks_of_secrets(text.substr(end, kNear))) {
-        found.push_back({at, end});
+        add_limited(found, {at, end});
       }
     }
     at = end + 1;

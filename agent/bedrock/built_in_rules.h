@@ -4,7 +4,7 @@
 // Each finder first looks for what must be there (an '@', enough digits, a key word), so that text
 // without it costs little more than reading it.
 //
-// Thread: any; pure functions. Errors: none; text need not be valid UTF-8.
+// Thread: any; pure functions. Errors: finders throw TooManyEdits; text need not be valid UTF-8.
 #pragma once
 
 #include <cstddef>

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <optional>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/omission.h"
 #include "agent/bedrock/stream_texts.h"
 
@@ -21,20 +23,49 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, count>&
 
 // By the name of a member, or by the type of a content block.
 std::optional<Modality> modality_named(std::string_view name) {
-  static constexpr std::array<std::string_view, 21> kImage = {
-      "image",       "images",       "inputImage",   "inputImages",    "input_image",
-      "image_url",   "maskImage",    "mask_image",   "mask",           "conditionImage",
-      "init_image",  "sourceImage",  "garmentImage", "referenceImage", "referenceImages",
-      "image_bytes", "image_base64", "artifacts",    "imageBase64",    "style_image",
-      "controlImage"};
+  static constexpr std::array<std::string_view, 25> kImage = {"image",
+                                                              "images",
+                                                              "inputImage",
+                                                              "inputImages",
+                                                              "input_image",
+                                                              "image_url",
+                                                              "maskImage",
+                                                              "mask_image",
+                                                              "mask",
+                                                              "conditionImage",
+                                                              "init_image",
+                                                              "sourceImage",
+                                                              "garmentImage",
+                                                              "referenceImage",
+                                                              "referenceImages",
+                                                              "image_bytes",
+                                                              "image_base64",
+                                                              "artifacts",
+                                                              "imageBase64",
+                                                              "style_image",
+                                                              "controlImage",
+                                                              "imageBytes",
+                                                              "b64_json",
+                                                              "partial_image_b64",
+                                                              "image_generation_call"};
   static constexpr std::array<std::string_view, 6> kVideo = {
       "video", "videos", "inputVideo", "input_video", "video_url", "videoBytes"};
-  static constexpr std::array<std::string_view, 7> kAudio = {
-      "audio", "audios", "inputAudio", "input_audio", "audio_url", "output_audio", "audioBytes"};
+  static constexpr std::array<std::string_view, 11> kAudio = {"audio",
+                                                              "audios",
+                                                              "inputAudio",
+                                                              "input_audio",
+                                                              "audio_url",
+                                                              "output_audio",
+                                                              "audioBytes",
+                                                              "audioInput",
+                                                              "audioOutput",
+                                                              "response.audio.delta",
+                                                              "response.output_audio.delta"};
   static constexpr std::array<std::string_view, 6> kEmbedding = {
       "embedding", "embeddings", "embeddingsByType", "vector", "vectors", "embeddings_by_type"};
-  static constexpr std::array<std::string_view, 7> kText = {
-      "document", "text", "toolUse", "toolResult", "tool_use", "tool_result", "input_text"};
+  static constexpr std::array<std::string_view, 9> kText = {
+      "document",    "text",       "toolUse",   "toolResult", "tool_use",
+      "tool_result", "input_text", "inputText", "transcript"};
   return is_one_of(name, kImage)       ? std::optional(Modality::image)
          : is_one_of(name, kVideo)     ? std::optional(Modality::video)
          : is_one_of(name, kAudio)     ? std::optional(Modality::audio)
@@ -48,9 +79,50 @@ const char* name_of(Modality modality) {
   return kNames[static_cast<int>(modality)];
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(text.begin(), text.end(), lower.begin(),
+                 [](unsigned char letter) { return std::tolower(letter); });
+  return lower;
+}
+
+// "image", "text_image", "VIDEO".
+std::optional<Modality> media_in(std::string_view type) {
+  const std::string lower = lower_case(type.substr(0, 32));
+  for (const Modality media : {Modality::image, Modality::video, Modality::audio}) {
+    if (lower.find(name_of(media)) != std::string::npos) {
+      return media;
+    }
+  }
+  return std::nullopt;
+}
+
+// TwelveLabs' models: which media are in it, is said beside or above it, if it is no video.
+bool is_media_source(std::string_view name) {
+  return name == "mediaSource" || name == "base64String";
+}
+
+// "image/png" of data:image/png;base64,... in lower case; none: `content`, not empty, is no such
+// text.
+std::optional<std::string> type_of_data_url(std::string_view content) {
+  constexpr std::size_t kLongest = 256;
+  constexpr std::string_view kBegin = "data:";
+  if (std::string_view("dD\\").find(content.front()) == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view written = content.substr(0, kLongest);
+  UnescapedText unescaped;
+  const std::string head = lower_case(unescape_json(written, unescaped) ? unescaped.text : written);
+  const std::size_t mark = head.find(";base64,");
+  if (!head.starts_with(kBegin) || mark == std::string::npos) {
+    return std::nullopt;
+  }
+  return head.substr(kBegin.size(), head.find(';') - kBegin.size());
+}
+
 // Members whose value says what something is, not what it contains.
 bool names_a_label(std::string_view name) {
-  static constexpr std::array<std::string_view, 40> kLabels = {"role",
+  static constexpr std::array<std::string_view, 46> kLabels = {"role",
                                                                "type",
                                                                "format",
                                                                "stopReason",
@@ -89,7 +161,13 @@ bool names_a_label(std::string_view name) {
                                                                "quality",
                                                                "output_format",
                                                                "aspect_ratio",
-                                                               "system_fingerprint"};
+                                                               "system_fingerprint",
+                                                               "bucketOwner",
+                                                               "promptName",
+                                                               "contentName",
+                                                               "contentId",
+                                                               "completionId",
+                                                               "sessionId"};
   return is_one_of(name, kLabels);
 }
 
@@ -102,9 +180,9 @@ bool reads_as_label(std::string_view text) {
          });
 }
 
-// What anybody may have put any JSON into; kept or omitted as one.
+// What anybody may have put any JSON into, or has words for names; kept or omitted as one.
 bool holds_anything(std::string_view name) {
-  static constexpr std::array<std::string_view, 13> kNames = {"input",
+  static constexpr std::array<std::string_view, 27> kNames = {"input",
                                                               "json",
                                                               "arguments",
                                                               "tools",
@@ -116,7 +194,21 @@ bool holds_anything(std::string_view name) {
                                                               "additionalModelRequestFields",
                                                               "additionalModelResponseFields",
                                                               "promptVariables",
-                                                              "guardrailConfig"};
+                                                              "guardrailConfig",
+                                                              "documents",
+                                                              "tool_results",
+                                                              "variables",
+                                                              "attributes",
+                                                              "env",
+                                                              "schema",
+                                                              "json_schema",
+                                                              "jsonSchema",
+                                                              "input_schema",
+                                                              "inputSchema",
+                                                              "chat_template_kwargs",
+                                                              "logit_bias",
+                                                              "logprobs",
+                                                              "token_likelihoods"};
   return is_one_of(name, kNames);
 }
 
@@ -175,7 +267,7 @@ class Omitter {
       : switches_(switches), tree_(tree), edits_(edits), counts_(counts) {}
 
   void run() {
-    visit(0, {Modality::text, "", ""});
+    visit(0, {});
     omit_stream_texts();
   }
 
@@ -185,9 +277,19 @@ class Omitter {
   static constexpr std::size_t kLongestKnown = 128;
   struct Place {
     Modality modality = Modality::text;
-    std::string format;  // "png", "image/png"; "" unknown
-    std::string name;    // of the member it is, or is in
+    Modality source = Modality::video;  // what a member "mediaSource" would be
+    std::string format;                 // "png", "image/png"; "" unknown
+    std::string name;                   // of the member it is, or is in
   };
+
+  // At the top Mistral's answers are "outputs" and a stream of Nova's ends with "metadata", which
+  // have members of their own; elsewhere both hold anything.
+  bool is_omitted_as_one(const std::string& name, const Place& place) const {
+    const bool top = place.name.empty();
+    return holds_anything(name) || (name == "outputs" && !top) ||
+           (name == "metadata" && !(top && is_stored_stream(tree_))) ||
+           (name == "data" && place.name == "document");
+  }
 
   bool kept(Modality modality) const {
     switch (modality) {
@@ -216,11 +318,7 @@ class Omitter {
       case Kind::array:
         return visit_array(node, place);
       case Kind::string:
-        if (off && !(names_a_label(place.name) && reads_as_label(tree_.content(node))) &&
-            place.name != "uri" && place.name != "bucketOwner") {
-          omit_string(node, place);
-        }
-        return;
+        return visit_string(node, place);
       case Kind::numbers:
         if (off) {
           replace(node, omission(name_of(place.modality), tree_.raw(node)), place.modality);
@@ -230,6 +328,39 @@ class Omitter {
       case Kind::literal:
         return;
     }
+  }
+
+  void visit_string(std::size_t node, const Place& place) {
+    const std::string_view content = tree_.content(node);
+    if (content.empty()) {
+      return;
+    }
+    if (const auto carried = modality_of_data_url(content); carried && !kept(*carried)) {
+      Place own = place;
+      own.modality = *carried;
+      omit_string(node, own);
+      return;
+    }
+    const bool label = names_a_label(place.name) && reads_as_label(content);
+    const bool location = place.name == "uri" && content.starts_with("s3:");
+    if (!kept(place.modality) && !label && !location) {
+      omit_string(node, place);
+    }
+  }
+
+  // By the type that it begins with. Of a type that says nothing: whatever is switched off.
+  std::optional<Modality> modality_of_data_url(std::string_view content) const {
+    const std::optional<std::string> type = type_of_data_url(content);
+    if (!type) {
+      return std::nullopt;
+    }
+    const bool unknown = type->empty() || *type == "application/octet-stream";
+    for (const Modality media : {Modality::image, Modality::video, Modality::audio}) {
+      if (type->starts_with(std::string(name_of(media)) + "/") || (unknown && !kept(media))) {
+        return media;
+      }
+    }
+    return std::nullopt;
   }
 
   void visit_object(std::size_t node, Place place) {
@@ -243,17 +374,28 @@ class Omitter {
         place.format = tree_.content(format).substr(0, kLongestKnown);
       }
     }
+    for (const char* name : {"inputType", "input_type", "mediaType"}) {
+      const std::size_t type = tree_.member(node, name);
+      if (type != 0 && tree_[type].kind == Kind::string) {
+        place.source = media_in(tree_.content(type)).value_or(place.source);
+      }
+    }
     tree_.each_child(node, [&](std::size_t child) {
       Place below = place;
       below.name = tree_.name(child).substr(0, kLongestKnown);
-      if (below.name == "requestMetadata") {
+      if (below.name == "requestMetadata" && place.name.empty()) {
         return;  // metadata stays
       }
       below.modality = modality_named(below.name).value_or(place.modality);
+      if (below.modality == Modality::text && is_media_source(below.name)) {
+        below.modality = place.source;
+      }
       const bool scalar = tree_[child].after == child + 1;
       if (!scalar && !switches_.text && below.modality == Modality::text &&
-          holds_anything(below.name)) {
-        replace(child, omission("text", tree_.raw(child)), Modality::text);
+          is_omitted_as_one(below.name, place)) {
+        // In a stream these are of a token or two, whose SHA-256 would give them away.
+        const bool piece = below.name == "logprobs" && is_stored_stream(tree_);
+        replace(child, piece ? "" : omission("text", tree_.raw(child)), Modality::text);
         return;
       }
       visit(child, below);
@@ -294,7 +436,7 @@ class Omitter {
   }
 
   void replace(std::size_t node, const std::string& text, Modality modality) {
-    edits_.push_back({tree_[node].begin, tree_[node].end, "\"" + text + "\""});
+    add_limited(edits_, {tree_[node].begin, tree_[node].end, "\"" + text + "\""});
     tree_.replace(node);
     count(modality);
   }
@@ -326,8 +468,8 @@ class Omitter {
       }
       for (const std::size_t part : parts) {
         if (omitted[part]) {
-          edits_.push_back({tree_[part].begin, tree_[part].end,
-                            part == first ? "\"" + omission("text", whole) + "\"" : "\"\""});
+          add_limited(edits_, {tree_[part].begin, tree_[part].end,
+                               part == first ? "\"" + omission("text", whole) + "\"" : "\"\""});
         }
       }
       if (first != 0) {

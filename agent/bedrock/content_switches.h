@@ -2,12 +2,14 @@
 // applied to a JSON body: content of a kind that is switched off gives way to an omission().
 //
 // Which value is of which kind follows from the names and types around it, those of Converse, of
-// the models of Anthropic, Amazon, Cohere, Stability, Meta, Mistral, and of OpenAI's form: a member
-// "image", a block of type "input_audio", an "embedding". Documents, tools and what they are given
-// count as text, and so does every string that nothing else is known about, but for names and
-// identifiers (role, type, id, stop reason). Sources: facts/bedrock.md §1; the vendors' schemas.
+// the models of Anthropic, Amazon, Cohere, Stability, Meta, Mistral, TwelveLabs, and of OpenAI's
+// form: a member "image", a block of type "input_audio", an "embedding", a data: URL. Documents,
+// tools and what they are given count as text, and so does every string that nothing else is known
+// about, but for names and identifiers (role, type, id, stop reason). Members that hold whatever
+// the application likes (a tool's input, metadata, a document of any members) have no such names:
+// they are omitted as one. Sources: facts/bedrock.md §1; the vendors' schemas.
 //
-// Thread: const; any. Errors: none; what cannot be told apart is omitted rather than kept.
+// Thread: const; any. Errors: TooManyEdits; what cannot be told apart is omitted rather than kept.
 #pragma once
 
 #include <string_view>

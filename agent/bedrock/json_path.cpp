@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "agent/bedrock/edit_limits.h"
+
 namespace invlog::bedrock {
 namespace {
 
@@ -77,7 +79,7 @@ void JsonPath::select(const JsonTree& tree, std::vector<Selected>& selected) con
     return;
   }
   if (steps_.empty()) {
-    selected.push_back({0, std::nullopt});
+    add_limited(selected, {0, std::nullopt});
     return;
   }
   descend(tree, 0, 1, selected);
@@ -117,9 +119,9 @@ void JsonPath::descend(const JsonTree& tree, std::size_t node, Reached reached,
     const Step& last = steps_.back();
     const bool arrived = (reached >> (steps_.size() - 1) & 1) != 0;
     if (arrived && last.kind == Step::Kind::any_element) {
-      selected.push_back({node, std::nullopt});
+      add_limited(selected, {node, std::nullopt});
     } else if (arrived && last.kind == Step::Kind::element) {
-      selected.push_back({node, last.position});
+      add_limited(selected, {node, last.position});
     }
     return;
   }
@@ -130,7 +132,7 @@ void JsonPath::descend(const JsonTree& tree, std::size_t node, Reached reached,
       return;
     }
     if ((next >> steps_.size() & 1) != 0) {
-      selected.push_back({child, std::nullopt});
+      add_limited(selected, {child, std::nullopt});
     } else {
       descend(tree, child, next, selected);
     }

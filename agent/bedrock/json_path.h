@@ -1,7 +1,7 @@
 // A JSON path of [privacy] redact_paths: which values of a body are replaced whole. A small part of
 // RFC 9535: $ then any of .name  ["name"]  [*]  [n]  ..name
 //
-// Thread: const; any. Errors: parse() says what is wrong with a path.
+// Thread: const; any. Errors: parse() says what is wrong with a path; select() throws TooManyEdits.
 #pragma once
 
 #include <cstddef>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/stream_texts.h"
 
 namespace invlog::bedrock {
@@ -43,7 +44,7 @@ void spread(const TextEdit& edit, const std::vector<std::size_t>& starts,
     const std::size_t end = std::min(edit.end, starts[part + 1]);
     if (end > at) {
       const std::size_t base = places[part] - starts[part];
-      edits.push_back({base + at, base + end, first ? edit.replacement : std::string()});
+      add_limited(edits, {base + at, base + end, first ? edit.replacement : std::string()});
       first = false;
       at = end;
     }
@@ -66,7 +67,7 @@ void JsonRedactor::redact_paths(JsonTree& tree, const std::vector<JsonPath>& pat
       if (range.begin == range.end) {
         continue;  // it has fewer numbers
       }
-      edits.push_back({range.begin, range.end, "\"[redacted:" + name + "]\""});
+      add_limited(edits, {range.begin, range.end, "\"[redacted:" + name + "]\""});
       ++replaced;
       if (!one.number) {
         tree.replace(one.node);
@@ -185,7 +186,7 @@ void JsonRedactor::redact_numbers(const JsonTree& tree, std::size_t node,
     while (edit.end < text.size() && !separates_numbers(text[edit.end])) {
       ++edit.end;
     }
-    edits.push_back({base + edit.begin, base + edit.end, "\"" + edit.replacement + "\""});
+    add_limited(edits, {base + edit.begin, base + edit.end, "\"" + edit.replacement + "\""});
   }
 }
 

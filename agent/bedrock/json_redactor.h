@@ -1,7 +1,7 @@
 // Redacts a JSON text: values that paths select are replaced whole, and in the strings (and
 // numbers) that are left what the rules match. Every other byte stays, and JSON stays JSON.
 //
-// Thread: const; any. Ownership: rules and paths must outlive it. Errors: none.
+// Thread: const; any. Ownership: rules and paths must outlive it. Errors: TooManyEdits.
 #pragma once
 
 #include <vector>

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/omission.h"
 #include "storage/base64.h"
 
@@ -38,8 +39,31 @@ void omit_body(storage::Body& body, const char* type, RuleCounts* counts) {
 
 void replace_with(JsonTree& tree, std::size_t node, const std::string& text,
                   std::vector<TextEdit>& edits) {
-  edits.push_back({tree[node].begin, tree[node].end, "\"" + text + "\""});
+  add_limited(edits, {tree[node].begin, tree[node].end, "\"" + text + "\""});
   tree.replace(node);
+}
+
+// Makes the edits of `text` that `find(edits, counts)` appends. False, and nothing is changed or
+// counted: it says that it cannot, or they are too many.
+template <typename Find>
+bool edit(std::string& text, RuleCounts* counts, const Find& find) {
+  RuleCounts own;
+  try {
+    std::vector<TextEdit> edits;
+    if (!find(edits, counts != nullptr ? &own : nullptr)) {
+      return false;
+    }
+    if (!edits.empty()) {
+      settle_edits(edits);
+      text = edited(text, edits);
+    }
+  } catch (const TooManyEdits&) {
+    return false;
+  }
+  for (const auto& [name, count] : own) {
+    (*counts)[name] += count;
+  }
+  return true;
 }
 
 }  // namespace
@@ -106,10 +130,13 @@ void PrivacyFilter::apply_to_body(storage::Body& body, RuleCounts* counts) const
     omit_body(body, "binary", counts);
     return;
   }
-  std::vector<TextEdit> edits;
-  TextRedactor(rules_).find(body.bytes, TextRedactor::Form::raw, {}, edits, counts);
-  if (!edits.empty()) {
-    body.bytes = edited(body.bytes, edits);
+  const bool searched =
+      edit(body.bytes, counts, [&](std::vector<TextEdit>& edits, RuleCounts* own) {
+        TextRedactor(rules_).find(body.bytes, TextRedactor::Form::raw, {}, edits, own);
+        return true;
+      });
+  if (!searched) {
+    omit_body(body, "text", counts);
   }
 }
 
@@ -150,25 +177,45 @@ void PrivacyFilter::omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>
   }
 }
 
+// CountTokens holds a body of InvokeModel's in base64, which neither switches nor paths see into.
+void PrivacyFilter::omit_encoded_body(JsonTree& tree, std::vector<TextEdit>& edits,
+                                      RuleCounts* counts) const {
+  std::size_t node = 0;
+  for (const char* name : {"input", "invokeModel", "body"}) {
+    node = tree.member(node, name);
+    if (node == 0 || tree[node].replaced) {
+      return;
+    }
+  }
+  if (tree[node].kind == Kind::string) {
+    replace_with(tree, node, omission_of_encoded("json", tree.unescaped(node)), edits);
+    if (counts != nullptr) {
+      ++(*counts)["omitted body"];
+    }
+  }
+}
+
 void PrivacyFilter::redact_json(storage::Body& body, bool stream, RuleCounts* counts) const {
-  JsonTree tree;
-  std::vector<TextEdit> edits;
-  if (!tree.parse(body.bytes)) {
+  const auto find = [&](std::vector<TextEdit>& edits, RuleCounts* own) {
+    JsonTree tree;
+    if (!tree.parse(body.bytes)) {
+      return false;
+    }
+    if (stream && changes_content()) {
+      omit_unreadable_pieces(tree, edits, own);
+    }
+    if (!switches_.omit(tree, edits, own)) {
+      return false;
+    }
+    if (!switches_.all_on() || !paths_.empty()) {
+      omit_encoded_body(tree, edits, own);
+    }
+    redactor_.redact_paths(tree, paths_, edits, own);
+    redactor_.redact_values(tree, edits, own);
+    return true;
+  };
+  if (!edit(body.bytes, counts, find)) {
     omit_body(body, "json", counts);
-    return;
-  }
-  if (stream && changes_content()) {
-    omit_unreadable_pieces(tree, edits, counts);
-  }
-  if (!switches_.omit(tree, edits, counts)) {
-    omit_body(body, "json", counts);
-    return;
-  }
-  redactor_.redact_paths(tree, paths_, edits, counts);
-  redactor_.redact_values(tree, edits, counts);
-  if (!edits.empty()) {
-    settle_edits(edits);
-    body.bytes = edited(body.bytes, edits);
   }
 }
 
@@ -179,12 +226,22 @@ void PrivacyFilter::apply_to_details(std::string& details, bool bodies_kept,
   if (details.empty()) {
     return;
   }
-  JsonTree tree;
-  if (!tree.parse(details)) {
+  const auto find = [&](std::vector<TextEdit>& edits, RuleCounts* own) {
+    JsonTree tree;
+    if (!tree.parse(details)) {
+      return false;
+    }
+    omit_in_details(tree, bodies_kept, edits);
+    redactor_.redact_values(tree, edits, own);
+    return true;
+  };
+  if (!edit(details, counts, find)) {
     details = "{\"omitted\":\"" + omission("json", details) + "\"}";
-    return;
   }
-  std::vector<TextEdit> edits;
+}
+
+void PrivacyFilter::omit_in_details(JsonTree& tree, bool bodies_kept,
+                                    std::vector<TextEdit>& edits) const {
   if (const std::size_t undecoded = tree.member(0, "undecoded"); undecoded != 0) {
     replace_with(tree, undecoded, omission_of_encoded("binary", tree.unescaped(undecoded)), edits);
   }
@@ -196,11 +253,6 @@ void PrivacyFilter::apply_to_details(std::string& details, bool bodies_kept,
         omit_event(tree, event, bodies_kept, edits);
       }
     }
-  }
-  redactor_.redact_values(tree, edits, counts);
-  if (!edits.empty()) {
-    settle_edits(edits);
-    details = edited(details, edits);
   }
 }
 
@@ -227,25 +279,22 @@ void PrivacyFilter::apply_to_metadata(std::string& json, RuleCounts* counts) con
     return;
   }
   constexpr std::string_view kBefore = "{\"requestMetadata\":";
-  const std::string whole = std::string(kBefore) + json + "}";
-  JsonTree tree;
-  if (!tree.parse(whole)) {
-    json.clear();
-    return;
-  }
-  std::vector<TextEdit> edits;
-  redactor_.redact_paths(tree, paths_, edits, counts);
-  const std::size_t metadata = tree.member(0, "requestMetadata");
-  if (metadata == 0 || tree[metadata].replaced) {
-    json.clear();  // it is an object or nothing
-    return;
-  }
-  redactor_.redact_values(tree, edits, counts);
-  if (!edits.empty()) {
-    settle_edits(edits);
-    const std::string kept = edited(whole, edits);
-    json = kept.substr(kBefore.size(), kept.size() - kBefore.size() - 1);
-  }
+  std::string whole = std::string(kBefore) + json + "}";
+  bool stays = false;  // it is an object or nothing
+  const auto find = [&](std::vector<TextEdit>& edits, RuleCounts* own) {
+    JsonTree tree;
+    if (!tree.parse(whole)) {
+      return false;
+    }
+    redactor_.redact_paths(tree, paths_, edits, own);
+    const std::size_t metadata = tree.member(0, "requestMetadata");
+    stays = metadata != 0 && !tree[metadata].replaced;
+    redactor_.redact_values(tree, edits, own);
+    return true;
+  };
+  json = edit(whole, counts, find) && stays
+             ? whole.substr(kBefore.size(), whole.size() - kBefore.size() - 1)
+             : std::string();
 }
 
 std::shared_ptr<const PrivacyFilter> make_privacy_filter(

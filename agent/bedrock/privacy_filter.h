@@ -2,8 +2,8 @@
 // store: bodies, details, request metadata. Token counts, model, times, caller and outcome stay.
 //
 // In this order: is any body kept at all; content of kinds that are switched off; paths; rules.
-// What cannot be read, and so cannot be searched, is not kept: it gives way to its size and
-// SHA-256.
+// What cannot be read, and so cannot be searched, is not kept, nor is what would have to be changed
+// in more places than edit_limits.h allows: it gives way to its size and SHA-256.
 //
 // Thread: const after construction; any (the writer's). Errors: the constructor throws
 // std::invalid_argument for a pattern or path that privacy_settings would refuse.
@@ -40,7 +40,9 @@ class PrivacyFilter {
   void redact_json(storage::Body& body, bool stream, RuleCounts* counts) const;
   void omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>& edits,
                               RuleCounts* counts) const;
+  void omit_encoded_body(JsonTree& tree, std::vector<TextEdit>& edits, RuleCounts* counts) const;
   void apply_to_details(std::string& details, bool bodies_kept, RuleCounts* counts) const;
+  void omit_in_details(JsonTree& tree, bool bodies_kept, std::vector<TextEdit>& edits) const;
   void omit_event(JsonTree& tree, std::size_t event, bool bodies_kept,
                   std::vector<TextEdit>& edits) const;
   void apply_to_metadata(std::string& json, RuleCounts* counts) const;

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "agent/bedrock/edit_limits.h"
+
 namespace invlog::bedrock {
 namespace {
 
@@ -50,7 +52,7 @@ void RedactionRules::find(std::string_view text, std::string_view context,
     ranges.clear();
     finders_[rule](text, context, ranges);
     for (const TextRange& range : ranges) {
-      found.push_back({range, rule});
+      add_limited(found, {range, rule});
     }
   }
   if (!patterns_.empty() && !text.empty()) {
@@ -77,7 +79,7 @@ void RedactionRules::find_patterns(std::string_view text, std::vector<RuleMatch>
            patterns_[index]->Match(whole, at, text.size(), RE2::UNANCHORED, &match, 1)) {
       const auto begin = static_cast<std::size_t>(match.data() - text.data());
       if (match.size() != 0) {
-        found.push_back({{begin, begin + match.size()}, finders_.size() + index});
+        add_limited(found, {{begin, begin + match.size()}, finders_.size() + index});
       }
       at = match.size() == 0 ? begin + 1 : begin + match.size();
     }

@@ -1,5 +1,7 @@
 // What [privacy] redact and redact_patterns name, ready to search text with: built-in rules and
-// regular expressions of the user's own (RE2's syntax; found in linear time, whatever the text).
+// regular expressions of the user's own (RE2's syntax). A search takes linear time, whatever the
+// text; but each match begins one, and that of an expression whose end is optional and may be
+// anywhere, a(.*b)?, goes through the rest of the text.
 //
 // Thread: const after construction; any number of threads. Errors: pattern_problem() says what is
 // wrong with a pattern; the constructor expects checked ones.
@@ -36,7 +38,7 @@ class RedactionRules {
   const std::string& name(std::size_t rule) const { return names_[rule]; }
 
   // Appends the matches, by rule and within a rule in order; those of different rules may overlap.
-  // `context`: as for RuleFinder.
+  // `context`: as for RuleFinder. Throws TooManyEdits.
   void find(std::string_view text, std::string_view context, std::vector<RuleMatch>& found) const;
 
  private:

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "agent/bedrock/edit_limits.h"
+
 namespace invlog::bedrock {
 namespace {
 
@@ -37,6 +39,9 @@ class Gatherer {
   static constexpr Place kTop = 0;
 
   Place step(Place from, std::string name) {
+    if (places_.size() >= kMostEdits) {
+      throw TooManyEdits();  // a place takes more memory than an edit
+    }
     return places_.try_emplace({from, std::move(name)}, places_.size() + 1).first->second;
   }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/bedrock/base64_text.h"
+#include "agent/bedrock/edit_limits.h"
 #include "storage/base64.h"
 #include "storage/json_escapes.h"
 
@@ -73,8 +74,15 @@ void settle_edits(std::vector<TextEdit>& edits) {
 }
 
 std::string edited(std::string_view text, const std::vector<TextEdit>& edits) {
+  std::size_t size = text.size();
+  for (const TextEdit& edit : edits) {
+    size += edit.replacement.size() - (edit.end - edit.begin);
+  }
+  if (size > 2 * text.size() + kMostGrowth) {
+    throw TooManyEdits();
+  }
   std::string out;
-  out.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  out.reserve(size + simdjson::SIMDJSON_PADDING);
   std::size_t copied = 0;
   for (const TextEdit& edit : edits) {
     out.append(text, copied, edit.begin - copied);
@@ -144,7 +152,8 @@ void TextRedactor::search(std::string_view text, Form form, std::string_view con
     return;
   }
   std::vector<TextEdit> own, encoded;
-  std::set<std::pair<std::size_t, std::size_t>> seen;  // base64, on another level
+  std::set<std::pair<std::size_t, std::size_t>> seen;  // base64 with matches, on another level
+  std::size_t encoded_matches = 0;
   std::vector<RuleMatch> matches;
   each_level(text, form, [&](std::string_view level, const std::vector<std::uint32_t>* origins) {
     const auto place = [&](TextRange range) {
@@ -155,8 +164,8 @@ void TextRedactor::search(std::string_view text, Form form, std::string_view con
     rules_.find(level, context, matches);
     for (const RuleMatch& match : matches) {
       const TextRange range = place(match.range);
-      own.push_back(
-          {range.begin, range.end, std::string(kRedacted) + rules_.name(match.rule) + "]"});
+      add_limited(own,
+                  {range.begin, range.end, std::string(kRedacted) + rules_.name(match.rule) + "]"});
     }
     if (!in_base64) {
       return;
@@ -164,10 +173,15 @@ void TextRedactor::search(std::string_view text, Form form, std::string_view con
     find_base64_texts(level, [&](std::size_t begin, std::size_t end, const std::string& decoded) {
       const TextRange range = place({begin, end});
       std::vector<TextEdit> inner;
-      if (seen.emplace(range.begin, range.end).second) {
+      if (!seen.contains({range.begin, range.end})) {
         search(decoded, Form::raw, context, false, inner, counts);
       }
+      encoded_matches += inner.size();
+      if (encoded_matches > kMostEdits) {
+        throw TooManyEdits();
+      }
       if (!inner.empty()) {
+        seen.emplace(range.begin, range.end);
         encoded.push_back({range.begin, range.end, storage::base64_encode(edited(decoded, inner))});
       }
     });
@@ -180,7 +194,7 @@ void TextRedactor::search(std::string_view text, Form form, std::string_view con
       ++(*counts)[edit.replacement.substr(kRedacted.size(),
                                           edit.replacement.size() - kRedacted.size() - 1)];
     }
-    edits.push_back(std::move(edit));
+    add_limited(edits, std::move(edit));
   }
 }
 

@@ -2,7 +2,8 @@
 // '@'), also escapes within escapes (a tool's arguments are JSON in a JSON string), and in text
 // that was encoded as base64. It says which bytes of the text to replace by what.
 //
-// Thread: const; any. Ownership: the rules must outlive it. Errors: none; text may be anything.
+// Thread: const; any. Ownership: the rules must outlive it. Errors: TooManyEdits; text may be
+// anything.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +25,7 @@ struct TextEdit {
 // Sorts edits by place and joins those that overlap or touch inside one another: the first one's
 // replacement stands for both.
 void settle_edits(std::vector<TextEdit>& edits);
-// `text` with settled edits made.
+// `text` with settled edits made. Throws TooManyEdits if it grows by more than kMostGrowth allows.
 std::string edited(std::string_view text, const std::vector<TextEdit>& edits);
 
 // How often each rule matched, by its name ("email", "path 1", "omitted image").

@@ -1,6 +1,7 @@
 """What [privacy] takes out never reaches a file: the state directory is searched byte by byte, and decompressed."""
 
 import base64
+import gzip
 import json
 import socket
 import time
@@ -89,6 +90,21 @@ def test_metadata_only_keeps_sizes_and_digests():
         for identifier in range(1, 7):
             assert store.request(stack.agent.store, identifier).startswith(b'"[omitted application/json '), identifier
             assert store.response(stack.agent.store, identifier).startswith(b'"[omitted '), identifier
+
+
+def test_a_small_request_in_which_millions_of_things_match_is_omitted_whole():
+    with Stack(tables={"privacy": {"redact": ["email"], "text": False}}) as stack:
+        for many in (b'{"messages":[{"content":"' + b"a@b.cd " * 3_000_000 + b'"}]}', b'{"messages":[' + b'"a",' * 1_000_000 + b'"a"]}'):
+            assert call(stack.agent.url, target("converse"), gzip.compress(many, 1), {"Content-Type": "application/json", "Content-Encoding": "gzip"}).status
+        store.wait_for(stack.agent.store, 2)
+        # The first has one text, which is omitted before it is searched.
+        assert store.request(stack.agent.store, 1).startswith(b'{"messages":[{"content":"[omitted text ')
+        assert store.request(stack.agent.store, 2).startswith(b'"[omitted application/json 4000')
+    with Stack(tables={"privacy": {"redact": ["email"]}}) as stack:
+        many = b'{"messages":[{"content":"' + b"a@b.cd " * 3_000_000 + b'"}]}'
+        assert call(stack.agent.url, target("converse"), gzip.compress(many, 1), {"Content-Type": "application/json", "Content-Encoding": "gzip"}).status
+        store.wait_for(stack.agent.store, 1)
+        assert store.request(stack.agent.store, 1).startswith(b'"[omitted application/json 2100')
 
 
 def test_privacy_test_shows_what_would_be_kept():

@@ -44,9 +44,9 @@ struct FakeService {
 struct FakeOptions {
   std::string name = "cloudwatch_logs";
   std::string target = "/invlog/records";
-  std::string other_name;  // of the same target
   std::size_t batch_records = 10;
   bool plans = false;
+  std::string other_name{};  // of the same target
 };
 
 class FakeDestination : public Destination {

@@ -112,6 +112,17 @@ TEST_CASE("the word secret may stand in the name of the member that a key is the
   CHECK(found == std::vector<TextRange>{{0, 40}});
 }
 
+TEST_CASE("cards are found behind any number of other numbers, and never in parts of one") {
+  std::string before;
+  for (int count = 0; count < 150; ++count) {
+    before += count % 2 == 0 ? "7 " : "12-";
+    CHECK(with_rule("payment-card", before + "4111 1111 1111 1111 5") == before + "# 5");
+    CHECK(with_rule("payment-card", before + "4111111111111111") == before + "#");
+    const std::string none = before + "4111 1111 1111 1112";
+    CHECK(with_rule("payment-card", none) == none);
+  }
+}
+
 TEST_CASE("checksums of cards and IBANs") {
   CHECK(has_luhn_checksum("4111111111111111"));
   CHECK_FALSE(has_luhn_checksum("4111111111111121"));

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/json_text.h"
 #include "agent/bedrock/record_builder.h"
 #include "exporters/aws/sigv4.h"
@@ -237,6 +238,16 @@ TEST_CASE("images, video and audio give way to type, size and SHA-256 of what wa
       {R"({"content":[{"video":{"format":"mp4","source":{"bytes":"@"}}}]})", "video/mp4"},
       {R"({"messages":[{"content":[{"type":"input_audio","input_audio":{"format":"wav","data":"@"}}]}]})",
        "audio/wav"},
+      {R"([{"event":{"audioInput":{"promptName":"p-1","content":"@"}}},{"event":{"audioOutput":{"content":"@"}}}])",
+       "audio"},
+      {R"({"inputPrompt":"what is it?","mediaSource":{"base64String":"@"}})", "video"},
+      {R"({"inputType":"image","mediaSource":{"base64String":"@"}})", "image"},
+      {R"({"inputType":"audio","mediaSource":{"base64String":"@"}})", "audio"},
+      {R"({"inputType":"video","mediaSource":{"s3Location":{"uri":"s3://b/k","bucketOwner":"1"},"base64String":"@"}})",
+       "video"},
+      {R"({"inputType":"text_image","text_image":{"inputText":"t","mediaSource":{"base64String":"@"}}})",
+       "image"},
+      {R"({"choices":[{"message":{"audio":{"id":"a","transcript":"said","data":"@"}}}]})", "audio"},
   };
   for (const auto& [text, type] : forms) {
     CHECK(kept(configuration, with(text, encoded)) == with(text, omitted(type, bytes)));
@@ -245,6 +256,43 @@ TEST_CASE("images, video and audio give way to type, size and SHA-256 of what wa
   const char* url = R"({"content":[{"type":"image_url","image_url":{"url":"@"}}]})";
   CHECK(kept(configuration, with(url, "data:image/webp;base64," + encoded)) ==
         with(url, omitted("image/webp", bytes)));
+}
+
+TEST_CASE("a data: URL is of the kind that it says, wherever it stands") {
+  const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
+  const auto form = [](const std::string& value) {
+    return R"({"prompt":"p","attachments":[{"content":")" + value + "\"}]}";
+  };
+  config::PrivacyConfig without_images, without_audio, without_text;
+  without_images.image = without_audio.audio = without_text.text = false;
+  const std::string png = "data:image/png;base64," + encoded;
+  CHECK(kept(without_images, form(png)) == form(omitted("image/png", bytes)));
+  CHECK(kept(without_images, form(R"(data:image\/png;base64,)" + encoded)) ==
+        form(omitted("image/png", bytes)));
+  CHECK(kept(without_images, form("DATA:IMAGE/PNG;BASE64," + encoded)).find(encoded) ==
+        std::string::npos);
+  const std::string unknown = "data:application/octet-stream;base64," + encoded;
+  CHECK(kept(without_images, form(unknown)) == form(omitted("application/octet-stream", bytes)));
+  const std::string document = "data:application/pdf;base64," + encoded;
+  for (const std::string& other : {document, std::string("data:image/png is how it begins")}) {
+    CHECK(kept(without_images, form(other)) == form(other));
+  }
+  CHECK(kept(without_audio, form(png)) == form(png));
+  CHECK(kept(without_text, form(png)).find(encoded) == std::string::npos);
+}
+
+TEST_CASE("a body within CountTokens' body is omitted where switches or paths would see nothing") {
+  const std::string inner = R"({"images":["iVBORw0KGgo="]})";
+  const auto form = [](const std::string& body) {
+    return R"({"input":{"invokeModel":{"body":")" + body + "\"}}}";
+  };
+  const std::string body = form(storage::base64_encode(inner));
+  config::PrivacyConfig without_images, with_path;
+  without_images.image = false;
+  with_path.redact_paths = {"$..images"};
+  CHECK(kept(without_images, body) == form(omitted("json", inner)));
+  CHECK(kept(with_path, body) == form(omitted("json", inner)));
+  CHECK(kept(only("email"), body) == body);
 }
 
 TEST_CASE("embeddings are omitted whole") {
@@ -283,6 +331,101 @@ TEST_CASE("without text, what was said goes and what happened stays") {
   CHECK(kept(configuration, R"([{"outputText":"yes","index":0},{"outputText":" no","index":0}])") ==
         "[{\"outputText\":\"" + omitted("text", "yes no") +
             "\",\"index\":0},{\"outputText\":\"\",\"index\":0}]");
+}
+
+TEST_CASE("without text, members that hold anything have no labels") {
+  config::PrivacyConfig configuration;
+  configuration.text = false;
+  const char* values = R"({"id":"Ada-4711","status":"HIV-positive","code":"F32.1","type":"Ada"})";
+  const char* forms[] = {
+      R"({"message":"q","documents":[@]})",
+      R"({"message":"q","documents":[{"data":@}]})",
+      R"({"message":"q","tool_results":[{"call":{"name":"n"},"outputs":[@]}]})",
+      R"({"input":"q","prompt":{"id":"pmpt_1","variables":@}})",
+      R"({"input":"q","metadata":@})",
+      R"({"messages":[],"response_format":{"type":"json_schema","json_schema":@}})",
+      R"({"text":{"format":{"type":"json_schema","schema":@}}})",
+      R"({"output":[{"type":"file_search_call","results":[{"attributes":@}]}]})",
+      R"({"messages":[{"content":[{"type":"document","document":{"id":"d","data":@}}]}]})",
+      R"({"choices":[{"logprobs":{"content":[{"token":"Ada","bytes":[65,100,97]}]}}]})",
+      R"([{"choices":[{"logprobs":{"content":[{"token":"Ada","bytes":[65,100,97]}]}}]}])",
+  };
+  for (const std::string form : forms) {
+    const std::size_t at = form.find('@');
+    const std::string text =
+        at == std::string::npos ? form : std::string(form).replace(at, 1, values);
+    const std::string stays = kept(configuration, text);
+    for (const char* secret : {"Ada", "HIV", "F32", "65,"}) {
+      CAPTURE(text, stays, secret);
+      CHECK(stays.find(secret) == std::string::npos);
+    }
+  }
+  // The SHA-256 of a token would give it away.
+  CHECK(kept(configuration, R"([{"choices":[{"index":0,"logprobs":{"tokens":["Ada"]}}]}])") ==
+        R"([{"choices":[{"index":0,"logprobs":""}]}])");
+  CHECK(kept(configuration, R"({"outputs":[{"text":"a","stop_reason":"stop"}]})") ==
+        "{\"outputs\":[{\"text\":\"" + omitted("text", "a") + "\",\"stop_reason\":\"stop\"}]}");
+  CHECK(kept(configuration, R"([{"metadata":{"usage":{"inputTokens":3}},"type":"t"}])") ==
+        R"([{"metadata":{"usage":{"inputTokens":3}},"type":"t"}])");
+  // Of nothing there is nothing to omit; a location is none if it is no S3 URI.
+  CHECK(kept(configuration, R"({"messages":["",{"content":""}]})") ==
+        R"({"messages":["",{"content":""}]})");
+  CHECK(kept(configuration, R"({"messages":[{"uri":"Ada was here"}]})").find("Ada") ==
+        std::string::npos);
+  CHECK(kept(configuration, R"({"messages":[{"uri":"s3://b/k"}]})") ==
+        R"({"messages":[{"uri":"s3://b/k"}]})");
+}
+
+TEST_CASE("a body in which too much would have to be changed is omitted whole") {
+  const auto times = [](std::size_t count, const std::string& text) {
+    std::string all;
+    all.reserve(count * text.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      all += text;
+    }
+    return all;
+  };
+  const std::size_t many = kMostEdits + 1;
+  const std::string addresses = times(many, "a@b.cd ");
+  config::PrivacyConfig without_text, pattern, path;
+  without_text.text = false;
+  pattern.redact_patterns = {"a"};
+  path.redact_paths = {"$[*]"};
+  std::string encoded;
+  for (const char* begin : {"", ",", ","}) {
+    encoded +=
+        begin + ("\"" + storage::base64_encode(addresses.substr(0, addresses.size() / 2)) + "\"");
+  }
+  const std::pair<config::PrivacyConfig, std::string> bodies[] = {
+      {only("email"), "{\"text\":\"" + addresses + "\"}"},
+      {only("email"), "[" + times(many, "\"a@b.cd\",") + "1]"},
+      {only("email"), "{\"text\":\"" + storage::base64_encode(addresses) + "\"}"},
+      {only("email"), "{\"text\":[" + encoded + "]}"},  // more than doubles
+      {only("email"), "[" + times(many, "\"a\",") + "1]"},
+      {only("payment-card"), "[" + times(many, "4111111111111111,") + "1]"},
+      {pattern, "{\"text\":\"" + times(many, "a") + "\"}"},
+      {without_text, "{\"messages\":[" + times(many, "\"a\",") + "1]}"},
+      {path, "[" + times(many, "\"a\",") + "1]"},
+  };
+  for (const auto& [configuration, text] : bodies) {
+    storage::Body body = body_of(text);
+    RuleCounts counts;
+    PrivacyFilter(configuration).apply_to_body(body, &counts);
+    CAPTURE(text.substr(0, 40), body.bytes.substr(0, 200));
+    CHECK(body.bytes == "\"" + omitted("json", text) + "\"");
+    CHECK(counts == RuleCounts{{"omitted body", 1}});
+  }
+  CHECK(kept(only("email"), addresses) == "\"" + omitted("text", addresses) + "\"");
+  CHECK(kept(without_text, "{\"messages\":[" + times(many, "\"\",") + "1]}") ==
+        "{\"messages\":[" + times(many, "\"\",") + "1]}");
+
+  storage::Record record;
+  record.details = "{\"otherEvents\":[{\"payload\":{\"a\":\"" + addresses + "\"}}]}";
+  record.request_metadata = "{\"a\":\"" + addresses + "\"}";
+  const std::string details = record.details;
+  PrivacyFilter(only("email")).apply(record);
+  CHECK(record.details == "{\"omitted\":\"" + omitted("json", details) + "\"}");
+  CHECK(record.request_metadata.empty());
 }
 
 TEST_CASE("records: bodies, metadata and details are filtered, facts stay") {

@@ -238,6 +238,7 @@ TEST_CASE("a company's root that was taken in stays, and doctor asks for nothing
   CHECK(contains(host.scene.text("ca-bundle.pem"), company));
   Diagnosis diagnosis;
   invlog::config::AgentConfig configuration;
+  configuration.region = "eu-central-1";
   configuration.state_dir = host.scene.directory.path();
   check_proxy_mode(configuration, {}, host.access().environment, kNow, diagnosis);
   std::ostringstream findings;

@@ -210,7 +210,7 @@ TEST_CASE("doctor says when there are no credentials, and which link is broken")
 TEST_CASE("doctor says what only the service has") {
   Scene scene;
   scene.links = {{"environment", LinkReport::Outcome::not_configured, "not set", {}}};
-  CHECK(!contains(scene.examine().out, "service"));
+  CHECK(!contains(scene.examine().out, " service: "));
   const std::string keys = scene.store.directory().write("credentials", "");
   const std::string out = scene.examine().out;
   CHECK(contains(out, "-        service: what " + keys + " says is for the service alone; "));
@@ -218,7 +218,7 @@ TEST_CASE("doctor says what only the service has") {
   CHECK(contains(out,
                  "FAIL     credentials: there are none\n         -> see \"service\" above, or "));
   scene.options.world.environment = environment_of({{"CREDENTIALS_DIRECTORY", "/run/x"}});
-  CHECK(!contains(scene.examine().out, "service"));
+  CHECK(!contains(scene.examine().out, " service: "));
 }
 
 TEST_CASE("doctor shows credentials that have expired") {
