@@ -123,10 +123,30 @@ TEST_CASE("A user's groups are asked for once a minute, on another thread") {
   helper.join();
 }
 
+TEST_CASE("That nobody could be asked for a user's groups is not kept") {
+  CoroutineLoop loop;
+  boost::asio::thread_pool helper(1);
+  std::atomic<int> asked{0};
+  CallerGroups groups(
+      loop.executor(), helper,
+      [&asked](std::uint32_t) {
+        return ++asked == 1 ? std::nullopt : std::optional(CallerGroups::Groups{7});
+      },
+      [] { return std::chrono::steady_clock::time_point(); });
+  for (const CallerGroups::Groups& expected : {CallerGroups::Groups{}, {7}, {7}}) {
+    const auto found = loop.start(groups.of(5));
+    REQUIRE(loop.run_until([&] { return found->has_value(); }));
+    CHECK(***found == expected);
+  }
+  CHECK(asked == 2);
+  helper.join();
+}
+
 TEST_CASE("The system knows root's groups, and none of a user that is not there") {
   const auto groups = groups_of_user(0);
-  CHECK(std::find(groups.begin(), groups.end(), 0u) != groups.end());
-  CHECK(groups_of_user(4'000'000'000u).empty());
+  REQUIRE(groups);
+  CHECK(std::find(groups->begin(), groups->end(), 0u) != groups->end());
+  CHECK(groups_of_user(4'000'000'000u) == CallerGroups::Groups());
 }
 
 }  // namespace invlog::capture
