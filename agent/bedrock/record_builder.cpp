@@ -137,7 +137,9 @@ void RecordBuilder::take_plain_fields() {
   record_.status = invocation_.status;
   record_.identity_arn = std::move(invocation_.identity_arn);
   if (invocation_.caller.uid) {
-    record_.caller = user_name(*invocation_.caller.uid);
+    // The name that was judged, not another that the user may have got since.
+    record_.caller = invocation_.caller.name.empty() ? user_name(*invocation_.caller.uid)
+                                                     : std::move(invocation_.caller.name);
   }
   record_.caller_executable = std::move(invocation_.caller.executable);
   if (invocation_.caller.pid) {

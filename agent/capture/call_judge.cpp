@@ -69,7 +69,7 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
   }
   std::string caller;
   if (policy.asks_for_caller() && exchange.caller().uid) {
-    caller = bedrock::user_name(*exchange.caller().uid);
+    caller = bedrock::known_user_name(*exchange.caller().uid).value_or("");
   }
   Judgement strictest;
   for (const std::string& model_id : models_of(exchange.request(), target, body)) {
@@ -79,6 +79,7 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
       strictest = std::move(judgement);
     }
   }
+  strictest.caller = std::move(caller);
   return strictest;
 }
 

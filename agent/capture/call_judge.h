@@ -32,6 +32,7 @@ struct Judgement {
   residency::Decision decision = residency::Decision::allow;
   std::string reason;  // for people; "" if the call names no model
   bedrock::Residency residency;
+  std::string caller;  // the name that was compared with the rules; "" none was
 };
 
 class CallJudge {

@@ -265,6 +265,7 @@ Task<bool> ProxiedCall::judge() {
                                                 CallJudge::most_decoded(*policy_));
   }
   Judgement judgement = services_.judge.judge(*policy_, exchange_, target_, coded ? decoded : body);
+  invocation_.caller.name = std::move(judgement.caller);
   if (judgement.decision == residency::Decision::flag)
     ++services_.statistics.flagged;
   if (judgement.decision != residency::Decision::deny) {
