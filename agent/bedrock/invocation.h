@@ -81,6 +81,7 @@ struct Invocation {
   CapturedBody response;
   Outcome outcome = Outcome::complete;
   std::string error;                     // what went wrong, in words; "" if nothing did
+  bool not_sent = false;                 // it ended before a byte of it went to the service
   std::string identity_arn;              // from configuration, "" unknown
   bool intercepted = false;              // proxy mode: it went on as the application signed it
   std::string access_key_id, signed_at;  // of that signature; "" unknown

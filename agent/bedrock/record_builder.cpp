@@ -148,6 +148,9 @@ void RecordBuilder::take_plain_fields() {
   if (!invocation_.error.empty()) {
     append_json_member(details_, "error", invocation_.error);
   }
+  if (invocation_.not_sent) {
+    append_json_raw(details_, "sent", "false");
+  }
   record_.scope = std::move(invocation_.residency.scope);
   record_.profile = std::move(invocation_.residency.profile);
   record_.destinations = std::move(invocation_.residency.destinations);

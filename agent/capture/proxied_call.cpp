@@ -394,6 +394,7 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
   }
   invocation_.outcome = outcome;
   invocation_.error = std::move(error);
+  invocation_.not_sent = !forwarded_;
   invocation_.duration_us = elapsed_us();
   services_.statistics.ended.count(target_->operation, invocation_);
   services_.log.ended(target_->operation, invocation_, services_.watchdog.now());

@@ -134,6 +134,7 @@ class ProxiedCall {
   bool client_gone_ = false;
   bool timed_out_ = false;
   bool connecting_ = false;
+  bool forwarded_ = false;       // a byte of it may have gone to the service
   bool sending_ = false;         // the request, in one piece after the other
   bool answered_early_ = false;  // the rest of it is not sent
   bool finished_ = false;
