@@ -252,7 +252,17 @@ Task<bool> ProxiedCall::prepare() {
     finish(bedrock::Outcome::client_closed, "the client closed before its request was forwarded");
     co_return false;
   }
+  if (left_without_name()) {
+    exchange_.abort();
+    finish(bedrock::Outcome::client_closed,
+           "the client closed before it could be told who calls, which the policy asks");
+    co_return false;
+  }
   co_return true;
+}
+
+bool ProxiedCall::left_without_name() const {
+  return policy_->asks_for_caller() && !exchange_.caller().uid && exchange_.peer().left;
 }
 
 Task<bool> ProxiedCall::judge() {

@@ -81,6 +81,8 @@ class ProxiedCall {
   Task<bool> check_kind();       // false: it was refused
   Task<bool> check_both_ways();  // the same
   bool is_bidirectional() const;
+  // Whom the policy asks for, and nobody can tell any more.
+  bool left_without_name() const;
   Task<bool> judge();
   Task<bool> authorize();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem

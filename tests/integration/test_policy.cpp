@@ -218,6 +218,27 @@ TEST_CASE("A rule may ask who calls") {
   CHECK(scene.call("/model/global.amazon.nova-2-lite-v1%3A0/converse").status == 200);
 }
 
+TEST_CASE("A rule about callers binds who hangs up at once") {
+  Scene scene([](config::PolicyConfig& policy) {
+    policy.deny = {};
+    policy.rules = {{PolicyEffect::deny,
+                     {{PolicyTerm::Kind::global, ""}, {PolicyTerm::Kind::caller, "?*"}},
+                     "rules = \"deny global caller:?*\""}};
+  });
+  constexpr std::size_t kCalls = 100;
+  const std::string request = post("/model/global.amazon.nova-2-lite-v1%3A0/converse", "{}");
+  for (std::size_t call = 0; call < kCalls; ++call)
+    scene.agent.connect().send(request);
+  for (const auto& record : scene.agent.sink().wait_for(kCalls)) {
+    CHECK((record.outcome == "denied" || record.outcome == "client-closed"));
+    CHECK((record.decision == "deny" || record.decision.empty()));
+    CHECK(record.caller.empty() == record.decision.empty());
+    CHECK(record.details.find("\"sent\":false") != std::string::npos);
+  }
+  CHECK(scene.agent.sink().records() == kCalls);
+  CHECK(scene.upstream.connections() == 0);
+}
+
 TEST_CASE(
     "Without a policy the record says where a call may be processed, and that it was allowed") {
   Scene scene([](config::PolicyConfig& policy) { policy = {}; });

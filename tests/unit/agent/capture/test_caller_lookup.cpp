@@ -38,6 +38,34 @@ TEST_CASE("The owner of a loopback TCP peer is known by uid") {
   ::close(listener);
 }
 
+TEST_CASE("Of a client that has hung up it is known that it has left") {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  const bool by_reset = GENERATE(false, true);
+  const linger reset{1, 0};
+  if (by_reset)
+    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  const int server = ::accept(listener, nullptr, nullptr);
+  CallerLookup before(server);
+  before.look();
+  ::close(client);
+  CHECK(before.caller().uid == ::geteuid());
+  CHECK_FALSE(before.peer().left);
+  CallerLookup after(server);
+  CHECK_FALSE(after.caller().uid);
+  CHECK(after.peer().left);
+  ::close(server);
+  ::close(listener);
+}
+
 TEST_CASE("A listener is not taken for a connection from its port") {
   const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_storage address{}, nobody{};
@@ -50,7 +78,8 @@ TEST_CASE("A listener is not taken for a connection from its port") {
   REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
   nobody = address;
   reinterpret_cast<sockaddr_in&>(nobody).sin_port = htons(1);
-  CHECK_FALSE(tcp_socket_owner(address, nobody));
+  CHECK_FALSE(tcp_socket_owner(address, nobody).uid);
+  CHECK_FALSE(tcp_socket_owner(address, nobody).closed);
   ::close(listener);
 }
 
