@@ -167,6 +167,27 @@ TEST_CASE("A denied model does not get out by another path or spelling") {
   CHECK(events[0].find("count-tokens") != std::string::npos);
 }
 
+TEST_CASE("A body that cannot be read does not get a model out, whatever the path") {
+  Scene scene([](config::PolicyConfig& policy) { policy.unknown = PolicyEffect::deny; });
+  const std::string marked = "\xEF\xBB\xBF{\"modelId\":\"global.amazon.nova-reel-v1:0\"}";
+  for (const char* target : {"/async-invoke", "/async-invoke/", "/%61sync-invoke", "//async-invoke",
+                             "/./async-invoke", "/openai/v1/completions", "/what-comes-next"}) {
+    INFO(target);
+    CHECK(scene.call(target, marked).status == 403);
+    LoopbackSocket client = scene.agent.connect();
+    client.send(gzip_header(post(target, "no gzip")));
+    CHECK(read_response(client).status == 403);
+  }
+  for (const char* target : {"/async-invoke/", "/%61sync-invoke"}) {
+    INFO(target);
+    CHECK(scene.call(target, "{}").status == 403);
+  }
+  CHECK(scene.upstream.connections() == 0);
+  CHECK(scene.call("/guardrail/abc/version/1/apply", marked).status == 200);
+  CHECK(scene.call("/what-comes-next", "").status == 200);
+  CHECK(scene.call("/what-comes-next", "[]").status == 200);
+}
+
 TEST_CASE("Paths that name no model pass a policy") {
   Scene scene;
   CHECK(scene.call("/guardrail/abc/version/1/apply", R"({"source":"INPUT"})").status == 200);
