@@ -89,8 +89,8 @@ std::string_view to_string(Outcome outcome) {
 std::size_t Invocation::memory_bytes() const {
   return sizeof(*this) + method.capacity() + target.capacity() + memory_of(request_headers) +
          request.bytes.capacity() + memory_of(response_headers) + response.bytes.capacity() +
-         error.capacity() + identity_arn.capacity() + caller.executable.capacity() +
-         residency.scope.capacity() + residency.profile.capacity() +
+         error.capacity() + identity_arn.capacity() + caller.name.capacity() +
+         caller.executable.capacity() + residency.scope.capacity() + residency.profile.capacity() +
          residency.destinations.capacity() + residency.decision.capacity() +
          residency.rule.capacity() + access_key_id.capacity() + signed_at.capacity();
 }

@@ -53,6 +53,7 @@ struct Caller {
   std::optional<std::uint32_t> uid;
   std::optional<std::int32_t> pid;
   std::string executable;
+  std::string name = {};  // as policy was told it; "" it was not
 };
 
 // What policy said of a call before it was forwarded. All "" if nobody was asked.
@@ -80,6 +81,7 @@ struct Invocation {
   CapturedBody response;
   Outcome outcome = Outcome::complete;
   std::string error;                     // what went wrong, in words; "" if nothing did
+  bool not_sent = false;                 // it ended before a byte of it went to the service
   std::string identity_arn;              // from configuration, "" unknown
   bool intercepted = false;              // proxy mode: it went on as the application signed it
   std::string access_key_id, signed_at;  // of that signature; "" unknown

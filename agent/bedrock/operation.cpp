@@ -84,6 +84,13 @@ std::vector<std::string_view> segments_of(std::string_view target) {
   return segments;
 }
 
+// The segments of a target's path after encoded slashes, too, became plain ones.
+std::vector<std::string> plain_segments_of(std::string_view target) {
+  const std::string path = percent_decode(target.substr(0, target.find_first_of("?#")));
+  const std::vector<std::string_view> segments = segments_of(path);
+  return {segments.begin(), segments.end()};
+}
+
 // An ARN with raw slashes spreads over several segments.
 std::string model_id_of(const std::vector<std::string_view>& segments, std::size_t end) {
   std::string id(segments[1]);
@@ -132,6 +139,20 @@ std::optional<std::string> model_in_target(std::string_view target) {
   }
   // What is done is the last.
   return model_id_of(segments, segments.size() > 2 ? segments.size() - 1 : 2);
+}
+
+bool is_async_invoke(std::string_view target) {
+  return plain_segments_of(target) == std::vector<std::string>{"async-invoke"};
+}
+
+bool is_without_model(std::string_view target) {
+  const std::vector<std::string> segments = plain_segments_of(target);
+  if (segments == std::vector<std::string>{"guardrail-checks", "invoke"}) {
+    return true;
+  }
+  // /guardrail/{id or ARN}/version/{version}/apply
+  return segments.size() >= 5 && segments.front() == "guardrail" &&
+         segments[segments.size() - 3] == "version" && segments.back() == "apply";
 }
 
 std::string_view operation_name(Operation operation) {

@@ -33,6 +33,10 @@ std::optional<Target> parse_target(std::string_view method, std::string_view tar
 // as a lenient server might (empty segments, "." and ".."), so that no spelling of a path keeps a
 // call from being judged.
 std::optional<std::string> model_in_target(std::string_view target);
+// Whether a target, in any such spelling, is that of StartAsyncInvoke, whose body names the model.
+bool is_async_invoke(std::string_view target);
+// Whether a target is one of the service's that have no model: guardrails.
+bool is_without_model(std::string_view target);
 // The name in the record's `operation`.
 std::string_view operation_name(Operation operation);
 

@@ -150,7 +150,9 @@ void RecordBuilder::take_plain_fields() {
   record_.status = invocation_.status;
   record_.identity_arn = std::move(invocation_.identity_arn);
   if (invocation_.caller.uid) {
-    record_.caller = user_name(*invocation_.caller.uid);
+    // The name that was judged, not another that the user may have got since.
+    record_.caller = invocation_.caller.name.empty() ? user_name(*invocation_.caller.uid)
+                                                     : std::move(invocation_.caller.name);
   }
   record_.caller_executable = std::move(invocation_.caller.executable);
   if (invocation_.caller.pid) {
@@ -158,6 +160,9 @@ void RecordBuilder::take_plain_fields() {
   }
   if (!invocation_.error.empty()) {
     append_json_member(details_, "error", invocation_.error);
+  }
+  if (invocation_.not_sent) {
+    append_json_raw(details_, "sent", "false");
   }
   record_.scope = std::move(invocation_.residency.scope);
   record_.profile = std::move(invocation_.residency.profile);

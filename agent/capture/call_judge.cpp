@@ -28,10 +28,18 @@ int severity(Decision decision) {
 }
 
 bool names_model_in_body(const RequestHead& request, const std::optional<bedrock::Target>& target) {
-  constexpr std::string_view kAsyncInvoke = "/async-invoke";
-  const std::string_view path =
-      std::string_view(request.target).substr(0, request.target.find_first_of("?#"));
-  return target || (request.method == "POST" && path == kAsyncInvoke);
+  return target || (request.method == "POST" && bedrock::is_async_invoke(request.target));
+}
+
+// What its body says nobody can tell, so it may be of any model.
+bool may_name_model(const RequestHead& request) {
+  return request.method == "POST" && !bedrock::is_without_model(request.target);
+}
+
+// A body that is there, but not as what its coding says, comes here as none.
+bool lost_its_body(const RequestHead& request, const std::string& body) {
+  return body.empty() &&
+         bedrock::has_content_coding(bedrock::joined_header(request.headers, "content-encoding"));
 }
 
 }  // namespace
@@ -69,7 +77,7 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
   }
   std::string caller;
   if (policy.asks_for_caller() && exchange.caller().uid) {
-    caller = bedrock::user_name(*exchange.caller().uid);
+    caller = bedrock::known_user_name(*exchange.caller().uid).value_or("");
   }
   Judgement strictest;
   for (const std::string& model_id : models_of(exchange.request(), target, body)) {
@@ -79,6 +87,7 @@ Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
       strictest = std::move(judgement);
     }
   }
+  strictest.caller = std::move(caller);
   return strictest;
 }
 
@@ -88,21 +97,28 @@ std::vector<std::string> CallJudge::models_of(const RequestHead& request,
   if (auto model = bedrock::model_in_target(request.target)) {
     return {std::move(*model)};
   }
-  std::vector<std::string> models = models_in(body);
-  if (models.empty() && names_model_in_body(request, target)) {
-    models.emplace_back();  // it names one that cannot be read
+  std::optional<std::vector<std::string>> models;
+  if (!lost_its_body(request, body)) {
+    models = models_in(body);
   }
-  return models;
+  const bool unread = !models && may_name_model(request);
+  std::vector<std::string> named = std::move(models).value_or(std::vector<std::string>());
+  if (named.empty() && (unread || names_model_in_body(request, target))) {
+    named.emplace_back();  // it names one that cannot be read
+  }
+  return named;
 }
 
-// The service may read a member that stands there twice either way, so all of them count.
-std::vector<std::string> CallJudge::models_in(std::string& body) {
+// Empty: it is no JSON. The service may read a member that stands there twice either way, so all of
+// them count.
+std::optional<std::vector<std::string>> CallJudge::models_in(std::string& body) {
+  std::vector<std::string> models;
   if (body.empty()) {
-    return {};
+    return models;
   }
   bedrock::JsonText::pad(body);
-  std::vector<std::string> models;
-  if (const auto object = json_->parse_padded(body) ? json_->object() : std::nullopt) {
+  const bool readable = json_->parse_padded(body);
+  if (const auto object = readable ? json_->object() : std::nullopt) {
     bedrock::each_member(*object, [&](std::string_view name, bedrock::JsonText::Value value) {
       if (name == "model" || name == "modelId") {
         std::string model(bedrock::json_string(value).value_or(""));
@@ -114,7 +130,7 @@ std::vector<std::string> CallJudge::models_in(std::string& body) {
     });
   }
   json_->trim();
-  return models;
+  return readable ? std::optional(std::move(models)) : std::nullopt;
 }
 
 std::string CallJudge::event_of(const Judgement& judgement, const std::string& target) {

@@ -3,11 +3,11 @@
 //
 // Paths that name a model: /model/{id}/…, all of them. Bodies that do: the OpenAI paths ("model"),
 // /async-invoke ("modelId"), and any other path's JSON body with one of these members; a body is
-// read only if a policy or the record asks. A body that names several models is judged by each.
+// read only if a policy or the record asks. A body that names several models is judged by each; one
+// that cannot be read may name any, unless its path is known to have no model.
 //
 // Thread: the I/O thread. Ownership: owns a JSON parser, and shares the policy with the calls under
-// way. Errors: none; what cannot
-// be read is a model of which nothing is known.
+// way. Errors: none; what cannot be read is a model of which nothing is known.
 #pragma once
 
 #include <memory>
@@ -32,6 +32,7 @@ struct Judgement {
   residency::Decision decision = residency::Decision::allow;
   std::string reason;  // for people; "" if the call names no model
   bedrock::Residency residency;
+  std::string caller;  // the name that was compared with the rules; "" none was
 };
 
 class CallJudge {
@@ -68,7 +69,7 @@ class CallJudge {
   std::vector<std::string> models_of(const RequestHead& request,
                                      const std::optional<bedrock::Target>& target,
                                      std::string& body);
-  std::vector<std::string> models_in(std::string& body);
+  std::optional<std::vector<std::string>> models_in(std::string& body);
   Judgement judge_model(const residency::Policy& policy, const std::string& model_id,
                         const std::string& caller) const;
 

@@ -1,11 +1,12 @@
 #include "agent/capture/caller_groups.h"
 
 #include <grp.h>
-#include <pwd.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
+
+#include "agent/config/system_entries.h"
 
 namespace invlog::capture {
 namespace {
@@ -16,26 +17,26 @@ constexpr int kMostGroups = 65536;  // Linux's NGROUPS_MAX
 
 struct GroupsAnswer {
   Event arrived;
-  std::shared_ptr<const CallerGroups::Groups> groups;
+  std::optional<CallerGroups::Groups> groups;
 };
 
 }  // namespace
 
-std::vector<std::uint32_t> groups_of_user(std::uint32_t uid) {
-  std::vector<char> buffer(16 * 1024);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return {};
+std::optional<std::vector<std::uint32_t>> groups_of_user(std::uint32_t uid) {
+  const auto user = config::find_system_user(uid);
+  if (!user)
+    return std::nullopt;
+  if (!*user)
+    return CallerGroups::Groups();
   std::vector<gid_t> groups(64);
   int count = static_cast<int>(groups.size());
-  while (::getgrouplist(found->pw_name, found->pw_gid, groups.data(), &count) < 0) {
+  while (::getgrouplist((*user)->name.c_str(), (*user)->group, groups.data(), &count) < 0) {
     if (count > kMostGroups)
-      return {};
+      return std::nullopt;
     groups.resize(std::max<std::size_t>(static_cast<std::size_t>(count), groups.size() * 2));
     count = static_cast<int>(groups.size());
   }
-  return {groups.begin(), groups.begin() + count};
+  return CallerGroups::Groups(groups.begin(), groups.begin() + count);
 }
 
 CallerGroups::CallerGroups(Executor executor, asio::thread_pool& helper, LookUp look_up,
@@ -50,17 +51,20 @@ Task<std::shared_ptr<const CallerGroups::Groups>> CallerGroups::of(std::uint32_t
   const auto asked_at = now_();
   const auto answer = std::make_shared<GroupsAnswer>();
   asio::post(helper_, [answer, uid, look_up = look_up_, executor = executor_] {
-    auto groups = std::make_shared<const Groups>(look_up(uid));
-    asio::post(executor, [answer, groups = std::move(groups)] {
-      answer->groups = groups;
+    auto groups = look_up(uid);
+    asio::post(executor, [answer, groups = std::move(groups)]() mutable {
+      answer->groups = std::move(groups);
       answer->arrived.set();
     });
   });
   co_await answer->arrived.wait();
+  if (!answer->groups)
+    co_return std::make_shared<const Groups>();
   if (known_.size() >= kMostUsersKept)
     known_.clear();
-  known_[uid] = {answer->groups, asked_at};
-  co_return answer->groups;
+  const Known known{std::make_shared<const Groups>(std::move(*answer->groups)), asked_at};
+  known_[uid] = known;
+  co_return known.groups;
 }
 
 }  // namespace invlog::capture

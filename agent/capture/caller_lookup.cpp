@@ -4,6 +4,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -91,6 +92,12 @@ std::vector<std::uint32_t> supplementary_groups(int descriptor) {
   return {};
 }
 
+// Whether the peer has sent its end, or a reset.
+bool has_ended(int descriptor) {
+  pollfd about{descriptor, POLLRDHUP, 0};
+  return ::poll(&about, 1, 0) > 0 && (about.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 }  // namespace
 
 void CallerLookup::find_unix_peer(int descriptor, Found& found) {
@@ -108,30 +115,41 @@ void CallerLookup::find_unix_peer(int descriptor, Found& found) {
   }
 }
 
+void CallerLookup::find_tcp_peer(int descriptor, const sockaddr_storage& own, Found& found) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0) {
+    found.peer.left = has_ended(descriptor);
+    return;
+  }
+  // Between addresses of one host too, but only loopback proves that the peer is on this host.
+  found.peer.transport = is_loopback(peer) ? Peer::Transport::loopback : Peer::Transport::remote;
+  SocketOwner owner;
+  if (found.peer.transport == Peer::Transport::loopback)
+    owner = tcp_socket_owner(peer, own);
+  if (!owner.uid && !owner.closed) {
+    // The client's own socket still has the address that it asked for.
+    if (const auto asked_for = original_destination(descriptor))
+      owner = tcp_socket_owner(peer, *asked_for);
+  }
+  if (owner.uid)
+    found.peer.transport = Peer::Transport::loopback;
+  found.caller.uid = owner.uid;
+  // After the lookup: between the two looks it may have gone altogether.
+  found.peer.left = !owner.uid && (owner.closed || has_ended(descriptor));
+}
+
 CallerLookup::Found CallerLookup::find(int descriptor) {
   Found found;
-  sockaddr_storage own{}, peer{};
+  sockaddr_storage own{};
   socklen_t length = sizeof own;
   if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &length) != 0)
     return found;
   if (own.ss_family == AF_UNIX) {
     find_unix_peer(descriptor, found);
-    return found;
+  } else {
+    find_tcp_peer(descriptor, own, found);
   }
-  length = sizeof peer;
-  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &length) != 0)
-    return found;
-  // Between addresses of one host too, but only loopback proves that the peer is on this host.
-  found.peer.transport = is_loopback(peer) ? Peer::Transport::loopback : Peer::Transport::remote;
-  if (found.peer.transport == Peer::Transport::loopback)
-    found.caller.uid = tcp_socket_owner(peer, own);
-  if (found.caller.uid)
-    return found;
-  // The client's own socket still has the address that it asked for.
-  if (const auto asked_for = original_destination(descriptor))
-    found.caller.uid = tcp_socket_owner(peer, *asked_for);
-  if (found.caller.uid)
-    found.peer.transport = Peer::Transport::loopback;
   return found;
 }
 
@@ -141,11 +159,10 @@ const CallerLookup::Found& CallerLookup::look_up() {
   return *found_;
 }
 
-std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
-                                              const sockaddr_storage& remote) {
+SocketOwner tcp_socket_owner(const sockaddr_storage& local, const sockaddr_storage& remote) {
   const int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0)
-    return std::nullopt;
+    return {};
   // The kernel answers within the send; the limit is for one that does not.
   const timeval limit{0, 50000};
   ::setsockopt(netlink, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -161,7 +178,7 @@ std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
   copy_address(remote, request.body.id.idiag_dst, request.body.id.idiag_dport);
   request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 
-  std::optional<std::uint32_t> owner;
+  SocketOwner owner;
   alignas(nlmsghdr) char answer[4096];
   if (::send(netlink, &request, sizeof request, 0) == static_cast<ssize_t>(sizeof request)) {
     const ssize_t received = ::recv(netlink, answer, sizeof answer, 0);
@@ -174,8 +191,11 @@ std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
         std::memcpy(&message, answer + NLMSG_HDRLEN, sizeof message);
         // A socket that its process closed belongs to nobody (inode 0), and the kernel then says
         // uid 0.
-        if (message.idiag_inode != 0 && is_asked_for(message, request.body))
-          owner = message.idiag_uid;
+        if (is_asked_for(message, request.body)) {
+          owner.closed = message.idiag_inode == 0;
+          if (!owner.closed)
+            owner.uid = message.idiag_uid;
+        }
       }
     }
   }

@@ -5,8 +5,11 @@
 // (NETLINK_SOCK_DIAG, inet_diag: Linux man sock_diag(7)) names the uid that owns the peer's socket;
 // the pid would need a walk over /proc/*/fd and is left out. A peer on another host is unknown.
 //
-// Thread: any one; looks up once, on the first caller() or peer(), and takes some ten microseconds.
-// Errors: what cannot be found is left empty.
+// A socket that its process has closed has no owner any more, so whoever accepts a connection looks
+// at once: a client must not stay nameless by hanging up.
+//
+// Thread: any one; looks up once, at the latest on the first caller() or peer(), and takes some ten
+// microseconds. Errors: what cannot be found is left empty.
 #pragma once
 
 #include <sys/socket.h>
@@ -25,12 +28,15 @@ struct Peer {
   Transport transport = Transport::unknown;
   // Primary and supplementary ones as the peer had them when it connected; Unix sockets only.
   std::vector<std::uint32_t> groups;
+  // TCP: the user is not known, and the peer had ended the connection when it was looked up.
+  bool left = false;
 };
 
 class CallerLookup {
  public:
   // `descriptor`: the connected socket; must stay open until the first look or close().
   explicit CallerLookup(int descriptor) : descriptor_(descriptor) {}
+  void look() { look_up(); }
   const bedrock::Caller& caller() { return look_up().caller; }
   const Peer& peer() { return look_up().peer; }
   // The socket is about to be closed, and its number may soon be another's.
@@ -43,15 +49,18 @@ class CallerLookup {
   };
   const Found& look_up();
   static void find_unix_peer(int descriptor, Found& found);
+  static void find_tcp_peer(int descriptor, const sockaddr_storage& own, Found& found);
   static Found find(int descriptor);
 
   int descriptor_;
   std::optional<Found> found_;
 };
 
-// The uid owning the TCP socket whose own address is `local` and whose peer's is `remote`, on this
-// host.
-std::optional<std::uint32_t> tcp_socket_owner(const sockaddr_storage& local,
-                                              const sockaddr_storage& remote);
+struct SocketOwner {
+  std::optional<std::uint32_t> uid;
+  bool closed = false;  // the socket is there, but its process has closed it
+};
+// Who owns the TCP socket whose own address is `local` and whose peer's is `remote`, on this host.
+SocketOwner tcp_socket_owner(const sockaddr_storage& local, const sockaddr_storage& remote);
 
 }  // namespace invlog::capture

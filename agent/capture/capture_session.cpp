@@ -90,6 +90,7 @@ Task<void> serve_connection(StreamSocket socket, SessionServices& services,
                             const Entrance& entrance) {
   const int descriptor = socket.native_handle();
   AcceptedConnection connection{ClientStream(std::move(socket)), "", CallerLookup(descriptor)};
+  connection.caller.look();
   std::string& bytes = connection.first_bytes;
   // Accepted before the end, it would outlive what serves it.
   if (services.sessions.closed() ||

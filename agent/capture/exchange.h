@@ -47,7 +47,7 @@ class Exchange {
   virtual ~Exchange() = default;
 
   virtual RequestHead& request() = 0;
-  // The process that opened the connection, looked up when first asked for.
+  // The process that opened the connection.
   virtual const bedrock::Caller& caller() = 0;
   // Where the connection comes from.
   virtual const Peer& peer() = 0;

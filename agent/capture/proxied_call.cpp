@@ -257,7 +257,17 @@ Task<bool> ProxiedCall::prepare() {
     finish(bedrock::Outcome::client_closed, "the client closed before its request was forwarded");
     co_return false;
   }
+  if (left_without_name()) {
+    exchange_.abort();
+    finish(bedrock::Outcome::client_closed,
+           "the client closed before it could be told who calls, which the policy asks");
+    co_return false;
+  }
   co_return true;
+}
+
+bool ProxiedCall::left_without_name() const {
+  return policy_->asks_for_caller() && !exchange_.caller().uid && exchange_.peer().left;
 }
 
 Task<bool> ProxiedCall::judge() {
@@ -270,6 +280,7 @@ Task<bool> ProxiedCall::judge() {
                                                 CallJudge::most_decoded(*policy_));
   }
   Judgement judgement = services_.judge.judge(*policy_, exchange_, target_, coded ? decoded : body);
+  invocation_.caller.name = std::move(judgement.caller);
   if (judgement.decision == residency::Decision::flag)
     ++services_.statistics.flagged;
   if (judgement.decision != residency::Decision::deny) {
@@ -400,6 +411,7 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
   }
   invocation_.outcome = outcome;
   invocation_.error = std::move(error);
+  invocation_.not_sent = !forwarded_;
   invocation_.duration_us = elapsed_us();
   services_.statistics.ended.count(target_->operation, invocation_);
   services_.log.ended(target_->operation, invocation_, services_.watchdog.now());

@@ -82,6 +82,8 @@ class ProxiedCall {
   Task<bool> check_kind();       // false: it was refused
   Task<bool> check_both_ways();  // the same
   bool is_bidirectional() const;
+  // Whom the policy asks for, and nobody can tell any more.
+  bool left_without_name() const;
   Task<bool> judge();
   Task<bool> authorize();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem
@@ -137,6 +139,7 @@ class ProxiedCall {
   bool client_gone_ = false;
   bool timed_out_ = false;
   bool connecting_ = false;
+  bool forwarded_ = false;       // a byte of it may have gone to the service
   bool sending_ = false;         // the request, in one piece after the other
   bool answered_early_ = false;  // the rest of it is not sent
   bool finished_ = false;

@@ -107,6 +107,7 @@ Task<std::string> ProxiedCall::attempt(bool may_reuse) {
   if (both_ways_ && !connection_->speaks_http2())
     co_return std::string("does not offer HTTP/2, which InvokeModelWithBidirectionalStream needs");
   client_ = make_client();
+  forwarded_ = true;
   connection_->mark_request();
   error_code failure;
   if (both_ways_) {

@@ -1,18 +1,16 @@
 #include "agent/config/access_settings.h"
 
-#include <grp.h>
-#include <pwd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include "agent/config/system_entries.h"
 
 namespace invlog::config {
 namespace {
 
 constexpr std::uint32_t kNobodyAtAll = 0xffffffff;  // (uid_t)-1: chown(2)'s "leave it"
 constexpr std::uint64_t kMostConnections = 1'000'000;
-constexpr std::size_t kLookupBytes = 64 * 1024;  // a group with many members
 
 std::optional<std::uint32_t> parse_id(const std::string& text) {
   std::uint32_t id = 0;
@@ -32,28 +30,22 @@ SettingError lookup_problem(const std::string& name, const char* what, int failu
          (std::string_view(what) == "user" ? "passwd" : "group") + "` knows, or a number";
 }
 
-SettingError find_user(const std::string& name, std::uint32_t& id) {
-  std::vector<char> buffer(kLookupBytes);
-  passwd entry{};
-  passwd* found = nullptr;
-  const int failure = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) {
-    return lookup_problem(name, "user", failure);
+template <class Entry>
+SettingError take_id(const Found<Entry>& found, const std::string& name, const char* what,
+                     std::uint32_t& id) {
+  if (!found || !*found) {
+    return lookup_problem(name, what, found ? 0 : found.error());
   }
-  id = found->pw_uid;
+  id = (*found)->id;
   return std::nullopt;
 }
 
+SettingError find_user(const std::string& name, std::uint32_t& id) {
+  return take_id(find_system_user(name), name, "user", id);
+}
+
 SettingError find_group(const std::string& name, std::uint32_t& id) {
-  std::vector<char> buffer(kLookupBytes);
-  group entry{};
-  group* found = nullptr;
-  const int failure = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) {
-    return lookup_problem(name, "group", failure);
-  }
-  id = found->gr_gid;
-  return std::nullopt;
+  return take_id(find_system_group(name), name, "group", id);
 }
 
 SettingError set_ids(std::vector<std::uint32_t>& ids, const SettingValues& names, const char* what,

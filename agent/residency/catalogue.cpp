@@ -1,9 +1,11 @@
 #include "agent/residency/catalogue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/residency/built_in_profiles.h"
 #include "agent/residency/profile_id.h"
+#include "agent/residency/resource_name.h"
 
 namespace invlog::residency {
 namespace {
@@ -28,13 +30,19 @@ Catalogue::Catalogue(std::string source_region)
     : source_region_(std::move(source_region)), by_service_(std::make_shared<const Profiles>()) {}
 
 std::shared_ptr<const Profile> Catalogue::find(std::string_view id) const {
+  const auto name = parse_resource_name(id);
+  return name ? find_by_id(name->id, name->type == "application-inference-profile")
+              : find_by_id(id, false);
+}
+
+std::shared_ptr<const Profile> Catalogue::find_by_id(std::string_view id, bool application) const {
   const auto by_service = current();
   if (const auto found = by_service->find(id); found != by_service->end()) {
     return found->second;
   }
   auto built_in = built_in_profile(id, source_region_);
   if (!built_in && worth_asking(id)) {
-    note_unknown(id);
+    note_unknown(id, application);
   }
   return built_in;
 }
@@ -104,15 +112,35 @@ void Catalogue::set_unknown_listener(std::function<void()> listener) {
   listener_ = std::move(listener);
 }
 
-std::vector<std::string> Catalogue::take_unknown() {
+std::optional<std::string> Catalogue::next_unknown() {
   const std::lock_guard guard(mutex_);
-  return std::exchange(pending_, {});
+  Unknown* next = nullptr;
+  for (Unknown& unknown : unknown_) {
+    if (!unknown.asked && (next == nullptr || unknown.application || !next->application)) {
+      next = &unknown;
+    }
+  }
+  if (next == nullptr) {
+    return std::nullopt;
+  }
+  next->asked = true;
+  return next->id;
+}
+
+bool Catalogue::has_unknown() const {
+  const std::lock_guard guard(mutex_);
+  return std::any_of(unknown_.begin(), unknown_.end(),
+                     [](const Unknown& unknown) { return !unknown.asked; });
+}
+
+void Catalogue::forget_unknown(std::string_view id) {
+  const std::lock_guard guard(mutex_);
+  std::erase_if(unknown_, [id](const Unknown& unknown) { return unknown.id == id; });
 }
 
 void Catalogue::forget_unknown() {
   const std::lock_guard guard(mutex_);
   unknown_.clear();
-  pending_.clear();
 }
 
 std::shared_ptr<const Catalogue::Profiles> Catalogue::current() const {
@@ -120,14 +148,23 @@ std::shared_ptr<const Catalogue::Profiles> Catalogue::current() const {
   return by_service_;
 }
 
-void Catalogue::note_unknown(std::string_view id) const {
+void Catalogue::note_unknown(std::string_view id, bool application) const {
   const std::lock_guard guard(mutex_);
   // Without anybody to ask, nothing has to be remembered.
-  if (!listener_ || unknown_.size() >= kMostUnknown || unknown_.contains(id)) {
+  if (!listener_) {
     return;
   }
-  unknown_.emplace(id);
-  pending_.emplace_back(id);
+  const auto known = std::find_if(unknown_.begin(), unknown_.end(),
+                                  [id](const Unknown& unknown) { return unknown.id == id; });
+  if (known != unknown_.end()) {
+    known->application |= application;
+    std::rotate(known, known + 1, unknown_.end());
+    return;
+  }
+  if (unknown_.size() >= kMostUnknown) {
+    unknown_.erase(unknown_.begin());
+  }
+  unknown_.push_back({std::string(id), application, false});
   listener_();
 }
 

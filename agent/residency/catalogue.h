@@ -2,7 +2,8 @@
 // under it the built-in table. Asked for each call before it is forwarded.
 //
 // What it has no answer for it remembers, so that whoever may ask the service can do so and the
-// next call is known.
+// next call is known. Callers can make up any number of ids: of those that wait to be asked for,
+// the one named last comes first, and beyond a few hundred the oldest goes.
 //
 // Threads: any; find() costs a look into a map and takes a lock only to copy a pointer. Ownership:
 // profiles found stay as they were, whatever is learned later. Errors: none but lack of memory.
@@ -12,7 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,7 @@ class Catalogue {
 
   const std::string& source_region() const { return source_region_; }
 
-  // A FindProfile (classification.h): by an id, or the last part of a profile's ARN.
+  // A FindProfile (classification.h).
   std::shared_ptr<const Profile> find(std::string_view id) const;
 
   // All of them, sorted by id: the service's, and those of the built-in table it said nothing of.
@@ -39,18 +40,28 @@ class Catalogue {
   // they were taken: of application profiles, `wraps` and `geography` are found here.
   std::vector<Profile> learn(std::vector<Profile> profiles);
 
-  // Called when take_unknown() has something new, on the thread and under a lock of find(): it may
+  // Called when next_unknown() has something new, on the thread and under a lock of find(): it may
   // only wake somebody. An empty function: nobody.
   void set_unknown_listener(std::function<void()> listener);
-  // Ids of profiles that calls named and nobody knew, each once until forget_unknown().
-  std::vector<std::string> take_unknown();
+  // The id of a profile that calls named and nobody knew, each once until it is forgotten;
+  // application profiles named by their ARNs first.
+  std::optional<std::string> next_unknown();
+  bool has_unknown() const;
+  void forget_unknown(std::string_view id);
   void forget_unknown();
 
  private:
   using Profiles = std::map<std::string, std::shared_ptr<const Profile>, std::less<>>;
 
+  struct Unknown {
+    std::string id;
+    bool application = false;  // named as one
+    bool asked = false;        // next_unknown() has given it out
+  };
+
   std::shared_ptr<const Profiles> current() const;
-  void note_unknown(std::string_view id) const;
+  std::shared_ptr<const Profile> find_by_id(std::string_view id, bool application) const;
+  void note_unknown(std::string_view id, bool application) const;
   void resolve(Profile& application, const Profiles& known) const;
 
   const std::string source_region_;
@@ -58,8 +69,7 @@ class Catalogue {
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const Profiles> by_service_;
   std::function<void()> listener_;
-  mutable std::set<std::string, std::less<>> unknown_;  // since forget_unknown()
-  mutable std::vector<std::string> pending_;            // of them, not taken yet
+  mutable std::vector<Unknown> unknown_;  // the one named last is the last
 };
 
 }  // namespace invlog::residency

@@ -74,8 +74,9 @@ Classification by_id(std::string_view id, std::string_view source_region, const 
 }
 
 // A profile's destinations depend on the source Region, and the catalogue has those of one.
-Classification by_profile_name(const ResourceName& name, std::string_view source_region,
-                               Profile::Kind kind, const FindProfile& find) {
+Classification by_profile_name(const ResourceName& name, std::string_view arn,
+                               std::string_view source_region, Profile::Kind kind,
+                               const FindProfile& find) {
   Classification result = unknown_profile(name.id);
   if (name.region != source_region) {
     result.source = "a profile of " +
@@ -86,7 +87,10 @@ Classification by_profile_name(const ResourceName& name, std::string_view source
     }
     return result;
   }
-  const auto profile = look_up(find, name.id);
+  auto profile = look_up(find, name.id);
+  if (!profile && kind == Profile::Kind::application) {
+    profile = look_up(find, arn);
+  }
   if (profile && profile->kind == kind) {
     return by_profile(*profile);
   }
@@ -106,14 +110,14 @@ Classification by_model_name(const ResourceName& name, std::string_view source_r
   return result;
 }
 
-Classification by_name(const ResourceName& name, std::string_view source_region,
-                       const FindProfile& find) {
+Classification by_name(const ResourceName& name, std::string_view arn,
+                       std::string_view source_region, const FindProfile& find) {
   const bool bedrock = name.service == "bedrock";
   if (bedrock && name.type == "inference-profile") {
-    return by_profile_name(name, source_region, Profile::Kind::system, find);
+    return by_profile_name(name, arn, source_region, Profile::Kind::system, find);
   }
   if (bedrock && name.type == "application-inference-profile") {
-    return by_profile_name(name, source_region, Profile::Kind::application, find);
+    return by_profile_name(name, arn, source_region, Profile::Kind::application, find);
   }
   if (bedrock && name.type == "foundation-model") {
     return by_model_name(name, source_region);
@@ -146,7 +150,7 @@ std::string Classification::destinations_text() const {
 Classification classify(std::string_view model_id, std::string_view source_region,
                         const FindProfile& find) {
   if (const auto name = parse_resource_name(model_id)) {
-    return by_name(*name, source_region, find);
+    return by_name(*name, model_id, source_region, find);
   }
   if (model_id.starts_with("arn:")) {
     return unknown("a damaged ARN");

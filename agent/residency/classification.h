@@ -31,8 +31,8 @@ struct Classification {
   std::string destinations_text() const;
 };
 
-// The catalogue's answer for an inference profile's id or the last part of its ARN; null if it has
-// none.
+// The catalogue's answer for an inference profile's id or the last part of its ARN, and for the
+// whole ARN of an application profile that was not found by that; null if it has none.
 using FindProfile = std::function<std::shared_ptr<const Profile>(std::string_view id)>;
 
 // `model_id` as the caller sent it, percent-decoded: a foundation model's id, an inference

@@ -108,8 +108,10 @@ Match match(const PolicyTerm& term, PolicyEffect effect, const Call& call) {
       return matches_model(term.pattern, call.model_id, classification) ? Match::yes
              : model_is_unknown(call.model_id, classification)          ? Match::perhaps
                                                                         : Match::no;
-    case Kind::caller:
-      return yes_or_no(matches_glob(term.pattern, call.caller));
+    case Kind::caller:  // "*" is also whom nobody knows
+      return matches_glob(term.pattern, call.caller) ? Match::yes
+             : call.caller.empty()                   ? Match::perhaps
+                                                     : Match::no;
   }
   return Match::no;
 }

@@ -12,7 +12,8 @@
 // In mode "observe" what would be denied is flagged.
 //
 // The prefix of an id proves nothing: in-region, geo: and global match only what the classification
-// knows. profile: and model: compare names, so they also match what is otherwise unknown.
+// knows. profile: and model: compare names, so they also match what is otherwise unknown. A rule
+// that denies by caller: perhaps matches a caller who cannot be told, and `unknown` decides.
 //
 // Immutable once made; any thread; costs no I/O. Errors: none; what cannot be told is judged by
 // `unknown`.

@@ -111,30 +111,50 @@ void ProfileService::load() {
 
 void ProfileService::run() {
   SteadyTime due = steady_clock::now();
-  SteadyTime next_question = due;
-  while (true) {
+  do {
     if (steady_clock::now() >= due) {
       // What calls name from now on may be missing in the answer.
       catalogue_.forget_unknown();
-      questions_.clear();
+      asked_.clear();
       const bool all = refresh();
       due = steady_clock::now() +
             with_jitter(all ? options_.refresh : options_.retry, options_.random());
-    } else if (!questions_.empty() && steady_clock::now() >= next_question) {
-      const std::string id = std::move(questions_.back());
-      questions_.pop_back();
-      if (!catalogue_.find(id)) {
-        ask_for(id);
-        next_question = steady_clock::now() + options_.between_questions;
-      }
+    } else {
+      forget_asked(steady_clock::now());
+      ask_for_next();
     }
-    if (!wait_until(questions_.empty() ? due : std::min(due, next_question))) {
-      return;
-    }
-    for (std::string& id : catalogue_.take_unknown()) {
-      questions_.push_back(std::move(id));
-    }
+  } while (wait_until(next_step(due)));
+}
+
+ProfileService::SteadyTime ProfileService::next_step(SteadyTime due) const {
+  SteadyTime next = catalogue_.has_unknown() ? std::min(due, next_question_) : due;
+  for (const auto& [id, until] : asked_) {
+    next = std::min(next, until);
   }
+  return next;
+}
+
+void ProfileService::ask_for_next() {
+  if (steady_clock::now() < next_question_) {
+    return;
+  }
+  const auto id = catalogue_.next_unknown();
+  if (id && catalogue_.find(*id)) {
+    catalogue_.forget_unknown(*id);
+  } else if (id) {
+    ask_for(*id);
+    next_question_ = steady_clock::now() + options_.between_questions;
+  }
+}
+
+void ProfileService::forget_asked(SteadyTime now) {
+  std::erase_if(asked_, [&](const auto& asked) {
+    const bool over = asked.second <= now;
+    if (over) {
+      catalogue_.forget_unknown(asked.first);
+    }
+    return over;
+  });
 }
 
 // Until then, or until the catalogue has questions. False: the service stops.
@@ -173,7 +193,10 @@ void ProfileService::ask_for(const std::string& id) {
   if (profile) {
     spdlog::info("learned inference profile {}: {}", id, destinations_text(*profile));
     keep({std::move(*profile)});
+    catalogue_.forget_unknown(id);
   } else {
+    const bool soon = aws::passes_by_itself(profile.error().kind);
+    asked_[id] = steady_clock::now() + (soon ? options_.ask_again_soon : options_.ask_again);
     spdlog::info("a call named inference profile {}, which stays unknown: {}", id,
                  profile.error().message);
   }

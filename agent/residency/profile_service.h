@@ -1,5 +1,6 @@
 // Keeps the catalogue true inside the agent: asks the service for all profiles at the start and
-// once a day, and for single ones that calls named and nobody knew.
+// once a day, and for single ones that calls named and nobody knew. One that the service did not
+// know may be there later: it is asked for again when a call names it some minutes after.
 //
 // What it learns goes into the catalogue and the store. Without permission or network it says so
 // once and tries again every hour; what was known, and the built-in table, serve meanwhile.
@@ -13,9 +14,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,6 +37,10 @@ struct ProfileServiceOptions {
   std::chrono::milliseconds retry = std::chrono::hours(1);     // after a failure
   // Between questions for single profiles: calls that name one nobody knows may be many.
   std::chrono::milliseconds between_questions = std::chrono::seconds(15);
+  // From an answer that left a profile unknown to the next question for it, and from a failure that
+  // passes by itself.
+  std::chrono::milliseconds ask_again = std::chrono::minutes(10);
+  std::chrono::milliseconds ask_again_soon = std::chrono::minutes(1);
   std::function<double()> random = aws::random_fraction;
   std::unique_ptr<aws::HttpClient> http;  // null: by configuration and environment
 };
@@ -62,7 +67,10 @@ class ProfileService {
   void load();
   void run();
   bool refresh();
+  SteadyTime next_step(SteadyTime due) const;
+  void ask_for_next();
   void ask_for(const std::string& id);
+  void forget_asked(SteadyTime now);
   void keep(std::vector<Profile> profiles);
   void say_once(const std::string& problem);
   bool wait_until(SteadyTime moment);
@@ -75,8 +83,9 @@ class ProfileService {
   std::unique_ptr<aws::HttpClient> http_;
   std::unique_ptr<aws::ServiceClient> bedrock_;  // null: must not be asked
   std::unique_ptr<ProfileClient> client_;
-  std::string said_;                    // by say_once() last
-  std::vector<std::string> questions_;  // ids to ask for
+  std::string said_;                         // by say_once() last
+  SteadyTime next_question_{};               // not before
+  std::map<std::string, SteadyTime> asked_;  // what stayed unknown, until it may be asked for again
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;   // guarded by mutex_

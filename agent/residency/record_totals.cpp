@@ -39,6 +39,7 @@ enum SelectedColumn {
   operation,
   rule,
   request_truncated,
+  said_not_sent,
   trail_region,
   trail_outside
 };
@@ -77,7 +78,9 @@ std::string select_sql(bool with_destinations, bool with_trail) {
          "outcome IS NOT (SELECT id FROM label WHERE text = 'complete'), "
          "request_id IS NOT NULL, status, outcome, operation, "
          "CASE WHEN decision IN (SELECT id FROM label WHERE text IN ('deny', 'flag')) AND "
-         "json_valid(details) THEN details ->> '$.rule' END, flags & 8, " +
+         "json_valid(details) THEN details ->> '$.rule' END, flags & 8, "
+         "outcome IS NOT (SELECT id FROM label WHERE text = 'complete') AND "
+         "CASE WHEN json_valid(details) THEN details ->> '$.sent' IS 0 END, " +
          (with_trail ? "trail.region, trail.outside FROM record "
                        "LEFT JOIN trail ON trail.record = record.id "
                      : "NULL, 0 FROM record ") +
@@ -139,8 +142,9 @@ class RecordTotals {
     return key;
   }
 
-  // Refused here, or its client left before the whole request was there: no byte of it went to the
-  // service. What CloudTrail knows did, whatever the record says.
+  // No byte of it went to the service: the record says so, or, of an older invlog, it was refused
+  // here or its client left before the whole request was there. What CloudTrail knows did go,
+  // whatever the record says.
   bool was_not_sent(const storage::Statement& row) {
     if (!row.is_null(trail_region)) {
       return false;
@@ -148,8 +152,8 @@ class RecordTotals {
     const std::string_view judged = decision_of(row.integer(decision));
     const std::string& ended = label(row.integer(outcome));
     const bool cut = ended == "client-closed" || ended == "interrupted";
-    return judged == "deny" || ended == "denied" || ended == "error" ||
-           (judged.empty() && cut && row.integer(request_truncated) != 0);
+    return row.integer(said_not_sent) != 0 || judged == "deny" || ended == "denied" ||
+           ended == "error" || (judged.empty() && cut && row.integer(request_truncated) != 0);
   }
 
   static Volume volume_of(const storage::Statement& row) {

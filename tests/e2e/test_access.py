@@ -59,6 +59,40 @@ def test_users_are_told_apart_on_loopback_and_on_the_socket():
             stack.start_agent()
 
 
+def instead_of(path: str, file: Path) -> list:
+    """What to put before a command so that `file` is at `path` for it."""
+    return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', file, path]
+
+
+def test_a_group_may_have_any_number_of_members():
+    need_root("for an /etc/group of its own")
+    with tempfile.TemporaryDirectory() as folder:
+        groups = Path(folder) / "group"
+        members = ",".join(f"member-{number}" for number in range(20_000))
+        groups.write_text(Path("/etc/group").read_text() + f"huge:x:4343:{members},nobody\n")
+        with Stack(allow_groups=["huge"], wrapper=instead_of("/etc/group", groups)) as stack:
+            assert call_as(stack, NOBODY) == 200
+            assert call_as(stack, 4711) == 403
+
+
+def test_a_user_who_had_no_name_is_asked_for_again():
+    need_root("to call as other users")
+    with tempfile.TemporaryDirectory() as folder:
+        users = Path(folder) / "passwd"
+        known = Path("/etc/passwd").read_text()
+        users.write_text(known)
+        with Stack(tables={"policy": {"rules": ["deny caller:ci-*"]}}, wrapper=instead_of("/etc/passwd", users)) as stack:
+            assert call_as(stack, 4711) == 200
+            users.write_text(known + "ci-7:x:4711:4711::/:/bin/sh\n")
+            eventually(lambda: call_as(stack, 4711) == 403)
+            assert stack.agent.stop() == 0
+            rows = store.rows(stack.agent.store, "SELECT caller, decision FROM invocations ORDER BY id")
+            assert (rows[0]["caller"], rows[0]["decision"]) == ("4711", "allow"), rows
+            # As whom it was judged, a record names the caller.
+            assert all((row["caller"], row["decision"]) in (("4711", "allow"), ("ci-7", "deny")) for row in rows), rows
+            assert rows[-1]["decision"] == "deny", rows
+
+
 def test_a_web_page_may_not_call():
     with Stack() as stack:
         body = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}

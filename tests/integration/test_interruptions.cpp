@@ -37,6 +37,7 @@ TEST_CASE("A client that goes away while the upstream is silent cancels the upst
   REQUIRE(records.size() == 1);
   CHECK(records[0].outcome == "client-closed");
   CHECK(records[0].request.bytes == R"({"a":1})");
+  CHECK(records[0].details.find("\"sent\"") == std::string::npos);
 }
 
 TEST_CASE("A client that goes away in mid-stream cancels it, and what it got is on record") {
@@ -91,6 +92,7 @@ TEST_CASE("An upstream that refuses the connection is a 502 that SDKs retry") {
   REQUIRE(records.size() == 1);
   CHECK(records[0].outcome == "upstream-closed");
   CHECK(records[0].status == 502);
+  CHECK(records[0].details.find("\"sent\":false") != std::string::npos);
   // The client's connection goes on.
   client.send(post(kConverse, "{}"));
   CHECK(read_response(client).status == 502);
@@ -113,6 +115,7 @@ TEST_CASE("An upstream that stays silent is a 504 after idle_timeout") {
   const auto records = agent.sink().wait_for(1);
   REQUIRE(records.size() == 1);
   CHECK(records[0].outcome == "timeout");
+  CHECK(records[0].details.find("\"sent\"") == std::string::npos);
 }
 
 TEST_CASE("An upstream that stalls in mid-stream is cut after idle_timeout") {

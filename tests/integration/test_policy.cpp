@@ -167,6 +167,27 @@ TEST_CASE("A denied model does not get out by another path or spelling") {
   CHECK(events[0].find("count-tokens") != std::string::npos);
 }
 
+TEST_CASE("A body that cannot be read does not get a model out, whatever the path") {
+  Scene scene([](config::PolicyConfig& policy) { policy.unknown = PolicyEffect::deny; });
+  const std::string marked = "\xEF\xBB\xBF{\"modelId\":\"global.amazon.nova-reel-v1:0\"}";
+  for (const char* target : {"/async-invoke", "/async-invoke/", "/%61sync-invoke", "//async-invoke",
+                             "/./async-invoke", "/openai/v1/completions", "/what-comes-next"}) {
+    INFO(target);
+    CHECK(scene.call(target, marked).status == 403);
+    LoopbackSocket client = scene.agent.connect();
+    client.send(gzip_header(post(target, "no gzip")));
+    CHECK(read_response(client).status == 403);
+  }
+  for (const char* target : {"/async-invoke/", "/%61sync-invoke"}) {
+    INFO(target);
+    CHECK(scene.call(target, "{}").status == 403);
+  }
+  CHECK(scene.upstream.connections() == 0);
+  CHECK(scene.call("/guardrail/abc/version/1/apply", marked).status == 200);
+  CHECK(scene.call("/what-comes-next", "").status == 200);
+  CHECK(scene.call("/what-comes-next", "[]").status == 200);
+}
+
 TEST_CASE("Paths that name no model pass a policy") {
   Scene scene;
   CHECK(scene.call("/guardrail/abc/version/1/apply", R"({"source":"INPUT"})").status == 200);
@@ -216,6 +237,27 @@ TEST_CASE("A rule may ask who calls") {
                      "rules = \"allow global caller:?*\""}};
   });
   CHECK(scene.call("/model/global.amazon.nova-2-lite-v1%3A0/converse").status == 200);
+}
+
+TEST_CASE("A rule about callers binds who hangs up at once") {
+  Scene scene([](config::PolicyConfig& policy) {
+    policy.deny = {};
+    policy.rules = {{PolicyEffect::deny,
+                     {{PolicyTerm::Kind::global, ""}, {PolicyTerm::Kind::caller, "?*"}},
+                     "rules = \"deny global caller:?*\""}};
+  });
+  constexpr std::size_t kCalls = 100;
+  const std::string request = post("/model/global.amazon.nova-2-lite-v1%3A0/converse", "{}");
+  for (std::size_t call = 0; call < kCalls; ++call)
+    scene.agent.connect().send(request);
+  for (const auto& record : scene.agent.sink().wait_for(kCalls)) {
+    CHECK((record.outcome == "denied" || record.outcome == "client-closed"));
+    CHECK((record.decision == "deny" || record.decision.empty()));
+    CHECK(record.caller.empty() == record.decision.empty());
+    CHECK(record.details.find("\"sent\":false") != std::string::npos);
+  }
+  CHECK(scene.agent.sink().records() == kCalls);
+  CHECK(scene.upstream.connections() == 0);
 }
 
 TEST_CASE(

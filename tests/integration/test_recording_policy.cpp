@@ -111,6 +111,38 @@ TEST_CASE("Strict: the request is on record before it is forwarded") {
   CHECK(agent.sink().finished_intents().size() == 1);
 }
 
+TEST_CASE("A client that leaves while its call waits for the store is on record as not sent") {
+  const bool strict = GENERATE(false, true);
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.durability = strict ? config::Durability::strict : config::Durability::group;
+  AgentFixture agent(configuration);
+  LoopbackSocket first = agent.connect();
+  if (strict) {
+    agent.sink().hold_commits();
+  } else {
+    // The record of this call takes the place that the next waits for.
+    agent.sink().set_full(true);
+    first.send(post(kConverse, "{\"n\":1}"));
+    CHECK(read_response(first).status == 200);
+  }
+  LoopbackSocket client = agent.connect();
+  client.send(post(kConverse, "{\"n\":2}"));
+  while (strict ? agent.sink().commits_waiting() == 0 : agent.statistics().calls < 2)
+    std::this_thread::yield();
+  CHECK(client.read_some(milliseconds(50)).empty());
+  client.reset();
+  std::this_thread::sleep_for(milliseconds(50));
+  for (int round = 0; round < 3; ++round)
+    agent.statistics();  // so often its loop has looked at its sockets
+  agent.sink().release_commits();
+  agent.sink().set_full(false);
+  const auto record = agent.sink().wait_for(strict ? 1 : 2).back();
+  CHECK(record.outcome == "client-closed");
+  CHECK(record.details.find("\"sent\":false") != std::string::npos);
+  CHECK(upstream.connections() == (strict ? 0 : 1));
+}
+
 TEST_CASE("Strict: the response's last bytes wait for its commit") {
   FakeSink* sink = nullptr;
   ScriptedUpstream upstream([&](LoopbackSocket& connection, int) {

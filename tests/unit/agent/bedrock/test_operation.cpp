@@ -93,6 +93,34 @@ TEST_CASE("everything else passes without a record") {
   CHECK(described("GET", "/openai/v1/responses") == "none");
 }
 
+TEST_CASE("a path that starts an asynchronous call is told in every spelling") {
+  for (const char* target :
+       {"/async-invoke", "/async-invoke/", "/%61sync-invoke", "//async-invoke", "/./async-invoke",
+        "/x/../async-invoke?a=b", "/%2Fasync-invoke%2F", "/x%2f%2E.%2fasync-invoke"}) {
+    INFO(target);
+    CHECK(is_async_invoke(target));
+  }
+  for (const char* target : {"/", "", "/async-invoke/arn", "/x/async-invoke", "/async-invoke/.."}) {
+    INFO(target);
+    CHECK_FALSE(is_async_invoke(target));
+  }
+}
+
+TEST_CASE("guardrails have no model") {
+  for (const char* target : {"/guardrail/g/version/1/apply", "/guardrail/g/version/DRAFT/apply?x",
+                             "/guardrail/arn:aws:bedrock:r:1:guardrail%2Fg/version/1/apply",
+                             "/guardrail-checks/invoke"}) {
+    INFO(target);
+    CHECK(is_without_model(target));
+  }
+  for (const char* target : {"/guardrail/x%2F..%2F..%2Fasync-invoke/version/1/apply", "/guardrail",
+                             "/guardrail/version/1/apply", "/guardrail/g/version/1/apply/x",
+                             "/async-invoke", "/guardrail-checks", ""}) {
+    INFO(target);
+    CHECK_FALSE(is_without_model(target));
+  }
+}
+
 TEST_CASE("a path's model is told for every method, operation and spelling") {
   CHECK(model_in_target("/model/m/converse") == "m");
   CHECK(model_in_target("/model/m/what-comes-next?x=/y") == "m");

@@ -109,6 +109,19 @@ TEST_CASE("what is not known stays empty") {
   CHECK(record.details == "{\"error\":\"connect to bedrock: \\\"refused\\\"\"}");
 }
 
+TEST_CASE("the record says of a call that no byte of it was sent") {
+  Invocation invocation = converse();
+  invocation.not_sent = true;
+  CHECK(build_record(invocation).details == "{\"sent\":false}");
+}
+
+TEST_CASE("the caller is whom policy judged, whatever the user is called since") {
+  Invocation invocation = converse();
+  invocation.caller.uid = 0;
+  invocation.caller.name = "ci-7";
+  CHECK(build_record(invocation).caller == "ci-7");
+}
+
 TEST_CASE("one invocation's body is never taken for another's") {
   Invocation first = converse();
   first.request.bytes =

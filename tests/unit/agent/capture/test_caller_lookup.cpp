@@ -38,6 +38,34 @@ TEST_CASE("The owner of a loopback TCP peer is known by uid") {
   ::close(listener);
 }
 
+TEST_CASE("Of a client that has hung up it is known that it has left") {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  const bool by_reset = GENERATE(false, true);
+  const linger reset{1, 0};
+  if (by_reset)
+    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  const int server = ::accept(listener, nullptr, nullptr);
+  CallerLookup before(server);
+  before.look();
+  ::close(client);
+  CHECK(before.caller().uid == ::geteuid());
+  CHECK_FALSE(before.peer().left);
+  CallerLookup after(server);
+  CHECK_FALSE(after.caller().uid);
+  CHECK(after.peer().left);
+  ::close(server);
+  ::close(listener);
+}
+
 TEST_CASE("A listener is not taken for a connection from its port") {
   const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_storage address{}, nobody{};
@@ -50,7 +78,8 @@ TEST_CASE("A listener is not taken for a connection from its port") {
   REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
   nobody = address;
   reinterpret_cast<sockaddr_in&>(nobody).sin_port = htons(1);
-  CHECK_FALSE(tcp_socket_owner(address, nobody));
+  CHECK_FALSE(tcp_socket_owner(address, nobody).uid);
+  CHECK_FALSE(tcp_socket_owner(address, nobody).closed);
   ::close(listener);
 }
 
@@ -123,10 +152,30 @@ TEST_CASE("A user's groups are asked for once a minute, on another thread") {
   helper.join();
 }
 
+TEST_CASE("That nobody could be asked for a user's groups is not kept") {
+  CoroutineLoop loop;
+  boost::asio::thread_pool helper(1);
+  std::atomic<int> asked{0};
+  CallerGroups groups(
+      loop.executor(), helper,
+      [&asked](std::uint32_t) {
+        return ++asked == 1 ? std::nullopt : std::optional(CallerGroups::Groups{7});
+      },
+      [] { return std::chrono::steady_clock::time_point(); });
+  for (const CallerGroups::Groups& expected : {CallerGroups::Groups{}, {7}, {7}}) {
+    const auto found = loop.start(groups.of(5));
+    REQUIRE(loop.run_until([&] { return found->has_value(); }));
+    CHECK(***found == expected);
+  }
+  CHECK(asked == 2);
+  helper.join();
+}
+
 TEST_CASE("The system knows root's groups, and none of a user that is not there") {
   const auto groups = groups_of_user(0);
-  CHECK(std::find(groups.begin(), groups.end(), 0u) != groups.end());
-  CHECK(groups_of_user(4'000'000'000u).empty());
+  REQUIRE(groups);
+  CHECK(std::find(groups->begin(), groups->end(), 0u) != groups->end());
+  CHECK(groups_of_user(4'000'000'000u) == CallerGroups::Groups());
 }
 
 }  // namespace invlog::capture

@@ -229,6 +229,27 @@ TEST_CASE("report: a call that never left is not said to have gone anywhere") {
   CHECK(calls_not_sent(gathered(store)) == 2);
 }
 
+TEST_CASE("report: what a record says of whether it was sent counts") {
+  const ExampleStore store;
+  add_residency(store);
+  // 1: judged and then its upstream refused the connection; 2 and 6: no word of it, and a damaged
+  // one.
+  change(store,
+         "INSERT INTO label(text) VALUES ('upstream-closed');"
+         "UPDATE record SET status = 502, details = '{\"error\":\"x\",\"sent\":false}', outcome = "
+         "(SELECT id FROM label WHERE text = 'upstream-closed'), decision = (SELECT id FROM label "
+         "WHERE text = 'allow') WHERE id = 1;"
+         "UPDATE record SET status = 502, details = '{\"error\":\"x\"}', outcome = (SELECT id FROM "
+         "label WHERE text = 'upstream-closed') WHERE id = 2;"
+         "UPDATE record SET outcome = (SELECT id FROM label WHERE text = 'upstream-closed') "
+         "WHERE id = 6;");
+  std::int64_t not_sent = 0;
+  for (const FlowRow& row : gathered(store).flows) {
+    not_sent += row.not_sent ? row.volume.calls : 0;
+  }
+  CHECK(not_sent == 2);  // with 3, which was denied
+}
+
 TEST_CASE("report: denials that are no records are not passed over") {
   const ExampleStore store;
   CHECK(contains(report_text(options_of(store, ReportFormat::markdown)),

@@ -37,6 +37,14 @@ std::string destinations(const Catalogue& catalogue, const std::string& id) {
   return profile ? destinations_text(*profile) : "-";
 }
 
+std::vector<std::string> all_unknown(Catalogue& catalogue) {
+  std::vector<std::string> ids;
+  while (const auto id = catalogue.next_unknown()) {
+    ids.push_back(*id);
+  }
+  return ids;
+}
+
 struct Store {
   Store() { invlog::storage::Writer(store.options()).stop(); }
 
@@ -116,7 +124,7 @@ TEST_CASE("profiles that nobody knows are noted once, and only as long as somebo
           "[residency]") {
   Catalogue catalogue("eu-central-1");
   catalogue.find("1arbu5hu2sjr");
-  CHECK(catalogue.take_unknown().empty());
+  CHECK_FALSE(catalogue.next_unknown());
   int woken = 0;
   catalogue.set_unknown_listener([&woken] { ++woken; });
   for (int i = 0; i < 3; ++i) {
@@ -128,16 +136,43 @@ TEST_CASE("profiles that nobody knows are noted once, and only as long as somebo
     CHECK(catalogue.find(kNova2));
   }
   CHECK(woken == 2);
-  CHECK(catalogue.take_unknown() ==
-        std::vector<std::string>{"1arbu5hu2sjr", "eu.amazon.nova-9-v1:0"});
-  CHECK(catalogue.take_unknown().empty());
+  CHECK(catalogue.has_unknown());
+  CHECK(all_unknown(catalogue) ==
+        std::vector<std::string>{"eu.amazon.nova-9-v1:0", "1arbu5hu2sjr"});
+  CHECK_FALSE(catalogue.has_unknown());
   catalogue.find("1arbu5hu2sjr");
   CHECK(woken == 2);
-  catalogue.forget_unknown();
-  for (int i = 0; i < 1000; ++i) {
-    catalogue.find("x" + std::to_string(i));
+  catalogue.forget_unknown("1arbu5hu2sjr");
+  catalogue.find("1arbu5hu2sjr");
+  catalogue.find("eu.amazon.nova-9-v1:0");
+  CHECK(woken == 3);
+  CHECK(all_unknown(catalogue) == std::vector<std::string>{"1arbu5hu2sjr"});
+}
+
+TEST_CASE("ids that were made up do not keep a profile from being asked for", "[residency]") {
+  Catalogue catalogue("eu-central-1");
+  catalogue.set_unknown_listener([] {});
+  const std::string arn =
+      "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/1arbu5hu2sjr";
+  const FindProfile find = [&catalogue](std::string_view id) { return catalogue.find(id); };
+  catalogue.find("first");
+  catalogue.find("waiting");
+  classify(arn, "eu-central-1", find);
+  for (int i = 0; i < 255; ++i) {
+    catalogue.find("made-up-" + std::to_string(i));
+    catalogue.find("waiting");
+    catalogue.find("1arbu5hu2sjr");
   }
-  CHECK(catalogue.take_unknown().size() == 256);
+  // What was named as an application profile, then what was named last; the oldest has gone.
+  const auto asked = all_unknown(catalogue);
+  REQUIRE(asked.size() == 256);
+  CHECK(asked[0] == "1arbu5hu2sjr");
+  CHECK(asked[1] == "waiting");
+  CHECK(asked[2] == "made-up-254");
+  CHECK(asked.back() == "made-up-1");
+  // What waits for its answer gives way, too.
+  catalogue.find("new");
+  CHECK(catalogue.next_unknown() == "new");
 }
 
 TEST_CASE("what the service said comes back from the store as it was", "[residency]") {

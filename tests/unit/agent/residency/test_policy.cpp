@@ -142,6 +142,15 @@ TEST_CASE("each rule of a policy decides as it is written") {
        "batch", flagged, "rules = \"flag caller:?*\""},
       {"rules = [\"allow global caller:app\", \"flag caller:?*\"]\ndeny = [\"global\"]", kGlobal,
        "", denied, "deny = \"global\""},
+      // Nobody can tell who calls.
+      {"rules = [\"deny global caller:ci-*\"]", kGlobal, "", flagged, unknown_flag},
+      {"rules = [\"deny global caller:ci-*\"]\n" + unknown_deny, kGlobal, "", denied, unknown_deny},
+      {"rules = [\"deny global caller:ci-*\"]\nunknown = \"allow\"", kGlobal, "", allowed, ""},
+      {"rules = [\"deny global caller:ci-*\"]\n" + unknown_deny, kEu, "", allowed, ""},
+      {"rules = [\"deny global caller:*\"]", kGlobal, "", denied,
+       "rules = \"deny global caller:*\""},
+      {"rules = [\"allow caller:app\"]\nallow = [\"in-region\"]", kEu, "", denied,
+       "allow = [\"in-region\"]"},
       {"rules = [\"flag profile:eu.*\"]", kEu, "", flagged, "rules = \"flag profile:eu.*\""},
       // What a call is may be forbidden, and nobody knows what it is.
       {"deny = [\"model:anthropic.*\"]", kProvisioned, "", flagged, unknown_flag},

@@ -220,6 +220,26 @@ TEST_CASE("a profile that a call names and nobody knows is asked for", "[residen
   CHECK(scene.script->seen.size() == 3);
 }
 
+TEST_CASE("a profile that stayed unknown is asked for again when a call names it later",
+          "[residency]") {
+  const bool transient = GENERATE(false, true);
+  ServiceScene scene;
+  (transient ? scene.options.ask_again_soon : scene.options.ask_again) = milliseconds(1);
+  scene.script->answer(200, page_json({kEu}));
+  scene.script->answer(200, kNoMore);
+  // Each question is tried so often while the failure may pass.
+  for (int attempt = 0; attempt < (transient ? 4 : 1); ++attempt) {
+    scene.script->answer(transient ? 503 : 404, R"({"message":"none"})",
+                         {{"x-amzn-errortype",
+                           transient ? "ServiceUnavailableException" : "ResourceNotFoundException"},
+                          {"retry-after", "0"}});
+  }
+  scene.script->answer(200, kApplication);
+  scene.make();
+  CHECK(scene.knows("eu." + kModel));
+  CHECK(eventually([&] { return scene.catalogue.find("1arbu5hu2sjr") != nullptr; }));
+}
+
 TEST_CASE("a service that waits for another attempt stops at once", "[residency]") {
   ServiceScene scene;
   scene.script->answer(429, "",
