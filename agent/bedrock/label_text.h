@@ -19,7 +19,7 @@
 namespace invlog::bedrock {
 
 // Whether it is UTF-8 without control characters (C0, DEL, C1).
-inline bool is_plain_text(std::string_view text) {
+inline bool is_printable_text(std::string_view text) {
   const auto is_control = [](char character) {
     return static_cast<unsigned char>(character) < 0x20 || character == 0x7F;
   };
@@ -55,7 +55,7 @@ inline std::string percent_encoded(std::string_view text) {
 // The first `most` bytes: as they are if they are plain, else percent-encoded.
 inline std::string label_text(std::string_view text, std::size_t most) {
   text = storage::cut_label(text, most);
-  return is_plain_text(text) ? std::string(text) : percent_encoded(text);
+  return is_printable_text(text) ? std::string(text) : percent_encoded(text);
 }
 
 }  // namespace invlog::bedrock

@@ -55,7 +55,7 @@ std::string percent_decode(std::string_view text) {
 // characters or to something that is not UTF-8 stays encoded, or becomes so.
 std::string decode_model_id(std::string_view text) {
   std::string decoded = percent_decode(text);
-  return is_plain_text(decoded) ? decoded : percent_encoded(text);
+  return is_printable_text(decoded) ? decoded : percent_encoded(text);
 }
 
 bool means(std::string_view segment, std::string_view plain) {

@@ -175,7 +175,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const std::string* text : {&record.model_id, &record.error_code, &record.stop_reason,
                                   &record.request.content_type, &record.response.content_type}) {
-    require(bedrock::is_plain_text(*text));
+    require(bedrock::is_printable_text(*text));
   }
   require(record.input_tokens.value_or(0) >= 0);
   require(!record.operation.empty());
