@@ -293,6 +293,15 @@ TEST_CASE("What is to be erased is said in SQL or by request ids, and nothing is
   CHECK(contents(store.path()) == before);
 }
 
+TEST_CASE("Records are looked for behind a page whose rows are out of order", "[eraser]") {
+  TemporaryStore store;
+  fill_marked(store);
+  repeat_a_page_twice(store);
+  const ErasureSelection selection =
+      select(store.path(), {"details LIKE '%number-50-%' OR details LIKE '%number-299-%'", {}});
+  CHECK(selection.records == 2);
+}
+
 TEST_CASE("A criterion is kept without what it looks for", "[eraser]") {
   const auto kept = [](const char* where) { return lasting_criterion({where, {}}); };
   CHECK(kept("caller = 'jane' AND id < 7") == "caller = '...' AND id < 7");
