@@ -42,7 +42,8 @@ void Store::open_file() {
   }
   // A file of its own: closing a descriptor of the database itself would release SQLite's own locks
   // on it (POSIX).
-  lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path);
+  lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path, options_.lock_patience,
+                                     options_.sleep);
   // SQLite gives its -wal and -shm files the mode of the database.
   const mode_t mode = private_file_mode(options_.path);
   const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);

@@ -59,6 +59,7 @@ WriterOptions TemporaryStore::options() const {
   options.account_id = "111122223333";
   options.host = "test-host";
   options.agent_version = "test";
+  options.lock_patience = std::chrono::milliseconds(0);
   return options;
 }
 
