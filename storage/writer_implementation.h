@@ -109,8 +109,31 @@ class Writer::Implementation {
   struct Tried {
     std::string error;
     bool busy = false;
+    bool full = false;
   };
   Tried try_once(Lock& lock, const std::function<void()>& work);
+  // Stands around whatever touches the file: gives the lock up meanwhile, so that a disk that does
+  // not answer holds up nobody but this thread, and lets hangs() see how long that takes.
+  class AtTheFile {
+   public:
+    AtTheFile(Implementation& writer, Lock& lock) : writer_(writer), lock_(lock) {
+      writer_.attempt_began_ = Steady::now();
+      lock_.unlock();
+    }
+    ~AtTheFile() {
+      lock_.lock();
+      writer_.attempt_began_.reset();
+      writer_.activity_.clear();
+    }
+    AtTheFile(const AtTheFile&) = delete;
+    AtTheFile& operator=(const AtTheFile&) = delete;
+
+   private:
+    Implementation& writer_;
+    Lock& lock_;
+  };
+  bool file_is_gone(Lock& lock);
+  bool close_is_requested(Lock& lock);
   void pause(Lock& lock, std::chrono::milliseconds length);
   void give_room(Lock& lock);
   void finish(Lock& lock);

@@ -204,14 +204,13 @@ bool Writer::Implementation::tidy(Lock& lock) {
   }
   std::string error;
   bool more = false;
-  lock.unlock();
   try {
+    const AtTheFile at_the_file(*this, lock);
     more = store_->tidy();
   } catch (const StoreError& failure) {
     error = failure.what();
     next_tidy_ = Steady::now() + kTidyBackOff;
   }
-  lock.lock();
   status_.retention_error = std::move(error);
   return more;
 }
@@ -223,13 +222,12 @@ void Writer::Implementation::take_new_retention(Lock& lock) {
   const RetentionOptions retention = std::move(*new_retention_);
   new_retention_.reset();
   std::string error;
-  lock.unlock();
   try {
+    const AtTheFile at_the_file(*this, lock);
     store_->set_retention(retention);
   } catch (const StoreError& failure) {
     error = failure.what();
   }
-  lock.lock();
   if (!error.empty()) {
     status_.retention_error = error;
     retention_due_ = Steady::now() + kTidyBackOff;
@@ -241,9 +239,19 @@ void Writer::Implementation::take_new_retention(Lock& lock) {
 
 // Without a record to write, nobody else would notice.
 void Writer::Implementation::restore_if_gone(Lock& lock) {
-  if (!abandoned_ && !group_open_ && store_->file_is_gone()) {
+  if (!abandoned_ && !group_open_ && file_is_gone(lock)) {
     attempt(lock, [this] { store_->restore_file(); });
   }
+}
+
+bool Writer::Implementation::file_is_gone(Lock& lock) {
+  const AtTheFile at_the_file(*this, lock);
+  return store_->file_is_gone();
+}
+
+bool Writer::Implementation::close_is_requested(Lock& lock) {
+  const AtTheFile at_the_file(*this, lock);
+  return store_->close_requested();
 }
 
 void Writer::Implementation::close_segment_if_due(Lock& lock) {
@@ -253,10 +261,11 @@ void Writer::Implementation::close_segment_if_due(Lock& lock) {
 }
 
 void Writer::Implementation::close_segment_if_asked(Lock& lock) {
-  if (abandoned_ || group_open_ || !store_->close_requested()) {
+  if (abandoned_ || group_open_ || !close_is_requested(lock)) {
     return;
   }
   if (attempt(lock, [this] { store_->close_segment(); })) {
+    const AtTheFile at_the_file(*this, lock);
     store_->answer_close_request();
   }
 }
@@ -277,18 +286,14 @@ void Writer::Implementation::answer(Lock& lock, bool ok) {
 Writer::Implementation::Tried Writer::Implementation::try_once(Lock& lock,
                                                                const std::function<void()>& work) {
   Tried tried;
-  const auto began = Steady::now();
-  attempt_began_ = began;
-  lock.unlock();
   try {
+    const AtTheFile at_the_file(*this, lock);
     work();
   } catch (const StoreError& failure) {
     tried.error = failure.what();
     tried.busy = failure.sqlite_code() == SQLITE_BUSY;
+    tried.full = failure.sqlite_code() == SQLITE_FULL;
   }
-  lock.lock();
-  attempt_began_.reset();
-  activity_.clear();
   return tried;
 }
 
@@ -383,24 +388,19 @@ void Writer::Implementation::finish(Lock& lock) {
   if (abandoned_) {
     abandon(lock);
   }
-  lock.unlock();
-  try {
+  if (store_) {
     // What was abandoned is told where there is room for a row: the store may be full, or the disk
     // answer again.
-    if (store_) {
-      store_->commit();
-      {
-        const std::lock_guard relock(mutex_);
-        drops_in_group_.clear();
-      }
-      store_->close();
+    Tried tried = try_once(lock, [this] { store_->commit(); });
+    if (tried.error.empty()) {
+      drops_in_group_.clear();
+      tried = try_once(lock, [this] { store_->close(); });
     }
-  } catch (const StoreError& error) {
-    const std::lock_guard relock(mutex_);
-    status_.failing = true;
-    status_.last_error = error.what();
+    if (!tried.error.empty()) {
+      status_.failing = true;
+      status_.last_error = tried.error;
+    }
   }
-  lock.lock();
   finished_ = true;
   ended_.notify_all();
   std::vector<std::function<void()>> rooms;
