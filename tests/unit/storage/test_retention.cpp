@@ -310,6 +310,54 @@ TEST_CASE("Records older than max_age go with their segments, whole") {
   aged.check_whole();
 }
 
+TEST_CASE("One segment closed by a wrong clock neither keeps the others nor takes them along") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(10);
+  options.retention.keep_undelivered = false;
+  const std::int64_t wrong = GENERATE(0, 1, 2);
+  const std::int64_t by = GENERATE(30 * 24, -365 * 24) * kHourUs;
+  CAPTURE(wrong, by);
+  const std::int64_t begin = aged.now->load();
+  Store store(options);
+  for (std::int64_t segment = 0; segment < 5; ++segment) {
+    *aged.now = begin + segment * kHourUs / 4 + (segment == wrong ? by : 0);
+    write(store, 3 * segment + 1, 3 * segment + 3, 300);
+    store.close_segment();
+  }
+  *aged.now = begin + 2 * kHourUs;
+  tidy(store);
+  // What was closed first, and a year ago as it says, is gone; what stands behind others is not.
+  CHECK(aged.number("SELECT count(*) FROM record") == (wrong == 0 && by < 0 ? 12 : 15));
+  *aged.now = begin + 12 * kHourUs;
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == 0);
+  CHECK(aged.number("SELECT json_extract(details, '$.base.undelivered.s3') FROM event WHERE kind = "
+                    "'retention' ORDER BY id DESC") == 15);
+  store.close();
+  aged.check_whole();
+}
+
+TEST_CASE("What a crash left open ages from when its last record came") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(10);
+  options.retention.keep_undelivered = false;
+  Store store(options);
+  Record last = noisy_record(1, 300);
+  const std::int64_t hours = GENERATE(0, 95);  // that the segment was open; with no machine asleep
+  last.started_at_us = aged.now->load() + hours * kHourUs;
+  store.add(std::move(last));
+  store.commit();
+  *aged.now += 100 * kHourUs;
+  store.close_segment();  // as at the next start
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == (hours == 0 ? 0 : 1));
+  store.close();
+}
+
 TEST_CASE("What is taken away goes back to the file system in small steps") {
   RetentionFixture large;
   WriterOptions options = large.options();
