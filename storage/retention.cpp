@@ -468,7 +468,8 @@ Retention::Batch Retention::choose(std::int64_t last_segment, std::uint64_t byte
     batch.chain = *chain;
     batch.undelivered = std::move(undelivered);
     freed += static_cast<std::uint64_t>(select.integer(6)) * kPageBytes +
-             static_cast<std::uint64_t>(last - first + 1) * kRowBytes;
+             static_cast<std::uint64_t>(last - first + 1) * kRowBytes +
+             static_cast<std::uint64_t>(select.integer(7));
   }
   return batch;
 }

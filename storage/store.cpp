@@ -21,6 +21,12 @@ constexpr std::uint64_t kRowBytes = 300;  // about what a record's row takes
 // How often it is told how many events were left out.
 constexpr std::int64_t kLeftOutSpanUs = 86'400'000'000;
 
+// About what a record's row takes, without labels.
+std::uint64_t row_bytes(const Record& record) {
+  return kRowBytes + record.details.size() + record.request_id.size() +
+         record.sdk_invocation_id.size();
+}
+
 }  // namespace
 
 struct Store::Statements {
@@ -96,6 +102,7 @@ Store::BodyBytes Store::add(Record record, std::uint64_t intent) {
   encoder_.add(record.request.bytes, record.response.bytes);
   group_bytes_ += record.request.bytes.size() + record.response.bytes.size();
   BodyBytes bodies{std::move(record.request.bytes), std::move(record.response.bytes)};
+  segment_.row_bytes += row_bytes(record);
   row.record = std::move(record);
   rows_.push_back(std::move(row));
   if (intent != 0) {
@@ -163,7 +170,7 @@ bool Store::segment_due() const {
   const std::uint64_t most_records =
       std::min<std::uint64_t>(kMaximumSegmentRecords, retention_->segment_records());
   const std::uint64_t stored =
-      static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes + encoder_.entries() * kRowBytes;
+      static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes + segment_.row_bytes;
   const std::int64_t now = options_.clock();
   return encoder_.stream_bytes() >= limit || stored >= retention_->segment_bytes() ||
          encoder_.entries() >= most_records || utc_day(now) != utc_day(segment_.opened_at) ||
@@ -226,7 +233,7 @@ void Store::make_room() {
   constexpr std::uint64_t kSlack = 32 * 1024;  // pages of trees above the rows, new labels
   std::uint64_t bytes = kSlack + stream_.size() + stream_.size() / 64;
   for (const RecordRow& row : rows_) {
-    bytes += kRowBytes + row.record.details.size() + 2 * row.record.request_metadata.size();
+    bytes += row_bytes(row.record) + 2 * row.record.request_metadata.size();
   }
   for (const IntentRow& intent : intents_) {
     bytes += intent.bytes.size();

@@ -140,6 +140,7 @@ class Store {
     std::int64_t opened_at = 0;
     bool row_written = false;
     std::int64_t stream_bytes = 0;  // committed
+    std::uint64_t row_bytes = 0;    // of its records, about
     std::int64_t chunks = 0;        // full ones
     std::string tail;               // bytes of the last, incomplete chunk
   };

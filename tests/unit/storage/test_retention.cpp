@@ -429,6 +429,27 @@ TEST_CASE("Without destinations everything may go, and one record larger than th
   CHECK(!writer.status().failing);
 }
 
+TEST_CASE("Long details count where a segment ends, so that a store of them goes round") {
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention.keep_undelivered = false;
+  Store store(options);
+  for (std::int64_t number = 1; number <= 400; ++number) {
+    if (store.segment_due()) {
+      store.close_segment();
+    }
+    Record record = noisy_record(number, 100);
+    record.details = "{\"long\":\"" + std::string(60'000, 'x') + "\"}";
+    store.add(std::move(record));
+    REQUIRE_NOTHROW(store.commit());
+  }
+  CHECK(full.first_record() > 100);
+  CHECK(full.first_record() < 250);  // no more goes than has to
+  CHECK(full.size() <= kMost);
+  store.close();
+  full.check_whole();
+}
+
 TEST_CASE("A running writer takes a new limit, also while it waits for room") {
   RetentionFixture full;
   WriterOptions options = full.options();
