@@ -140,6 +140,10 @@ std::uint64_t Retention::group_bytes() const {
   return capped() ? options_.max_size_bytes / 64 : std::numeric_limits<std::uint64_t>::max();
 }
 
+std::uint64_t Retention::intent_bytes() const {
+  return capped() ? options_.max_size_bytes / 4 : std::numeric_limits<std::uint64_t>::max();
+}
+
 Retention::File Retention::file() {
   const auto integer = [](Statement& statement) {
     const std::int64_t value = statement.step() ? statement.integer(0) : 0;
@@ -168,11 +172,13 @@ bool Retention::takes_passing_event(std::size_t bytes) {
   return fits;
 }
 
-void Retention::make_room(std::uint64_t bytes, bool small) {
+void Retention::make_room(std::uint64_t bytes, std::uint64_t freed, bool small) {
   if (!capped()) {
     return;
   }
   const std::uint64_t limit = options_.max_size_bytes + (small ? options_.max_size_bytes / 32 : 0);
+  const std::uint64_t most = std::max(bytes, freed);
+  bytes -= std::min(bytes, freed);
   while (true) {
     const File now = file();
     if (bytes <= now.free || size_with(now, bytes) <= limit) {
@@ -192,7 +198,7 @@ void Retention::make_room(std::uint64_t bytes, bool small) {
     }
     break;
   }
-  require_log(bytes);
+  require_log(most);
 }
 
 // The log cannot be emptied while somebody reads in one long transaction. That may cost a thirtieth

@@ -38,9 +38,13 @@ class Retention {
   // Most that one commit should hold, bytes of bodies.
   std::uint64_t group_bytes() const;
 
-  // Before a commit that adds about so many bytes to the file. `small`: events only, which are to
-  // be written even when nothing else may be.
-  void make_room(std::uint64_t bytes, bool small);
+  // Most that requests on record of calls under way may take together, bytes.
+  std::uint64_t intent_bytes() const;
+
+  // Before a commit that adds about so many bytes to the file, and frees so many first. `small`:
+  // events, which are to be written even when nothing else may be, or records that end calls under
+  // way, and so give room back.
+  void make_room(std::uint64_t bytes, std::uint64_t freed, bool small);
   // Whether there is room for a passing event (is_passing_event()) of so many bytes; counted as
   // written if there is.
   bool takes_passing_event(std::size_t bytes);

@@ -17,7 +17,7 @@
 namespace invlog::storage {
 namespace {
 
-constexpr std::uint64_t kRowBytes = 300;  // about what a record's row takes
+constexpr std::uint64_t kRowBytes = 300;  // about what a row takes without long texts
 // How often it is told how many events were left out.
 constexpr std::int64_t kLeftOutSpanUs = 86'400'000'000;
 
@@ -106,20 +106,64 @@ Store::BodyBytes Store::add(Record record, std::uint64_t intent) {
   row.record = std::move(record);
   rows_.push_back(std::move(row));
   if (intent != 0) {
-    finished_intents_.push_back(static_cast<std::int64_t>(intent));
+    forget_intent(intent);
   }
   return bodies;
 }
 
 std::uint64_t Store::add_intent(const Record& record) {
+  std::string bytes = encode_record(record);
+  // They go only with their records, which need room, too: so they must not take all of it. One by
+  // itself passes, whatever its size; else it never would.
+  if (all_intent_bytes_ > 0 && retention_ &&
+      all_intent_bytes_ + bytes.size() > retention_->intent_bytes()) {
+    return 0;
+  }
   const std::uint64_t id = next_intent_++;
-  intents_.push_back({static_cast<std::int64_t>(id), encode_record(record)});
+  count_intent(static_cast<std::int64_t>(id), bytes.size());
+  intents_.push_back({static_cast<std::int64_t>(id), std::move(bytes)});
   group_bytes_ += record.request.bytes.size();
   return id;
 }
 
+// One that ends at once may be in the group still: then it need not be written.
 void Store::forget_intent(std::uint64_t intent) {
-  finished_intents_.push_back(static_cast<std::int64_t>(intent));
+  const auto id = static_cast<std::int64_t>(intent);
+  if (std::erase_if(intents_, [id](const IntentRow& row) { return row.id == id; }) != 0) {
+    uncount_intent(id);
+  } else {
+    finished_intents_.push_back(id);
+  }
+}
+
+std::vector<std::uint64_t> Store::drop_intents() {
+  std::vector<std::uint64_t> dropped;
+  for (const IntentRow& intent : std::exchange(intents_, {})) {
+    uncount_intent(intent.id);
+    dropped.push_back(static_cast<std::uint64_t>(intent.id));
+  }
+  return dropped;
+}
+
+void Store::count_intent(std::int64_t id, std::uint64_t bytes) {
+  intent_bytes_[id] = bytes;
+  all_intent_bytes_ += bytes;
+}
+
+void Store::uncount_intent(std::int64_t id) {
+  if (const auto counted = intent_bytes_.extract(id)) {
+    all_intent_bytes_ -= counted.mapped();
+  }
+}
+
+// What their rows give back.
+std::uint64_t Store::finished_intent_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const std::int64_t id : finished_intents_) {
+    const auto counted = intent_bytes_.find(id);
+    bytes += counted != intent_bytes_.end() ? counted->second : 0;
+  }
+  return bytes;
 }
 
 void Store::add_event(std::string kind, std::optional<std::int64_t> count, std::string details) {
@@ -211,11 +255,15 @@ void Store::commit() {
   restore_if_removed();
   make_room();
   in_transaction(&Store::write_group);
+  for (const std::int64_t id : finished_intents_) {
+    uncount_intent(id);
+  }
   clear_group();
 }
 
 void Store::drop_group() {
   next_record_ -= static_cast<std::int64_t>(rows_.size());
+  drop_intents();
   clear_group();
 }
 
@@ -241,7 +289,8 @@ void Store::make_room() {
   for (const EventRow& event : events_) {
     bytes += kRowBytes + event.details.size();
   }
-  retention_->make_room(bytes, rows_.empty() && intents_.empty());
+  const bool small = intents_.empty() && (rows_.empty() || !finished_intents_.empty());
+  retention_->make_room(bytes, finished_intent_bytes(), small);
 }
 
 void Store::write_group() {
@@ -252,6 +301,10 @@ void Store::write_group() {
         .run();
     in_progress_.row_written = true;
   }
+  // First, so that what follows may take their place.
+  for (const std::int64_t id : finished_intents_) {
+    statements_->delete_intent.bind(1, id).run();
+  }
   for (const RecordRow& row : rows_) {
     insert_record(statements_->insert_record, row, *labels_);
   }
@@ -261,10 +314,6 @@ void Store::write_group() {
   }
   for (const IntentRow& intent : intents_) {
     statements_->insert_intent.bind(1, intent.id).bind_blob(2, intent.bytes).run();
-  }
-  // After the insertions: a call that ends at once may have both halves in one group.
-  for (const std::int64_t id : finished_intents_) {
-    statements_->delete_intent.bind(1, id).run();
   }
   for (const EventRow& event : events_) {
     statements_->insert_event.bind(1, event.at)

@@ -264,6 +264,7 @@ void Store::recover_intents() {
   std::int64_t interrupted = 0;
   while (select.step()) {
     const std::int64_t id = select.integer(0);
+    count_intent(id, select.bytes(1).size());
     try {
       Record record = decode_record(select.bytes(1));
       record.outcome = "interrupted";
@@ -273,7 +274,7 @@ void Store::recover_intents() {
       std::string details = "{\"error\":";
       append_json_string(details, error.what());
       add_event("intent-damaged", 1, details + "}");
-      finished_intents_.push_back(id);
+      forget_intent(static_cast<std::uint64_t>(id));
     }
   }
   if (interrupted > 0) {

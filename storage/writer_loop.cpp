@@ -145,7 +145,14 @@ void Writer::Implementation::process(Item& item) {
   try {
     Record record = item.pending->build();
     if (item.is_intent) {
-      stored_intents_[item.intent] = store_->add_intent(record);
+      const std::uint64_t stored = store_->add_intent(record);
+      if (stored == 0) {
+        if (item.committed) {
+          item.committed(false);
+        }
+        return;
+      }
+      stored_intents_[item.intent] = stored;
     } else {
       const auto stored = stored_intents_.extract(item.intent);
       used_.bodies = store_->add(std::move(record), stored ? stored.mapped() : 0);
@@ -154,7 +161,7 @@ void Writer::Implementation::process(Item& item) {
     // The client of a strict call is waiting for this commit.
     urgent_ = urgent_ || item.intent != 0;
     if (item.committed) {
-      callbacks_.push_back(std::move(item.committed));
+      waiters_.push_back({std::move(item.committed), item.is_intent});
     }
     used_.pending = std::move(item.pending);
   } catch (const std::exception& error) {
@@ -274,13 +281,31 @@ void Writer::Implementation::answer(Lock& lock, bool ok) {
   group_open_ = false;
   urgent_ = false;
   group_records_ = 0;
-  std::vector<std::function<void(bool)>> callbacks;
-  callbacks.swap(callbacks_);
+  tell(lock, std::exchange(waiters_, {}), ok);
+}
+
+void Writer::Implementation::tell(Lock& lock, const std::vector<Waiter>& waiters, bool ok) {
   lock.unlock();
-  for (const auto& callback : callbacks) {
-    callback(ok);
+  for (const Waiter& waiter : waiters) {
+    waiter.committed(ok);
   }
   lock.lock();
+}
+
+// Where there is no room. Whoever waits for an intent goes on, or is refused, at once; and behind
+// it may be the records that end other intents, and give their room back. False: there are none.
+bool Writer::Implementation::refuse_intents(Lock& lock) {
+  const auto refused = store_ ? store_->drop_intents() : std::vector<std::uint64_t>();
+  std::erase_if(stored_intents_, [&refused](const auto& stored) {
+    return std::find(refused.begin(), refused.end(), stored.second) != refused.end();
+  });
+  const auto theirs = std::stable_partition(waiters_.begin(), waiters_.end(),
+                                            [](const Waiter& each) { return !each.for_intent; });
+  const std::vector<Waiter> waiters(std::make_move_iterator(theirs),
+                                    std::make_move_iterator(waiters_.end()));
+  waiters_.erase(theirs, waiters_.end());
+  tell(lock, waiters, false);
+  return !refused.empty();
 }
 
 Writer::Implementation::Tried Writer::Implementation::try_once(Lock& lock,
@@ -329,6 +354,9 @@ bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& wo
       status_.last_error = tried.error;
       abandoned_ = true;
       return false;
+    }
+    if (tried.full && refuse_intents(lock)) {
+      continue;
     }
     if (tried.busy && Steady::now() - started < kLongestBusy) {
       pause(lock, kBusyWait);

@@ -279,6 +279,58 @@ TEST_CASE("A full store with requests on record opens, and turns them into recor
   full.check_whole();
 }
 
+TEST_CASE("Requests on record leave room for the records that end them") {
+  constexpr std::size_t kLarge = 2'600'000;
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention.keep_undelivered = false;
+  options.queue_bytes = 64 << 20;
+  Writer writer(options);
+  std::atomic<int> kept{0}, refused{0};
+  std::vector<Writer::IntentId> intents;
+  for (std::int64_t number = 1; number <= 7; ++number) {
+    std::unique_ptr<PendingRecord> request =
+        std::make_unique<ReadyRecord>(noisy_record(number, kLarge));
+    REQUIRE(writer.submit_intent(request, intents.emplace_back(),
+                                 [&](bool ok) { ++(ok ? kept : refused); }) == Submitted::queued);
+  }
+  CHECK(comes_true([&] { return kept + refused == 7; }));
+  CHECK(kept == 1);
+  std::atomic<int> committed{0};
+  for (std::size_t call = 0; call < intents.size(); ++call) {
+    submit(
+        writer, noisy_record(static_cast<std::int64_t>(call) + 1, kLarge),
+        [&](bool ok) { committed += ok ? 1 : 0; }, intents[call]);
+  }
+  CHECK(comes_true([&] { return committed == 7; }));
+  CHECK(!writer.status().failing);
+  CHECK(full.number("SELECT count(*) FROM intent") == 0);
+  REQUIRE(submit_intent_and_wait(writer, noisy_record(8, kLarge)) != 0);
+}
+
+TEST_CASE("A full store refuses requests at once, and takes what ends those that it has") {
+  constexpr std::size_t kLarge = 2'600'000;
+  RetentionFixture full;
+  Writer writer(full.options());
+  const Writer::IntentId intent = submit_intent_and_wait(writer, noisy_record(1, kLarge));
+  for (std::int64_t number = 2; full.size() + 500'000 < kCap; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
+  }
+  std::atomic<int> kept{0}, refused{0};
+  std::unique_ptr<PendingRecord> request = std::make_unique<ReadyRecord>(noisy_record(0, 900'000));
+  Writer::IntentId without_room = 0;
+  REQUIRE(writer.submit_intent(request, without_room, [&](bool ok) { ++(ok ? kept : refused); }) ==
+          Submitted::queued);
+  CHECK(comes_true([&] { return refused == 1; }));
+  std::atomic<bool> ended{false};
+  submit(
+      writer, noisy_record(1, kLarge), [&](bool ok) { ended = ok; }, intent);
+  CHECK(comes_true([&] { return ended.load(); }));
+  CHECK(kept == 0);
+  CHECK(full.number("SELECT count(*) FROM intent") == 0);
+  CHECK(!writer.status().failing);
+}
+
 TEST_CASE("Records older than max_age go with their segments, whole") {
   RetentionFixture aged;
   WriterOptions options = aged.options();
