@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/row_order.h"
 #include "storage/store_error.h"
 
 namespace invlog::exporters {
@@ -75,6 +76,7 @@ void BatchFiller::fill(PendingBatch& pending, std::int64_t last, std::size_t mos
 
 void BatchFiller::take(PendingBatch& pending, const storage::StoredRecord& record,
                        std::size_t most_records) {
+  storage::require_order(record.id, storage::number_behind(pending.last));
   Batch& batch = *pending.batch;
   if (batch.add(record) == Batch::Added::full) {
     if (batch.records() > 0) {
@@ -94,6 +96,7 @@ void BatchFiller::take(PendingBatch& pending, const storage::StoredRecord& recor
 }
 
 void BatchFiller::refuse(PendingBatch& pending, std::int64_t id, const std::string& reason) {
+  storage::require_order(id, storage::number_behind(pending.last));
   pending.refused.push_back({id, reason});
   pending.last = id;
   pending.complete = pending.planned_last == 0 && pending.refused.size() >= kMostRefused;

@@ -90,6 +90,7 @@ void Eraser::recover() {
   options.path = options_.path;
   options.vfs = options_.vfs;
   options.clock = options_.clock;
+  options.lock_patience = std::chrono::milliseconds(0);
   options.region = select.step() ? select.bytes(0) : "";
   select.reset();
   try {

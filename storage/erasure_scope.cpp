@@ -10,6 +10,7 @@
 
 #include "storage/record_row.h"
 #include "storage/reset_at_end.h"
+#include "storage/row_order.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
 #include "storage/uuid.h"
@@ -26,6 +27,8 @@ class Collector {
   }
 
   void add(std::int64_t record, std::int64_t body_bytes, bool erased) {
+    require_order(record, next_record_);
+    next_record_ = number_behind(record);
     if (erased) {
       ++selection.already_erased;
       return;
@@ -61,6 +64,7 @@ class Collector {
   Statement segments_;
   bool there_ = false;
   std::int64_t id_ = 0, first_ = 0, last_ = 0;
+  std::int64_t next_record_ = std::numeric_limits<std::int64_t>::min();
 };
 
 constexpr const char* kSelected =
@@ -89,8 +93,11 @@ std::optional<std::int64_t> next_id(Statement& following, std::int64_t id, std::
   }
   const ResetAtEnd let_go(following);
   try {
-    return following.bind(1, id).bind(2, last).step() ? std::optional(following.integer(0))
-                                                      : std::nullopt;
+    if (!following.bind(1, id).bind(2, last).step()) {
+      return std::nullopt;
+    }
+    require_order(following.integer(0), id + 1, last);
+    return following.integer(0);
   } catch (const StoreError& error) {
     if (!is_of_the_record(error)) {
       throw;

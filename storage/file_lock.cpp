@@ -7,11 +7,14 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "storage/store_error.h"
 
 namespace invlog::storage {
 namespace {
+
+constexpr std::chrono::milliseconds kPause{50};
 
 // What root makes by hand must not lock out the agent, as SQLite does for its own files. The
 // directory is the agent's, who could have put another file there: only an empty one without a
@@ -60,12 +63,17 @@ bool lock(int descriptor) {
 
 }  // namespace
 
-FileLock::FileLock(const std::string& path, const std::string& store)
+FileLock::FileLock(const std::string& path, const std::string& store,
+                   std::chrono::milliseconds patience, const Sleep& sleep)
     : descriptor_(open_lock_file(path, store)) {
-  if (!lock(descriptor_)) {
-    ::close(descriptor_);
-    throw StoreError("store " + store +
-                     ": another invlog agent has it open; stop that one, or use another state_dir");
+  for (auto waited = std::chrono::milliseconds(0); !lock(descriptor_); waited += kPause) {
+    if (waited >= patience) {
+      ::close(descriptor_);
+      throw StoreError("store " + store +
+                       ": another invlog agent or `invlog erase` has it open; stop that one, or "
+                       "use another state_dir");
+    }
+    sleep ? sleep(kPause) : std::this_thread::sleep_for(kPause);
   }
 }
 

@@ -4,6 +4,8 @@
 // Threads: any. Errors: throws StoreError naming `store`, for which the lock stands.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,8 +13,11 @@ namespace invlog::storage {
 
 class FileLock {
  public:
-  // Throws if another agent holds it.
-  FileLock(const std::string& path, const std::string& store);
+  using Sleep = std::function<void(std::chrono::milliseconds)>;
+  // Throws if another agent holds it, or an eraser, which takes a store's lock where no agent runs;
+  // that may be for a moment, so it is waited for. `sleep`: empty: the thread's.
+  FileLock(const std::string& path, const std::string& store, std::chrono::milliseconds patience,
+           const Sleep& sleep = {});
   // No value: somebody else holds it.
   static std::unique_ptr<FileLock> try_lock(const std::string& path, const std::string& store);
   ~FileLock();

@@ -11,6 +11,7 @@
 #include "storage/record_row.h"
 #include "storage/request_keys.h"
 #include "storage/reset_at_end.h"
+#include "storage/row_order.h"
 #include "storage/schema.h"
 #include "storage/segment_cache.h"
 #include "storage/statement.h"
@@ -138,6 +139,7 @@ class Reader::Implementation {
         scan.ended = true;
         return;
       }
+      require_order(select.integer(0), scan.next, scan.last);
       scan.next = select.integer(0);
       scan.portion.push_back(stored(select, bodies));
       go_on(scan);

@@ -140,6 +140,10 @@ std::uint64_t Retention::group_bytes() const {
   return capped() ? options_.max_size_bytes / 64 : std::numeric_limits<std::uint64_t>::max();
 }
 
+std::uint64_t Retention::intent_bytes() const {
+  return capped() ? options_.max_size_bytes / 4 : std::numeric_limits<std::uint64_t>::max();
+}
+
 Retention::File Retention::file() {
   const auto integer = [](Statement& statement) {
     const std::int64_t value = statement.step() ? statement.integer(0) : 0;
@@ -168,11 +172,13 @@ bool Retention::takes_passing_event(std::size_t bytes) {
   return fits;
 }
 
-void Retention::make_room(std::uint64_t bytes, bool small) {
+void Retention::make_room(std::uint64_t bytes, std::uint64_t freed, bool small) {
   if (!capped()) {
     return;
   }
   const std::uint64_t limit = options_.max_size_bytes + (small ? options_.max_size_bytes / 32 : 0);
+  const std::uint64_t most = std::max(bytes, freed);
+  bytes -= std::min(bytes, freed);
   while (true) {
     const File now = file();
     if (bytes <= now.free || size_with(now, bytes) <= limit) {
@@ -192,7 +198,7 @@ void Retention::make_room(std::uint64_t bytes, bool small) {
     }
     break;
   }
-  require_log(bytes);
+  require_log(most);
 }
 
 // The log cannot be emptied while somebody reads in one long transaction. That may cost a thirtieth
@@ -305,9 +311,50 @@ std::optional<std::int64_t> Retention::age_limit(Statement& oldest) {
   return due ? std::optional(limit) : std::nullopt;
 }
 
+// The last of the segments that are all older than `limit`, from the first on; 0: none is. The
+// clock may have been wrong when one was closed, by years. If it was ahead, two later ones in a row
+// tell: a single one may itself be of a time when the clock was behind, and must not make all
+// before it go. After a crash it is closed at the next start, and its records tell when it ended.
+std::int64_t Retention::last_older_than(std::int64_t limit, std::int64_t now) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> newest_first;  // id, closed at this or before
+  std::int64_t later = now, bound = now;
+  Statement closed(connection_,
+                   "SELECT id, closed_at FROM segment WHERE closed_at IS NOT NULL ORDER BY id "
+                   "DESC");
+  while (closed.step()) {
+    const std::int64_t at = closed.integer(1);
+    newest_first.emplace_back(closed.integer(0), std::min(at, bound));
+    bound = std::min(bound, std::max(at, std::exchange(later, at)));
+  }
+  Statement ended(connection_,
+                  "SELECT max(segment.opened_at + ?2, coalesce(started_at + coalesce(duration, 0), "
+                  "0)) FROM segment LEFT JOIN record ON record.id = last_record WHERE segment.id = "
+                  "?1");
+  std::int64_t last = 0;
+  for (auto segment = newest_first.rbegin(); segment != newest_first.rend(); ++segment) {
+    ended.bind(1, segment->first).bind(2, segment_span_us()).step();
+    if (std::min(segment->second, ended.integer(0)) >= limit) {
+      break;
+    }
+    last = segment->first;
+    ended.reset();
+  }
+  return last;
+}
+
 bool Retention::step_age() {
-  const auto limit = age_limit(oldest_closed_);
-  return limit && remove("age", *limit, std::numeric_limits<std::uint64_t>::max());
+  constexpr std::int64_t kLongestUnlooked = 60'000'000;
+  const std::int64_t age = options_.max_age.count() * 1'000'000, now = clock_();
+  if (age == 0) {
+    return false;
+  }
+  // All segments are looked at: not after each commit.
+  if (!aged_at_ || now < *aged_at_ || now - *aged_at_ >= std::min(age / 100, kLongestUnlooked)) {
+    last_aged_ = last_older_than(now - age, now);
+    aged_at_ = now;
+  }
+  return last_aged_ > base_.segment &&
+         remove("age", last_aged_, std::numeric_limits<std::uint64_t>::max());
 }
 
 bool Retention::step_unseen() {
@@ -387,24 +434,28 @@ std::map<std::string, std::int64_t> Retention::cursors() {
   return cursors;
 }
 
-// The oldest segments that may go, as many as make `bytes` free, within one step's bounds.
-Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t bytes) {
+// The oldest segments that may go, up to `last_segment`, as many as make `bytes` free, within one
+// step's bounds.
+Retention::Batch Retention::choose(std::int64_t last_segment, std::uint64_t bytes) {
   const auto delivered = cursors();
   Batch batch;
   Statement select(connection_,
                    "SELECT id, first_record, last_record, last_label, last_event, chain, "
                    "coalesce((SELECT max(id) FROM chunk WHERE chunk.id >= segment.id << 24 AND "
-                   "chunk.id < (segment.id + 1) << 24) & 0xffffff, 0) FROM segment WHERE closed_at "
-                   "< ?1 ORDER BY id LIMIT ?2");
-  select.bind(1, closed_before).bind(2, kStepSegments);
+                   "chunk.id < (segment.id + 1) << 24) & 0xffffff, 0), coalesce((SELECT "
+                   "sum(length(CAST(details AS BLOB))) FROM record WHERE record.id BETWEEN "
+                   "first_record AND last_record), 0) FROM segment WHERE closed_at "
+                   "IS NOT NULL AND id <= ?1 ORDER BY id LIMIT ?2");
+  select.bind(1, last_segment).bind(2, kStepSegments);
   const std::int64_t most_records = most_rows();
   std::uint64_t freed = 0;
   while (freed < bytes && select.step()) {
     const std::int64_t first = select.integer(1), last = select.integer(2);
-    std::map<std::string, std::int64_t> undelivered = batch.undelivered;
+    const std::int64_t first_of_all = batch.last_segment != 0 ? batch.first_record : first;
+    std::map<std::string, std::int64_t> undelivered;
     for (const auto& [destination, cursor] : delivered) {
       if (cursor < last) {
-        undelivered[destination] += last - std::max(cursor, first - 1);
+        undelivered[destination] = last - std::max(cursor, first_of_all - 1);
       }
     }
     const bool too_many = batch.last_segment != 0 && last - batch.first_record >= most_records;
@@ -423,7 +474,8 @@ Retention::Batch Retention::choose(std::int64_t closed_before, std::uint64_t byt
     batch.chain = *chain;
     batch.undelivered = std::move(undelivered);
     freed += static_cast<std::uint64_t>(select.integer(6)) * kPageBytes +
-             static_cast<std::uint64_t>(last - first + 1) * kRowBytes;
+             static_cast<std::uint64_t>(last - first + 1) * kRowBytes +
+             static_cast<std::uint64_t>(select.integer(7));
   }
   return batch;
 }
@@ -457,9 +509,9 @@ std::map<std::string, std::int64_t> Retention::take_dead_letters(const Batch& ba
 
 // Rows, segments and their place in the chain go in one transaction, so that a store is whole at
 // each moment. Only chunks, which nothing but their segment leads to, go in steps behind it.
-bool Retention::remove(const char* why, std::int64_t closed_before, std::uint64_t bytes) {
+bool Retention::remove(const char* why, std::int64_t last_segment, std::uint64_t bytes) {
   WriteTransaction transaction(connection_);
-  Batch batch = choose(closed_before, bytes);
+  Batch batch = choose(last_segment, bytes);
   if (batch.last_segment == 0) {
     return false;
   }

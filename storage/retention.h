@@ -38,9 +38,13 @@ class Retention {
   // Most that one commit should hold, bytes of bodies.
   std::uint64_t group_bytes() const;
 
-  // Before a commit that adds about so many bytes to the file. `small`: events only, which are to
-  // be written even when nothing else may be.
-  void make_room(std::uint64_t bytes, bool small);
+  // Most that requests on record of calls under way may take together, bytes.
+  std::uint64_t intent_bytes() const;
+
+  // Before a commit that adds about so many bytes to the file, and frees so many first. `small`:
+  // events, which are to be written even when nothing else may be, or records that end calls under
+  // way, and so give room back.
+  void make_room(std::uint64_t bytes, std::uint64_t freed, bool small);
   // Whether there is room for a passing event (is_passing_event()) of so many bytes; counted as
   // written if there is.
   bool takes_passing_event(std::size_t bytes);
@@ -62,14 +66,15 @@ class Retention {
   bool step_chunks();
   bool step_events();
   std::optional<std::int64_t> age_limit(Statement& oldest);
+  std::int64_t last_older_than(std::int64_t limit, std::int64_t now);
   bool step_age();
   bool step_unseen();
   bool step_size();
   bool step_vacuum();
   bool step_log();
   void vacuum();
-  bool remove(const char* why, std::int64_t closed_before, std::uint64_t bytes);
-  Batch choose(std::int64_t closed_before, std::uint64_t bytes);
+  bool remove(const char* why, std::int64_t last_segment, std::uint64_t bytes);
+  Batch choose(std::int64_t last_segment, std::uint64_t bytes);
   bool take_unseen(std::int64_t keep);
   void take_oldest_unseen(std::int64_t before, std::int64_t most);
   std::map<std::string, std::int64_t> take_dead_letters(const Batch& batch);
@@ -90,6 +95,8 @@ class Retention {
   std::uint64_t passing_bytes_ = 0;  // of those behind it, where there is a limit
   bool chunks_left_ = true;          // of segments that went
   bool vacuuming_ = false;
+  std::int64_t last_aged_ = 0;           // segment: all up to it are older than max_age; 0: none
+  std::optional<std::int64_t> aged_at_;  // when that was looked at
 };
 
 }  // namespace invlog::storage

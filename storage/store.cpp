@@ -18,9 +18,15 @@
 namespace invlog::storage {
 namespace {
 
-constexpr std::uint64_t kRowBytes = 300;  // about what a record's row takes
+constexpr std::uint64_t kRowBytes = 300;  // about what a row takes without long texts
 // How often it is told how many events were left out.
 constexpr std::int64_t kLeftOutSpanUs = 86'400'000'000;
+
+// About what a record's row takes, without labels.
+std::uint64_t row_bytes(const Record& record) {
+  return kRowBytes + record.details.size() + record.request_id.size() +
+         record.sdk_invocation_id.size();
+}
 
 }  // namespace
 
@@ -97,23 +103,68 @@ Store::BodyBytes Store::add(Record record, std::uint64_t intent) {
   encoder_.add(record.request.bytes, record.response.bytes);
   group_bytes_ += record.request.bytes.size() + record.response.bytes.size();
   BodyBytes bodies{std::move(record.request.bytes), std::move(record.response.bytes)};
+  segment_.row_bytes += row_bytes(record);
   row.record = std::move(record);
   rows_.push_back(std::move(row));
   if (intent != 0) {
-    finished_intents_.push_back(static_cast<std::int64_t>(intent));
+    forget_intent(intent);
   }
   return bodies;
 }
 
 std::uint64_t Store::add_intent(const Record& record) {
+  std::string bytes = encode_record(record);
+  // They go only with their records, which need room, too: so they must not take all of it. One by
+  // itself passes, whatever its size; else it never would.
+  if (all_intent_bytes_ > 0 && retention_ &&
+      all_intent_bytes_ + bytes.size() > retention_->intent_bytes()) {
+    return 0;
+  }
   const std::uint64_t id = next_intent_++;
-  intents_.push_back({static_cast<std::int64_t>(id), encode_record(record)});
+  count_intent(static_cast<std::int64_t>(id), bytes.size());
+  intents_.push_back({static_cast<std::int64_t>(id), std::move(bytes)});
   group_bytes_ += record.request.bytes.size();
   return id;
 }
 
+// One that ends at once may be in the group still: then it need not be written.
 void Store::forget_intent(std::uint64_t intent) {
-  finished_intents_.push_back(static_cast<std::int64_t>(intent));
+  const auto id = static_cast<std::int64_t>(intent);
+  if (std::erase_if(intents_, [id](const IntentRow& row) { return row.id == id; }) != 0) {
+    uncount_intent(id);
+  } else {
+    finished_intents_.push_back(id);
+  }
+}
+
+std::vector<std::uint64_t> Store::drop_intents() {
+  std::vector<std::uint64_t> dropped;
+  for (const IntentRow& intent : std::exchange(intents_, {})) {
+    uncount_intent(intent.id);
+    dropped.push_back(static_cast<std::uint64_t>(intent.id));
+  }
+  return dropped;
+}
+
+void Store::count_intent(std::int64_t id, std::uint64_t bytes) {
+  intent_bytes_[id] = bytes;
+  all_intent_bytes_ += bytes;
+}
+
+void Store::uncount_intent(std::int64_t id) {
+  if (const auto counted = intent_bytes_.extract(id)) {
+    all_intent_bytes_ -= counted.mapped();
+  }
+}
+
+// What their rows give back.
+std::uint64_t Store::finished_intent_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const std::int64_t id : finished_intents_) {
+    const auto counted = intent_bytes_.find(id);
+    bytes += counted != intent_bytes_.end() ? counted->second : 0;
+  }
+  return bytes;
 }
 
 void Store::add_event(std::string kind, std::optional<std::int64_t> count, std::string details) {
@@ -164,7 +215,7 @@ bool Store::segment_due() const {
   const std::uint64_t most_records =
       std::min<std::uint64_t>(kMaximumSegmentRecords, retention_->segment_records());
   const std::uint64_t stored =
-      static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes + encoder_.entries() * kRowBytes;
+      static_cast<std::uint64_t>(segment_.chunks) * kChunkBytes + segment_.row_bytes;
   const std::int64_t now = options_.clock();
   return encoder_.stream_bytes() >= limit || stored >= retention_->segment_bytes() ||
          encoder_.entries() >= most_records || utc_day(now) != utc_day(segment_.opened_at) ||
@@ -205,11 +256,15 @@ void Store::commit() {
   restore_if_removed();
   make_room();
   in_transaction(&Store::write_group);
+  for (const std::int64_t id : finished_intents_) {
+    uncount_intent(id);
+  }
   clear_group();
 }
 
 void Store::drop_group() {
   next_record_ -= static_cast<std::int64_t>(rows_.size());
+  drop_intents();
   clear_group();
 }
 
@@ -247,7 +302,7 @@ void Store::make_room() {
   constexpr std::uint64_t kSlack = 32 * 1024;  // pages of trees above the rows
   std::uint64_t bytes = kSlack + stream_.size() + stream_.size() / 64 + new_label_bytes();
   for (const RecordRow& row : rows_) {
-    bytes += kRowBytes + row.record.details.size();
+    bytes += row_bytes(row.record);
   }
   for (const IntentRow& intent : intents_) {
     bytes += intent.bytes.size();
@@ -255,7 +310,8 @@ void Store::make_room() {
   for (const EventRow& event : events_) {
     bytes += kRowBytes + event.details.size();
   }
-  retention_->make_room(bytes, rows_.empty() && intents_.empty());
+  const bool small = intents_.empty() && (rows_.empty() || !finished_intents_.empty());
+  retention_->make_room(bytes, finished_intent_bytes(), small);
 }
 
 void Store::write_group() {
@@ -266,6 +322,10 @@ void Store::write_group() {
         .run();
     in_progress_.row_written = true;
   }
+  // First, so that what follows may take their place.
+  for (const std::int64_t id : finished_intents_) {
+    statements_->delete_intent.bind(1, id).run();
+  }
   for (const RecordRow& row : rows_) {
     insert_record(statements_->insert_record, row, *labels_);
   }
@@ -275,10 +335,6 @@ void Store::write_group() {
   }
   for (const IntentRow& intent : intents_) {
     statements_->insert_intent.bind(1, intent.id).bind_blob(2, intent.bytes).run();
-  }
-  // After the insertions: a call that ends at once may have both halves in one group.
-  for (const std::int64_t id : finished_intents_) {
-    statements_->delete_intent.bind(1, id).run();
   }
   for (const EventRow& event : events_) {
     statements_->insert_event.bind(1, event.at)

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "storage/file_lock.h"
@@ -42,9 +43,12 @@ class Store {
   };
   // Collects. `intent`: the intent row that this record replaces, 0 none.
   BodyBytes add(Record record, std::uint64_t intent = 0);
-  // Collects a request's row; returns its id.
+  // Collects a request's row; returns its id. 0: those of calls under way have all the room that
+  // they may take.
   std::uint64_t add_intent(const Record& record);
   void forget_intent(std::uint64_t intent);
+  // Takes requests' rows out of what is collected; returns their ids.
+  std::vector<std::uint64_t> drop_intents();
   void add_event(std::string kind, std::optional<std::int64_t> count, std::string details);
 
   bool group_empty() const;
@@ -111,6 +115,9 @@ class Store {
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
   void write_group();
+  void count_intent(std::int64_t id, std::uint64_t bytes);
+  void uncount_intent(std::int64_t id);
+  std::uint64_t finished_intent_bytes() const;
   void clear_group();
   void tell_left_out(std::int64_t now);
   void tell_left_out_at_the_end();
@@ -141,6 +148,7 @@ class Store {
     std::int64_t opened_at = 0;
     bool row_written = false;
     std::int64_t stream_bytes = 0;  // committed
+    std::uint64_t row_bytes = 0;    // of its records, about
     std::int64_t chunks = 0;        // full ones
     std::string tail;               // bytes of the last, incomplete chunk
   };
@@ -149,8 +157,10 @@ class Store {
   std::int64_t last_segment_ = 0;
 
   std::vector<RecordRow> rows_;
-  std::vector<std::int64_t> finished_intents_;
+  std::vector<std::int64_t> finished_intents_;  // with a row in the file
   std::vector<IntentRow> intents_;
+  std::unordered_map<std::int64_t, std::uint64_t> intent_bytes_;  // of all, by id
+  std::uint64_t all_intent_bytes_ = 0;
   std::vector<EventRow> events_;
   std::int64_t left_out_ = 0;  // events that there was no room for, not yet told
   std::int64_t left_out_told_ = 0;

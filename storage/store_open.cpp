@@ -42,7 +42,8 @@ void Store::open_file() {
   }
   // A file of its own: closing a descriptor of the database itself would release SQLite's own locks
   // on it (POSIX).
-  lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path);
+  lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path, options_.lock_patience,
+                                     options_.sleep);
   // SQLite gives its -wal and -shm files the mode of the database.
   const mode_t mode = private_file_mode(options_.path);
   const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -263,6 +264,7 @@ void Store::recover_intents() {
   std::int64_t interrupted = 0;
   while (select.step()) {
     const std::int64_t id = select.integer(0);
+    count_intent(id, select.bytes(1).size());
     try {
       Record record = decode_record(select.bytes(1));
       record.outcome = "interrupted";
@@ -272,7 +274,7 @@ void Store::recover_intents() {
       std::string details = "{\"error\":";
       append_json_string(details, error.what());
       add_event("intent-damaged", 1, details + "}");
-      finished_intents_.push_back(id);
+      forget_intent(static_cast<std::uint64_t>(id));
     }
   }
   if (interrupted > 0) {

@@ -12,6 +12,7 @@
 #include "storage/record_row.h"
 #include "storage/request_keys.h"
 #include "storage/retention_base.h"
+#include "storage/row_order.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -249,6 +250,7 @@ class Verification {
       return;
     }
     SegmentRow row;
+    require_order(select.integer(0), next_segment_);
     row.span.id = select.integer(0);
     row.span.first_record = select.integer(1);
     row.span.opened_at = select.integer(2);
@@ -378,6 +380,7 @@ class Verification {
     std::int64_t chunks = 0;
     for (std::int64_t segment = base_.segment + 1;
          segment <= kLastSegment && next.bind(1, chunk_id(segment, 0)).step(); ++segment) {
+      require_order(next.integer(0), segment);
       segment = next.integer(0);
       if (!known.bind(1, segment).step()) {
         count.bind(1, chunk_id(segment, 0)).bind(2, chunk_id(segment, 0xffffff)).step();

@@ -53,8 +53,11 @@ struct WriterOptions {
   // Where the disk is full or read-only when the store is to be opened: true fails as a commit
   // does, and goes on trying; false throws.
   bool open_later = false;
+  // With an eraser that has the store for itself, and is soon done.
+  std::chrono::milliseconds lock_patience{5000};
   std::string vfs;  // SQLite VFS by name, "" the default (tests put faults there)
-  std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
+  std::function<std::int64_t()> clock;                   // now, Unix µs; empty: the system's
+  std::function<void(std::chrono::milliseconds)> sleep;  // while it opens; empty: the thread's
 };
 
 // What submit() did.

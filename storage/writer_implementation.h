@@ -63,6 +63,11 @@ class Writer::Implementation {
     std::unique_ptr<PendingRecord> pending;
     Store::BodyBytes bodies;
   };
+  // For the commit of the group.
+  struct Waiter {
+    Committed committed;
+    bool for_intent = false;
+  };
   using Lock = std::unique_lock<std::mutex>;
   enum class Waiting { for_nothing, for_work, for_due };
 
@@ -104,13 +109,39 @@ class Writer::Implementation {
   void close_segment_if_due(Lock& lock);
   void close_segment_if_asked(Lock& lock);
   void answer(Lock& lock, bool ok);
+  bool refuse_intents(Lock& lock);
+  static void tell(Lock& lock, const std::vector<Waiter>& waiters, bool ok);
   bool attempt(Lock& lock, const std::function<void()>& work);
-  // Once: what came of it, and whether somebody else's transaction is why.
+  // Once: what came of it, and whether somebody else's transaction is why, or that there is no
+  // room.
   struct Tried {
     std::string error;
     bool busy = false;
+    bool full = false;
   };
   Tried try_once(Lock& lock, const std::function<void()>& work);
+  // Stands around whatever touches the file: gives the lock up meanwhile, so that a disk that does
+  // not answer holds up nobody but this thread, and lets hangs() see how long that takes.
+  class AtTheFile {
+   public:
+    AtTheFile(Implementation& writer, Lock& lock) : writer_(writer), lock_(lock) {
+      writer_.attempt_began_ = Steady::now();
+      lock_.unlock();
+    }
+    ~AtTheFile() {
+      lock_.lock();
+      writer_.attempt_began_.reset();
+      writer_.activity_.clear();
+    }
+    AtTheFile(const AtTheFile&) = delete;
+    AtTheFile& operator=(const AtTheFile&) = delete;
+
+   private:
+    Implementation& writer_;
+    Lock& lock_;
+  };
+  bool file_is_gone(Lock& lock);
+  bool close_is_requested(Lock& lock);
   void pause(Lock& lock, std::chrono::milliseconds length);
   void give_room(Lock& lock);
   void finish(Lock& lock);
@@ -153,7 +184,7 @@ class Writer::Implementation {
   std::uint64_t group_records_ = 0;
   std::unordered_map<IntentId, std::uint64_t> stored_intents_;  // the store's id of each
   Used used_;
-  std::vector<std::function<void(bool)>> callbacks_;
+  std::vector<Waiter> waiters_;
 
   std::mutex join_mutex_;
   std::thread thread_;  // last: everything above is there when it starts

@@ -145,7 +145,14 @@ void Writer::Implementation::process(Item& item) {
   try {
     Record record = item.pending->build();
     if (item.is_intent) {
-      stored_intents_[item.intent] = store_->add_intent(record);
+      const std::uint64_t stored = store_->add_intent(record);
+      if (stored == 0) {
+        if (item.committed) {
+          item.committed(false);
+        }
+        return;
+      }
+      stored_intents_[item.intent] = stored;
     } else {
       const auto stored = stored_intents_.extract(item.intent);
       used_.bodies = store_->add(std::move(record), stored ? stored.mapped() : 0);
@@ -154,7 +161,7 @@ void Writer::Implementation::process(Item& item) {
     // The client of a strict call is waiting for this commit.
     urgent_ = urgent_ || item.intent != 0;
     if (item.committed) {
-      callbacks_.push_back(std::move(item.committed));
+      waiters_.push_back({std::move(item.committed), item.is_intent});
     }
     used_.pending = std::move(item.pending);
   } catch (const std::exception& error) {
@@ -204,14 +211,13 @@ bool Writer::Implementation::tidy(Lock& lock) {
   }
   std::string error;
   bool more = false;
-  lock.unlock();
   try {
+    const AtTheFile at_the_file(*this, lock);
     more = store_->tidy();
   } catch (const StoreError& failure) {
     error = failure.what();
     next_tidy_ = Steady::now() + kTidyBackOff;
   }
-  lock.lock();
   status_.retention_error = std::move(error);
   return more;
 }
@@ -223,13 +229,12 @@ void Writer::Implementation::take_new_retention(Lock& lock) {
   const RetentionOptions retention = std::move(*new_retention_);
   new_retention_.reset();
   std::string error;
-  lock.unlock();
   try {
+    const AtTheFile at_the_file(*this, lock);
     store_->set_retention(retention);
   } catch (const StoreError& failure) {
     error = failure.what();
   }
-  lock.lock();
   if (!error.empty()) {
     status_.retention_error = error;
     retention_due_ = Steady::now() + kTidyBackOff;
@@ -241,9 +246,19 @@ void Writer::Implementation::take_new_retention(Lock& lock) {
 
 // Without a record to write, nobody else would notice.
 void Writer::Implementation::restore_if_gone(Lock& lock) {
-  if (!abandoned_ && !group_open_ && store_->file_is_gone()) {
+  if (!abandoned_ && !group_open_ && file_is_gone(lock)) {
     attempt(lock, [this] { store_->restore_file(); });
   }
+}
+
+bool Writer::Implementation::file_is_gone(Lock& lock) {
+  const AtTheFile at_the_file(*this, lock);
+  return store_->file_is_gone();
+}
+
+bool Writer::Implementation::close_is_requested(Lock& lock) {
+  const AtTheFile at_the_file(*this, lock);
+  return store_->close_requested();
 }
 
 void Writer::Implementation::close_segment_if_due(Lock& lock) {
@@ -253,10 +268,11 @@ void Writer::Implementation::close_segment_if_due(Lock& lock) {
 }
 
 void Writer::Implementation::close_segment_if_asked(Lock& lock) {
-  if (abandoned_ || group_open_ || !store_->close_requested()) {
+  if (abandoned_ || group_open_ || !close_is_requested(lock)) {
     return;
   }
   if (attempt(lock, [this] { store_->close_segment(); })) {
+    const AtTheFile at_the_file(*this, lock);
     store_->answer_close_request();
   }
 }
@@ -265,30 +281,44 @@ void Writer::Implementation::answer(Lock& lock, bool ok) {
   group_open_ = false;
   urgent_ = false;
   group_records_ = 0;
-  std::vector<std::function<void(bool)>> callbacks;
-  callbacks.swap(callbacks_);
+  tell(lock, std::exchange(waiters_, {}), ok);
+}
+
+void Writer::Implementation::tell(Lock& lock, const std::vector<Waiter>& waiters, bool ok) {
   lock.unlock();
-  for (const auto& callback : callbacks) {
-    callback(ok);
+  for (const Waiter& waiter : waiters) {
+    waiter.committed(ok);
   }
   lock.lock();
+}
+
+// Where there is no room. Whoever waits for an intent goes on, or is refused, at once; and behind
+// it may be the records that end other intents, and give their room back. False: there are none.
+bool Writer::Implementation::refuse_intents(Lock& lock) {
+  const auto refused = store_ ? store_->drop_intents() : std::vector<std::uint64_t>();
+  std::erase_if(stored_intents_, [&refused](const auto& stored) {
+    return std::find(refused.begin(), refused.end(), stored.second) != refused.end();
+  });
+  const auto theirs = std::stable_partition(waiters_.begin(), waiters_.end(),
+                                            [](const Waiter& each) { return !each.for_intent; });
+  const std::vector<Waiter> waiters(std::make_move_iterator(theirs),
+                                    std::make_move_iterator(waiters_.end()));
+  waiters_.erase(theirs, waiters_.end());
+  tell(lock, waiters, false);
+  return !refused.empty();
 }
 
 Writer::Implementation::Tried Writer::Implementation::try_once(Lock& lock,
                                                                const std::function<void()>& work) {
   Tried tried;
-  const auto began = Steady::now();
-  attempt_began_ = began;
-  lock.unlock();
   try {
+    const AtTheFile at_the_file(*this, lock);
     work();
   } catch (const StoreError& failure) {
     tried.error = failure.what();
     tried.busy = failure.sqlite_code() == SQLITE_BUSY;
+    tried.full = failure.sqlite_code() == SQLITE_FULL;
   }
-  lock.lock();
-  attempt_began_.reset();
-  activity_.clear();
   return tried;
 }
 
@@ -324,6 +354,9 @@ bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& wo
       status_.last_error = tried.error;
       abandoned_ = true;
       return false;
+    }
+    if (tried.full && refuse_intents(lock)) {
+      continue;
     }
     if (tried.busy && Steady::now() - started < kLongestBusy) {
       pause(lock, kBusyWait);
@@ -383,24 +416,19 @@ void Writer::Implementation::finish(Lock& lock) {
   if (abandoned_) {
     abandon(lock);
   }
-  lock.unlock();
-  try {
+  if (store_) {
     // What was abandoned is told where there is room for a row: the store may be full, or the disk
     // answer again.
-    if (store_) {
-      store_->commit();
-      {
-        const std::lock_guard relock(mutex_);
-        drops_in_group_.clear();
-      }
-      store_->close();
+    Tried tried = try_once(lock, [this] { store_->commit(); });
+    if (tried.error.empty()) {
+      drops_in_group_.clear();
+      tried = try_once(lock, [this] { store_->close(); });
     }
-  } catch (const StoreError& error) {
-    const std::lock_guard relock(mutex_);
-    status_.failing = true;
-    status_.last_error = error.what();
+    if (!tried.error.empty()) {
+      status_.failing = true;
+      status_.last_error = tried.error;
+    }
   }
-  lock.lock();
   finished_ = true;
   ended_.notify_all();
   std::vector<std::function<void()>> rooms;

@@ -35,6 +35,8 @@ constexpr std::size_t kMostIdBytes = 2048;
 constexpr std::size_t kMostPathBytes = 4096;
 constexpr std::size_t kMostWordBytes = 256;
 constexpr std::size_t kMostMetadataBytes = 16 * 1024;
+// Of a request's id, or an SDK's; AWS's own are UUIDs.
+constexpr std::size_t kMostIdentifierBytes = 256;
 
 // Streams are decoded in slices of this, so that the decoder's buffer stays as small as a message.
 constexpr std::size_t kSlice = 64 * 1024;
@@ -107,6 +109,8 @@ class RecordBuilder {
     return operation_ == Operation::converse || operation_ == Operation::converse_stream;
   }
 
+  void take_identifier(std::string& identifier, const Headers& headers, const char* name,
+                       const char* length);
   void take_plain_fields();
   void take_request();
   void take_request_metadata(std::string_view json);
@@ -140,12 +144,25 @@ class RecordBuilder {
   std::string details_ = "{";
 };
 
+// Whoever calls may send what he likes as an id; a row is no place for it. `length`: the member of
+// the details that says how long it was, if it was cut.
+void RecordBuilder::take_identifier(std::string& identifier, const Headers& headers,
+                                    const char* name, const char* length) {
+  identifier = header(headers, name);
+  if (identifier.size() > kMostIdentifierBytes) {
+    append_json_number(details_, length, static_cast<long long>(identifier.size()));
+    identifier.resize(kMostIdentifierBytes);
+  }
+}
+
 void RecordBuilder::take_plain_fields() {
   record_.started_at_us = invocation_.started_at_us;
   record_.duration_us = invocation_.duration_us;
   record_.first_byte_us = invocation_.first_byte_us;
-  record_.request_id = header(invocation_.response_headers, "x-amzn-RequestId");
-  record_.sdk_invocation_id = header(invocation_.request_headers, "amz-sdk-invocation-id");
+  take_identifier(record_.request_id, invocation_.response_headers, "x-amzn-RequestId",
+                  "requestIdBytes");
+  take_identifier(record_.sdk_invocation_id, invocation_.request_headers, "amz-sdk-invocation-id",
+                  "sdkInvocationIdBytes");
   record_.outcome = to_string(invocation_.outcome);
   record_.status = invocation_.status;
   record_.identity_arn = std::move(invocation_.identity_arn);

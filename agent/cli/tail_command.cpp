@@ -10,6 +10,7 @@
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/row_format.h"
+#include "storage/row_order.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
 
@@ -127,6 +128,7 @@ class Tail {
     select.bind(1, last_printed_);
     int records = 0;
     while (records < kPortionRecords && lines.size() < kPortionBytes && select.step()) {
+      storage::require_order(select.integer(0), storage::number_behind(last_printed_));
       lines += (options_.json ? json_row(select.raw()) : line(select)) + '\n';
       last_printed_ = select.integer(0);
       ++records;

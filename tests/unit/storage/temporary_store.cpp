@@ -3,6 +3,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <stdexcept>
 
@@ -57,6 +59,7 @@ WriterOptions TemporaryStore::options() const {
   options.account_id = "111122223333";
   options.host = "test-host";
   options.agent_version = "test";
+  options.lock_patience = std::chrono::milliseconds(0);
   return options;
 }
 
@@ -127,6 +130,36 @@ bool same_record(const Record& a, const Record& b) {
   };
   return fields(a) == fields(b) && body(a.request) == body(b.request) &&
          body(a.response) == body(b.response);
+}
+
+void fill_marked(const TemporaryStore& store) {
+  Writer writer(store.options());
+  for (std::uint64_t id = 1; id <= 300; ++id) {
+    Record record = record_with(noise(3000, id), "");
+    record.details = "{\"marker\":\"number-" + std::to_string(id) + "-\"}";
+    submit(writer, std::move(record));
+  }
+}
+
+void repeat_a_page_twice(const TemporaryStore& store) {
+  constexpr std::size_t kPage = 4096;
+  std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const auto page_of = [&bytes](int id) {
+    const std::size_t at = bytes.find("number-" + std::to_string(id) + "-");
+    if (at == std::string::npos) {
+      throw std::runtime_error("no page has record " + std::to_string(id));
+    }
+    return at / kPage * kPage;
+  };
+  int next = 150;
+  while (page_of(next) == page_of(150)) {
+    ++next;
+  }
+  for (const int id : {150, next}) {
+    file.seekp(static_cast<std::streamoff>(page_of(id)));
+    file.write(bytes.data() + page_of(50), kPage);
+  }
 }
 
 void submit(Writer& writer, Record record, Writer::Committed committed, Writer::IntentId intent) {

@@ -47,6 +47,14 @@ Record record_with(std::string request, std::string response);
 Record full_record();
 bool same_record(const Record& a, const Record& b);
 
+// 300 records with noise(3000, id) as the request, whose details tell them:
+// {"marker":"number-150-"}.
+void fill_marked(const TemporaryStore& store);
+// Of the file that fill_marked() made: two pages that follow each other, the first with record 150,
+// become copies of one before them. SQLite does not notice, and gives smaller numbers than it was
+// asked for.
+void repeat_a_page_twice(const TemporaryStore& store);
+
 // Submits, waiting for room as long as it takes.
 void submit(Writer& writer, Record record, Writer::Committed committed = {},
             Writer::IntentId intent = 0);

@@ -293,6 +293,15 @@ TEST_CASE("What is to be erased is said in SQL or by request ids, and nothing is
   CHECK(contents(store.path()) == before);
 }
 
+TEST_CASE("Records are looked for behind a page whose rows are out of order", "[eraser]") {
+  TemporaryStore store;
+  fill_marked(store);
+  repeat_a_page_twice(store);
+  const ErasureSelection selection =
+      select(store.path(), {"details LIKE '%number-50-%' OR details LIKE '%number-299-%'", {}});
+  CHECK(selection.records == 2);
+}
+
 TEST_CASE("A criterion is kept without what it looks for", "[eraser]") {
   const auto kept = [](const char* where) { return lasting_criterion({where, {}}); };
   CHECK(kept("caller = 'jane' AND id < 7") == "caller = '...' AND id < 7");
@@ -429,6 +438,23 @@ TEST_CASE("An agent that does not answer, and a second eraser, are told", "[eras
   CHECK(!Eraser::open(options).has_value());
 }
 
+TEST_CASE("An agent that starts waits for who has its store for itself", "[eraser]") {
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  auto erases = FileLock::try_lock(store.path() + "-lock", store.path());
+  REQUIRE(erases);
+  CHECK_THROWS_WITH(Writer(options), contains_text("or `invlog erase` has it open"));
+  options.lock_patience = std::chrono::milliseconds(5000);
+  int pauses = 0;
+  options.sleep = [&](std::chrono::milliseconds) {
+    if (++pauses == 3) {
+      erases.reset();
+    }
+  };
+  Writer writer(options);
+  CHECK(pauses == 3);
+}
+
 TEST_CASE("By whichever links a store is named, all meet at its one name", "[eraser]") {
   TemporaryStore store;
   namespace fs = std::filesystem;
@@ -452,7 +478,8 @@ TEST_CASE("By whichever links a store is named, all meet at its one name", "[era
   EraserOptions options;
   second.path = options.path = agent_by_link ? real : linked;
   options.patience = std::chrono::milliseconds(100);
-  CHECK_THROWS_WITH(Store(second), contains_text("another invlog agent has it open"));
+  CHECK_THROWS_WITH(Store(second),
+                    contains_text("another invlog agent or `invlog erase` has it open"));
   auto eraser = Eraser::open(options);
   REQUIRE(eraser.has_value());
   CHECK_THROWS_WITH((*eraser)->close_segments(1), contains_text("did not close the segment"));

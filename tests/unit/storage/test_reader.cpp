@@ -67,11 +67,11 @@ Found read_around_damage(Reader& reader) {
       1, Bodies::both,
       [&](StoredRecord& stored) {
         CHECK((stored.record.request.bytes == request_number(stored.id)));
-        CHECK(found.whole.insert(stored.id).second);
+        REQUIRE(found.whole.insert(stored.id).second);
         return true;
       },
       [&](std::int64_t id, const std::string& why) {
-        CHECK(found.damaged.insert(id).second);
+        REQUIRE(found.damaged.insert(id).second);
         found.why = why;
         return true;
       });
@@ -237,14 +237,7 @@ TEST_CASE("What a visitor throws is no damage") {
 
 TEST_CASE("Rows on a damaged page are reported, and those behind it are read") {
   TemporaryStore store;
-  {
-    Writer writer(store.options());
-    for (std::int64_t id = 1; id <= 300; ++id) {
-      Record record = record_with(request_number(id), "");
-      record.details = "{\"marker\":\"number-" + std::to_string(id) + "-\"}";
-      submit(writer, std::move(record));
-    }
-  }
+  fill_marked(store);
   std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
   const std::size_t at = bytes.find("number-150-");
@@ -257,6 +250,19 @@ TEST_CASE("Rows on a damaged page are reported, and those behind it are read") {
   CHECK(found.damaged.count(150) == 1);
   CHECK(found.damaged.size() < 60);
   CHECK(found.whole.size() + found.damaged.size() == 300);
+}
+
+TEST_CASE("Rows that come with smaller numbers than asked for are damage, and reading ends") {
+  TemporaryStore store;
+  fill_marked(store);
+  repeat_a_page_twice(store);
+  auto reader = open_reader(store);
+  const Found found = read_around_damage(*reader);
+  CHECK(found.damaged.count(150) == 1);
+  CHECK(found.damaged.size() < 120);
+  CHECK(*found.whole.rbegin() == 300);
+  CHECK_THROWS_WITH(reader->each(1, Bodies::both, [](StoredRecord&) { return true; }),
+                    contains_text("rows are out of order"));
 }
 
 TEST_CASE("A reader does not hold the write-ahead log while records are visited") {

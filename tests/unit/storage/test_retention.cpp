@@ -279,6 +279,58 @@ TEST_CASE("A full store with requests on record opens, and turns them into recor
   full.check_whole();
 }
 
+TEST_CASE("Requests on record leave room for the records that end them") {
+  constexpr std::size_t kLarge = 2'600'000;
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention.keep_undelivered = false;
+  options.queue_bytes = 64 << 20;
+  Writer writer(options);
+  std::atomic<int> kept{0}, refused{0};
+  std::vector<Writer::IntentId> intents;
+  for (std::int64_t number = 1; number <= 7; ++number) {
+    std::unique_ptr<PendingRecord> request =
+        std::make_unique<ReadyRecord>(noisy_record(number, kLarge));
+    REQUIRE(writer.submit_intent(request, intents.emplace_back(),
+                                 [&](bool ok) { ++(ok ? kept : refused); }) == Submitted::queued);
+  }
+  CHECK(comes_true([&] { return kept + refused == 7; }));
+  CHECK(kept == 1);
+  std::atomic<int> committed{0};
+  for (std::size_t call = 0; call < intents.size(); ++call) {
+    submit(
+        writer, noisy_record(static_cast<std::int64_t>(call) + 1, kLarge),
+        [&](bool ok) { committed += ok ? 1 : 0; }, intents[call]);
+  }
+  CHECK(comes_true([&] { return committed == 7; }));
+  CHECK(!writer.status().failing);
+  CHECK(full.number("SELECT count(*) FROM intent") == 0);
+  REQUIRE(submit_intent_and_wait(writer, noisy_record(8, kLarge)) != 0);
+}
+
+TEST_CASE("A full store refuses requests at once, and takes what ends those that it has") {
+  constexpr std::size_t kLarge = 2'600'000;
+  RetentionFixture full;
+  Writer writer(full.options());
+  const Writer::IntentId intent = submit_intent_and_wait(writer, noisy_record(1, kLarge));
+  for (std::int64_t number = 2; full.size() + 500'000 < kCap; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 25'000)));
+  }
+  std::atomic<int> kept{0}, refused{0};
+  std::unique_ptr<PendingRecord> request = std::make_unique<ReadyRecord>(noisy_record(0, 900'000));
+  Writer::IntentId without_room = 0;
+  REQUIRE(writer.submit_intent(request, without_room, [&](bool ok) { ++(ok ? kept : refused); }) ==
+          Submitted::queued);
+  CHECK(comes_true([&] { return refused == 1; }));
+  std::atomic<bool> ended{false};
+  submit(
+      writer, noisy_record(1, kLarge), [&](bool ok) { ended = ok; }, intent);
+  CHECK(comes_true([&] { return ended.load(); }));
+  CHECK(kept == 0);
+  CHECK(full.number("SELECT count(*) FROM intent") == 0);
+  CHECK(!writer.status().failing);
+}
+
 TEST_CASE("Records older than max_age go with their segments, whole") {
   RetentionFixture aged;
   WriterOptions options = aged.options();
@@ -308,6 +360,54 @@ TEST_CASE("Records older than max_age go with their segments, whole") {
   }
   store.close();
   aged.check_whole();
+}
+
+TEST_CASE("One segment closed by a wrong clock neither keeps the others nor takes them along") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(10);
+  options.retention.keep_undelivered = false;
+  const std::int64_t wrong = GENERATE(0, 1, 2);
+  const std::int64_t by = GENERATE(30 * 24, -365 * 24) * kHourUs;
+  CAPTURE(wrong, by);
+  const std::int64_t begin = aged.now->load();
+  Store store(options);
+  for (std::int64_t segment = 0; segment < 5; ++segment) {
+    *aged.now = begin + segment * kHourUs / 4 + (segment == wrong ? by : 0);
+    write(store, 3 * segment + 1, 3 * segment + 3, 300);
+    store.close_segment();
+  }
+  *aged.now = begin + 2 * kHourUs;
+  tidy(store);
+  // What was closed first, and a year ago as it says, is gone; what stands behind others is not.
+  CHECK(aged.number("SELECT count(*) FROM record") == (wrong == 0 && by < 0 ? 12 : 15));
+  *aged.now = begin + 12 * kHourUs;
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == 0);
+  CHECK(aged.number("SELECT json_extract(details, '$.base.undelivered.s3') FROM event WHERE kind = "
+                    "'retention' ORDER BY id DESC") == 15);
+  store.close();
+  aged.check_whole();
+}
+
+TEST_CASE("What a crash left open ages from when its last record came") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(10);
+  options.retention.keep_undelivered = false;
+  Store store(options);
+  Record last = noisy_record(1, 300);
+  const std::int64_t hours = GENERATE(0, 95);  // that the segment was open; with no machine asleep
+  last.started_at_us = aged.now->load() + hours * kHourUs;
+  store.add(std::move(last));
+  store.commit();
+  *aged.now += 100 * kHourUs;
+  store.close_segment();  // as at the next start
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == (hours == 0 ? 0 : 1));
+  store.close();
 }
 
 TEST_CASE("What is taken away goes back to the file system in small steps") {
@@ -400,6 +500,27 @@ TEST_CASE("New labels are counted before a commit makes them") {
   store.commit();
   CHECK(fixture.size() <= kMost);
   CHECK(fixture.number("SELECT count(*) FROM label WHERE length(text) > 60000") == 10);
+}
+
+TEST_CASE("Long details count where a segment ends, so that a store of them goes round") {
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention.keep_undelivered = false;
+  Store store(options);
+  for (std::int64_t number = 1; number <= 400; ++number) {
+    if (store.segment_due()) {
+      store.close_segment();
+    }
+    Record record = noisy_record(number, 100);
+    record.details = "{\"long\":\"" + std::string(60'000, 'x') + "\"}";
+    store.add(std::move(record));
+    REQUIRE_NOTHROW(store.commit());
+  }
+  CHECK(full.first_record() > 100);
+  CHECK(full.first_record() < 250);  // no more goes than has to
+  CHECK(full.size() <= kMost);
+  store.close();
+  full.check_whole();
 }
 
 TEST_CASE("A running writer takes a new limit, also while it waits for room") {

@@ -1,4 +1,8 @@
+#include <atomic>
+#include <chrono>
+#include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "storage/reader.h"
@@ -7,11 +11,13 @@
 #include "storage/store_error.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
+#include "tests/contains.h"
 #include "tests/sanitized.h"
 #include "tests/unit/storage/retention_fixture.h"
 #include "tests/unit/storage/unsynced_vfs.h"
 
 using namespace invlog::storage;
+using invlog::tests::contains;
 
 namespace {
 
@@ -97,6 +103,23 @@ class PowerCuts {
   std::vector<Cut> taken_;
 };
 
+// No write comes back until it is told to answer.
+class HangingDisk {
+ public:
+  HangingDisk() {
+    UnsyncedVfs::instance().set_hook([hangs = hangs_] {
+      while (*hangs) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    });
+  }
+  ~HangingDisk() { answer(); }
+  void answer() const { *hangs_ = false; }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> hangs_ = std::make_shared<std::atomic<bool>>(true);
+};
+
 }  // namespace
 
 TEST_CASE(
@@ -149,6 +172,38 @@ TEST_CASE(
   CHECK(power.dropped > 100);
   store.close();
   vfs.clear();
+}
+
+TEST_CASE("A disk that hangs while old segments are taken away counts as failing") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.vfs = vfs.name();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(1);
+  options.retention.keep_undelivered = false;
+  options.longest_attempt = std::chrono::milliseconds(20);
+  options.queue_bytes = 1;
+  {
+    Writer writer(options);
+    REQUIRE(submit_and_wait(writer, noisy_record(1, 100)));
+  }
+  {
+    Writer writer(options);
+    const HangingDisk disk;
+    *fixture.now += 3 * kHourUs;
+    CHECK(comes_true([&] { return writer.status().failing; }));
+    CHECK(contains(writer.status().last_error, "the disk has not answered"));
+    submit(writer, noisy_record(2, 100));
+    std::unique_ptr<PendingRecord> more = std::make_unique<ReadyRecord>(noisy_record(3, 100));
+    CHECK(writer.submit(more) == Submitted::failed);
+    disk.answer();
+    CHECK(comes_true([&] { return !writer.status().failing; }));
+    CHECK(comes_true([&] { return fixture.first_record() == 2; }));
+  }
+  vfs.clear();
+  fixture.check_whole();
 }
 
 TEST_CASE("Removal that fails on the way is made up for, and its cause is said") {

@@ -92,7 +92,7 @@ TEST_CASE("A store refuses what it does not know") {
   }
   SECTION("a second writer") {
     Writer writer(options);
-    CHECK(contains(refusal(options), "another invlog agent has it open"));
+    CHECK(contains(refusal(options), "another invlog agent or `invlog erase` has it open"));
   }
   SECTION("a newer format") {
     { Writer writer(options); }

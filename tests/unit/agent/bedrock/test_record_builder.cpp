@@ -57,6 +57,16 @@ const std::string kMetadata =
 
 }  // namespace
 
+TEST_CASE("ids that anybody may choose are cut, and that is said") {
+  Invocation invocation = converse();
+  invocation.request_headers.back().second = std::string(60000, 's');
+  invocation.response_headers.back().second = std::string(300, 'r');
+  const storage::Record record = build_record(std::move(invocation));
+  CHECK(record.sdk_invocation_id == std::string(256, 's'));
+  CHECK(record.request_id == std::string(256, 'r'));
+  CHECK(record.details == "{\"requestIdBytes\":300,\"sdkInvocationIdBytes\":60000}");
+}
+
 TEST_CASE("a Converse call becomes a record") {
   Invocation invocation = converse();
   invocation.identity_arn = "arn:aws:iam::012345678901:role/app";

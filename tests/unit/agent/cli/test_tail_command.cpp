@@ -8,6 +8,7 @@
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 #include "tests/unit/agent/cli/watched_output.h"
+#include "tests/unit/storage/temporary_store.h"
 
 using namespace invlog::cli;
 using invlog::tests::contains;
@@ -45,6 +46,17 @@ TEST_CASE("tail shows the newest records, one a line") {
   std::ostringstream nothing;
   CHECK(run_tail(options, nothing, err) == 0);
   CHECK(nothing.str().empty());
+}
+
+TEST_CASE("tail ends at a damaged page that gives smaller numbers than it was asked for") {
+  const invlog::storage::TemporaryStore store;
+  fill_marked(store);
+  repeat_a_page_twice(store);
+  TailOptions options;
+  options.store.store = store.path();
+  options.records = 300;
+  std::ostringstream out, err;
+  CHECK_THROWS_WITH(run_tail(options, out, err), contains_text("rows are out of order"));
 }
 
 TEST_CASE("following shows what an agent adds, through its restart and a new store") {
