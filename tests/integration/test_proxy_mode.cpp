@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <functional>
 #include <future>
 
 #include "agent/proxy/certificate_authority.h"
@@ -80,7 +81,9 @@ class ProxyFixture {
  public:
   explicit ProxyFixture(
       capture::ExchangeHandler handler, config::ProxyConfig proxy = {}, bool trusted = true,
-      aws::Environment environment = [](const char*) { return std::optional<std::string>(); })
+      aws::Environment environment = [](const char*) { return std::optional<std::string>(); },
+      const std::function<void(config::AgentConfig&)>& change = {},
+      std::chrono::milliseconds stop_limit = std::chrono::seconds(3))
       : upstream_(std::move(handler)) {
     make_authority(directory_.path());
     auto configuration = AgentFixture::configuration(std::string("https://") + kBedrockHost);
@@ -90,8 +93,10 @@ class ProxyFixture {
     proxy.connect_host = "127.0.0.1";
     proxy.connect_port = upstream_.port();
     configuration.proxy = proxy;
+    if (change)
+      change(configuration);
     agent_ = std::make_unique<AgentFixture>(configuration, /*with_credentials=*/false,
-                                            std::move(environment));
+                                            std::move(environment), stop_limit);
     const std::string address = agent_->loop().proxy_address();
     proxy_port_ = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
   }
@@ -231,6 +236,40 @@ TEST_CASE("proxy: HTTP/2 goes on as HTTP/2, many calls at once", "[proxy]") {
   REQUIRE(echo.requests.size() == 5);
   CHECK(echo.requests[0].authority == kBedrockHost);
   CHECK(capture::find_header(echo.requests[0].headers, "authorization") == kSigned);
+}
+
+TEST_CASE("proxy: strict: a connection that is used again while its last call waits for its commit",
+          "[proxy]") {
+  FakeSink* sink = nullptr;
+  std::promise<void> first_answered;
+  ProxyFixture fixture(
+      [&](Exchange& exchange) -> Task<void> {
+        std::string body;
+        co_await exchange.read_body(body, 1000);
+        if (body == "first") {
+          sink->hold_commits();
+        } else {
+          sink->release_commits();
+          first_answered.get_future().wait_for(std::chrono::seconds(20));
+        }
+        const ResponseHead head = head_of(body.size());
+        co_await exchange.start_response(head, body, true);
+      },
+      {}, true, [](const char*) { return std::optional<std::string>(); },
+      [](config::AgentConfig& change) { change.durability = config::Durability::strict; });
+  sink = &fixture.sink();
+  TlsBridge bridge(fixture.to("h2"));
+  Http2Client client(bridge.port());
+  client.authority = kBedrockHost;
+  const HeaderList headers = signed_headers();
+  const std::int32_t first = client.post(kConverse, "first", headers);
+  while (sink->commits_waiting() == 0)
+    std::this_thread::yield();
+  sink->hold_no_more();
+  const std::int32_t second = client.post(kConverse, "second", headers);
+  CHECK(client.wait_for(first).body == "first");
+  first_answered.set_value();
+  CHECK(client.wait_for(second).body == "second");
 }
 
 TEST_CASE("proxy: HTTP/2 with a Host in place of :authority", "[proxy]") {
