@@ -406,6 +406,24 @@ TEST_CASE("proxy: the request's Host must be the connection's", "[proxy]") {
   CHECK(echo.requests.empty());
 }
 
+TEST_CASE("proxy: a body whose end the host might see elsewhere goes nowhere", "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  const std::string more = GENERATE(std::string("Transfer-Encoding: chunked;q=1\r\n"),
+                                    std::string("Transfer-Encoding: gzip, chunked\r\n"),
+                                    std::string("Host: other\r\nTransfer-Encoding: chunked\r\n"));
+  INFO(more);
+  TlsBridge bridge(fixture.to("http/1.1"));
+  LoopbackSocket client = LoopbackSocket::connect(bridge.port());
+  client.send("POST " + std::string(kConverse) + " HTTP/1.1\r\nHost: " + kBedrockHost + "\r\n" +
+              more + "\r\n2\r\n{}\r\n0\r\n\r\n");
+  const HttpResponse refused = read_response(client);
+  CHECK(refused.status == 400);
+  CHECK(refused.header("x-amzn-ErrorType") == "ValidationException");
+  const std::lock_guard lock(echo.mutex);
+  CHECK(echo.requests.empty());
+}
+
 TEST_CASE("proxy: a hello for another name than CONNECT's is refused", "[proxy]") {
   Echo echo;
   ProxyFixture fixture(echo.handler());
