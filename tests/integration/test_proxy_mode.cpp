@@ -136,6 +136,12 @@ std::string text_of(std::size_t size) {
   return text;
 }
 
+aws::Environment with_company_proxy(const std::string& url) {
+  return [url](const char* name) {
+    return std::string(name) == "HTTPS_PROXY" ? std::optional(url) : std::nullopt;
+  };
+}
+
 // What a CONNECT is answered.
 std::string connect_answer(ProxyFixture& fixture, const std::string& target) {
   LoopbackSocket client = LoopbackSocket::connect(fixture.proxy_port());
@@ -455,6 +461,37 @@ TEST_CASE("proxy: without CONNECT the hello's name decides", "[proxy]") {
   CHECK(contains(fixture.sink().events().at(0), "other-region"));
 }
 
+TEST_CASE(
+    "proxy: without CONNECT, who waits for a tunnel counts as a connection, and a stop cuts it",
+    "[proxy]") {
+  Echo echo;
+  ScriptedUpstream company([](LoopbackSocket& socket, int) {
+    read_request(socket);
+    socket.sees_end(std::chrono::seconds(30));
+  });
+  ProxyFixture fixture(
+      echo.handler(), {}, true,
+      with_company_proxy("http://127.0.0.1:" + std::to_string(company.port())),
+      [](config::AgentConfig& change) {
+        change.clients.max_connections = 1;
+        change.connect_timeout = std::chrono::seconds(60);
+      },
+      std::chrono::milliseconds(50));
+  TlsBridge::To to = fixture.to("http/1.1");
+  to.name = "example.com";
+  to.by_connect = false;
+  TlsBridge bridge(to);
+  LoopbackSocket waiting = LoopbackSocket::connect(bridge.port());
+  while (company.connections() == 0)
+    std::this_thread::yield();
+  LoopbackSocket other = LoopbackSocket::connect(fixture.proxy_port());
+  other.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(contains(read_response(other).body, "max_connections"));
+  fixture.agent().begin_stop();
+  CHECK(waiting.sees_end());
+  fixture.agent().join();
+}
+
 TEST_CASE("proxy: what may not be reached is refused with an event", "[proxy]") {
   Echo echo;
   ProxyFixture fixture(echo.handler(), {"127.0.0.1", 0, config::OtherHosts::refuse, {}, {}, "", 0});
@@ -519,9 +556,7 @@ TEST_CASE("proxy: a server behind a company's proxy may speak first", "[proxy]")
     socket.send("heard " + socket.read_until("\n"));
   });
   const std::string url = "http://127.0.0.1:" + std::to_string(company.port());
-  ProxyFixture fixture(echo.handler(), {}, true, [url](const char* name) {
-    return std::string(name) == "HTTPS_PROXY" ? std::optional(url) : std::nullopt;
-  });
+  ProxyFixture fixture(echo.handler(), {}, true, with_company_proxy(url));
   LoopbackSocket client = LoopbackSocket::connect(fixture.proxy_port());
   client.send("CONNECT bedrock-mantle.eu-central-1.api.aws:443 HTTP/1.1\r\n\r\n");
   CHECK(contains(client.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
