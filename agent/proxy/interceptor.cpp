@@ -264,10 +264,13 @@ Task<void> Interceptor::tunnel(AcceptedConnection connection, std::shared_ptr<Tu
 
 std::shared_ptr<capture::Interception> Interceptor::make_interception(const std::string& host,
                                                                       std::uint16_t port) const {
-  capture::UpstreamEndpoint endpoint;
   const std::string url = "https://" + config::host_and_port(host, port);
-  if (auto parsed = capture::parse_upstream(url, needs_.environment))
-    endpoint = std::move(*parsed);
+  auto parsed = capture::parse_upstream(url, needs_.environment);
+  if (!parsed) {
+    needs_.statistics.note_error("proxy: " + host + ": " + parsed.error());
+    return nullptr;
+  }
+  capture::UpstreamEndpoint endpoint = std::move(*parsed);
   endpoint.connect_timeout = needs_.configuration.connect_timeout;
   endpoint.connect_host = configuration_.connect_host;
   endpoint.connect_port = configuration_.connect_port;

@@ -641,28 +641,39 @@ TEST_CASE("proxy: a socket of the service manager serves without a configured li
   CHECK(agent.sink().wait_for(1).size() == 1);
 }
 
-TEST_CASE("proxy: an agent whose HTTPS_PROXY leads back to it does not start", "[proxy]") {
+TEST_CASE("proxy: an agent whose HTTPS_PROXY or upstream leads nowhere else does not start",
+          "[proxy]") {
   tests::TemporaryDirectory directory;
   make_authority(directory.path());
-  auto configuration = AgentFixture::configuration(std::string("https://") + kBedrockHost);
-  configuration.state_dir = directory.path();
+  const std::string bedrock = std::string("https://") + kBedrockHost;
   const ServiceSocket socket, other;
   const std::string port = std::to_string(socket.port);
-  const auto started = [&](const std::string& proxy, int listening) {
-    const auto environment = [&](const char* name) {
-      return std::string(name) == "HTTPS_PROXY" ? std::optional(proxy) : std::nullopt;
-    };
+  // Why not; "" it started.
+  const auto problem = [&](const std::string& upstream, const std::string& proxy, int listening) {
+    auto configuration = AgentFixture::configuration(upstream);
+    configuration.state_dir = directory.path();
     try {
-      AgentFixture agent(configuration, false, environment, std::chrono::seconds(3), {listening});
+      AgentFixture agent(configuration, false, with_company_proxy(proxy), std::chrono::seconds(3),
+                         {::dup(listening)});
       return std::string();
     } catch (const std::runtime_error& error) {
       return std::string(error.what());
     }
   };
-  CHECK(contains(started("http://localhost:" + port, ::dup(socket.descriptor)),
+  CHECK(contains(problem(bedrock, "http://localhost:" + port, socket.descriptor),
                  "HTTPS_PROXY is this agent itself (127.0.0.1:" + port + ")"));
-  CHECK(contains(started("127.0.0.1:" + port, socket.descriptor), "this agent itself"));
-  CHECK(started("http://127.0.0.1:" + port, other.descriptor) == "");
+  CHECK(contains(problem(bedrock, "127.0.0.1:" + port, socket.descriptor), "this agent itself"));
+  CHECK(problem(bedrock, "http://127.0.0.1:" + port, other.descriptor) == "");
+  // Nor where the upstream is reached without it: the hosts of proxy mode are not.
+  CHECK(contains(problem("http://127.0.0.1:1", "https://127.0.0.1:8443", other.descriptor),
+                 "HTTPS_PROXY: expected http://"));
+  CHECK(problem("http://127.0.0.1:1", "", other.descriptor) == "");
+  const std::string itself = "http://localhost:" + port;
+  CHECK(contains(problem(itself, "", socket.descriptor),
+                 "upstream " + itself + " is this agent itself (127.0.0.1:" + port + ")"));
+  CHECK(problem(itself, "", other.descriptor) == "");
+  ::close(socket.descriptor);
+  ::close(other.descriptor);
 }
 
 TEST_CASE("proxy: a client that speaks no TLS behind CONNECT is told so", "[proxy]") {
