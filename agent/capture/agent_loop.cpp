@@ -352,6 +352,7 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
     calls_.cutting = true;
     sessions_.sessions.close();
     watchdog_.expire_all();
+    credentials_.stop_waiting();
     recorder_.drain();
     co_await wait_while_busy(std::chrono::steady_clock::now() + std::chrono::seconds(2));
   }

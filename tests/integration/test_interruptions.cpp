@@ -194,4 +194,25 @@ TEST_CASE("On a stop, the call under way ends well and the connection closes") {
   CHECK(agent.sink().wait_for(1).at(0).outcome == "complete");
 }
 
+TEST_CASE("A call that waits for credentials when a stop cuts it is on record") {
+  ScriptedUpstream upstream([](LoopbackSocket&, int) {});
+  AgentFixture agent(
+      AgentFixture::configuration(upstream.url()), true,
+      [](const char*) { return std::optional<std::string>(); }, std::chrono::milliseconds(50));
+  std::unique_lock slow(agent.credentials().gate);
+  LoopbackSocket client = agent.connect();
+  client.send(post(kConverse, R"({"a":1})"));
+  while (agent.statistics().in_flight == 0)
+    std::this_thread::yield();
+  agent.begin_stop();
+  CHECK(client.sees_end());
+  const auto records = agent.sink().wait_for(1);
+  slow.unlock();
+  agent.join();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].outcome == "interrupted");
+  CHECK(records[0].request.bytes == R"({"a":1})");
+  CHECK(upstream.connections() == 0);
+}
+
 }  // namespace invlog::test
