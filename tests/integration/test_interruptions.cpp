@@ -78,6 +78,21 @@ TEST_CASE("An upstream that cuts a response is seen as a cut by the client") {
   CHECK(records[0].response.bytes == "hello");
 }
 
+TEST_CASE("An HTTP/1.0 client sees by a reset that a stream was cut, and else an orderly end") {
+  const bool whole = GENERATE(true, false);
+  ScriptedUpstream upstream([&](LoopbackSocket& connection, int) {
+    read_request(connection);
+    connection.send(std::string(kChunkedHead) + "5\r\nhello\r\n" + (whole ? "0\r\n\r\n" : ""));
+  });
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket client = agent.connect();
+  client.send("POST " + std::string(kConverse) +
+              " HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}");
+  client.read_until("hello");
+  CHECK(client.sees_reset() == !whole);
+  CHECK(agent.sink().wait_for(1).at(0).outcome == (whole ? "complete" : "upstream-closed"));
+}
+
 TEST_CASE("An upstream that refuses the connection is a 502 that SDKs retry") {
   const std::string url = "http://127.0.0.1:" + std::to_string(closed_port());
   AgentFixture agent(AgentFixture::configuration(url));
