@@ -57,14 +57,14 @@ std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) 
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
-// Whether what asks `proxy` comes to a listener of ours at `address`.
-bool leads_to(const std::string& address, const ProxyEndpoint& proxy) {
-  std::string host;
-  std::uint16_t port = 0;
-  if (!config::split_host_and_port(address, host, port) || port != proxy.port)
+// Whether who connects to `host` and `port` comes to a listener of ours at `address`.
+bool leads_to(const std::string& address, const std::string& host, std::uint16_t port) {
+  std::string own;
+  std::uint16_t own_port = 0;
+  if (!config::split_host_and_port(address, own, own_port) || port != own_port)
     return false;
-  return host == proxy.host ||
-         (is_this_host(proxy.host) && (is_this_host(host) || host == "0.0.0.0" || host == "::"));
+  return own == host ||
+         (is_this_host(host) && (is_this_host(own) || own == "0.0.0.0" || own == "::"));
 }
 
 }  // namespace
@@ -138,6 +138,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   if (inherited_.empty())
     listen();
   refuse_own_proxy(environment);
+  refuse_own_upstream();
 }
 
 void AgentLoop::listen() {
@@ -157,15 +158,36 @@ void AgentLoop::listen() {
 void AgentLoop::refuse_own_proxy(const aws::Environment& environment) const {
   const auto proxy = company_proxy(environment);
   // One that is not used may be anything.
-  if (!proxy || !*proxy || (!interceptor_ && !pool_.endpoint().proxy))
+  if (!interceptor_ && !pool_.endpoint().proxy)
     return;
-  for (const Listener* listener : all_listeners()) {
-    if (leads_to(listener->address(), **proxy)) {
-      throw std::runtime_error(
-          "HTTPS_PROXY is this agent itself (" + listener->address() +
-          "): its calls would come back to it; start it without that variable");
-    }
+  // Proxy mode reaches most hosts by it.
+  if (!proxy)
+    throw std::runtime_error(proxy.error());
+  if (!*proxy)
+    return;
+  if (const std::string address = own_address_at((*proxy)->host, (*proxy)->port);
+      !address.empty()) {
+    throw std::runtime_error("HTTPS_PROXY is this agent itself (" + address +
+                             "): its calls would come back to it; start it without that variable");
   }
+}
+
+void AgentLoop::refuse_own_upstream() const {
+  const UpstreamEndpoint& upstream = pool_.endpoint();
+  if (upstream.proxy)
+    return;
+  if (const std::string address = own_address_at(upstream.host, upstream.port); !address.empty()) {
+    throw std::runtime_error("upstream " + configuration_.upstream + " is this agent itself (" +
+                             address + "): its calls would come back to it");
+  }
+}
+
+std::string AgentLoop::own_address_at(const std::string& host, std::uint16_t port) const {
+  for (const Listener* listener : all_listeners()) {
+    if (std::string address = listener->address(); leads_to(address, host, port))
+      return address;
+  }
+  return "";
 }
 
 void AgentLoop::start_proxy(const aws::Environment& environment, const std::vector<int>& sockets) {
@@ -347,6 +369,7 @@ Task<void> AgentLoop::wind_down(std::chrono::milliseconds limit) {
     calls_.cutting = true;
     sessions_.sessions.close();
     watchdog_.expire_all();
+    credentials_.stop_waiting();
     recorder_.drain();
     co_await wait_while_busy(std::chrono::steady_clock::now() + std::chrono::seconds(2));
   }

@@ -92,7 +92,11 @@ class AgentLoop {
  private:
   void start_proxy(const aws::Environment& environment, const std::vector<int>& sockets);
   void listen();  // where it is configured
+  // An agent whose calls would come back to it does not start.
   void refuse_own_proxy(const aws::Environment& environment) const;
+  void refuse_own_upstream() const;
+  // The address of a listener of ours at which who connects there arrives; "" none.
+  std::string own_address_at(const std::string& host, std::uint16_t port) const;
   std::vector<const Listener*> all_listeners() const;  // proxy mode's, too
   std::vector<std::uint16_t> own_ports() const;
   Task<void> keep_ticking();

@@ -188,6 +188,12 @@ void ClientStream::close() {
   cut();
 }
 
+void ClientStream::reset() {
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  cut();
+}
+
 void ClientStream::cut() {
   error_code ignored;
   socket_.close(ignored);

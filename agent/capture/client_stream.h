@@ -63,8 +63,11 @@ class ClientStream {
   void shutdown_send();
   // TLS says goodbye first, if the socket takes that at once.
   void close();
-  // Closes so that the client sees that something is missing.
+  // Closes so that the client sees that something is missing, if what it was sent names its end.
   void cut();
+  // The same where only the connection's end says that all has come: by a reset. What the client
+  // has not received yet may be lost.
+  void reset();
 
  private:
   struct TlsRead {

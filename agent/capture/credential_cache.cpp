@@ -22,10 +22,19 @@ void CredentialCache::ask() {
       state->result = std::move(*result);
       state->asking = false;
       state->known = true;
-      for (Event* waiting : std::exchange(state->waiting, {}))
-        waiting->set();
+      state->wake_all();
     });
   });
+}
+
+void CredentialCache::State::wake_all() {
+  for (Event* each : std::exchange(waiting, {}))
+    each->set();
+}
+
+void CredentialCache::stop_waiting() {
+  state_->stopping = true;
+  state_->wake_all();
 }
 
 void CredentialCache::ask_if_stale() {
@@ -56,7 +65,7 @@ Task<aws::ProvideResult> CredentialCache::get() {
   const std::shared_ptr<State> state = state_;
   ask_if_stale();
   const bool useful = state->known && state->result && *state->result && !has_expired();
-  if (!useful && state->asking) {
+  if (!useful && state->asking && !state->stopping) {
     Event answered;
     state->waiting.push_back(&answered);
     co_await answered.wait();

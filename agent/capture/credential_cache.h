@@ -30,6 +30,8 @@ class CredentialCache {
 
   // Credentials, none, or the provider's error.
   Task<aws::ProvideResult> get();
+  // At a stop: from here on get() gives what is known, and does not wait for the provider.
+  void stop_waiting();
   // Why a call could not be signed now, "" if it could. Asks the provider as get() does, but does
   // not wait for its answer.
   std::string problem();
@@ -40,7 +42,9 @@ class CredentialCache {
     std::chrono::steady_clock::time_point asked_at;
     bool asking = false;
     bool known = false;
+    bool stopping = false;
     std::list<Event*> waiting;
+    void wake_all();
   };
   void ask();
   void ask_if_stale();

@@ -1,5 +1,6 @@
 #include "agent/capture/http1_parser.h"
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 
 namespace invlog::capture {
@@ -9,6 +10,20 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::size_t kUsualHeaders = 16;
+
+namespace {
+
+// Nothing if there is none, or more than one.
+std::optional<std::string_view> only_value(const Headers& headers, std::string_view name) {
+  const auto of_name = [&](const Header& header) {
+    return equal_ignoring_case(header.first, name);
+  };
+  if (std::count_if(headers.begin(), headers.end(), of_name) != 1)
+    return std::nullopt;
+  return find_header(headers, name);
+}
+
+}  // namespace
 
 // Beast's parser reports into the Http1Parser that owns it.
 template <bool is_request>
@@ -139,23 +154,32 @@ bool Http1Parser::feed_head(std::string_view bytes, std::size_t& consumed) {
   };
   if (kind_ == Kind::request) {
     classify(*core_->request);
-    // A transfer coding that does not end in chunked leaves the request's length unknown (RFC 9112
-    // §6.3).
-    if (framing != Framing::chunked && has_header(headers, "transfer-encoding")) {
-      error_ = "unsupported transfer coding";
+    error_ = request_problem();
+    if (!error_.empty())
       return false;
-    }
-    // Faulty framing (RFC 9112 §6.1), which a server may read otherwise.
-    if (minor_version == 0 && framing == Framing::chunked) {
-      error_ = "a transfer coding in HTTP/1.0";
-      return false;
-    }
   } else {
     classify(*core_->response);
     if (done_)
       framing = Framing::none;
   }
   return true;
+}
+
+// What a server may read otherwise than this parser does: the request's end would be another there.
+std::string Http1Parser::request_problem() const {
+  // Another coding, or chunked with a parameter or in a list, would not be undone or not be passed
+  // on.
+  const auto coding = only_value(headers, "transfer-encoding");
+  const bool one_chunked = coding && equal_ignoring_case(*coding, "chunked");
+  if (has_header(headers, "transfer-encoding") && !(one_chunked && framing == Framing::chunked))
+    return "a transfer coding that is not chunked alone";
+  // Faulty framing (RFC 9112 §6.1).
+  if (minor_version == 0 && framing == Framing::chunked)
+    return "a transfer coding in HTTP/1.0";
+  // RFC 9112 §3.2: whom the request is for must not depend on who reads it.
+  if (has_header(headers, "host") && !only_value(headers, "host"))
+    return "more than one Host";
+  return "";
 }
 
 bool Http1Parser::feed_chunked(std::string_view bytes, std::size_t& consumed, std::string& body) {

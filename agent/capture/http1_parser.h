@@ -56,6 +56,7 @@ class Http1Parser {
   template <bool is_request>
   class Parser;
   bool step(std::string_view bytes, std::size_t& consumed, bool until_head);
+  std::string request_problem() const;  // after the head; "" none
 
   Kind kind_;
   std::unique_ptr<Core> core_;

@@ -89,6 +89,7 @@ class Http1Session::Exchange1 : public Exchange {
     started_ = true;
     session_head_.clear();
     chunked_ = false;
+    session_.open_ended_ = version_1_0_ && head.body == ResponseHead::Body::unknown;
     if (head.raw.empty()) {
       write_head(head);
     } else {
@@ -104,7 +105,8 @@ class Http1Session::Exchange1 : public Exchange {
   void abort() override {
     close_ = true;
     session_.client_gone_ = nullptr;
-    session_.stream_.cut();
+    if (!session_.open_ended_)
+      session_.stream_.cut();
     session_.close();
   }
 
@@ -127,13 +129,11 @@ class Http1Session::Exchange1 : public Exchange {
       out += value;
       out += "\r\n";
     }
-    if (head.body == ResponseHead::Body::unknown) {
-      if (version_1_0_) {
-        close_ = true;
-      } else {
-        chunked_ = true;
-        out += "Transfer-Encoding: chunked\r\n";
-      }
+    if (session_.open_ended_) {
+      close_ = true;
+    } else if (head.body == ResponseHead::Body::unknown) {
+      chunked_ = true;
+      out += "Transfer-Encoding: chunked\r\n";
     }
     if (session_.draining_)
       close_ = true;
@@ -253,9 +253,10 @@ class Http1Session::Exchange1 : public Exchange {
     }
     if (end)
       ended_ = true;
-    if (count == 0)
-      co_return true;
-    co_return co_await session_.write(buffers.data(), count);
+    const bool there = count == 0 || co_await session_.write(buffers.data(), count);
+    if (end && there)
+      session_.open_ended_ = false;
+    co_return there;
   }
 
   Http1Session& session_;
@@ -493,6 +494,8 @@ std::optional<SessionControl::Time> Http1Session::idle_since(Time now) const {
 
 void Http1Session::close() {
   caller_.close();
+  if (open_ended_)
+    stream_.reset();
   stream_.close();
   at_end_ = true;
   stop_waiting();

@@ -74,6 +74,8 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   bool reading_ = false;
   bool at_end_ = false;  // the client closed, or the connection failed
   bool draining_ = false;
+  // A response is under way of which only the connection's end says that it is complete.
+  bool open_ended_ = false;
   bool in_exchange_ = false;
   bool reading_body_ = false;
   Time waiting_since_ = std::chrono::steady_clock::now();  // for the client; in_exchange_: it began

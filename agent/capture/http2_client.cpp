@@ -134,7 +134,9 @@ Http2Client::Http2Client(UpstreamConnection& connection, const RequestHead& requ
 }
 
 Http2Client::~Http2Client() {
-  session_->client = nullptr;
+  // The connection may carry the next exchange already.
+  if (session_->client == this)
+    session_->client = nullptr;
 }
 
 void Http2Client::submit(bool without_body) {

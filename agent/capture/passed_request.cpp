@@ -41,7 +41,8 @@ std::string passed_head(const RequestHead& request, std::string_view body) {
 }
 
 bool is_passed_in_chunks(const RequestHead& request) {
-  return !request.http2 && header_has_token(request.headers, "transfer-encoding", "chunked");
+  // As the parser saw it: of HTTP/1.1, only such a body has no length.
+  return !request.http2 && !request.content_length;
 }
 
 std::string in_chunks(std::string_view body) {

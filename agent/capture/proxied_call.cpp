@@ -309,6 +309,10 @@ Task<bool> ProxiedCall::authorize() {
   aws::ProvideResult provided = std::optional<aws::Credentials>();
   if (!as_it_is) {
     provided = co_await services_.credentials.get();
+    if (client_gone_) {
+      finish(bedrock::Outcome::client_closed, "the client closed while it waited for credentials");
+      co_return false;
+    }
     if (!provided || !*provided) {
       const std::string problem =
           provided ? kNoCredentials

@@ -271,9 +271,10 @@ void ProxiedCall::finish_undelivered() {
 void ProxiedCall::give_back_connection() {
   if (both_ways_)
     return;  // it may still be sent on
-  if (client_ && client_->reusable() && !client_gone_ && !timed_out_) {
+  const bool reusable = client_ && client_->reusable() && !client_gone_ && !timed_out_;
+  client_.reset();  // it must not see what the connection carries next
+  if (reusable)
     pool_.give_back(std::move(connection_), Steady::now());
-  }
   connection_.reset();
 }
 

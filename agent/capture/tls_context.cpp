@@ -55,13 +55,14 @@ TlsContext::Session TlsContext::open(int descriptor, const std::string& host,
   unsigned char address[sizeof(in6_addr)];
   const bool numeric = ::inet_pton(AF_INET, host.c_str(), address) == 1 ||
                        ::inet_pton(AF_INET6, host.c_str(), address) == 1;
-  if (numeric) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session.get()), host.c_str());
-  } else {
-    SSL_set_tlsext_host_name(session.get(), host.c_str());
-    SSL_set_hostflags(session.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    SSL_set1_host(session.get(), host.c_str());
-  }
+  SSL_set_hostflags(session.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // To OpenSSL, an empty name is the wish to check none.
+  const bool checked =
+      numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session.get()), host.c_str()) == 1
+              : !host.empty() && SSL_set_tlsext_host_name(session.get(), host.c_str()) == 1 &&
+                    SSL_set1_host(session.get(), host.c_str()) == 1;
+  if (!checked)
+    return nullptr;
   static constexpr unsigned char kProtocols[] = "\x02h2\x08http/1.1";
   constexpr unsigned kHttp2Bytes = 3;
   const unsigned skipped = offer_http2 ? 0 : kHttp2Bytes;

@@ -26,6 +26,7 @@ class TlsContext {
   };
   using Session = std::unique_ptr<SSL, Free>;
   // A client session for `host` over a connected, non-blocking descriptor, before its handshake.
+  // Null: OpenSSL failed, or `host` is no name that a certificate could be checked for.
   Session open(int descriptor, const std::string& host, bool offer_http2 = false) const;
 
  private:

@@ -225,8 +225,10 @@ std::string UpstreamConnection::tls_failure(const std::string& reason) const {
 
 Task<std::string> UpstreamConnection::handshake() {
   session_ = tls_->open(socket_.native_handle(), endpoint_.host, endpoint_.offers_http2);
-  if (!session_)
-    co_return "TLS: " + take_tls_error();
+  if (!session_) {
+    const std::string reason = take_tls_error();
+    co_return tls_failure(reason.empty() ? "no certificate can be checked for this name" : reason);
+  }
   for (;;) {
     ERR_clear_error();
     const int result = SSL_connect(session_.get());

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/upstream_endpoint.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/proxy_search.h"
 #include "agent/config/setting_checks.h"
@@ -114,6 +115,16 @@ void check_listening(const config::ProxyConfig& settings, const AgentStatus& age
   }
 }
 
+// The agent's own variables are not known here, but those of the host's users often are the same.
+void check_company_proxy(const aws::Environment& environment, Diagnosis& diagnosis) {
+  const auto proxy = capture::company_proxy(environment);
+  if (!proxy) {
+    diagnosis.warning(
+        "proxy mode", proxy.error(),
+        "give the agent another HTTPS_PROXY, or none: it does not start with this one");
+  }
+}
+
 }  // namespace
 
 void check_proxy_mode(const config::AgentConfig& configuration, const AgentStatus& agent,
@@ -126,6 +137,7 @@ void check_proxy_mode(const config::AgentConfig& configuration, const AgentStatu
     return;
   }
   check_listening(configuration.proxy, agent, diagnosis);
+  check_company_proxy(environment, diagnosis);
   const auto trusted = proxy::certificates_in(path);
   if (!trusted) {
     diagnosis.failed(kAuthority, trusted.error(), "run this as the user that runs the agent");

@@ -207,7 +207,8 @@ tl::expected<Leaf, std::string> CertificateAuthority::issue(const std::string& h
                              ? CertificateBuilder::NamePart{NID_commonName, host}
                              : CertificateBuilder::NamePart{NID_organizationName, "invlog"}});
     const Time end = std::min<Time>(now + kLeafLife, expiry_of(certificate_.get()));
-    builder.set_validity(now - kClockTolerance, end);
+    leaf.valid_from = now - kClockTolerance;
+    builder.set_validity(leaf.valid_from, end);
     builder.add_server_use(host);
     leaf.certificate = std::move(builder).sign(certificate_.get(), key_.get());
     leaf.renew_at = now + (end - now) * 2 / 3;

@@ -34,7 +34,8 @@ using PrivateKey = std::unique_ptr<EVP_PKEY, FreeOpenssl>;
 struct Leaf {
   Certificate certificate;
   PrivateKey key;
-  std::vector<Certificate> chain;                  // behind it, without the root
+  std::vector<Certificate> chain;  // behind it, without the root
+  std::chrono::system_clock::time_point valid_from;
   std::chrono::system_clock::time_point renew_at;  // at two thirds of its life
 };
 

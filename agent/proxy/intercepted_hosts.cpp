@@ -35,9 +35,14 @@ InterceptedHosts::Interception InterceptedHosts::take(const std::string& host, s
     forget_(leaves->first);
     hosts_.erase(leaves);
   }
-  Known& known = hosts_[host];
-  if (!known.interception)
+  const auto [place, added] = hosts_.try_emplace(host);
+  Known& known = place->second;
+  if (added)
     known = {make_(host, port), named, 0};
+  if (!known.interception) {
+    hosts_.erase(place);
+    return nullptr;
+  }
   known.used = ++takes_;
   return known.interception;
 }

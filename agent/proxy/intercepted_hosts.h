@@ -21,6 +21,7 @@ namespace invlog::proxy {
 class InterceptedHosts {
  public:
   using Interception = std::shared_ptr<capture::Interception>;
+  // Null: there is no way to it.
   using Make = std::function<Interception(const std::string& host, std::uint16_t port)>;
   // Called with a name that has gone.
   using Forget = std::function<void(const std::string& host)>;
@@ -30,7 +31,7 @@ class InterceptedHosts {
       : most_(most), make_(std::move(make)), forget_(std::move(forget)) {}
 
   bool has_room_for(const std::string& host) const;
-  // Null: there is no room. `named`: it stays for good.
+  // Null: there is no room, or no way to it. `named`: it stays for good.
   Interception take(const std::string& host, std::uint16_t port, bool named);
 
   void drop_idle(std::chrono::steady_clock::time_point now);

@@ -12,6 +12,7 @@
 #include "agent/capture/original_destination.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/client_hello.h"
+#include "agent/proxy/opening_tunnel.h"
 #include "agent/proxy/tunnel.h"
 #include "storage/json_writer.h"
 
@@ -264,10 +265,13 @@ Task<void> Interceptor::tunnel(AcceptedConnection connection, std::shared_ptr<Tu
 
 std::shared_ptr<capture::Interception> Interceptor::make_interception(const std::string& host,
                                                                       std::uint16_t port) const {
-  capture::UpstreamEndpoint endpoint;
   const std::string url = "https://" + config::host_and_port(host, port);
-  if (auto parsed = capture::parse_upstream(url, needs_.environment))
-    endpoint = std::move(*parsed);
+  auto parsed = capture::parse_upstream(url, needs_.environment);
+  if (!parsed) {
+    needs_.statistics.note_error("proxy: " + host + ": " + parsed.error());
+    return nullptr;
+  }
+  capture::UpstreamEndpoint endpoint = std::move(*parsed);
   endpoint.connect_timeout = needs_.configuration.connect_timeout;
   endpoint.names = needs_.names;
   endpoint.connect_host = configuration_.connect_host;
@@ -404,23 +408,34 @@ Task<void> Interceptor::decide_by_name(AcceptedConnection connection, std::strin
     co_await terminate(std::move(connection), authority.host, authority.port);
     co_return;
   }
-  if (verdict.why.empty() && co_await needs_.gate.admits(connection.caller)) {
-    note_flag(authority, verdict);
-    auto route = std::make_shared<TunnelRoute>();
-    const std::string problem =
-        co_await reach(authority, is_on_this_host(connection.caller.peer()), *route);
-    if (problem.empty()) {
-      co_await tunnel(std::move(connection), std::move(route));
-      co_return;
-    }
-    if (route->refusal)
-      note_refusal(authority, *route->refusal);
-    else
-      needs_.statistics.note_error("proxy: " + text_of(authority) + ": " + problem);
-  } else if (!verdict.why.empty()) {
+  if (!verdict.why.empty()) {
     note_refusal(authority, verdict);
+  } else if (auto route = co_await find_route(connection, authority, verdict)) {
+    co_await tunnel(std::move(connection), std::move(route));
+    co_return;
   }
   send_last(connection.stream, kUnrecognizedName);
+}
+
+Task<std::shared_ptr<TunnelRoute>> Interceptor::find_route(AcceptedConnection& connection,
+                                                           const Authority& authority,
+                                                           const Verdict& verdict) {
+  auto route = std::make_shared<TunnelRoute>();
+  const OpeningTunnel opening(connection.stream, *route, needs_.sessions);
+  if (!co_await needs_.gate.admits(connection.caller) || !connection.stream.is_open())
+    co_return nullptr;
+  note_flag(authority, verdict);
+  const std::string problem =
+      co_await reach(authority, is_on_this_host(connection.caller.peer()), *route);
+  if (!connection.stream.is_open())
+    co_return nullptr;
+  if (problem.empty())
+    co_return route;
+  if (route->refusal)
+    note_refusal(authority, *route->refusal);
+  else
+    needs_.statistics.note_error("proxy: " + text_of(authority) + ": " + problem);
+  co_return nullptr;
 }
 
 void Interceptor::tick(std::chrono::steady_clock::time_point now) {

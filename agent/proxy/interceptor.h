@@ -89,6 +89,11 @@ class Interceptor {
   capture::Task<bool> hear_hello(capture::AcceptedConnection& connection,
                                  capture::TlsContext::Session session, const std::string& host);
   capture::Task<void> decide_by_name(capture::AcceptedConnection connection, std::string name);
+  // Null: there is none, which was noted, or the connection has ended.
+  capture::Task<std::shared_ptr<TunnelRoute>> find_route(capture::AcceptedConnection& connection,
+                                                         const Authority& authority,
+                                                         const Verdict& verdict);
+  // Null: there is no way to the host, which was noted.
   std::shared_ptr<capture::Interception> make_interception(const std::string& host,
                                                            std::uint16_t port) const;
 

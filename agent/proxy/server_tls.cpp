@@ -70,8 +70,9 @@ tl::expected<ServerTls::Context, std::string> ServerTls::make(const std::string&
 tl::expected<TlsContext::Session, std::string> ServerTls::open(const std::string& host) {
   const auto [place, added] = served_.try_emplace(host);
   Served& served = place->second;
-  if (!served.context || clock_() >= served.renew_at) {
-    auto leaf = authority_.issue(host, clock_());
+  const CertificateAuthority::Time now = clock_();
+  if (!served.serves_at(now)) {
+    auto leaf = authority_.issue(host, now);
     if (!leaf) {
       if (added)
         served_.erase(place);
@@ -81,6 +82,7 @@ tl::expected<TlsContext::Session, std::string> ServerTls::open(const std::string
     if (!context)
       return tl::unexpected(context.error());
     served.context = std::move(*context);
+    served.valid_from = leaf->valid_from;
     served.renew_at = leaf->renew_at;
   }
   TlsContext::Session session(SSL_new(served.context.get()));

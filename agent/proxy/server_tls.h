@@ -1,5 +1,6 @@
 // Ends applications' TLS connections in the name of an intercepted host, with a leaf that the local
-// certificate authority issues for it: one in memory for each name, renewed before it expires.
+// certificate authority issues for it: one in memory for each name, renewed before it expires and
+// when the clock is set back to before it.
 //
 // TLS 1.2 or newer, no renegotiation, ALPN offers HTTP/2 and HTTP/1.1. A client that names another
 // host than the one it connected to is refused (unrecognized_name).
@@ -36,8 +37,12 @@ class ServerTls {
  private:
   using Context = std::unique_ptr<SSL_CTX, capture::TlsContext::Free>;
   struct Served {
+    // A clock that was ahead when the leaf was issued leaves one that is not valid yet.
+    bool serves_at(CertificateAuthority::Time now) const {
+      return context && valid_from <= now && now < renew_at;
+    }
     Context context;
-    CertificateAuthority::Time renew_at;
+    CertificateAuthority::Time valid_from, renew_at;
   };
   tl::expected<Context, std::string> make(const std::string& host, const Leaf& leaf) const;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -16,7 +17,11 @@ namespace invlog::test {
 
 class FixedCredentials : public aws::CredentialsProvider {
  public:
-  aws::ProvideResult provide() override { return result; }
+  aws::ProvideResult provide() override {
+    const std::lock_guard lock(gate);
+    return result;
+  }
+  std::mutex gate;  // held: there is no answer
   aws::ProvideResult result = std::optional<aws::Credentials>();
 };
 
@@ -36,6 +41,7 @@ class AgentFixture {
   LoopbackSocket connect() { return LoopbackSocket::connect(loop_->port()); }
   std::uint16_t port() const { return loop_->port(); }
   FakeSink& sink() { return sink_; }
+  FixedCredentials& credentials() { return credentials_; }
   capture::AgentLoop& loop() { return *loop_; }  // its thread runs: post to its context
   // Begins a stop, as SIGTERM does.
   void begin_stop();

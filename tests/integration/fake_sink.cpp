@@ -102,6 +102,11 @@ void FakeSink::hold_commits() {
   holding_ = true;
 }
 
+void FakeSink::hold_no_more() {
+  const std::lock_guard lock(mutex_);
+  holding_ = false;
+}
+
 void FakeSink::release_commits() {
   std::vector<std::function<void()>> waiting;
   {

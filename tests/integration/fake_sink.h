@@ -30,6 +30,8 @@ class FakeSink : public capture::RecordSink {
   void set_failing(bool failing);
   // Commits wait for release_commits().
   void hold_commits();
+  // Those that come from here on do not; those that wait go on waiting.
+  void hold_no_more();
   void release_commits();
 
   // Waits until there are `count` records.

@@ -116,6 +116,11 @@ bool LoopbackSocket::sees_end(std::chrono::milliseconds limit) {
   return ::recv(descriptor_, &byte, 1, MSG_PEEK) <= 0;
 }
 
+bool LoopbackSocket::sees_reset(std::chrono::milliseconds limit) {
+  char byte;
+  return sees_end(limit) && ::recv(descriptor_, &byte, 1, MSG_PEEK) < 0;
+}
+
 void LoopbackSocket::shut_writing() {
   ::shutdown(descriptor_, SHUT_WR);
 }

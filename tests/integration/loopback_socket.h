@@ -29,6 +29,8 @@ class LoopbackSocket {
   std::string read_to_end();
   // Whether the other side ends the connection within `limit` without sending anything more.
   bool sees_end(std::chrono::milliseconds limit = std::chrono::seconds(5));
+  // The same, by a reset.
+  bool sees_reset(std::chrono::milliseconds limit = std::chrono::seconds(5));
   void shut_writing();
   void reset();  // closes with RST
   void close();

@@ -79,6 +79,21 @@ TEST_CASE("An upstream that cuts a response is seen as a cut by the client") {
   CHECK(records[0].response.bytes == "hello");
 }
 
+TEST_CASE("An HTTP/1.0 client sees by a reset that a stream was cut, and else an orderly end") {
+  const bool whole = GENERATE(true, false);
+  ScriptedUpstream upstream([&](LoopbackSocket& connection, int) {
+    read_request(connection);
+    connection.send(std::string(kChunkedHead) + "5\r\nhello\r\n" + (whole ? "0\r\n\r\n" : ""));
+  });
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket client = agent.connect();
+  client.send("POST " + std::string(kConverse) +
+              " HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}");
+  client.read_until("hello");
+  CHECK(client.sees_reset() == !whole);
+  CHECK(agent.sink().wait_for(1).at(0).outcome == (whole ? "complete" : "upstream-closed"));
+}
+
 TEST_CASE("An upstream that refuses the connection is a 502 that SDKs retry") {
   const std::string url = "http://127.0.0.1:" + std::to_string(closed_port());
   AgentFixture agent(AgentFixture::configuration(url));
@@ -195,6 +210,27 @@ TEST_CASE("On a stop, the call under way ends well and the connection closes") {
   CHECK(client.read_to_end() == "0\r\n\r\n");
   agent.join();
   CHECK(agent.sink().wait_for(1).at(0).outcome == "complete");
+}
+
+TEST_CASE("A call that waits for credentials when a stop cuts it is on record") {
+  ScriptedUpstream upstream([](LoopbackSocket&, int) {});
+  AgentFixture agent(
+      AgentFixture::configuration(upstream.url()), true,
+      [](const char*) { return std::optional<std::string>(); }, std::chrono::milliseconds(50));
+  std::unique_lock slow(agent.credentials().gate);
+  LoopbackSocket client = agent.connect();
+  client.send(post(kConverse, R"({"a":1})"));
+  while (agent.statistics().in_flight == 0)
+    std::this_thread::yield();
+  agent.begin_stop();
+  CHECK(client.sees_end());
+  const auto records = agent.sink().wait_for(1);
+  slow.unlock();
+  agent.join();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].outcome == "interrupted");
+  CHECK(records[0].request.bytes == R"({"a":1})");
+  CHECK(upstream.connections() == 0);
 }
 
 }  // namespace invlog::test

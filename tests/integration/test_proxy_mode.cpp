@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <functional>
 #include <future>
 
 #include "agent/proxy/certificate_authority.h"
@@ -80,7 +81,9 @@ class ProxyFixture {
  public:
   explicit ProxyFixture(
       capture::ExchangeHandler handler, config::ProxyConfig proxy = {}, bool trusted = true,
-      aws::Environment environment = [](const char*) { return std::optional<std::string>(); })
+      aws::Environment environment = [](const char*) { return std::optional<std::string>(); },
+      const std::function<void(config::AgentConfig&)>& change = {},
+      std::chrono::milliseconds stop_limit = std::chrono::seconds(3))
       : upstream_(std::move(handler)) {
     make_authority(directory_.path());
     auto configuration = AgentFixture::configuration(std::string("https://") + kBedrockHost);
@@ -90,8 +93,10 @@ class ProxyFixture {
     proxy.connect_host = "127.0.0.1";
     proxy.connect_port = upstream_.port();
     configuration.proxy = proxy;
+    if (change)
+      change(configuration);
     agent_ = std::make_unique<AgentFixture>(configuration, /*with_credentials=*/false,
-                                            std::move(environment));
+                                            std::move(environment), stop_limit);
     const std::string address = agent_->loop().proxy_address();
     proxy_port_ = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
   }
@@ -129,6 +134,12 @@ std::string text_of(std::size_t size) {
   for (std::size_t at = 0; at < size; ++at)
     text[at] = static_cast<char>('a' + (at * 7919 >> 5) % 26);
   return text;
+}
+
+aws::Environment with_company_proxy(const std::string& url) {
+  return [url](const char* name) {
+    return std::string(name) == "HTTPS_PROXY" ? std::optional(url) : std::nullopt;
+  };
 }
 
 // What a CONNECT is answered.
@@ -231,6 +242,40 @@ TEST_CASE("proxy: HTTP/2 goes on as HTTP/2, many calls at once", "[proxy]") {
   REQUIRE(echo.requests.size() == 5);
   CHECK(echo.requests[0].authority == kBedrockHost);
   CHECK(capture::find_header(echo.requests[0].headers, "authorization") == kSigned);
+}
+
+TEST_CASE("proxy: strict: a connection that is used again while its last call waits for its commit",
+          "[proxy]") {
+  FakeSink* sink = nullptr;
+  std::promise<void> first_answered;
+  ProxyFixture fixture(
+      [&](Exchange& exchange) -> Task<void> {
+        std::string body;
+        co_await exchange.read_body(body, 1000);
+        if (body == "first") {
+          sink->hold_commits();
+        } else {
+          sink->release_commits();
+          first_answered.get_future().wait_for(std::chrono::seconds(20));
+        }
+        const ResponseHead head = head_of(body.size());
+        co_await exchange.start_response(head, body, true);
+      },
+      {}, true, [](const char*) { return std::optional<std::string>(); },
+      [](config::AgentConfig& change) { change.durability = config::Durability::strict; });
+  sink = &fixture.sink();
+  TlsBridge bridge(fixture.to("h2"));
+  Http2Client client(bridge.port());
+  client.authority = kBedrockHost;
+  const HeaderList headers = signed_headers();
+  const std::int32_t first = client.post(kConverse, "first", headers);
+  while (sink->commits_waiting() == 0)
+    std::this_thread::yield();
+  sink->hold_no_more();
+  const std::int32_t second = client.post(kConverse, "second", headers);
+  CHECK(client.wait_for(first).body == "first");
+  first_answered.set_value();
+  CHECK(client.wait_for(second).body == "second");
 }
 
 TEST_CASE("proxy: HTTP/2 with a Host in place of :authority", "[proxy]") {
@@ -367,6 +412,24 @@ TEST_CASE("proxy: the request's Host must be the connection's", "[proxy]") {
   CHECK(echo.requests.empty());
 }
 
+TEST_CASE("proxy: a body whose end the host might see elsewhere goes nowhere", "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  const std::string more = GENERATE(std::string("Transfer-Encoding: chunked;q=1\r\n"),
+                                    std::string("Transfer-Encoding: gzip, chunked\r\n"),
+                                    std::string("Host: other\r\nTransfer-Encoding: chunked\r\n"));
+  INFO(more);
+  TlsBridge bridge(fixture.to("http/1.1"));
+  LoopbackSocket client = LoopbackSocket::connect(bridge.port());
+  client.send("POST " + std::string(kConverse) + " HTTP/1.1\r\nHost: " + kBedrockHost + "\r\n" +
+              more + "\r\n2\r\n{}\r\n0\r\n\r\n");
+  const HttpResponse refused = read_response(client);
+  CHECK(refused.status == 400);
+  CHECK(refused.header("x-amzn-ErrorType") == "ValidationException");
+  const std::lock_guard lock(echo.mutex);
+  CHECK(echo.requests.empty());
+}
+
 TEST_CASE("proxy: a hello for another name than CONNECT's is refused", "[proxy]") {
   Echo echo;
   ProxyFixture fixture(echo.handler());
@@ -396,6 +459,37 @@ TEST_CASE("proxy: without CONNECT the hello's name decides", "[proxy]") {
   CHECK(client.sees_end());
   CHECK(contains(bridge.problem(), "unrecognized name"));
   CHECK(contains(fixture.sink().events().at(0), "other-region"));
+}
+
+TEST_CASE(
+    "proxy: without CONNECT, who waits for a tunnel counts as a connection, and a stop cuts it",
+    "[proxy]") {
+  Echo echo;
+  ScriptedUpstream company([](LoopbackSocket& socket, int) {
+    read_request(socket);
+    socket.sees_end(std::chrono::seconds(30));
+  });
+  ProxyFixture fixture(
+      echo.handler(), {}, true,
+      with_company_proxy("http://127.0.0.1:" + std::to_string(company.port())),
+      [](config::AgentConfig& change) {
+        change.clients.max_connections = 1;
+        change.connect_timeout = std::chrono::seconds(60);
+      },
+      std::chrono::milliseconds(50));
+  TlsBridge::To to = fixture.to("http/1.1");
+  to.name = "example.com";
+  to.by_connect = false;
+  TlsBridge bridge(to);
+  LoopbackSocket waiting = LoopbackSocket::connect(bridge.port());
+  while (company.connections() == 0)
+    std::this_thread::yield();
+  LoopbackSocket other = LoopbackSocket::connect(fixture.proxy_port());
+  other.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(contains(read_response(other).body, "max_connections"));
+  fixture.agent().begin_stop();
+  CHECK(waiting.sees_end());
+  fixture.agent().join();
 }
 
 TEST_CASE("proxy: what may not be reached is refused with an event", "[proxy]") {
@@ -462,9 +556,7 @@ TEST_CASE("proxy: a server behind a company's proxy may speak first", "[proxy]")
     socket.send("heard " + socket.read_until("\n"));
   });
   const std::string url = "http://127.0.0.1:" + std::to_string(company.port());
-  ProxyFixture fixture(echo.handler(), {}, true, [url](const char* name) {
-    return std::string(name) == "HTTPS_PROXY" ? std::optional(url) : std::nullopt;
-  });
+  ProxyFixture fixture(echo.handler(), {}, true, with_company_proxy(url));
   LoopbackSocket client = LoopbackSocket::connect(fixture.proxy_port());
   client.send("CONNECT bedrock-mantle.eu-central-1.api.aws:443 HTTP/1.1\r\n\r\n");
   CHECK(contains(client.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
@@ -549,28 +641,39 @@ TEST_CASE("proxy: a socket of the service manager serves without a configured li
   CHECK(agent.sink().wait_for(1).size() == 1);
 }
 
-TEST_CASE("proxy: an agent whose HTTPS_PROXY leads back to it does not start", "[proxy]") {
+TEST_CASE("proxy: an agent whose HTTPS_PROXY or upstream leads nowhere else does not start",
+          "[proxy]") {
   tests::TemporaryDirectory directory;
   make_authority(directory.path());
-  auto configuration = AgentFixture::configuration(std::string("https://") + kBedrockHost);
-  configuration.state_dir = directory.path();
+  const std::string bedrock = std::string("https://") + kBedrockHost;
   const ServiceSocket socket, other;
   const std::string port = std::to_string(socket.port);
-  const auto started = [&](const std::string& proxy, int listening) {
-    const auto environment = [&](const char* name) {
-      return std::string(name) == "HTTPS_PROXY" ? std::optional(proxy) : std::nullopt;
-    };
+  // Why not; "" it started.
+  const auto problem = [&](const std::string& upstream, const std::string& proxy, int listening) {
+    auto configuration = AgentFixture::configuration(upstream);
+    configuration.state_dir = directory.path();
     try {
-      AgentFixture agent(configuration, false, environment, std::chrono::seconds(3), {listening});
+      AgentFixture agent(configuration, false, with_company_proxy(proxy), std::chrono::seconds(3),
+                         {::dup(listening)});
       return std::string();
     } catch (const std::runtime_error& error) {
       return std::string(error.what());
     }
   };
-  CHECK(contains(started("http://localhost:" + port, ::dup(socket.descriptor)),
+  CHECK(contains(problem(bedrock, "http://localhost:" + port, socket.descriptor),
                  "HTTPS_PROXY is this agent itself (127.0.0.1:" + port + ")"));
-  CHECK(contains(started("127.0.0.1:" + port, socket.descriptor), "this agent itself"));
-  CHECK(started("http://127.0.0.1:" + port, other.descriptor) == "");
+  CHECK(contains(problem(bedrock, "127.0.0.1:" + port, socket.descriptor), "this agent itself"));
+  CHECK(problem(bedrock, "http://127.0.0.1:" + port, other.descriptor) == "");
+  // Nor where the upstream is reached without it: the hosts of proxy mode are not.
+  CHECK(contains(problem("http://127.0.0.1:1", "https://127.0.0.1:8443", other.descriptor),
+                 "HTTPS_PROXY: expected http://"));
+  CHECK(problem("http://127.0.0.1:1", "", other.descriptor) == "");
+  const std::string itself = "http://localhost:" + port;
+  CHECK(contains(problem(itself, "", socket.descriptor),
+                 "upstream " + itself + " is this agent itself (127.0.0.1:" + port + ")"));
+  CHECK(problem(itself, "", other.descriptor) == "");
+  ::close(socket.descriptor);
+  ::close(other.descriptor);
 }
 
 TEST_CASE("proxy: a client that speaks no TLS behind CONNECT is told so", "[proxy]") {

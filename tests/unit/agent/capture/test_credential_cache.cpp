@@ -110,6 +110,21 @@ TEST_CASE(
   CHECK(scene.cache.problem().empty());
 }
 
+TEST_CASE("At a stop nobody waits for a provider, and what is known is given") {
+  Scene scene;
+  scene.provider.result = credentials("KEY");
+  std::unique_lock slow(scene.provider.gate);
+  const auto waiting = scene.loop.start(scene.cache.get());
+  CHECK_FALSE(*waiting);
+  scene.cache.stop_waiting();
+  scene.loop.run();
+  REQUIRE(*waiting);
+  CHECK_FALSE((**waiting)->has_value());
+  CHECK(scene.loop.start(scene.cache.get())->has_value());
+  slow.unlock();
+  CHECK(scene.loop.run_until([&] { return (*scene.get()).has_value(); }));
+}
+
 TEST_CASE("No credentials, and an error, are given as they are, and asked for again") {
   Scene scene;
   CHECK_FALSE(scene.get()->has_value());

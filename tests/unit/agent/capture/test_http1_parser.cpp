@@ -51,6 +51,27 @@ TEST_CASE("A header over the limit is refused, however it is cut") {
   CHECK_FALSE(good);
 }
 
+TEST_CASE("A request that a server might read otherwise is refused") {
+  const auto problem = [](const std::string& headers) {
+    Http1Parser parser(Http1Parser::Kind::request);
+    std::size_t consumed = 0;
+    const bool good = parser.feed_head("POST / HTTP/1.1\r\n" + headers + "\r\n", consumed);
+    CHECK(good == parser.error().empty());
+    return parser.error();
+  };
+  CHECK(problem("Host: a\r\nTransfer-Encoding: chunked\r\n") == "");
+  CHECK(problem("Host: a\r\ntransfer-encoding:  Chunked \r\n") == "");
+  for (const char* coding :
+       {"chunked;q=1", "chunked ;x", "chunked,", ", chunked", "gzip, chunked", "chunked, chunked",
+        "identity, chunked;a=b", "gzip", "identity", "\"chunked\"", "",
+        "chunked\r\nTransfer-Encoding: chunked", "gzip\r\nTransfer-Encoding: chunked"}) {
+    INFO(coding);
+    CHECK(problem("Host: a\r\nTransfer-Encoding: " + std::string(coding) + "\r\n") != "");
+  }
+  CHECK(problem("Host: a\r\nhost: a\r\n") == "more than one Host");
+  CHECK(problem("") == "");
+}
+
 TEST_CASE("A response's framing follows its status, its headers and its request") {
   const auto framing = [](const std::string& head, bool answers_head) {
     Http1Parser parser(Http1Parser::Kind::response);

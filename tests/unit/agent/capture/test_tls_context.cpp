@@ -63,6 +63,8 @@ TEST_CASE("A session verifies, asks for HTTP/1.1, and names its host unless that
           (std::string(address) == "::1" ? "0:0:0:0:0:0:0:1" : "127.0.0.1"));
     OPENSSL_free(checked);
   }
+  // No name would be checked.
+  CHECK_FALSE(context.open(ends[0], ""));
   ::close(ends[0]);
   ::close(ends[1]);
 }

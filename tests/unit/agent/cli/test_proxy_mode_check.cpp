@@ -36,10 +36,12 @@ struct Host {
                 .create(scene.purpose(), system.trusted(), kNow)
                 .has_value());
   }
-  std::string examine() const {
+  std::string examine(const std::string& company_proxy = "") const {
     Diagnosis diagnosis;
     check_proxy_mode(configuration, agent,
-                     environment_of({{"SSL_CERT_FILE", roots}, {"SSL_CERT_DIR", "/nonexistent"}}),
+                     environment_of({{"SSL_CERT_FILE", roots},
+                                     {"SSL_CERT_DIR", "/nonexistent"},
+                                     {"HTTPS_PROXY", company_proxy}}),
                      now, diagnosis);
     std::ostringstream out;
     diagnosis.print(out);
@@ -64,6 +66,15 @@ TEST_CASE("doctor: proxy mode in good order", "[ca]") {
   CHECK(contains(told, "ok       certificate bundle: " + host.scene.path("ca-bundle.pem") +
                            ", 2 certificates\n"));
   CHECK(!contains(told, "warning"));
+}
+
+TEST_CASE("doctor: a company's proxy with which the agent does not start", "[ca]") {
+  const Host host;
+  CHECK(!contains(host.examine("https://proxy.corp.example:8443"), "HTTPS_PROXY"));
+  host.init();
+  CHECK(contains(host.examine("https://proxy.corp.example:8443"),
+                 "warning  proxy mode: HTTPS_PROXY: expected http://"));
+  CHECK(!contains(host.examine("http://proxy.corp.example:3128"), "warning"));
 }
 
 TEST_CASE("doctor: an agent that was started before its authority was made", "[ca]") {

@@ -12,15 +12,18 @@ namespace {
 struct Scene {
   boost::asio::io_context context;
   std::vector<std::string> gone;
-  InterceptedHosts hosts{2,
-                         [this](const std::string& host, std::uint16_t port) {
-                           const auto pool = [this] {
-                             return capture::UpstreamPool(context.get_executor(), {}, nullptr);
-                           };
-                           return std::make_shared<capture::Interception>(
-                               capture::Interception{host, port, pool(), pool()});
-                         },
-                         [this](const std::string& host) { gone.push_back(host); }};
+  InterceptedHosts hosts{
+      2,
+      [this](const std::string& host, std::uint16_t port) -> InterceptedHosts::Interception {
+        if (host == "unreachable")
+          return nullptr;
+        const auto pool = [this] {
+          return capture::UpstreamPool(context.get_executor(), {}, nullptr);
+        };
+        return std::make_shared<capture::Interception>(
+            capture::Interception{host, port, pool(), pool()});
+      },
+      [this](const std::string& host) { gone.push_back(host); }};
   InterceptedHosts::Interception take(const std::string& host, bool named = false) {
     return hosts.take(host, 443, named);
   }
@@ -61,4 +64,12 @@ TEST_CASE("names of the configuration stay, and take nobody's room", "[proxy]") 
     CHECK(scene.take(host) != nullptr);
   CHECK(scene.take("named", true).get() == named);
   CHECK(scene.gone == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("a host to which there is no way is not kept", "[proxy]") {
+  Scene scene;
+  CHECK(scene.take("unreachable") == nullptr);
+  CHECK(scene.take("unreachable", true) == nullptr);
+  CHECK(scene.hosts.idle_connections() == 0);
+  CHECK(scene.take("a") != nullptr);
 }

@@ -47,6 +47,21 @@ TEST_CASE("a leaf is made once for a name and renewed before it expires", "[prox
   CHECK(scene.shown() == second);
 }
 
+TEST_CASE("a leaf that was issued while the clock was ahead is renewed when it is set right",
+          "[proxy]") {
+  ServerTlsScene scene;
+  scene.now += hours(2 * 24);
+  const X509* ahead = scene.shown();
+  scene.now -= std::chrono::minutes(50);  // within what is allowed for clocks that differ
+  CHECK(scene.shown() == ahead);
+  scene.now = kNow;
+  const X509* right = scene.shown();
+  CHECK(right != ahead);
+  std::time_t at = std::chrono::system_clock::to_time_t(scene.now);
+  CHECK(X509_cmp_time(X509_get0_notBefore(right), &at) < 0);
+  CHECK(scene.shown() == right);
+}
+
 TEST_CASE("a new authority issues from then on", "[proxy]") {
   ServerTlsScene scene;
   const X509* first = scene.shown();
