@@ -117,8 +117,11 @@ bool LoopbackSocket::sees_end(std::chrono::milliseconds limit) {
 }
 
 bool LoopbackSocket::sees_reset(std::chrono::milliseconds limit) {
+  pollfd ready{descriptor_, POLLIN, 0};
   char byte;
-  return sees_end(limit) && ::recv(descriptor_, &byte, 1, MSG_PEEK) < 0;
+  // The first read alone is told of it.
+  return buffer_.empty() && ::poll(&ready, 1, static_cast<int>(limit.count())) > 0 &&
+         ::recv(descriptor_, &byte, 1, MSG_PEEK) < 0;
 }
 
 void LoopbackSocket::shut_writing() {

@@ -57,7 +57,7 @@ void make_odd(StoreTemplate& made, std::int64_t id, storage::Record& record,
     made.wrong_time.erase(id);
   }
   if (options.huge && id == 10) {
-    record.model_id.assign(kOverTheLimit, 'm');
+    record.sdk_invocation_id.assign(kOverTheLimit, 'm');
     made.too_large.insert(id);
   }
   if (options.huge && id == 20) {
