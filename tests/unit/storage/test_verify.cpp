@@ -219,7 +219,7 @@ TEST_CASE("No flipped byte gives a wrong body, and whatever it changes is report
   const std::string damaged_path = store.directory() / "damaged.db";
   std::mt19937_64 random(3);
   int noticed = 0;
-  constexpr int kFlips = invlog::tests::kSanitized ? 120 : 400;
+  constexpr int kFlips = invlog::tests::kSanitized ? 60 : 200;
   for (int i = 0; i < kFlips; ++i) {
     std::string damaged = original;
     const std::size_t at = random() % damaged.size();
