@@ -130,7 +130,7 @@ TEST_CASE(
   WriterOptions options = fixture.options();
   options.vfs = vfs.name();
   options.retention.keep_undelivered = false;
-  constexpr int kCuts = invlog::tests::kSanitized ? 8 : 25;
+  constexpr int kCuts = invlog::tests::kSanitized ? 5 : 25;
   WriterOptions unlimited = options;
   unlimited.retention.max_size_bytes = 0;
   std::int64_t number = 0;

@@ -1,6 +1,5 @@
 #include "agent/bedrock/privacy_filter.h"
 
-#include <ctime>
 #include <random>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "storage/json_writer.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/bedrock/event_frames.h"
+#include "tests/worked_time.h"
 
 using namespace invlog;
 using namespace invlog::bedrock;
@@ -72,13 +72,6 @@ TEST_CASE("only the redacted part of a string changes") {
 
 namespace {
 
-// What this thread has worked so far: others on the machine do not count.
-double worked_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
-
 // Takes bodies of about `size` bytes through the filter that ask much of it; returns ms.
 double work_on_bodies(std::size_t size) {
   std::string escapes, names, keys, list;
@@ -98,14 +91,14 @@ double work_on_bodies(std::size_t size) {
   }
   auto without_images = everything();
   without_images.image = false;
-  const double begun = worked_ms();
+  const double begun = tests::worked_ms();
   kept(everything(), "{\"t\":\"" + escapes + "\"}");
   kept(everything(), "{\"" + long_text + "\":\"" + keys + "\"}");
   kept(everything(), "[{\"" + long_text + "\":[" + list + "]}]");
   kept(without_images, "{\"format\":\"" + long_text + "\"" + names + "}");
   kept(everything(), nested);
   kept(everything(), "{\"t\":\"" + nested + "\"}");
-  return worked_ms() - begun;
+  return tests::worked_ms() - begun;
 }
 
 }  // namespace
