@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 #include <string>
 
 #include "agent/bedrock/edit_limits.h"
 #include "agent/bedrock/omission.h"
 #include "agent/bedrock/stream_texts.h"
+#include "storage/lower_case.h"
 
 namespace invlog::bedrock {
 namespace {
@@ -79,16 +79,9 @@ const char* name_of(Modality modality) {
   return kNames[static_cast<int>(modality)];
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(text.begin(), text.end(), lower.begin(),
-                 [](unsigned char letter) { return std::tolower(letter); });
-  return lower;
-}
-
 // "image", "text_image", "VIDEO".
 std::optional<Modality> media_in(std::string_view type) {
-  const std::string lower = lower_case(type.substr(0, 32));
+  const std::string lower = storage::lower_case(type.substr(0, 32));
   for (const Modality media : {Modality::image, Modality::video, Modality::audio}) {
     if (lower.find(name_of(media)) != std::string::npos) {
       return media;
@@ -112,7 +105,8 @@ std::optional<std::string> type_of_data_url(std::string_view content) {
   }
   const std::string_view written = content.substr(0, kLongest);
   UnescapedText unescaped;
-  const std::string head = lower_case(unescape_json(written, unescaped) ? unescaped.text : written);
+  const std::string head =
+      storage::lower_case(unescape_json(written, unescaped) ? unescaped.text : written);
   const std::size_t mark = head.find(";base64,");
   if (!head.starts_with(kBegin) || mark == std::string::npos) {
     return std::nullopt;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/config/setting_checks.h"
+#include "storage/lower_case.h"
 
 namespace invlog::capture {
 namespace {
@@ -30,11 +31,7 @@ std::string host_in(std::string_view authority) {
   }
   if (host.ends_with('.'))
     host.remove_suffix(1);
-  std::string lower(host);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char character) {
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
-  });
-  return lower;
+  return storage::lower_case(host);
 }
 
 bool is_address(const std::string& host) {

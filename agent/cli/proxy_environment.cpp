@@ -7,6 +7,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/certificate_files.h"
+#include "storage/lower_case.h"
 
 namespace invlog::cli {
 namespace {
@@ -27,13 +28,6 @@ bool same_path(const std::string& one, const std::string& other) {
   return one == other || std::filesystem::equivalent(one, other, ignored);
 }
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char character) {
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
-  });
-  return text;
-}
-
 bool is_below(const std::string& name, const std::string& domain) {
   return name.size() > domain.size() && name.ends_with(domain) &&
          name[name.size() - domain.size() - 1] == '.';
@@ -46,7 +40,7 @@ bool exempts(const std::string& entry, const std::string& host) {
   if (entry == "*") {
     return true;
   }
-  std::string domain = lower_case(entry.substr(0, entry.find(':')));
+  std::string domain = storage::lower_case(entry.substr(0, entry.find(':')));
   domain.erase(0, domain.find_first_not_of("*."));
   return !domain.empty() && (host == domain || is_below(host, domain) || is_below(domain, host));
 }
@@ -74,7 +68,7 @@ std::string endpoint_problem(const std::string& name, const std::string& url,
                              const ProxyAccess& proxy) {
   std::string checked;
   if (url.empty() || (!config::set_url(checked, url) && !is_plain_http(url) &&
-                      is_bedrock_host(proxy, lower_case(std::string(config::host_of(url)))))) {
+                      is_bedrock_host(proxy, storage::lower_case(config::host_of(url))))) {
     return "";
   }
   return name + "=" + printable(url) + " leads programs past the agent in proxy mode; unset it";

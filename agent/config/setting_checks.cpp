@@ -15,6 +15,7 @@
 
 #include "agent/config/units.h"
 #include "exporters/aws/endpoints.h"
+#include "storage/lower_case.h"
 
 namespace invlog::config {
 namespace {
@@ -184,10 +185,7 @@ SettingError set_url(std::string& member, const std::string& url) {
 }
 
 std::optional<std::string> region_of_aws_host(std::string_view host) {
-  std::string lower(host);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char letter) {
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  });
+  std::string lower = storage::lower_case(host);
   while (lower.ends_with('.')) {
     lower.pop_back();
   }

@@ -12,6 +12,7 @@
 #include "exporters/aws/message_text.h"
 #include "exporters/aws/response_receiver.h"
 #include "exporters/aws/sigpipe_blocked.h"
+#include "storage/lower_case.h"
 
 namespace invlog::aws {
 namespace {
@@ -41,14 +42,6 @@ bool is_token(std::string_view text) {  // RFC 9110, 5.6.2
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
            (byte >= 'a' && byte <= 'z') || kMarks.find(byte) != std::string_view::npos;
   });
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& byte : out) {
-    byte = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 32) : byte;
-  }
-  return out;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -145,7 +138,7 @@ tl::expected<List, std::string> header_list(const HttpHeaders& headers) {
       return tl::unexpected("the value of header " + one_line(name, 64) +
                             " has a line break or a NUL character");
     }
-    const std::string lower_name = lower(name);
+    const std::string lower_name = storage::lower_case(name);
     if (lower_name == "content-length" || lower_name == "transfer-encoding") {
       return tl::unexpected("header " + lower_name + " is not for the caller to set");
     }

@@ -6,6 +6,7 @@
 
 #include "exporters/aws/credential_json.h"
 #include "exporters/aws/message_text.h"
+#include "storage/lower_case.h"
 
 namespace invlog::aws {
 namespace {
@@ -19,13 +20,6 @@ constexpr const char* kTokenHeader = "x-aws-ec2-metadata-token";
 constexpr const char* kTtlHeader = "x-aws-ec2-metadata-token-ttl-seconds";
 constexpr int kTokenSeconds = 21600;
 constexpr int kEarlySeconds = 5;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char byte) {
-    return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 32) : byte;
-  });
-  return text;
-}
 
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -51,9 +45,10 @@ std::string_view trimmed_answer(std::string_view text) {
 }
 
 ImdsClient::ImdsClient(const ChainOptions& options) : options_(options) {
-  disabled_ = lower(value_of(options.environment, "AWS_EC2_METADATA_DISABLED")) == "true";
+  disabled_ =
+      storage::lower_case(value_of(options.environment, "AWS_EC2_METADATA_DISABLED")) == "true";
   version_1_disabled_ =
-      lower(value_of(options.environment, "AWS_EC2_METADATA_V1_DISABLED")) == "true";
+      storage::lower_case(value_of(options.environment, "AWS_EC2_METADATA_V1_DISABLED")) == "true";
   read_environment();
 }
 
@@ -71,7 +66,7 @@ void ImdsClient::read_environment() {
   attempts_ = read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 20, 1);
 
   const std::string mode =
-      lower(value_of(options_.environment, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"));
+      storage::lower_case(value_of(options_.environment, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"));
   if (!mode.empty() && mode != "ipv4" && mode != "ipv6") {
     configuration_ = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE must be IPv4 or IPv6";
   }

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "storage/lower_case.h"
+
 namespace invlog::aws {
 namespace {
 
@@ -12,14 +14,6 @@ std::string_view trimmed(std::string_view text) {
   return first == std::string_view::npos
              ? std::string_view{}
              : text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& byte : out) {
-    byte = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 32) : byte;
-  }
-  return out;
 }
 
 }  // namespace
@@ -46,7 +40,8 @@ bool ResponseReceiver::header_line(std::string_view line) {
       headers.back().second.append(" ").append(trimmed(line));
     }
   } else if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
-    headers.emplace_back(lower(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1)));
+    headers.emplace_back(storage::lower_case(trimmed(line.substr(0, colon))),
+                         trimmed(line.substr(colon + 1)));
   }
   return true;
 }

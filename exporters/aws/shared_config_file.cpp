@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "storage/lower_case.h"
+
 namespace invlog::aws {
 namespace {
 
@@ -44,14 +46,6 @@ std::string section_name(std::string_view between_brackets) {
     }
   }
   return name;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char byte) {
-    return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-  });
-  return lower;
 }
 
 std::string error_at(const std::string& file_name, int line, const char* cause) {
@@ -112,8 +106,8 @@ tl::expected<SharedConfigFile, std::string> parse_shared_config(std::string_view
     if (value.empty()) {
       nested_behind = indentation;
     }
-    section->values[lower_case(trimmed(content.substr(0, equals)))] = {std::move(value),
-                                                                       line_number};
+    section->values[storage::lower_case(trimmed(content.substr(0, equals)))] = {std::move(value),
+                                                                                line_number};
   }
   return file;
 }

@@ -1,0 +1,20 @@
+// ASCII letters made small, whatever the locale: names of hosts, headers, types and keys, in which
+// the case does not count.
+//
+// Thread: any; a pure function. Errors: none.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace invlog::storage {
+
+inline std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& letter : lower) {
+    letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  }
+  return lower;
+}
+
+}  // namespace invlog::storage
