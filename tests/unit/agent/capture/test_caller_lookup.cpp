@@ -11,59 +11,30 @@
 #include "agent/capture/caller_groups.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/capture/coroutine_loop.h"
+#include "tests/unit/agent/capture/loopback_pair.h"
 
 namespace invlog::capture {
 
 TEST_CASE("The owner of a loopback TCP peer is known by uid") {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::listen(listener, 1) == 0);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
-  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  const int server = ::accept(listener, nullptr, nullptr);
-
-  CallerLookup lookup(server);
+  const LoopbackPair pair;
+  CallerLookup lookup(pair.server);
   CHECK(lookup.caller().uid == ::geteuid());
   CHECK_FALSE(lookup.caller().pid);
   CHECK(lookup.peer().transport == Peer::Transport::loopback);
   CHECK(lookup.peer().groups.empty());
   CHECK(lookup.caller().executable.empty());
-  ::close(server);
-  ::close(client);
-  ::close(listener);
 }
 
 TEST_CASE("Of a client that has hung up it is known that it has left") {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::listen(listener, 1) == 0);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
-  const bool by_reset = GENERATE(false, true);
-  const linger reset{1, 0};
-  if (by_reset)
-    ::setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  const int server = ::accept(listener, nullptr, nullptr);
-  CallerLookup before(server);
+  LoopbackPair pair(GENERATE(false, true));
+  CallerLookup before(pair.server);
   before.look();
-  ::close(client);
+  pair.close_client();
   CHECK(before.caller().uid == ::geteuid());
   CHECK_FALSE(before.peer().left);
-  CallerLookup after(server);
+  CallerLookup after(pair.server);
   CHECK_FALSE(after.caller().uid);
   CHECK(after.peer().left);
-  ::close(server);
-  ::close(listener);
 }
 
 TEST_CASE("A listener is not taken for a connection from its port") {
