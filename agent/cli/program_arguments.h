@@ -1,33 +1,22 @@
-// The arguments of `invlog env` and `invlog exec`.
-//
-// How a command has its arguments in a file of its own: an object that adds them to the
-// application, keeps what they are parsed into, and chooses what is to run; it must outlive the
-// parsing and what was chosen.
+// The arguments of `invlog env` and `invlog exec`. As all of these classes (command_parts.h), it
+// must outlive the parsing and what was chosen.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "agent/cli/command_parts.h"
 #include "agent/cli/program_commands.h"
-
-namespace CLI {
-class App;
-}
 
 namespace invlog::cli {
 
-struct CommandLineContext;
-
-class ProgramOptions {
+class ProgramArguments {
  public:
-  // Called when the command line asks for a command, with what runs it.
-  using Choose = std::function<void(std::function<int()>)>;
-
   // `context` must outlive this.
-  ProgramOptions(CLI::App& app, const CommandLineContext& context, Choose choose);
-  ProgramOptions(const ProgramOptions&) = delete;
-  ProgramOptions& operator=(const ProgramOptions&) = delete;
+  ProgramArguments(CLI::App& app, const CommandLineContext& context, Choose choose);
+  ProgramArguments(const ProgramArguments&) = delete;
+  ProgramArguments& operator=(const ProgramArguments&) = delete;
 
   // Of `invlog exec [OPTION...] -- CMD [ARG...]`, what stands behind the first `--` is the
   // program's and not to be looked at. Returns how many arguments are left to parse.

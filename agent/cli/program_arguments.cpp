@@ -1,4 +1,4 @@
-#include "agent/cli/program_options.h"
+#include "agent/cli/program_arguments.h"
 
 #include <CLI/CLI.hpp>
 #include <string_view>
@@ -10,13 +10,13 @@
 
 namespace invlog::cli {
 
-ProgramOptions::ProgramOptions(CLI::App& app, const CommandLineContext& context, Choose choose)
+ProgramArguments::ProgramArguments(CLI::App& app, const CommandLineContext& context, Choose choose)
     : app_(app), context_(context), choose_(std::move(choose)) {
   add_env();
   add_exec();
 }
 
-void ProgramOptions::add_search(CLI::App* command, AgentSearch& search, bool& openai) {
+void ProgramArguments::add_search(CLI::App* command, AgentSearch& search, bool& openai) {
   command
       ->add_option(
           "--config", search.config_file,
@@ -42,17 +42,15 @@ void ProgramOptions::add_search(CLI::App* command, AgentSearch& search, bool& op
                     "must then be one of Bedrock's");
 }
 
-void ProgramOptions::add_env() {
-  CLI::App* command = app_.add_subcommand(
-      "env",
+void ProgramArguments::add_env() {
+  CLI::App* command = add_command(
+      app_, "env",
       "Print what to set so that programs call Bedrock through the agent: the endpoint for AWS's "
       "and Anthropic's SDKs, the Region for a program that has none, and NO_PROXY where a proxy "
       "for plain HTTP (HTTP_PROXY, ALL_PROXY) is set. In proxy mode: HTTPS_PROXY (one that is set "
       "is replaced; the agent itself uses the one "
       "in its environment), what makes programs trust `invlog ca`, and that a plain-HTTP endpoint "
-      "for Bedrock is unset (sh and json only).");
-  command->footer(
-      "Examples:\n"
+      "for Bedrock is unset (sh and json only).",
       "  invlog env\n"
       "  invlog env --mode proxy\n"
       "  eval \"$(invlog env)\"\n"
@@ -76,15 +74,13 @@ void ProgramOptions::add_env() {
       [this] { choose_([this] { return run_env(env_, context_.out, context_.err); }); });
 }
 
-void ProgramOptions::add_exec() {
-  CLI::App* command = app_.add_subcommand(
-      "exec",
+void ProgramArguments::add_exec() {
+  CLI::App* command = add_command(
+      app_, "exec",
       "Run a program that calls Bedrock through the agent: sets what `invlog env` prints and "
       "becomes the program; in proxy mode unsets a plain-HTTP endpoint for Bedrock. Exit code: the "
       "program's; 127 if there is no such program, 126 if it "
-      "cannot be executed.");
-  command->footer(
-      "Examples:\n"
+      "cannot be executed.",
       "  invlog exec -- python3 app.py --verbose\n"
       "  invlog exec --wait 10s -- node server.js");
   add_search(command, exec_.search, exec_.openai);
@@ -112,7 +108,7 @@ void ProgramOptions::add_exec() {
   });
 }
 
-int ProgramOptions::take_program(int argument_count, const char* const* arguments) {
+int ProgramArguments::take_program(int argument_count, const char* const* arguments) {
   if (argument_count < 2 || std::string_view(arguments[1]) != "exec")
     return argument_count;
   for (int index = 2; index < argument_count; ++index) {

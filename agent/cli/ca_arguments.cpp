@@ -1,4 +1,4 @@
-#include "agent/cli/ca_options.h"
+#include "agent/cli/ca_arguments.h"
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -11,10 +11,9 @@
 namespace invlog::cli {
 namespace {
 
-CLI::App* add_command(CLI::App& parent, const char* name, const char* description,
-                      const char* examples, AuthorityAccess& access) {
-  CLI::App* command = parent.add_subcommand(name, description);
-  command->footer(std::string("Examples:\n") + examples);
+CLI::App* add_command_with(AuthorityAccess& access, CLI::App& parent, const char* name,
+                           const char* description, const char* examples) {
+  CLI::App* command = add_command(parent, name, description, examples);
   command
       ->add_option("--config", access.config_file,
                    "configuration file (default: /etc/invlog/invlog.toml, if it exists)")
@@ -32,14 +31,12 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* descriptio
 
 }  // namespace
 
-CaOptions::CaOptions(CLI::App& app, const CommandLineContext& context, Choose choose)
+CaArguments::CaArguments(CLI::App& app, const CommandLineContext& context, Choose choose)
     : context_(context), choose_(std::move(choose)) {
-  CLI::App* command = app.add_subcommand(
-      "ca",
+  CLI::App* command = add_command(
+      app, "ca",
       "The certificate authority of proxy mode, which programs trust so that the agent can answer "
-      "for Bedrock of the source Region, and for no other host.");
-  command->footer(
-      "Examples:\n"
+      "for Bedrock of the source Region, and for no other host.",
       "  invlog ca init --region eu-central-1\n"
       "  invlog ca show\n"
       "  invlog ca rotate\n"
@@ -53,36 +50,34 @@ CaOptions::CaOptions(CLI::App& app, const CommandLineContext& context, Choose ch
   add_bundle(*command);
 }
 
-void CaOptions::add_changes(CLI::App& parent) {
-  CLI::App* init = add_command(
-      parent, "init",
+void CaArguments::add_changes(CLI::App& parent) {
+  CLI::App* init = add_command_with(
+      change_, parent, "init",
       "Make it: ca.pem, its key (for the agent alone), and ca-bundle.pem, which has the system's "
       "certificate authorities, too. Run it as root or as the agent's user.",
       "  sudo invlog ca init\n"
-      "  invlog ca init --region eu-central-1 --state-dir /var/lib/invlog",
-      change_);
+      "  invlog ca init --region eu-central-1 --state-dir /var/lib/invlog");
   init->callback(
       [this] { choose_([this] { return run_ca_init(change_, context_.out, context_.err); }); });
-  CLI::App* rotate = add_command(
-      parent, "rotate",
+  CLI::App* rotate = add_command_with(
+      change_, parent, "rotate",
       "Replace its key and certificate: after [proxy] hosts has changed, or before it expires. "
       "Programs that trust the old one go on, and go on trusting its key: if somebody else may "
       "have "
       "that, remove ca.pem and `invlog ca init` instead.",
-      "  sudo invlog ca rotate && sudo systemctl reload invlog", change_);
+      "  sudo invlog ca rotate && sudo systemctl reload invlog");
   rotate->callback(
       [this] { choose_([this] { return run_ca_rotate(change_, context_.out, context_.err); }); });
 }
 
-void CaOptions::add_show(CLI::App& parent) {
-  CLI::App* command = add_command(
-      parent, "show",
+void CaArguments::add_show(CLI::App& parent) {
+  CLI::App* command = add_command_with(
+      show_.access, parent, "show",
       "Show the certificates that programs trust, and which is in use. Exit code 1 if the agent "
       "could use none.",
       "  invlog ca show\n"
       "  invlog ca show --json\n"
-      "  invlog ca show --pem > /etc/my-app/invlog-ca.pem",
-      show_.access);
+      "  invlog ca show --pem > /etc/my-app/invlog-ca.pem");
   CLI::Option* json = command->add_flag("--json", show_.json, "one JSON object");
   command->add_flag("--pem", show_.pem, "the certificates themselves, nothing else")
       ->excludes(json);
@@ -90,9 +85,9 @@ void CaOptions::add_show(CLI::App& parent) {
       [this] { choose_([this] { return run_ca_show(show_, context_.out, context_.err); }); });
 }
 
-void CaOptions::add_bundle(CLI::App& parent) {
-  CLI::App* command = add_command(
-      parent, "bundle",
+void CaArguments::add_bundle(CLI::App& parent) {
+  CLI::App* command = add_command_with(
+      bundle_.access, parent, "bundle",
       "Print the system's certificate authorities and invlog's, for variables that replace what a "
       "program trusts: AWS_CA_BUNDLE, SSL_CERT_FILE, REQUESTS_CA_BUNDLE. The system's are "
       "OpenSSL's, or those of SSL_CERT_FILE and SSL_CERT_DIR. What SSL_CERT_FILE adds to "
@@ -100,8 +95,7 @@ void CaOptions::add_bundle(CLI::App& parent) {
       "--update keeps in ca-extra.pem for every later bundle; remove that file to be rid of it.",
       "  invlog ca bundle --output bundle.pem\n"
       "  sudo invlog ca bundle --update   # after the system's have changed\n"
-      "  sudo SSL_CERT_FILE=/etc/ssl/company.pem invlog ca bundle --update",
-      bundle_.access);
+      "  sudo SSL_CERT_FILE=/etc/ssl/company.pem invlog ca bundle --update");
   CLI::Option* output =
       command
           ->add_option("--output", bundle_.output, "a file, whole or not at all; - or none: print")
