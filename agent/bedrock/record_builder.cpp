@@ -29,8 +29,8 @@ using storage::append_json_member;
 using storage::append_json_number;
 using storage::append_json_raw;
 
-// Bytes that a label may have (label_text.h). A model's id: AWS's own limit, as an ARN's. Metadata:
-// AWS's 16 pairs of 256 and 256 characters, each of which an escape may double.
+// Bytes that a label or an id may have (label_text.h). A model's id: AWS's own limit, as an ARN's.
+// Metadata: AWS's 16 pairs of 256 and 256 characters, each of which an escape may double.
 constexpr std::size_t kMostIdBytes = 2048;
 constexpr std::size_t kMostPathBytes = 4096;
 constexpr std::size_t kMostWordBytes = 256;
@@ -96,7 +96,7 @@ class RecordBuilder {
     record_.cache_write_tokens = facts_.cache_write_tokens;
     record_.stop_reason = std::move(facts_.stop_reason);
     record_.error_code = std::move(facts_.error_code);
-    bound_labels();
+    bound_texts();
     finish_details();
     return std::move(record_);
   }
@@ -109,8 +109,6 @@ class RecordBuilder {
     return operation_ == Operation::converse || operation_ == Operation::converse_stream;
   }
 
-  void take_identifier(std::string& identifier, const Headers& headers, const char* name,
-                       const char* length);
   void take_plain_fields();
   void take_request();
   void take_request_metadata(std::string_view json);
@@ -130,8 +128,8 @@ class RecordBuilder {
   std::string missing_end(const ConverseAssembler& converse, std::size_t messages) const;
   bool claims_success() const;
   void note_failure(const std::string& error);
-  void bound_label(const char* name, std::string& text, std::size_t most);
-  void bound_labels();
+  void bound(const char* name, std::string& text, std::size_t most);
+  void bound_texts();
   void finish_details();
 
   Invocation& invocation_;
@@ -140,29 +138,16 @@ class RecordBuilder {
   ResponseFacts facts_;
   std::optional<Operation> operation_;
   std::string stream_errors_;   // elements of a JSON array
-  std::string overlong_ = "{";  // labels: their length as they came, by name
+  std::string overlong_ = "{";  // what was cut: its length as it came, by name
   std::string details_ = "{";
 };
-
-// Whoever calls may send what he likes as an id; a row is no place for it. `length`: the member of
-// the details that says how long it was, if it was cut.
-void RecordBuilder::take_identifier(std::string& identifier, const Headers& headers,
-                                    const char* name, const char* length) {
-  identifier = header(headers, name);
-  if (identifier.size() > kMostIdentifierBytes) {
-    append_json_number(details_, length, static_cast<long long>(identifier.size()));
-    identifier.resize(kMostIdentifierBytes);
-  }
-}
 
 void RecordBuilder::take_plain_fields() {
   record_.started_at_us = invocation_.started_at_us;
   record_.duration_us = invocation_.duration_us;
   record_.first_byte_us = invocation_.first_byte_us;
-  take_identifier(record_.request_id, invocation_.response_headers, "x-amzn-RequestId",
-                  "requestIdBytes");
-  take_identifier(record_.sdk_invocation_id, invocation_.request_headers, "amz-sdk-invocation-id",
-                  "sdkInvocationIdBytes");
+  record_.request_id = header(invocation_.response_headers, "x-amzn-RequestId");
+  record_.sdk_invocation_id = header(invocation_.request_headers, "amz-sdk-invocation-id");
   record_.outcome = to_string(invocation_.outcome);
   record_.status = invocation_.status;
   record_.identity_arn = std::move(invocation_.identity_arn);
@@ -521,29 +506,32 @@ void RecordBuilder::note_failure(const std::string& error) {
   append_json_member(details_, "error", error);
 }
 
-void RecordBuilder::bound_label(const char* name, std::string& text, std::size_t most) {
+void RecordBuilder::bound(const char* name, std::string& text, std::size_t most) {
   if (text.size() > most) {
     append_json_number(overlong_, name, static_cast<long long>(text.size()));
   }
   text = label_text(text, most);
 }
 
-// All that somebody else chose: a label stays in the store for good.
-void RecordBuilder::bound_labels() {
+// All that somebody else chose: a label stays in the store for good, and a row has no place for an
+// id of any length.
+void RecordBuilder::bound_texts() {
   if (record_.request_metadata.size() > kMostMetadataBytes) {  // a part of it would be no JSON
     append_json_number(overlong_, "requestMetadata",
                        static_cast<long long>(record_.request_metadata.size()));
     record_.request_metadata = {};
   }
-  bound_label("model", record_.model_id, kMostIdBytes);
-  bound_label("profile", record_.profile, kMostIdBytes);
-  bound_label("identity", record_.identity_arn, kMostIdBytes);
-  bound_label("callerExecutable", record_.caller_executable, kMostPathBytes);
-  bound_label("caller", record_.caller, kMostWordBytes);
-  bound_label("error", record_.error_code, kMostWordBytes);
-  bound_label("stopReason", record_.stop_reason, kMostWordBytes);
-  bound_label("inputContentType", record_.request.content_type, kMostWordBytes);
-  bound_label("outputContentType", record_.response.content_type, kMostWordBytes);
+  bound("requestId", record_.request_id, kMostIdentifierBytes);
+  bound("sdkInvocationId", record_.sdk_invocation_id, kMostIdentifierBytes);
+  bound("model", record_.model_id, kMostIdBytes);
+  bound("profile", record_.profile, kMostIdBytes);
+  bound("identity", record_.identity_arn, kMostIdBytes);
+  bound("callerExecutable", record_.caller_executable, kMostPathBytes);
+  bound("caller", record_.caller, kMostWordBytes);
+  bound("error", record_.error_code, kMostWordBytes);
+  bound("stopReason", record_.stop_reason, kMostWordBytes);
+  bound("inputContentType", record_.request.content_type, kMostWordBytes);
+  bound("outputContentType", record_.response.content_type, kMostWordBytes);
 }
 
 void RecordBuilder::finish_details() {

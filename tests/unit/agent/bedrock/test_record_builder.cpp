@@ -64,7 +64,7 @@ TEST_CASE("ids that anybody may choose are cut, and that is said") {
   const storage::Record record = build_record(std::move(invocation));
   CHECK(record.sdk_invocation_id == std::string(256, 's'));
   CHECK(record.request_id == std::string(256, 'r'));
-  CHECK(record.details == "{\"requestIdBytes\":300,\"sdkInvocationIdBytes\":60000}");
+  CHECK(record.details == "{\"overlong\":{\"requestId\":300,\"sdkInvocationId\":60000}}");
 }
 
 TEST_CASE("a Converse call becomes a record") {
