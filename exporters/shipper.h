@@ -4,10 +4,13 @@
 // One turn: take the destination's lock, read cursor and plan, fill a batch, put its plan on
 // record, make one attempt, move the cursor, let the lock go. Waiting (for company, for the next
 // attempt) is done without the lock, so that `invlog ship --once` and a running agent take turns
-// instead of getting into each other's way. A batch that the destination refuses as a whole is
-// halved until the record that it will never take stands alone; that becomes a dead letter, and the
-// rest goes on. Three such records in a row without one success in between are no poison but a
-// fault of the configuration: then delivery waits instead.
+// instead of getting into each other's way.
+//
+// A batch without a plan (CloudWatch Logs) that the destination refuses as a whole is halved until
+// the record that it will never take stands alone; that becomes a dead letter, and the rest goes
+// on. Three such records in a row without one success in between are no poison but a fault of the
+// configuration: then delivery waits instead. A batch with a plan (S3) must stay what it is, so a
+// refusal of it is taken for the configuration's from the start.
 //
 // Threads: run() and drain() belong to one thread, on which everything happens (store reading,
 // compression, HTTP); stop() may be called from any. Ownership: destination and clock must outlive
