@@ -108,16 +108,10 @@ std::string bucket_endpoint(const S3Options& options) {
   return endpoint;
 }
 
-S3Client::S3Client(const S3Options& options, aws::HttpClient& http,
-                   aws::CredentialsProvider& credentials, aws::SystemClock clock)
-    : options_(options),
-      path_style_(uses_path_style(options)),
-      service_(service_options(options, std::move(clock)), http, credentials) {}
-
-std::string S3Client::path_of(std::string_view key) const {
+std::string object_path(const S3Options& options, std::string_view key) {
   std::string path = "/";
-  if (path_style_) {
-    aws::append_uri_encoded(path, options_.bucket, false);
+  if (uses_path_style(options)) {
+    aws::append_uri_encoded(path, options.bucket, false);
     if (!key.empty()) {
       path.push_back('/');
     }
@@ -125,6 +119,18 @@ std::string S3Client::path_of(std::string_view key) const {
   aws::append_uri_encoded(path, key, true);
   return path;
 }
+
+aws::ServiceRequest head_bucket_request(const S3Options& options) {
+  aws::ServiceRequest request;
+  request.method = "HEAD";
+  request.path = object_path(options, "");
+  request.what = "HeadBucket " + options.bucket;
+  return request;
+}
+
+S3Client::S3Client(const S3Options& options, aws::HttpClient& http,
+                   aws::CredentialsProvider& credentials, aws::SystemClock clock)
+    : options_(options), service_(service_options(options, std::move(clock)), http, credentials) {}
 
 aws::ServiceResult S3Client::call(aws::ServiceRequest request) {
   add_unless_empty(request.headers, "x-amz-expected-bucket-owner", options_.expected_bucket_owner);
@@ -139,17 +145,13 @@ aws::ServiceResult S3Client::call(aws::ServiceRequest request) {
 }
 
 aws::ServiceResult S3Client::head_bucket() {
-  aws::ServiceRequest request;
-  request.method = "HEAD";
-  request.path = path_of("");
-  request.what = "HeadBucket " + options_.bucket;
-  return call(std::move(request));
+  return call(head_bucket_request(options_));
 }
 
 aws::ServiceResult S3Client::head_object(const std::string& key) {
   aws::ServiceRequest request;
   request.method = "HEAD";
-  request.path = path_of(key);
+  request.path = object_path(options_, key);
   request.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   request.what = "HeadObject " + s3_uri(options_.bucket, key);
   return call(std::move(request));
@@ -159,7 +161,7 @@ tl::expected<void, aws::ServiceFailure> S3Client::put(const S3Object& object) {
   const std::string checksum = checksum_value(options_.checksum, object.bytes);
   aws::ServiceRequest request;
   request.method = "PUT";
-  request.path = path_of(object.key);
+  request.path = object_path(options_, object.key);
   request.body = object.bytes;
   request.what = "PutObject " + s3_uri(options_.bucket, object.key);
   request.total_timeout =

@@ -48,12 +48,10 @@ class S3Client {
 
  private:
   aws::ServiceResult call(aws::ServiceRequest request);
-  std::string path_of(std::string_view key) const;
   tl::expected<void, aws::ServiceFailure> compare_existing(const S3Object& object,
                                                            const std::string& checksum);
 
   const S3Options& options_;
-  const bool path_style_;
   aws::ServiceClient service_;
 };
 
@@ -62,5 +60,8 @@ class S3Client {
 bool uses_path_style(const S3Options& options);
 // scheme://host[:port] for the bucket, from the options.
 std::string bucket_endpoint(const S3Options& options);
+// The path of an object there; "" the bucket's own.
+std::string object_path(const S3Options& options, std::string_view key);
+aws::ServiceRequest head_bucket_request(const S3Options& options);
 
 }  // namespace invlog::exporters

@@ -41,27 +41,11 @@ void S3ObjectReader::connect() {
   service_ = std::make_unique<aws::ServiceClient>(std::move(service), http_, credentials_);
 }
 
-std::string S3ObjectReader::path_of(const std::string& key) const {
-  std::string path = "/";
-  if (uses_path_style(options_)) {
-    aws::append_uri_encoded(path, options_.bucket, false);
-    if (!key.empty()) {
-      path.push_back('/');
-    }
-  }
-  aws::append_uri_encoded(path, key, true);
-  return path;
-}
-
 tl::expected<void, aws::ServiceFailure> S3ObjectReader::find_region() {
   if (!options_.endpoint.empty()) {
     return {};
   }
-  aws::ServiceRequest request;
-  request.method = "HEAD";
-  request.path = path_of("");
-  request.what = "HeadBucket " + options_.bucket;
-  aws::ServiceResult result = service_->call(request);
+  aws::ServiceResult result = service_->call(head_bucket_request(options_));
   const std::string region =
       result ? std::string(result->header("x-amz-bucket-region")) : result.error().region;
   if (aws::is_region_name(region)) {
@@ -80,7 +64,7 @@ tl::expected<S3Listing, aws::ServiceFailure> S3ObjectReader::list(const std::str
                                                                   const std::string& after) {
   aws::ServiceRequest request;
   request.method = "GET";
-  request.path = path_of("");
+  request.path = object_path(options_, "");
   add_parameter(request.query, "list-type", "2");
   add_parameter(request.query, "prefix", prefix);
   if (!continuation.empty()) {
@@ -106,7 +90,7 @@ tl::expected<S3Listing, aws::ServiceFailure> S3ObjectReader::list(const std::str
 aws::ServiceResult S3ObjectReader::get(const std::string& key) {
   aws::ServiceRequest request;
   request.method = "GET";
-  request.path = path_of(key);
+  request.path = object_path(options_, key);
   request.what = "GetObject " + s3_uri(options_.bucket, key);
   request.total_timeout = kObjectTimeout;
   return service_->call(request);
@@ -115,7 +99,7 @@ aws::ServiceResult S3ObjectReader::get(const std::string& key) {
 aws::ServiceResult S3ObjectReader::head(const std::string& key) {
   aws::ServiceRequest request;
   request.method = "HEAD";
-  request.path = path_of(key);
+  request.path = object_path(options_, key);
   request.what = "HeadObject " + s3_uri(options_.bucket, key);
   return service_->call(request);
 }

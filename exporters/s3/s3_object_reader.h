@@ -47,7 +47,6 @@ class S3ObjectReader {
 
  private:
   void connect();
-  std::string path_of(const std::string& key) const;
 
   S3Options options_;
   aws::HttpClient& http_;
