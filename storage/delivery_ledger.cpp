@@ -385,7 +385,8 @@ class DeliveryLedger::Implementation {
       backlog.body_bytes += portion.bytes;
     }
     Statement oldest(connection_.get(),
-                     "SELECT started_at FROM record WHERE id >= ?1 ORDER BY id LIMIT 1");
+                     "SELECT started_at + coalesce(duration, 0) FROM record WHERE id >= ?1 ORDER "
+                     "BY id LIMIT 1");
     if (oldest.bind(1, first).step()) {
       backlog.oldest_at_us = oldest.integer(0);
     }

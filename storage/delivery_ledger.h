@@ -54,7 +54,7 @@ struct DeliveredObject {
 struct Backlog {
   std::int64_t records = 0;
   std::int64_t body_bytes = 0;    // of requests and responses, as they came
-  std::int64_t oldest_at_us = 0;  // started_at of the oldest undelivered record, 0 none
+  std::int64_t oldest_at_us = 0;  // when the oldest undelivered record's call ended, 0 none
 };
 
 // At most one process sends a destination's next batch. Held for one attempt, not for a life.

@@ -163,7 +163,8 @@ void add_delivery(MetricFamilies& out, const StoreFacts& store, std::int64_t now
   each_destination(out, store, [](const Facts& at) { return at.backlog.records; });
   out.gauge("invlog_delivery_backlog_bytes", "Their bodies, as they came.");
   each_destination(out, store, [](const Facts& at) { return at.backlog.body_bytes; });
-  out.gauge("invlog_delivery_backlog_age_seconds", "How long the oldest of them has waited.");
+  out.gauge("invlog_delivery_backlog_age_seconds",
+            "How long the oldest of them has waited, since its call ended.");
   each_destination(out, store, [&](const Facts& at) { return age_seconds(at.backlog, now_us); });
   add_delivered(out, store);
   out.gauge("invlog_delivery_dead_letters", "Records that the destination will not take.");

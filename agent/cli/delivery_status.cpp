@@ -24,7 +24,7 @@ std::string ago(std::int64_t now_us, std::int64_t at_us) {
 storage::Backlog whole_store(sqlite3* connection) {
   storage::Statement select(connection,
                             "SELECT count(*), coalesce(sum(request_bytes + response_bytes), 0), "
-                            "coalesce(min(started_at), 0) FROM record");
+                            "coalesce(min(started_at + coalesce(duration, 0)), 0) FROM record");
   select.step();
   return {select.integer(0), select.integer(1), select.integer(2)};
 }

@@ -284,6 +284,18 @@ TEST_CASE("A backlog counts what is undelivered, while both ends move") {
   CHECK(ledger->backlog("cloudwatch_logs").records == 17);
 }
 
+TEST_CASE("A record has waited since its call ended, not since it began") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    Record record = record_with("request", "response");
+    record.started_at_us = 1'000'000;
+    record.duration_us = 9'000'000;
+    REQUIRE(submit_and_wait(writer, record));
+  }
+  CHECK(open_ledger(store)->backlog("s3").oldest_at_us == 10'000'000);
+}
+
 TEST_CASE("A backlog whose front retention took is not counted anew") {
   TemporaryStore store;
   fill(store, 1);

@@ -13,8 +13,8 @@ using invlog::delivery::DestinationDescription;
 
 namespace {
 
-// Ten seconds after the example store's last record.
-constexpr std::int64_t kNow = 1'791'331'211'000'000;
+// Ten seconds after the example store's last call, which took 1.5 seconds, ended.
+constexpr std::int64_t kNow = 1'791'331'212'500'000;
 const DestinationDescription kS3{"s3", "s3://records-eu", false};
 const DestinationDescription kLogs{"cloudwatch_logs", "/invlog/records", false};
 
@@ -55,7 +55,7 @@ TEST_CASE("a destination that was never delivered to has the whole store before 
   CHECK(contains(seen.json,
                  "\"configured\":true,\"begun\":false,\"cursor\":0,"
                  "\"backlog_records\":6,"));
-  CHECK(contains(seen.json, "\"backlog_oldest_at\":\"2026-10-05T14:00:00Z\""));
+  CHECK(contains(seen.json, "\"backlog_oldest_at\":\"2026-10-05T14:00:01Z\""));
   CHECK(contains(seen.json, "\"last_success_at\":null,\"last_error\":null"));
   CHECK(contains(shown(store, {{"s3", "s3://records-eu", true}}).text, "backlog       none\n"));
   CHECK(contains(shown(store, {}).text, "none is configured"));
