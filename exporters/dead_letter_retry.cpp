@@ -104,7 +104,7 @@ void DeadLetterRetry::settle(storage::DeliveryLedger& ledger, const Selection& s
   std::for_each(selection.in_batch.begin(), selection.in_batch.end(), sort_in);
   std::for_each(selection.letters.begin(), selection.letters.end(), sort_in);
   ledger.settle_retries(delivered, refused, destination_.name(), destination_.target(),
-                        outcome.sent.objects);
+                        outcome.sent.objects, static_cast<std::int64_t>(outcome.sent.bytes));
   outcome.delivered = delivered.size();
 }
 

@@ -345,7 +345,7 @@ TurnResult DeliveryTurn::settle() {
   result.records = delivered.records;
   result.dead_letters = static_cast<std::int64_t>(refused.size());
   result.done = result.records + result.dead_letters;
-  result.batches = sent > 0 ? 1 : 0;
+  result.batches = arrived > 0 ? 1 : 0;
   result.bytes = pending.answer->bytes;
   result.line_bytes = pending.answer->line_bytes;
   log_.dead_letters(where(), refused);

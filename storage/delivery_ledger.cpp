@@ -194,7 +194,7 @@ class DeliveryLedger::Implementation {
     Statement(connection_.get(),
               "UPDATE delivery SET cursor = max(cursor, ?2), planned_last = 0, plan = '', "
               "delivered_records = delivered_records + ?3, delivered_batches = delivered_batches + "
-              "1, delivered_bytes = delivered_bytes + ?4, target = ?5, "
+              "iif(?3 > 0, 1, 0), delivered_bytes = delivered_bytes + ?4, target = ?5, "
               "last_success = iif(?3 > 0, ?6, last_success), "
               "last_error = '', last_error_at = 0 WHERE destination = ?1")
         .bind_text(1, destination)
@@ -325,7 +325,8 @@ class DeliveryLedger::Implementation {
 
   void settle_retries(const std::vector<std::int64_t>& delivered,
                       const std::vector<DeadLetter>& refused, std::string_view destination,
-                      std::string_view target, const std::vector<DeliveredObject>& objects) {
+                      std::string_view target, const std::vector<DeliveredObject>& objects,
+                      std::int64_t bytes) {
     WriteTransaction transaction(connection_.get());
     DeliveredRanges ranges(connection_.get(), destination);
     for (const std::int64_t id : delivered) {
@@ -334,15 +335,15 @@ class DeliveryLedger::Implementation {
       }
     }
     const std::int64_t records = end_letters(delivered, "dead-letters-delivered");
-    if (records > 0) {
-      Statement(connection_.get(),
-                "UPDATE delivery SET delivered_records = delivered_records + ?2, last_success = ?3 "
-                "WHERE destination = ?1")
-          .bind_text(1, destination)
-          .bind(2, records)
-          .bind(3, clock_())
-          .run();
-    }
+    Statement(connection_.get(),
+              "UPDATE delivery SET delivered_records = delivered_records + ?2, delivered_batches = "
+              "delivered_batches + iif(?2 > 0, 1, 0), delivered_bytes = delivered_bytes + ?3, "
+              "last_success = iif(?2 > 0, ?4, last_success) WHERE destination = ?1")
+        .bind_text(1, destination)
+        .bind(2, records)
+        .bind(3, bytes)
+        .bind(4, clock_())
+        .run();
     Statement refuse(connection_.get(),
                      "UPDATE dead_letter SET retry = 0, reason = ?2, at = ?3 WHERE id = ?1");
     const std::int64_t now = clock_();
@@ -678,8 +679,9 @@ std::vector<DeadLetter> DeliveryLedger::requested_retries(std::string_view desti
 void DeliveryLedger::settle_retries(const std::vector<std::int64_t>& delivered,
                                     const std::vector<DeadLetter>& refused,
                                     std::string_view destination, std::string_view target,
-                                    const std::vector<DeliveredObject>& objects) {
-  implementation_->settle_retries(delivered, refused, destination, target, objects);
+                                    const std::vector<DeliveredObject>& objects,
+                                    std::int64_t bytes) {
+  implementation_->settle_retries(delivered, refused, destination, target, objects, bytes);
 }
 
 std::int64_t DeliveryLedger::newest_event() {

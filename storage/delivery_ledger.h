@@ -30,6 +30,7 @@ struct DeliveryState {
   std::int64_t cursor = 0;        // every record up to here is delivered or a dead letter
   std::int64_t planned_last = 0;  // 0: no batch under way; else it is cursor + 1 .. planned_last
   std::string plan;               // JSON of the destination's own, "" none
+  // A batch of which nothing arrived is none; its bytes were sent.
   std::int64_t delivered_records = 0, delivered_batches = 0, delivered_bytes = 0, retries = 0;
   std::int64_t last_success_us = 0;  // Unix time in µs, 0 never
   std::string last_error;            // "" if the last attempt succeeded
@@ -134,10 +135,11 @@ class DeliveryLedger {
   void note_retry(std::string_view destination, const std::vector<DeadLetter>& letters,
                   std::string_view target);
   // An attempt's end: delivered ones go, refused ones stay with the new reason and retry = false.
-  // `objects`: what `destination` was given.
+  // `objects`: what `destination` was given, and in how many `bytes`.
   void settle_retries(const std::vector<std::int64_t>& delivered,
                       const std::vector<DeadLetter>& refused, std::string_view destination,
-                      std::string_view target, const std::vector<DeliveredObject>& objects = {});
+                      std::string_view target, const std::vector<DeliveredObject>& objects = {},
+                      std::int64_t bytes = 0);
 
   // Whether bodies were erased since event `since`; newest_event() gives such a number. What was
   // read of the store before an erasure must not be sent after it.

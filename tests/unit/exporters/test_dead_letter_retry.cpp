@@ -38,8 +38,11 @@ TEST_CASE("Dead letters that are asked for go in batches of their own") {
   ShippingFixture fixture;
   refuse_and_ask(fixture, 20, {2, 3, 17});
   fixture.service.refused.clear();
+  const storage::DeliveryState before = fixture.state();
   const auto result = fixture.drain();
   REQUIRE(result);
+  CHECK(fixture.state().delivered_batches == before.delivered_batches + 1);
+  CHECK(fixture.state().delivered_bytes > before.delivered_bytes);
   CHECK(result->records == 3);
   CHECK(fixture.service.batch_sizes == std::vector<std::size_t>{3});
   CHECK(fixture.dead_records().empty());

@@ -103,8 +103,10 @@ TEST_CASE("What is only refused is no success") {
   ledger->advance("s3", delivered_to(2, 0));
   CHECK(ledger->state("s3").cursor == 2);
   CHECK(ledger->state("s3").last_success_us == 0);
+  CHECK(ledger->state("s3").delivered_batches == 0);
   ledger->advance("s3", delivered_to(4, 2));
   CHECK(ledger->state("s3").last_success_us == 78);
+  CHECK(ledger->state("s3").delivered_batches == 1);
 }
 
 TEST_CASE("A cursor never goes back, and never past the newest record") {
@@ -235,9 +237,12 @@ TEST_CASE("Dead letters are tried again on request, and each end is an event") {
   REQUIRE(wanted.size() == 3);
   wanted[2].reason = "still no";
   wanted[2].at_us = 0;
-  const std::int64_t before = ledger->state("s3").delivered_records;
-  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]}, "s3", "s3://bucket");
-  CHECK(ledger->state("s3").delivered_records == before + 2);
+  const DeliveryState before = ledger->state("s3");
+  ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]}, "s3", "s3://bucket", {}, 50);
+  const DeliveryState after = ledger->state("s3");
+  CHECK(after.delivered_records == before.delivered_records + 2);
+  CHECK(after.delivered_batches == before.delivered_batches + 1);
+  CHECK(after.delivered_bytes == before.delivered_bytes + 50);
   CHECK(ledger->requested_retries("s3", 10).empty());
   CHECK(ledger->count_dead_letters("s3") == 2);
   CHECK(ledger->dead_letter(letters[2].id)->reason == "still no");
