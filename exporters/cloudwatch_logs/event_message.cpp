@@ -55,6 +55,9 @@ std::string planned_place(const BatchPlan& plan, const S3Options& s3, const Orig
   if (!plan.large_bodies || body.bytes.size() <= plan.large_body_bytes) {
     return {};
   }
+  if (plan.bodies_by_request) {
+    return {};  // whose body gets the request id's name shows only when the batch is filled
+  }
   return s3_uri(s3.bucket, body_key(plan.layout(origin), stored, side));
 }
 

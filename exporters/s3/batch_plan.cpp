@@ -10,7 +10,8 @@
 namespace invlog::exporters {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kBodiesByRequest = 1;  // BatchPlan::bodies_by_request
 constexpr std::size_t kLongestPlan = 16 << 10;
 constexpr std::size_t kLongestPrefix = 1024;  // of a whole S3 key
 
@@ -58,7 +59,8 @@ std::optional<BatchPlan> BatchPlan::parse(std::string_view json) {
   std::string_view prefix, account, compression, chain_head;
   BatchPlan plan;
   if (parser.parse(json.data(), json.size()).get_object().get(object) != simdjson::SUCCESS ||
-      object["version"].get_int64().get(version) != simdjson::SUCCESS || version != kVersion ||
+      object["version"].get_int64().get(version) != simdjson::SUCCESS ||
+      (version != kVersion && version != kBodiesByRequest) ||
       object["prefix"].get_string().get(prefix) != simdjson::SUCCESS ||
       object["account"].get_string().get(account) != simdjson::SUCCESS ||
       object["compression"].get_string().get(compression) != simdjson::SUCCESS ||
@@ -78,6 +80,7 @@ std::optional<BatchPlan> BatchPlan::parse(std::string_view json) {
   plan.prefix = prefix;
   plan.account = account;
   plan.chain_head = chain_head;
+  plan.bodies_by_request = version == kBodiesByRequest;
   return is_proper(plan) ? std::optional(plan) : std::nullopt;
 }
 
@@ -90,7 +93,7 @@ std::string BatchPlan::json() const {
       std::find_if(std::begin(kNames), std::end(kNames),
                    [this](const Name& each) { return each.compression == compression; });
   std::string text = "{";
-  storage::append_json_number(text, "version", kVersion);
+  storage::append_json_number(text, "version", bodies_by_request ? kBodiesByRequest : kVersion);
   storage::append_json_member(text, "prefix", prefix);
   storage::append_json_member(text, "account", account);
   storage::append_json_member(text, "compression", name->text);

@@ -27,6 +27,9 @@ struct BatchPlan {
   std::uint64_t large_body_bytes = 0;
   std::string chain_head;  // goes with the objects as metadata
   std::int64_t chain_segment = 0;
+  // Set by plans of version 1 only: a body is named after its request id, the second one of that id
+  // in a batch after its record. A batch that such a plan began must end under the same names.
+  bool bodies_by_request = false;
 
   static BatchPlan of(const S3Options& options, const Origin& origin);
   static std::optional<BatchPlan> parse(std::string_view json);

@@ -117,12 +117,14 @@ bool is_record_key(const ObjectLayout& layout, std::string_view key, std::int64_
 }
 
 std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& record, BodySide side,
-                     bool by_record_id) {
+                     BodyName name) {
   const std::string& request_id = record.record.request_id;
-  const std::string name = by_record_id || !is_plain_name(request_id)
-                               ? short_digest(layout.instance + "\n" + std::to_string(record.id))
-                               : request_id;
-  return hour_folder(layout, moment_of(record.record.started_at_us)) + "data/" + name +
+  std::string stem = name != BodyName::record && is_plain_name(request_id) ? request_id : "";
+  if (stem.empty() || name == BodyName::request_and_record) {
+    stem += stem.empty() ? "" : "_";
+    stem += short_digest(layout.instance + "\n" + std::to_string(record.id));
+  }
+  return hour_folder(layout, moment_of(record.record.started_at_us)) + "data/" + stem +
          ending_of(side) + ending_of(layout.compression);
 }
 

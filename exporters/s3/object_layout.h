@@ -1,9 +1,12 @@
-// The names of the objects that invlog writes, which are AWS's own for Bedrock's Model Invocation
-// Logging (facts/bedrock.md §1.8):
+// The names of the objects that invlog writes, which are like AWS's own for Bedrock's Model
+// Invocation Logging (facts/bedrock.md §1.8):
 //
 //   [prefix/]AWSLogs/<account>/BedrockModelInvocationLogs/<region>/YYYY/MM/DD/HH/
 //       YYYYMMDDTHHmmssSSSZ_<16 hex digits>.json.gz     records, one line each
-//       data/<requestId>_input.json.gz                  a large body (and _output.json.gz)
+//       data/<requestId>_<16 hex digits>_input.json.gz  a large body (and _output.json.gz)
+//
+// AWS's bodies are data/<requestId>_input.json.gz, which invlog's are not: its logging into the
+// same bucket and invlog would overwrite each other's.
 //
 // All times are UTC. A name derives from the records in the object and from the store they came
 // from, never from the moment of sending: what is sent again overwrites itself, and no two stores
@@ -55,12 +58,19 @@ std::string folder_of(const ObjectLayout& layout, std::int64_t started_at_us);
 bool is_record_key(const ObjectLayout& layout, std::string_view key, std::int64_t first_id,
                    std::int64_t last_id);
 
-// The object of one record's body. `by_record_id`: the request id is taken, so the name is made of
-// store and record id; the same happens to a request id that is empty, longer than 64 characters or
-// has others than A-Z a-z 0-9 and '-'. (S3Batch sees to ids that repeat within a batch; that they
-// do not repeat from batch to batch is AWS's doing: its request ids are UUIDs.)
+// What a body's object is named after. The record is a digest of store and record id; the request
+// id is the upstream's, and nothing makes it give each only once. A request id that is empty,
+// longer than 64 characters or has others than A-Z a-z 0-9 and '-' is in no name: the record stands
+// alone.
+enum class BodyName {
+  request_and_record,
+  request,  // these two: BatchPlan::bodies_by_request
+  record
+};
+
+// The object of one record's body.
 std::string body_key(const ObjectLayout& layout, const storage::StoredRecord& record, BodySide side,
-                     bool by_record_id = false);
+                     BodyName name = BodyName::request_and_record);
 
 // Whether body_key() gives such names to that side's bodies. `place`: s3_uri().
 bool is_body_place(std::string_view place, BodySide side);

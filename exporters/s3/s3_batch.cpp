@@ -79,18 +79,24 @@ storage::BodyPlaces S3Batch::set_apart(const storage::StoredRecord& record) {
   if (!input && !output) {
     return {};
   }
-  // Request ids are the upstream's, and nothing makes it give each only once.
-  const bool taken = !large_body_requests_.insert(record.record.request_id).second;
-  return {input ? set_apart(record, BodySide::input, taken) : "",
-          output ? set_apart(record, BodySide::output, taken) : ""};
+  const BodyName name = next_body_name(record);
+  return {input ? set_apart(record, BodySide::input, name) : "",
+          output ? set_apart(record, BodySide::output, name) : ""};
 }
 
-std::string S3Batch::set_apart(const storage::StoredRecord& record, BodySide side,
-                               bool by_record_id) {
+BodyName S3Batch::next_body_name(const storage::StoredRecord& record) {
+  if (!plan_.bodies_by_request) {
+    return BodyName::request_and_record;
+  }
+  const bool first = requests_.insert(record.record.request_id).second;
+  return first ? BodyName::request : BodyName::record;
+}
+
+std::string S3Batch::set_apart(const storage::StoredRecord& record, BodySide side, BodyName name) {
   const storage::Body& body =
       side == BodySide::input ? record.record.request : record.record.response;
   LargeBody& large = large_bodies_.emplace_back();
-  large.key = body_key(layout_, record, side, by_record_id);
+  large.key = body_key(layout_, record, side, name);
   large.content_type = content_type_of(body);
   large.record = record.id;
   compressor_.append(large.bytes, body.bytes);

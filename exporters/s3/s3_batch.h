@@ -54,7 +54,8 @@ class S3Batch : public Batch {
   };
 
   storage::BodyPlaces set_apart(const storage::StoredRecord& record);
-  std::string set_apart(const storage::StoredRecord& record, BodySide side, bool by_record_id);
+  std::string set_apart(const storage::StoredRecord& record, BodySide side, BodyName name);
+  BodyName next_body_name(const storage::StoredRecord& record);
   bool is_large(const storage::Body& body) const;
   tl::expected<void, aws::ServiceFailure> put(const std::string& key, std::string_view bytes,
                                               const std::string& content_type,
@@ -69,8 +70,8 @@ class S3Batch : public Batch {
   PieceCompressor compressor_;
   std::map<std::int64_t, HourObject> hours_;
   std::vector<LargeBody> large_bodies_;
-  std::unordered_set<std::string> large_body_requests_;  // request ids that name one already
-  std::uint64_t large_body_bytes_ = 0;                   // compressed
+  std::uint64_t large_body_bytes_ = 0;        // compressed
+  std::unordered_set<std::string> requests_;  // of large bodies, by BatchPlan::bodies_by_request
   std::size_t records_ = 0;
   bool too_many_hours_ = false;
   Sent sent_;

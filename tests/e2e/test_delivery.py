@@ -132,8 +132,8 @@ def test_large_bodies_become_objects_of_their_own():
         large = next(record for record in paths if record["requestId"] == row["request_id"])
         assert "inputBodyJson" not in large["input"]
         data = [key for key in stack.aws.objects() if "/data/" in key]
-        assert sorted(key.rpartition("/")[2] for key in data) == sorted(
-            f"{row['request_id']}_{part}.json.gz" for part in ("input", "output") if f"{part}BodyS3Path" in large[part])
+        names = sorted(re.fullmatch(r"(.*)_[0-9a-f]{16}(_.*)", key.rpartition("/")[2]).groups() for key in data)
+        assert names == sorted((row["request_id"], f"_{part}.json.gz") for part in ("input", "output") if f"{part}BodyS3Path" in large[part])
         assert large["input"]["inputBodyS3Path"] in {f"s3://records-eu/{key}" for key in data}
         assert json.loads(unpack("x.gz", stack.aws.body(large["input"]["inputBodyS3Path"][len("s3://records-eu/"):]))) == converse_body(big)
         event = next(json.loads(event["message"]) for event in stack.aws.events() if row["request_id"] in event["message"])
@@ -142,6 +142,24 @@ def test_large_bodies_become_objects_of_their_own():
         stack.call(big)
         stack.check_arrived(1)
         assert not [key for key in stack.aws.objects() if "/data/" in key]
+
+
+def test_large_bodies_of_one_request_id_and_awss_own_do_not_overwrite_each_other():
+    with Delivery(s3={"if_none_match": True}, logs=None) as stack:
+        request_id = "0f7ad5ad-19b5-4eb6-8a22-2a4b8a62ab11"
+        own = None
+        for number, word in enumerate(("first", "second"), 1):
+            answer = call(stack.agent.url, target("converse"), converse_body(word + " sentence of the body. " * 6_000),
+                          {**BEARER, "x-fake": f"request_id={request_id}"})
+            assert answer.status == 200, answer.body
+            eventually(lambda: stack.destinations()["s3"]["cursor"] == number)
+            if own is None:  # AWS's logging writes into the same folder
+                folder = next(key for key in stack.aws.objects() if "/data/" in key).rpartition("/")[0]
+                own = f"{folder}/{request_id}_input.json.gz"
+                assert stack.aws.call_s3("PUT", f"/{BUCKET}/{own}", b"AWS's own").status == 200
+        assert stack.aws.body(own) == b"AWS's own"
+        words = [record["input"]["inputBodyJson"]["messages"][0]["content"][0]["text"].split()[0] for record in stack.aws.records()]
+        assert sorted(words) == ["first", "second"]
 
 
 def test_an_event_over_the_limit_is_cut_at_a_json_valid_place_and_marked():
@@ -169,7 +187,7 @@ def test_an_event_over_the_limit_points_to_its_body_in_s3():
         expected = stack.exported()
         line = {record_id(one): one for one in stack.aws.lines()}[record_id(expected[1])]
         assert "inputBodyJson" not in line["input"] and line["input"]["inputBodyS3Path"].startswith(f"s3://{BUCKET}/"), line["input"]
-        assert line["input"]["inputBodyS3Path"].rpartition("/")[2] == f"{expected[1]['requestId']}_input.json.gz"
+        assert re.fullmatch(expected[1]["requestId"] + r"_[0-9a-f]{16}_input\.json\.gz", line["input"]["inputBodyS3Path"].rpartition("/")[2])
         same([stack.aws.whole(line)], [expected[1]])
 
 

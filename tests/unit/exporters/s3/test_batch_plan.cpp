@@ -21,6 +21,17 @@ TEST_CASE("A plan comes back as it was written") {
   CHECK(plan->large_body_bytes == 12'345);
   CHECK(plan->chain_head == std::string(64, 'a'));
   CHECK(plan->chain_segment == 9);
+  CHECK_FALSE(plan->bodies_by_request);
+  CHECK(plan->json() == json);
+}
+
+TEST_CASE("A plan of version 1 stays one, with its names of bodies") {
+  std::string json = BatchPlan::of(test_options(), test_origin()).json();
+  const std::string_view version = "\"version\":2";
+  json.replace(json.find(version), version.size(), "\"version\":1");
+  const auto plan = BatchPlan::parse(json);
+  REQUIRE(plan);
+  CHECK(plan->bodies_by_request);
   CHECK(plan->json() == json);
 }
 
@@ -34,13 +45,26 @@ TEST_CASE("What is no plan is no plan, and does no harm") {
     return text.replace(at, what.size(), instead);
   };
   for (const std::string& bad :
-       {std::string(), std::string("{"), std::string("[]"), std::string("{}"), std::string("null"),
-        std::string("\0\0\0", 3), std::string(100'000, '['), with("\"version\":1", "\"version\":2"),
-        with("\"gzip\"", "\"brotli\""), with("\"gzip\"", "7"), with("111122223333", "11112222333"),
-        with("111122223333", "../../../../x"), with("\"prefix\":\"\"", "\"prefix\":\"/x\""),
+       {std::string(),
+        std::string("{"),
+        std::string("[]"),
+        std::string("{}"),
+        std::string("null"),
+        std::string("\0\0\0", 3),
+        std::string(100'000, '['),
+        with("\"version\":2", "\"version\":3"),
+        with("\"version\":2", "\"version\":0"),
+        with("\"gzip\"", "\"brotli\""),
+        with("\"gzip\"", "7"),
+        with("111122223333", "11112222333"),
+        with("111122223333", "../../../../x"),
+        with("\"prefix\":\"\"", "\"prefix\":\"/x\""),
         with("\"prefix\":\"\"", "\"prefix\":\"" + std::string(1025, 'p') + "\""),
-        with("aaaa", "a\\r\\nx: y"), with(":9}", ":-9}"), with(":9}", ":9e99}"),
-        with("102400", "-1"), with("\"account\"", "\"acount\"")}) {
+        with("aaaa", "a\\r\\nx: y"),
+        with(":9}", ":-9}"),
+        with(":9}", ":9e99}"),
+        with("102400", "-1"),
+        with("\"account\"", "\"acount\"")}) {
     CAPTURE(bad);
     CHECK_FALSE(BatchPlan::parse(bad));
   }

@@ -84,15 +84,42 @@ TEST_CASE("Hours begin at the full hour, before 1970 too") {
   CHECK(utc_hour(-3'600'000'001) == -2);
 }
 
-TEST_CASE("A large body is named after its request") {
+TEST_CASE("A large body is named after its request and its record") {
   const storage::StoredRecord usual = record(17, "0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11");
-  CHECK(body_key(layout(), usual, BodySide::input) ==
-        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_input.json.gz");
-  CHECK(body_key(layout(), usual, BodySide::output) ==
-        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_output.json.gz");
   // sha256 of "<instance>\n17"
-  CHECK(body_key(layout(), usual, BodySide::input, true) ==
+  CHECK(body_key(layout(), usual, BodySide::input) ==
+        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_bf2e89fe04eb2a88_input.json.gz");
+  CHECK(body_key(layout(), usual, BodySide::output) ==
+        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_bf2e89fe04eb2a88_output.json.gz");
+}
+
+TEST_CASE("No two records, stores or AWS itself share a large body's object") {
+  const std::string id = "0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11";
+  const std::string key = body_key(layout(), record(17, id), BodySide::input);
+  CHECK(body_key(layout(), record(18, id), BodySide::input) != key);
+  ObjectLayout other_store = layout();
+  other_store.instance = "ff112233445566778899aabbccddeeff";
+  CHECK(body_key(other_store, record(17, id), BodySide::input) != key);
+  CHECK(key != kLayoutHour + "data/" + id + "_input.json.gz");
+}
+
+TEST_CASE("Names of bodies as plans of version 1 have them") {
+  const storage::StoredRecord usual = record(17, "0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11");
+  CHECK(body_key(layout(), usual, BodySide::input, BodyName::request) ==
+        kLayoutHour + "data/0f9d5a3e-1c55-4d0e-9a51-6a2a2f4b7c11_input.json.gz");
+  CHECK(body_key(layout(), usual, BodySide::output, BodyName::record) ==
+        kLayoutHour + "data/bf2e89fe04eb2a88_output.json.gz");
+  CHECK(body_key(layout(), record(17, "a/b"), BodySide::input, BodyName::request) ==
         kLayoutHour + "data/bf2e89fe04eb2a88_input.json.gz");
+}
+
+TEST_CASE("The place of a body says which side it is, however it is named") {
+  for (const BodyName name : {BodyName::request_and_record, BodyName::request, BodyName::record}) {
+    const std::string input =
+        s3_uri("records-eu", body_key(layout(), record(17, "ab-1"), BodySide::input, name));
+    CHECK(is_body_place(input, BodySide::input));
+    CHECK_FALSE(is_body_place(input, BodySide::output));
+  }
 }
 
 TEST_CASE("A request id that is no plain name is replaced by the record's") {

@@ -31,6 +31,11 @@ std::string large_body(std::int64_t id, std::size_t bytes) {
   return body + "\"}";
 }
 
+std::string body_key_of(const storage::StoredRecord& record, BodySide side) {
+  const Origin origin = test_origin();
+  return body_key(BatchPlan::of(test_options(), origin).layout(origin), record, side);
+}
+
 struct Line {
   std::int64_t id = 0;
   std::string key, text, input_path, output_path;
@@ -278,10 +283,9 @@ TEST_CASE("A body over the limit becomes an object of its own, before the line t
   const auto sent = fixture.batch({both, at_limit, binary})->send();
   REQUIRE(sent);
 
-  const std::string data = kHourFolder + "data/";
-  const std::string input = data + both.record.request_id + "_input.json.gz";
-  const std::string output = data + both.record.request_id + "_output.json.gz";
-  const std::string image = data + binary.record.request_id + "_output.json.gz";
+  const std::string input = body_key_of(both, BodySide::input);
+  const std::string output = body_key_of(both, BodySide::output);
+  const std::string image = body_key_of(binary, BodySide::output);
   REQUIRE(fixture.s3.objects.size() == 4);
   CHECK(decompressed(input, fixture.s3.objects[input].bytes) == both.record.request.bytes);
   CHECK(decompressed(output, fixture.s3.objects[output].bytes) == both.record.response.bytes);
@@ -319,8 +323,10 @@ TEST_CASE("With large_bodies off every body stands in its line") {
   CHECK(lines[0].text.find(record.record.request.bytes) != std::string::npos);
 }
 
-TEST_CASE("Records of one request id do not overwrite each other's bodies") {
-  S3Fixture fixture;
+namespace {
+
+// The first three have one request id.
+std::vector<storage::StoredRecord> records_of_few_requests() {
   std::vector<storage::StoredRecord> some;
   for (std::int64_t id = 1; id <= 6; ++id) {
     some.push_back(test_record(id));
@@ -328,17 +334,56 @@ TEST_CASE("Records of one request id do not overwrite each other's bodies") {
     some.back().record.request.bytes = large_body(id, 110'000);
     some.back().record.response.bytes = large_body(id + 100, 110'000);
   }
-  REQUIRE(fixture.batch(some)->send());
-  CHECK(fixture.s3.objects.size() == 13);
-  CHECK(fixture.s3.objects.count(kHourFolder + "data/same_input.json.gz") == 1);
-  const std::vector<Line> lines = lines_in(fixture.s3);
+  return some;
+}
+
+void check_that_lines_name_their_bodies(FakeS3& s3) {
+  const std::vector<Line> lines = lines_in(s3);
   REQUIRE(lines.size() == 6);
   for (const Line& line : lines) {
     const std::string key = line.input_path.substr(std::string("s3://records-eu/").size());
-    CHECK(decompressed(key, fixture.s3.objects.at(key).bytes) == large_body(line.id, 110'000));
+    CHECK(decompressed(key, s3.objects.at(key).bytes) == large_body(line.id, 110'000));
     CHECK(key.starts_with(kHourFolder + "data/"));
     CHECK(key.find("..") == std::string::npos);
   }
+}
+
+}  // namespace
+
+TEST_CASE("Records of one request id do not overwrite each other's bodies, nor AWS's own") {
+  const auto some = records_of_few_requests();
+  for (const bool one_batch : {true, false}) {
+    CAPTURE(one_batch);
+    S3Fixture fixture;
+    const std::string of_aws = kHourFolder + "data/same_input.json.gz";
+    fixture.s3.objects[of_aws].bytes = "AWS's own";
+    if (one_batch) {
+      REQUIRE(fixture.batch(some)->send());
+    } else {
+      for (const storage::StoredRecord& record : some) {
+        REQUIRE(fixture.batch({record})->send());
+      }
+    }
+    CHECK(fixture.s3.objects.size() == 1 + 2 * some.size() + (one_batch ? 1 : some.size()));
+    CHECK(fixture.s3.objects[of_aws].bytes == "AWS's own");
+    check_that_lines_name_their_bodies(fixture.s3);
+  }
+}
+
+TEST_CASE("A batch that a plan of version 1 began ends under that plan's names") {
+  S3Fixture fixture;
+  const auto some = records_of_few_requests();
+  std::string plan = fixture.batch(some)->plan();
+  const std::string_view version = "\"version\":2";
+  plan.replace(plan.find(version), version.size(), "\"version\":1");
+  const auto batch = fixture.batch(some, plan);
+  CHECK(batch->plan() == plan);
+  REQUIRE(batch->send());
+  CHECK(fixture.s3.objects.size() == 13);
+  const std::string same = kHourFolder + "data/same_input.json.gz";
+  REQUIRE(fixture.s3.objects.count(same) == 1);
+  CHECK(decompressed(same, fixture.s3.objects[same].bytes) == large_body(1, 110'000));
+  check_that_lines_name_their_bodies(fixture.s3);
 }
 
 TEST_CASE("A strange content type of a body does not get into a header") {
