@@ -29,6 +29,12 @@ bool comes_to_s3(const S3Options& s3, const Origin& origin, std::int64_t record)
   return origin.first_in_s3 ? record >= *origin.first_in_s3 : !s3.from_now;
 }
 
+// Whether S3 took what came last, in the bucket that is configured. If not, or not yet, that may be
+// the configuration's fault, and putting it right changes the name that would be foretold.
+bool gets_through(const S3Options& s3, const storage::DeliveryState& known) {
+  return known.last_success_us != 0 && known.last_error.empty() && is_s3_target(s3, known.target);
+}
+
 // What S3 was given of a body, "" none: then it is in a line, or nowhere.
 std::string delivered_place(storage::DeliveryLedger& ledger, std::int64_t record, BodySide side) {
   for (std::string& place : ledger.objects_of("s3", record)) {
@@ -108,10 +114,16 @@ std::string EventMessage::place(const Origin& origin, const StoredRecord& stored
   const BodySide side = of_request ? BodySide::input : BodySide::output;
   storage::DeliveryLedger* const ledger = origin.ledger ? origin.ledger() : nullptr;
   const auto known = ledger != nullptr ? ledger->find_state("s3") : std::nullopt;
-  if (known && stored.id <= known->cursor) {
+  if (!known) {
+    return {};
+  }
+  if (stored.id <= known->cursor) {
     return delivered_place(*ledger, stored.id, side);
   }
-  std::optional<BatchPlan> plan = known ? plan_under_way(*s3_, *known, stored.id) : std::nullopt;
+  if (!gets_through(*s3_, *known)) {
+    return {};
+  }
+  const std::optional<BatchPlan> plan = plan_under_way(*s3_, *known, stored.id);
   if (!plan && !comes_to_s3(*s3_, origin, stored.id)) {
     return {};
   }

@@ -4,6 +4,11 @@
 // then the other; what still does not fit is cut to valid JSON and marked (storage::LineCuts).
 // Bodies that S3 keeps inline (up to S3Options::large_body_bytes) have no object to point to.
 //
+// Events are mostly sooner than S3's batches. So that none points to what never comes, S3's place
+// is foretold only while S3 gets through (the newest answer was a success, in the configured
+// bucket); else bodies are cut. A foretold name stands: who changes what names are made of (prefix,
+// compression, large bodies) before S3 has the batch leaves the event with the former one.
+//
 // Threads: one. Errors: StoreError of Origin's ledger; what can never fit is an empty message.
 #pragma once
 
@@ -28,8 +33,8 @@ class EventMessage {
 
  private:
   std::string reduced(const Origin& origin, const storage::StoredRecord& stored) const;
-  // The object that the S3 destination has written of a body, or writes by its plan or, if nothing
-  // was begun, by its configuration; "" none.
+  // The object that the S3 destination has written of a body, or writes by its plan or, if none is
+  // under way for the record, by its configuration; "" none, or not sure to come.
   std::string place(const Origin& origin, const storage::StoredRecord& stored,
                     bool of_request) const;
 

@@ -182,13 +182,28 @@ def test_an_event_over_the_limit_is_cut_at_a_json_valid_place_and_marked():
 
 def test_an_event_over_the_limit_points_to_its_body_in_s3():
     with Delivery() as stack:
-        stack.call("small", "☃ " * 600_000)
+        stack.call("small")
+        eventually(lambda: stack.destinations()["s3"]["cursor"] == 1)  # before, nothing shows that S3 takes what comes
+        stack.call("☃ " * 600_000)
         stack.arrived(2)
         expected = stack.exported()
         line = {record_id(one): one for one in stack.aws.lines()}[record_id(expected[1])]
         assert "inputBodyJson" not in line["input"] and line["input"]["inputBodyS3Path"].startswith(f"s3://{BUCKET}/"), line["input"]
         assert re.fullmatch(expected[1]["requestId"] + r"_[0-9a-f]{16}_input\.json\.gz", line["input"]["inputBodyS3Path"].rpartition("/")[2])
         same([stack.aws.whole(line)], [expected[1]])
+
+
+def test_an_event_over_the_limit_does_not_point_to_a_bucket_that_s3_is_kept_from():
+    with Delivery(aws_options=("--bucket", "records-us=us-east-1")) as stack:
+        stack.call("small")
+        eventually(lambda: stack.destinations()["s3"]["cursor"] == 1)
+        stack.restart_agent(tables=stack.tables({"bucket": "records-us"}, {}))
+        stack.call("x" * 1_300_000)
+        line = eventually(lambda: len(stack.aws.lines()) == 2 and stack.aws.lines()[1])
+        assert "inputBodyS3Path" not in line["input"] and line["invlog"]["inputCut"] is True
+        assert stack.destinations()["s3"]["cursor"] == 1
+        stack.restart_agent(tables=stack.tables({}, {}))
+        stack.arrived(2)
 
 
 def test_an_event_points_to_where_s3_has_its_body_whatever_is_configured_by_then():

@@ -87,6 +87,58 @@ class Line {
   simdjson::dom::element root_;
 };
 
+// A store with record 17, and where S3 is with it.
+struct Progress {
+  Progress() {
+    {
+      invlog::storage::Writer writer(store.options());
+      for (int i = 1; i <= 20; ++i) {
+        REQUIRE(submit_and_wait(writer, invlog::storage::record_with("a", "b")));
+      }
+    }
+    auto opened = invlog::storage::DeliveryLedger::open(store.path());
+    REQUIRE(opened);
+    ledger = std::move(*opened);
+  }
+
+  Origin seen(Origin from = origin()) const {
+    from.ledger = [this] { return ledger.get(); };
+    return from;
+  }
+
+  // Of the request, "" if it is cut.
+  std::string place(const S3Options& options, const Origin& from = origin()) const {
+    const Line line(EventMessage(options).of(seen(from), stored(json_of(2'000'000), "{}")));
+    if (!line.has("/input/inputBodyS3Path")) {
+      CHECK(line.at("/invlog/inputCut").get_bool().value());
+      return "";
+    }
+    return line.text("/input/inputBodyS3Path");
+  }
+
+  void deliver(std::vector<invlog::storage::DeliveredObject> objects, std::int64_t last = 18,
+               std::int64_t records = 1, const std::string& target = "s3://records-eu") const {
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.last = last;
+    delivered.records = records;
+    delivered.target = target;
+    delivered.objects = std::move(objects);
+    ledger->advance("s3", delivered);
+  }
+  // Something before the record.
+  void get_through(const S3Options& options = s3()) const {
+    deliver({}, 10, 10, s3_target(options));
+  }
+
+  invlog::storage::TemporaryStore store;
+  std::unique_ptr<invlog::storage::DeliveryLedger> ledger;
+};
+
+std::string key_of(const S3Options& options) {
+  return s3_uri(options.bucket, body_key(BatchPlan::of(options, origin()).layout(origin()),
+                                         stored("", ""), BodySide::input));
+}
+
 // A record whose line has this many bytes.
 StoredRecord record_of_line(std::size_t bytes) {
   const std::size_t rest =
@@ -116,9 +168,11 @@ TEST_CASE("a line at the limit is the record's line, one byte more is cut") {
 }
 
 TEST_CASE("a body that does not fit becomes the place of its S3 object") {
+  const Progress progress;
+  progress.get_through();
   const EventMessage messages(s3());
   const StoredRecord record = stored(json_of(2'000'000), json_of(150'000));
-  const Line line(messages.of(origin(), record));
+  const Line line(messages.of(progress.seen(), record));
   ObjectLayout layout{"p", "111122223333", "eu-central-1", Compression::gzip, std::string(32, 'a')};
   CHECK(line.text("/input/inputBodyS3Path") ==
         s3_uri("records-eu", body_key(layout, record, BodySide::input)));
@@ -130,16 +184,20 @@ TEST_CASE("a body that does not fit becomes the place of its S3 object") {
 }
 
 TEST_CASE("the largest body gives way first, the other only if it must") {
+  const Progress progress;
+  progress.get_through();
   const EventMessage messages(s3());
-  const Line output_first(messages.of(origin(), stored(json_of(300'000), json_of(900'000))));
+  const Line output_first(messages.of(progress.seen(), stored(json_of(300'000), json_of(900'000))));
   CHECK(output_first.has("/output/outputBodyS3Path"));
   CHECK(output_first.has("/input/inputBodyJson"));
-  const Line both(messages.of(origin(), stored(json_of(2'000'000), json_of(3'000'000))));
+  const Line both(messages.of(progress.seen(), stored(json_of(2'000'000), json_of(3'000'000))));
   CHECK(both.has("/output/outputBodyS3Path"));
   CHECK(both.has("/input/inputBodyS3Path"));
 }
 
 TEST_CASE("without large bodies on S3, or where it keeps them inline, bodies are cut") {
+  const Progress progress;
+  progress.get_through();
   S3Options inline_only = s3();
   inline_only.large_bodies = false;
   S3Options large_only = s3();
@@ -147,7 +205,7 @@ TEST_CASE("without large bodies on S3, or where it keeps them inline, bodies are
   for (const S3Options& options : {inline_only, large_only}) {
     const EventMessage messages(options);
     const std::string message =
-        messages.of(origin(), stored(json_of(2'000'000), json_of(3'000'000)));
+        messages.of(progress.seen(), stored(json_of(2'000'000), json_of(3'000'000)));
     CHECK(message.size() <= kLimit);
     CHECK(message.size() > kLimit - 300);
     const Line line(message);
@@ -162,9 +220,10 @@ TEST_CASE("without large bodies on S3, or where it keeps them inline, bodies are
 }
 
 TEST_CASE("a record that S3 was never to get, or under a name not yet known, is not pointed to") {
-  const auto places = [](const S3Options& options, const Origin& from) {
-    return Line(EventMessage(options).of(from, stored(json_of(2'000'000), "{}")))
-        .has("/input/inputBodyS3Path");
+  const Progress progress;
+  progress.get_through();
+  const auto places = [&progress](const S3Options& options, const Origin& from) {
+    return !progress.place(options, from).empty();
   };
   S3Options from_now = s3();
   from_now.from_now = true;
@@ -182,51 +241,9 @@ TEST_CASE("a record that S3 was never to get, or under a name not yet known, is 
   CHECK_FALSE(places(s3(), nameless));
   S3Options elsewhere = s3();
   elsewhere.endpoint = "https://s3.example.com";
+  progress.get_through(elsewhere);
   CHECK(places(elsewhere, nameless));  // there, `unknown` stands for it
 }
-
-namespace {
-
-// A store with record 17, and where S3 is with it.
-struct Progress {
-  Progress() {
-    {
-      invlog::storage::Writer writer(store.options());
-      for (int i = 1; i <= 20; ++i) {
-        REQUIRE(submit_and_wait(writer, invlog::storage::record_with("a", "b")));
-      }
-    }
-    auto opened = invlog::storage::DeliveryLedger::open(store.path());
-    REQUIRE(opened);
-    ledger = std::move(*opened);
-  }
-
-  // Of the request, "" if it is cut.
-  std::string place(const S3Options& options) const {
-    Origin from = origin();
-    from.ledger = [this] { return ledger.get(); };
-    const Line line(EventMessage(options).of(from, stored(json_of(2'000'000), "{}")));
-    return line.has("/input/inputBodyS3Path") ? line.text("/input/inputBodyS3Path") : "";
-  }
-
-  void deliver(std::vector<invlog::storage::DeliveredObject> objects) const {
-    invlog::storage::DeliveryLedger::Delivered delivered;
-    delivered.last = 18;
-    delivered.target = "s3://records-eu";
-    delivered.objects = std::move(objects);
-    ledger->advance("s3", delivered);
-  }
-
-  invlog::storage::TemporaryStore store;
-  std::unique_ptr<invlog::storage::DeliveryLedger> ledger;
-};
-
-std::string key_of(const S3Options& options) {
-  return s3_uri(options.bucket, body_key(BatchPlan::of(options, origin()).layout(origin()),
-                                         stored("", ""), BodySide::input));
-}
-
-}  // namespace
 
 TEST_CASE("a body is pointed to where S3 has it, whatever is configured by now") {
   const Progress progress;
@@ -245,8 +262,8 @@ TEST_CASE("a body that S3 was given inline, or not at all, is cut") {
 
 TEST_CASE("a body is pointed to by the plan under way, for the bucket that it is followed in") {
   const Progress progress;
+  progress.get_through();
   CHECK(progress.place(s3()) == key_of(s3()));  // nothing was begun
-  CHECK_FALSE(progress.ledger->find_state("s3"));
   S3Options planned = s3();
   planned.prefix = "former";
   planned.compression = Compression::zstd;
@@ -259,7 +276,9 @@ TEST_CASE("a body is pointed to by the plan under way, for the bucket that it is
   CHECK(progress.place(s3()) == key_of(planned));
   S3Options elsewhere = s3();
   elsewhere.bucket = "others-eu";
-  CHECK(progress.place(elsewhere) == key_of(elsewhere));
+  CHECK(progress.place(elsewhere).empty());
+  put(elsewhere, 17);
+  CHECK(progress.place(s3()) == key_of(s3()));
   put(planned, 16);
   CHECK(progress.place(s3()) == key_of(s3()));
   planned.large_bodies = false;
@@ -267,10 +286,49 @@ TEST_CASE("a body is pointed to by the plan under way, for the bucket that it is
   CHECK(progress.place(s3()).empty());
 }
 
+TEST_CASE("a body is not pointed to by a plan of version 1, which may give its name to another") {
+  const Progress progress;
+  progress.get_through();
+  std::string plan = BatchPlan::of(s3(), origin()).json();
+  const std::string_view version = "\"version\":2";
+  plan.replace(plan.find(version), version.size(), "\"version\":1");
+  progress.ledger->put_plan("s3", 17, stored_plan(s3_target(s3()), plan), s3_target(s3()));
+  CHECK(progress.place(s3()).empty());
+}
+
+TEST_CASE("a body is pointed to only while S3 gets through to the bucket that is configured") {
+  const Progress progress;
+  // Without a ledger nothing is known of S3.
+  CHECK_FALSE(Line(EventMessage(s3()).of(origin(), stored(json_of(2'000'000), "{}")))
+                  .has("/input/inputBodyS3Path"));
+  CHECK(progress.place(s3()).empty());
+  CHECK_FALSE(progress.ledger->find_state("s3"));
+  progress.ledger->state("s3");
+  CHECK(progress.place(s3()).empty());
+  progress.deliver({}, 1, 0);  // nothing but dead letters
+  CHECK(progress.place(s3()).empty());
+  progress.get_through();
+  CHECK(progress.place(s3()) == key_of(s3()));
+
+  S3Options other = s3();
+  other.bucket = "others-eu";
+  CHECK(progress.place(other).empty());
+  S3Options same = s3();
+  same.endpoint = "https://s3.eu-central-1.amazonaws.com";
+  CHECK(progress.place(same) == key_of(s3()));
+
+  progress.ledger->note_failure("s3", "bucket records-eu is in us-east-1", false);
+  CHECK(progress.place(s3()).empty());
+  progress.deliver({}, 11);
+  CHECK(progress.place(s3()) == key_of(s3()));
+}
+
 TEST_CASE("a body that S3 has inline is not pointed to although the other is") {
   // 100 KB is inline on S3: only the input has an object.
+  const Progress progress;
+  progress.get_through();
   const EventMessage messages(s3(), 90'000);
-  const Line line(messages.of(origin(), stored(json_of(200'000), json_of(100'000))));
+  const Line line(messages.of(progress.seen(), stored(json_of(200'000), json_of(100'000))));
   CHECK(line.has("/input/inputBodyS3Path"));
   CHECK(!line.has("/output/outputBodyS3Path"));
   CHECK(line.at("/invlog/outputCut").get_bool().value());
@@ -324,6 +382,8 @@ TEST_CASE("a body that is no UTF-8 although it is said to be JSON does not grow"
 }
 
 TEST_CASE("any record in any room is valid JSON within it") {
+  const Progress progress;
+  progress.get_through();
   for (std::uint32_t seed = 0; seed < 800; ++seed) {
     RandomJson random(seed);
     StoredRecord record = stored(random.document(), random.document());
@@ -335,7 +395,7 @@ TEST_CASE("any record in any room is valid JSON within it") {
     options.large_body_bytes = random.below(3000);
     const EventMessage messages(random.below(2) == 0 ? std::nullopt : std::optional(options),
                                 limit);
-    const std::string message = messages.of(origin(), record);
+    const std::string message = messages.of(progress.seen(), record);
     INFO("seed " << seed << " limit " << limit);
     REQUIRE(!message.empty());
     REQUIRE(message.size() <= limit);
