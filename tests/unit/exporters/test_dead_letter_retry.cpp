@@ -1,5 +1,7 @@
 #include "exporters/dead_letter_retry.h"
 
+#include <utility>
+
 #include "exporters/shipper.h"
 #include "tests/catch.h"
 #include "tests/unit/exporters/shipping_fixture.h"
@@ -84,6 +86,26 @@ TEST_CASE("A retry without an answer is on record as what may have arrived") {
   fixture.service.fault = {};
   REQUIRE(fixture.drain());
   CHECK(ranges() == "/invlog/records 1-10/10, /other/group 2-2/2");
+}
+
+TEST_CASE("What was read for a retry before an erasure is not sent after it") {
+  ShippingFixture fixture;
+  refuse_and_ask(fixture, 10, {2, 3});
+  fixture.service.refused.clear();
+  const std::size_t begun = fixture.destination->origins.size();
+  bool erased = false;
+  fixture.service.fault = [&](Call call, bool) -> Fault {
+    if (call == Call::add && !std::exchange(erased, true)) {
+      fixture.ledger().add_event("erased", "{}");
+    }
+    return std::nullopt;
+  };
+  REQUIRE(fixture.drain());
+  CHECK(erased);
+  CHECK(fixture.destination->origins.size() == begun + 2);
+  CHECK(fixture.service.batch_sizes == std::vector<std::size_t>{2});
+  CHECK(fixture.dead_records().empty());
+  CHECK(fixture.waits.empty());
 }
 
 TEST_CASE("A running shipper retries, too, and new records are served in between") {
