@@ -73,6 +73,7 @@ class CloudWatchLogsDestination : public Destination {
   void check_group(const Origin& origin, std::vector<Check>& checks);
   void check_creating(std::vector<Check>& checks);
   void check_put(std::vector<Check>& checks);
+  void check_integrity(std::vector<Check>& checks);
 
   const CloudWatchLogsOptions options_;
   const LogTarget target_;

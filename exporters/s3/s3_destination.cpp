@@ -87,6 +87,10 @@ class S3Destination : public Destination {
         .kept(since_us, born_us(origin));
   }
 
+  std::string head_folder(const Origin& origin) const override {
+    return log_folder(layout_of(options_, origin));
+  }
+
   std::vector<Check> check(const Origin& origin) override;
 
  private:
