@@ -12,7 +12,9 @@ ConfiguredDestination make_s3(const config::AgentConfig& configuration,
   const exporters::S3Options& options = *configuration.exporters.s3;
   ConfiguredDestination made;
   made.http = make_http_client(configuration.aws, surroundings.environment, surroundings.cancelled);
-  made.destination = exporters::s3_destination(options, *made.http, surroundings.credentials);
+  made.destination =
+      exporters::s3_destination(options, *made.http, surroundings.credentials, {},
+                                exporters::system_call_times(surroundings.cancelled));
   made.batch_age = options.batch_age;
   made.from_now = options.from_now;
   return made;
