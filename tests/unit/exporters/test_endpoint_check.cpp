@@ -1,0 +1,48 @@
+#include "exporters/endpoint_check.h"
+
+#include "tests/catch.h"
+
+namespace invlog::exporters {
+namespace {
+
+using Kind = EndpointJudgement::Kind;
+
+TEST_CASE("An endpoint is AWS's own, somebody's, or not of the Region") {
+  struct Row {
+    const char* service;
+    const char* endpoint;
+    Kind kind;
+    const char* region;
+  };
+  const Row table[] = {
+      {"s3", "https://s3.eu-central-1.amazonaws.com", Kind::own, "eu-central-1"},
+      {"s3", "https://s3.eu-central-1.amazonaws.com.", Kind::own, "eu-central-1"},
+      {"s3", "https://vpce-1.s3.eu-central-1.vpce.amazonaws.com", Kind::own, "eu-central-1"},
+      {"logs", "https://logs.eu-central-1.api.aws:443", Kind::own, "eu-central-1"},
+      {"sts", "https://sts.us-east-1.amazonaws.com", Kind::elsewhere, "us-east-1"},
+      {"sts", "https://sts.amazonaws.com", Kind::unbound, ""},
+      {"s3", "https://s3.eu-central-1.amazonaws.com.cn", Kind::unbound, "eu-central-1"},
+      {"s3", "https://x.s3-accesspoint.eu-central-1.amazonaws.com", Kind::unbound, "eu-central-1"},
+      {"s3", "http://s3.us-east-1.example.org", Kind::elsewhere, "us-east-1"},
+      {"logs", "http://s3.us-east-1.example.org", Kind::custom, ""},
+      {"s3", "http://127.0.0.1:9000", Kind::custom, ""},
+      {"s3", "http://user:hush@s3.eu-central-1.amazonaws.com", Kind::malformed, ""},
+      {"s3", "", Kind::malformed, ""}};
+  for (const Row& row : table) {
+    CAPTURE(row.service, row.endpoint);
+    const EndpointJudgement judgement = judge_endpoint(row.service, row.endpoint, "eu-central-1");
+    CHECK(judgement.kind == row.kind);
+    CHECK(judgement.region == row.region);
+  }
+}
+
+TEST_CASE("An endpoint that is refused does not show a password") {
+  const auto refused =
+      check_endpoint("s3", "exporters.s3", "http://user:hush@host", "eu-central-1", true);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message ==
+        "exporters.s3.endpoint must be http://host[:port] or https://host[:port]");
+}
+
+}  // namespace
+}  // namespace invlog::exporters
