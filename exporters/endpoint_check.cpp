@@ -9,7 +9,7 @@ namespace invlog::exporters {
 namespace {
 
 using aws::FailureKind;
-using Kind = EndpointJudgement::Kind;
+using Judged = EndpointJudgement::Kind;
 
 bool leads_anywhere(std::string_view host) {
   return host.find("accesspoint") != std::string_view::npos;
@@ -38,17 +38,17 @@ EndpointJudgement judge_endpoint(std::string_view service, std::string_view endp
                                  std::string_view region) {
   const std::string host = host_of_endpoint(endpoint);
   if (host.empty()) {
-    return {Kind::malformed, ""};
+    return {Judged::malformed, ""};
   }
   std::string named = region_of_host(service, host);
   if (!named.empty() && named != region) {
-    return {Kind::elsewhere, std::move(named)};
+    return {Judged::elsewhere, std::move(named)};
   }
   if (!is_aws_host(host)) {
-    return {Kind::custom, std::move(named)};
+    return {Judged::custom, std::move(named)};
   }
   const bool own = is_under_its_domain(host, named) && !leads_anywhere(host);
-  return {own ? Kind::own : Kind::unbound, std::move(named)};
+  return {own ? Judged::own : Judged::unbound, std::move(named)};
 }
 
 tl::expected<void, aws::ServiceFailure> check_endpoint(std::string_view service,
@@ -60,14 +60,14 @@ tl::expected<void, aws::ServiceFailure> check_endpoint(std::string_view service,
   const std::string where = setting + " \"" + endpoint + "\"";
   const EndpointJudgement judgement = judge_endpoint(service, endpoint, region);
   switch (judgement.kind) {
-    case Kind::malformed:  // it may have a password in it
+    case Judged::malformed:  // it may have a password in it
       return refuse_endpoint(FailureKind::rejected,
                              setting + " must be http://host[:port] or https://host[:port]");
-    case Kind::elsewhere:
+    case Judged::elsewhere:
       return refuse_endpoint(FailureKind::redirected, where + " is in " + judgement.region +
                                                           ", the source Region is " + region +
                                                           "; nothing was sent");
-    case Kind::unbound:
+    case Judged::unbound:
       return refuse_endpoint(
           FailureKind::redirected,
           where + (leads_anywhere(host_of_endpoint(endpoint))
@@ -76,8 +76,8 @@ tl::expected<void, aws::ServiceFailure> check_endpoint(std::string_view service,
                        : " is a global endpoint, which serves every Region; leave endpoint out or "
                          "use the one of " +
                              region));
-    case Kind::own:
-    case Kind::custom:
+    case Judged::own:
+    case Judged::custom:
       break;
   }
   if (!region_attested) {

@@ -80,8 +80,8 @@ std::string_view host_of(std::string_view url);
 // is not AWS's.
 std::optional<std::string> region_of_aws_host(std::string_view host);
 
-// Why `region` is not served at `endpoint` (a URL, "" AWS's own), if so: another Region's host, or a
-// host of which nobody vouches that it is in the Region. `service`: as in judge_endpoint().
+// Why `region` is not served at `endpoint` (a URL, "" AWS's own), if so: another Region's host, or
+// a host of which nobody vouches that it is in the Region. `service`: as in judge_endpoint().
 SettingError endpoint_problem(std::string_view service, const std::string& endpoint,
                               const std::string& region, bool region_attested);
 

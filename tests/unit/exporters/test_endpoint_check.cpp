@@ -5,29 +5,30 @@
 namespace invlog::exporters {
 namespace {
 
-using Kind = EndpointJudgement::Kind;
+using Judged = EndpointJudgement::Kind;
 
 TEST_CASE("An endpoint is AWS's own, somebody's, or not of the Region") {
   struct Row {
     const char* service;
     const char* endpoint;
-    Kind kind;
+    Judged kind;
     const char* region;
   };
   const Row table[] = {
-      {"s3", "https://s3.eu-central-1.amazonaws.com", Kind::own, "eu-central-1"},
-      {"s3", "https://s3.eu-central-1.amazonaws.com.", Kind::own, "eu-central-1"},
-      {"s3", "https://vpce-1.s3.eu-central-1.vpce.amazonaws.com", Kind::own, "eu-central-1"},
-      {"logs", "https://logs.eu-central-1.api.aws:443", Kind::own, "eu-central-1"},
-      {"sts", "https://sts.us-east-1.amazonaws.com", Kind::elsewhere, "us-east-1"},
-      {"sts", "https://sts.amazonaws.com", Kind::unbound, ""},
-      {"s3", "https://s3.eu-central-1.amazonaws.com.cn", Kind::unbound, "eu-central-1"},
-      {"s3", "https://x.s3-accesspoint.eu-central-1.amazonaws.com", Kind::unbound, "eu-central-1"},
-      {"s3", "http://s3.us-east-1.example.org", Kind::elsewhere, "us-east-1"},
-      {"logs", "http://s3.us-east-1.example.org", Kind::custom, ""},
-      {"s3", "http://127.0.0.1:9000", Kind::custom, ""},
-      {"s3", "http://user:hush@s3.eu-central-1.amazonaws.com", Kind::malformed, ""},
-      {"s3", "", Kind::malformed, ""}};
+      {"s3", "https://s3.eu-central-1.amazonaws.com", Judged::own, "eu-central-1"},
+      {"s3", "https://s3.eu-central-1.amazonaws.com.", Judged::own, "eu-central-1"},
+      {"s3", "https://vpce-1.s3.eu-central-1.vpce.amazonaws.com", Judged::own, "eu-central-1"},
+      {"logs", "https://logs.eu-central-1.api.aws:443", Judged::own, "eu-central-1"},
+      {"sts", "https://sts.us-east-1.amazonaws.com", Judged::elsewhere, "us-east-1"},
+      {"sts", "https://sts.amazonaws.com", Judged::unbound, ""},
+      {"s3", "https://s3.eu-central-1.amazonaws.com.cn", Judged::unbound, "eu-central-1"},
+      {"s3", "https://x.s3-accesspoint.eu-central-1.amazonaws.com", Judged::unbound,
+       "eu-central-1"},
+      {"s3", "http://s3.us-east-1.example.org", Judged::elsewhere, "us-east-1"},
+      {"logs", "http://s3.us-east-1.example.org", Judged::custom, ""},
+      {"s3", "http://127.0.0.1:9000", Judged::custom, ""},
+      {"s3", "http://user:hush@s3.eu-central-1.amazonaws.com", Judged::malformed, ""},
+      {"s3", "", Judged::malformed, ""}};
   for (const Row& row : table) {
     CAPTURE(row.service, row.endpoint);
     const EndpointJudgement judgement = judge_endpoint(row.service, row.endpoint, "eu-central-1");
