@@ -27,7 +27,8 @@ ConfiguredDestination make_cloudwatch_logs(const config::AgentConfig& configurat
   made.http = make_http_client(configuration.aws, surroundings.environment, surroundings.cancelled);
   made.destination = std::make_unique<exporters::CloudWatchLogsDestination>(
       options, surroundings.host, *made.http, surroundings.credentials,
-      std::chrono::system_clock::now, configuration.exporters.s3);
+      std::chrono::system_clock::now, configuration.exporters.s3,
+      exporters::system_call_times(surroundings.cancelled));
   made.batch_age = options.batch_age;
   made.from_now = options.from_now;
   return made;

@@ -329,6 +329,23 @@ TEST_CASE("the heads of this store's chain are read back, past other stores' and
   }
 }
 
+TEST_CASE("a page of heads that fails for the time being is asked for again") {
+  DestinationFixture fixture;
+  int waits = 0;
+  fixture.times.wait = [&waits](std::chrono::milliseconds) { return ++waits > 0; };
+  fixture.times.random = [] { return 0.5; };
+  REQUIRE(fixture.destination().prove(fixture.origin));
+  fixture.origin.chain_head = std::string(64, 'c');
+  fixture.origin.chain_segment = 3;
+  REQUIRE(fixture.send_one(1));
+  fixture.service.answer_next("GetLogEvents", FakeLogsService::error("ThrottlingException"));
+  fixture.service.answer_next("GetLogEvents", invlog::aws::HttpResponse{503, {}, ""});
+  const auto heads = fixture.destination().kept_heads(fixture.origin, 0);
+  REQUIRE(heads);
+  CHECK(heads->size() == 1);
+  CHECK(waits == 2);
+}
+
 TEST_CASE("doctor tries each permission") {
   DestinationFixture fixture;
   fixture.options.retention_days = 30;
