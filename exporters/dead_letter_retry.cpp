@@ -21,10 +21,14 @@ DeadLetterRetry::Outcome DeadLetterRetry::attempt(storage::DeliveryLedger& ledge
   std::sort(letters.begin(), letters.end(),
             [](const auto& a, const auto& b) { return a.record < b.record; });
   Selection selection;
+  const std::int64_t newest_event = ledger.newest_event();
   selection.batch = destination_.begin(origin, "", true);
   select(selection, letters);
   Outcome outcome;
   ledger.note_retry(destination_.name(), selection.in_batch, destination_.target());
+  if (ledger.erased_since(newest_event)) {
+    return outcome;  // in that order: whoever erases looks at the attempts afterwards
+  }
   if (selection.in_batch.empty() || send(selection, outcome)) {
     settle(ledger, selection, outcome);
   }

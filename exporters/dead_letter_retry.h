@@ -29,7 +29,8 @@ class DeadLetterRetry {
   DeadLetterRetry(Destination& destination, BatchFiller& filler)
       : destination_(destination), filler_(filler) {}
 
-  // One attempt at some of `letters` (one at least), and the ledger knows how it ended.
+  // One attempt at some of `letters` (one at least), and the ledger knows how it ended. None is
+  // made, and the outcome is empty, if bodies were erased after they were read.
   Outcome attempt(storage::DeliveryLedger& ledger, std::vector<storage::DeadLetter> letters,
                   const Origin& origin);
 

@@ -22,9 +22,12 @@ constexpr std::int64_t kNoteEveryUs = 5'000'000;
 // Dead letters looked at for one batch.
 constexpr std::int64_t kMostRetries = 1000;
 
+// What records need.
 bool all_passed(const std::vector<Destination::Check>& checks) {
-  return !checks.empty() && std::all_of(checks.begin(), checks.end(),
-                                        [](const Destination::Check& check) { return check.ok; });
+  return !checks.empty() &&
+         std::all_of(checks.begin(), checks.end(), [](const Destination::Check& check) {
+           return check.ok || !check.for_records;
+         });
 }
 
 TurnResult only(Kind kind) {
@@ -330,6 +333,7 @@ TurnResult DeliveryTurn::settle() {
   delivered.bytes = static_cast<std::int64_t>(pending.answer->bytes);
   delivered.target = destination_.target();
   delivered.objects = pending.answer->objects;
+  delivered.head = pending.answer->head;
   for (const Refused& one : refused) {
     storage::DeadLetter letter;
     letter.destination = name_;

@@ -52,6 +52,8 @@ struct Sent {
   std::uint64_t line_bytes = 0;                   // record lines before compression
   std::vector<std::string> places;                // object keys, for logs and --json
   std::vector<storage::DeliveredObject> objects;  // the same for the ledger, with their records
+  // The head of the chain that this, or what was sent before it, left at the destination.
+  std::optional<storage::DeliveredHead> head;
   // Set: all of this arrived, but what the destination said afterwards beside it was throttled, so
   // a pause is due before the next batch.
   std::optional<aws::ServiceFailure> throttled;
@@ -118,6 +120,9 @@ class Destination {
   // it goes is bounded by the destination.
   virtual tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
       const Origin& origin, std::int64_t since_us) = 0;
+  // Where within the target kept_heads() looks, as Sent::head says where one was left; "" the
+  // whole.
+  virtual std::string head_folder(const Origin&) const { return ""; }
 
   // One check per permission that delivery needs, for `invlog doctor`; writes the marker objects or
   // events that AWS's own service writes when it checks.
@@ -129,6 +134,7 @@ class Destination {
     std::optional<aws::FailureKind> failure{};
     // As the service asked; then this is the last check, and nothing more was asked of it.
     std::optional<std::chrono::milliseconds> retry_after{};
+    bool for_records = true;  // false: records are delivered without it, chain heads are not
   };
   virtual std::vector<Check> check(const Origin& origin) = 0;
 };

@@ -15,27 +15,33 @@ using Kind = TurnResult::Kind;
 Drain::Drain(DeliveryTurn& turn, Surroundings surroundings)
     : turn_(turn), surroundings_(std::move(surroundings)) {}
 
-tl::expected<DrainResult, std::string> Drain::run(milliseconds give_up_after) {
+DrainResult Drain::run(milliseconds give_up_after) {
   try {
     start();
-  } catch (const storage::StoreError& error) {
-    return tl::unexpected(std::string(error.what()));
+    result_.error = take_turns(give_up_after);
+  } catch (const std::exception& error) {
+    result_.error = error.what();
   }
-  std::int64_t success_us = surroundings_.clock();
+  return result_;
+}
+
+// "": everything is through.
+std::string Drain::take_turns(milliseconds give_up_after) {
+  auto success = surroundings_.now();
   while (true) {
     const TurnResult result = turn_.take(until_);
     count(result);
     if (result.kind == Kind::idle) {
-      return result_;
+      return "";
     }
     if (result.kind == Kind::stopped) {
       return stopped();
     }
     if (result.kind == Kind::failed && !result.passes_by_itself) {
-      return tl::unexpected(result.error);
+      return result.error;
     }
     if (result.kind == Kind::delivered) {
-      success_us = surroundings_.clock();
+      success = surroundings_.now();
       say("");
     }
     milliseconds pause = surroundings_.pause_after(result);
@@ -44,10 +50,10 @@ tl::expected<DrainResult, std::string> Drain::run(milliseconds give_up_after) {
     }
     if (give_up_after.count() > 0) {
       const milliseconds left =
-          give_up_after - milliseconds((surroundings_.clock() - success_us) / 1000);
+          give_up_after - std::chrono::duration_cast<milliseconds>(surroundings_.now() - success);
       if (left.count() <= 0) {
-        return tl::unexpected("gave up after " + duration_text(give_up_after) +
-                              " without success: " + result.error);
+        return "gave up after " + duration_text(give_up_after) +
+               " without success: " + result.error;
       }
       pause = std::min(pause, left);
     }
@@ -100,9 +106,9 @@ void Drain::say(const std::string& waiting_for) {
   }
 }
 
-tl::unexpected<std::string> Drain::stopped() const {
-  return tl::unexpected("stopped with " + std::to_string(progress_.total - progress_.done) +
-                        " records still to deliver; they stay in the store");
+std::string Drain::stopped() const {
+  return "stopped with " + std::to_string(progress_.total - progress_.done) +
+         " records still to deliver; they stay in the store";
 }
 
 }  // namespace invlog::exporters

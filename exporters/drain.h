@@ -1,14 +1,14 @@
 // Takes turns until everything that was in the store at the start is through (`invlog ship
 // --once`), and says how far it is.
 //
-// Threads: one, its Shipper's. Ownership: the turns must outlive it. Errors: results.
+// Threads: one, its Shipper's. Ownership: the turns must outlive it. Errors: in the
+// result, beside what was done until then.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <tl/expected.hpp>
 
 #include "exporters/delivery_turn.h"
 #include "exporters/shipper.h"
@@ -18,7 +18,7 @@ namespace invlog::exporters {
 class Drain {
  public:
   struct Surroundings {
-    std::function<std::int64_t()> clock;                  // now, Unix µs
+    std::function<std::chrono::steady_clock::time_point()> now;
     std::function<bool(std::chrono::milliseconds)> wait;  // false: stopped
     // Between turns; 0: at once.
     std::function<std::chrono::milliseconds(const TurnResult&)> pause_after;
@@ -28,14 +28,15 @@ class Drain {
   Drain(DeliveryTurn& turn, Surroundings surroundings);
 
   // As Shipper::drain().
-  tl::expected<DrainResult, std::string> run(std::chrono::milliseconds give_up_after);
+  DrainResult run(std::chrono::milliseconds give_up_after);
 
  private:
   void start();
+  std::string take_turns(std::chrono::milliseconds give_up_after);
   void count(const TurnResult& result);
   std::int64_t left();
   void say(const std::string& waiting_for);
-  tl::unexpected<std::string> stopped() const;
+  std::string stopped() const;
 
   DeliveryTurn& turn_;
   const Surroundings surroundings_;

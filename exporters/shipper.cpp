@@ -38,6 +38,9 @@ ShipperOptions with_defaults(ShipperOptions options) {
   if (!options.clock) {
     options.clock = system_now_us;
   }
+  if (!options.steady) {
+    options.steady = std::chrono::steady_clock::now;
+  }
   if (!options.random) {
     options.random = random_source();
   }
@@ -72,10 +75,10 @@ class Shipper::Implementation {
     }
   }
 
-  tl::expected<DrainResult, std::string> drain(
-      const std::function<void(const DrainProgress&)>& progress, milliseconds give_up_after) {
+  DrainResult drain(const std::function<void(const DrainProgress&)>& progress,
+                    milliseconds give_up_after) {
     Drain drain(turn_,
-                {options_.clock, [this](milliseconds pause) { return wait(pause); },
+                {options_.steady, [this](milliseconds pause) { return wait(pause); },
                  [this](const TurnResult& result) { return pause_after(result); }, progress});
     return drain.run(give_up_after);
   }
@@ -138,8 +141,8 @@ void Shipper::run() {
   implementation_->run();
 }
 
-tl::expected<DrainResult, std::string> Shipper::drain(
-    const std::function<void(const DrainProgress&)>& progress, milliseconds give_up_after) {
+DrainResult Shipper::drain(const std::function<void(const DrainProgress&)>& progress,
+                           milliseconds give_up_after) {
   return implementation_->drain(progress, give_up_after);
 }
 

@@ -40,7 +40,9 @@ struct ShipperOptions {
   std::chrono::milliseconds poll{500};  // how often an idle shipper looks for new records
   BackoffOptions backoff;
   std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
-  std::function<double()> random;       // [0, 1); empty: a good one
+  // For what is given up after a while, whatever becomes of the clock; empty: the system's.
+  std::function<std::chrono::steady_clock::time_point()> steady;
+  std::function<double()> random;  // [0, 1); empty: a good one
   // Waits, or returns early (false) when told to stop; empty: really waits. Tests pass one that
   // advances a clock.
   std::function<bool(std::chrono::milliseconds)> wait;
@@ -56,9 +58,11 @@ struct DrainProgress {
   std::string waiting_for;           // the last error while it is being waited out, "" if none
 };
 
+// What was done, whether it is all or not.
 struct DrainResult {
   std::int64_t records = 0, batches = 0, dead_letters = 0;
   std::uint64_t bytes = 0, line_bytes = 0;
+  std::string error;  // why it is not all; "": it is
 };
 
 class Shipper {
@@ -71,11 +75,10 @@ class Shipper {
   // Until stop().
   void run();
   // Everything that is in the store at the start, then returns. `progress` is called after each
-  // batch and before each wait. The error: what cannot pass by itself (a refused Region, a missing
+  // batch and before each wait. An error is what cannot pass by itself (a refused Region, a missing
   // permission, no credentials), or `give_up_after` (0: never) without any success.
-  tl::expected<DrainResult, std::string> drain(
-      const std::function<void(const DrainProgress&)>& progress,
-      std::chrono::milliseconds give_up_after);
+  DrainResult drain(const std::function<void(const DrainProgress&)>& progress,
+                    std::chrono::milliseconds give_up_after);
   // The turn under way may finish its attempt; give the HttpClient's `cancelled` flag to end that
   // too.
   void stop();

@@ -175,6 +175,22 @@ class DeliveryLedger::Implementation {
     return places;
   }
 
+  std::vector<DeliveredHead> heads_of(std::string_view destination) {
+    std::vector<DeliveredHead> heads;
+    if (!has_delivered_heads(connection_.get())) {
+      return heads;  // looked at only, and by an older invlog
+    }
+    Statement rows(
+        connection_.get(),
+        "SELECT target, folder, segment FROM delivered_head WHERE destination = ?1 ORDER "
+        "BY target, folder");
+    rows.bind_text(1, destination);
+    while (rows.step()) {
+      heads.push_back({std::string(rows.bytes(0)), std::string(rows.bytes(1)), rows.integer(2)});
+    }
+    return heads;
+  }
+
   void drop_plan(std::string_view destination) {
     WriteTransaction transaction(connection_.get());
     Statement(connection_.get(),
@@ -208,6 +224,9 @@ class DeliveryLedger::Implementation {
       insert_letter(destination, letter, now);
     }
     insert_objects(destination, delivered.objects);
+    if (delivered.head) {
+      put_head(destination, *delivered.head);
+    }
     transaction.commit();
   }
 
@@ -527,6 +546,18 @@ class DeliveryLedger::Implementation {
     }
   }
 
+  void put_head(std::string_view destination, const DeliveredHead& head) {
+    Statement(connection_.get(),
+              "INSERT INTO delivered_head(destination, target, folder, segment) VALUES (?1, ?2, "
+              "?3, ?4) ON CONFLICT DO UPDATE SET segment = excluded.segment WHERE segment <> "
+              "excluded.segment")
+        .bind_text(1, destination)
+        .bind_text(2, head.target)
+        .bind_text(3, head.folder)
+        .bind(4, head.segment)
+        .run();
+  }
+
   void insert_event(std::string_view kind, std::optional<std::int64_t> count,
                     std::string_view details) {
     Statement(connection_.get(),
@@ -624,6 +655,10 @@ std::optional<DeliveryState> DeliveryLedger::find_state(std::string_view destina
 std::vector<std::string> DeliveryLedger::objects_of(std::string_view destination,
                                                     std::int64_t record) {
   return implementation_->objects_of(destination, record);
+}
+
+std::vector<DeliveredHead> DeliveryLedger::heads_of(std::string_view destination) {
+  return implementation_->heads_of(destination);
 }
 
 void DeliveryLedger::drop_plan(std::string_view destination) {

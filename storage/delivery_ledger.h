@@ -52,6 +52,13 @@ struct DeliveredObject {
   std::int64_t first = 0, last = 0;
 };
 
+// The head of the chain that a place was given last.
+struct DeliveredHead {
+  std::string target;        // for people
+  std::string folder;        // within the target, where it has several; "" it has none
+  std::int64_t segment = 0;  // whose head it is
+};
+
 struct Backlog {
   std::int64_t records = 0;
   std::int64_t body_bytes = 0;    // of requests and responses, as they came
@@ -102,6 +109,9 @@ class DeliveryLedger {
   std::optional<DeliveryState> find_state(std::string_view destination);
   // The objects that a destination was given which hold this record alone.
   std::vector<std::string> objects_of(std::string_view destination, std::int64_t record);
+  // One for each place of a destination that was given any. What was delivered by an invlog that
+  // did not note them has none.
+  std::vector<DeliveredHead> heads_of(std::string_view destination);
 
   struct Delivered {
     std::int64_t last = 0;  // the new cursor
@@ -109,6 +119,7 @@ class DeliveryLedger {
     std::string target;
     std::vector<DeadLetter> refused;  // record and reason
     std::vector<DeliveredObject> objects;
+    std::optional<DeliveredHead> head;  // given with it
   };
   // After the destination's answer, in one transaction: cursor, figures, dead letters (each an
   // event row of kind "dead-letter" too), the plan gone, last_error cleared.

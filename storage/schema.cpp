@@ -254,6 +254,15 @@ CREATE TABLE IF NOT EXISTS delivered_range(
   answered    INTEGER NOT NULL          -- attempts up to here were answered; first - 1: none
 ) STRICT;
 CREATE INDEX IF NOT EXISTS delivered_range_last ON delivered_range(last);
+
+-- The chain head that each place of a destination was given last.
+CREATE TABLE IF NOT EXISTS delivered_head(
+  destination TEXT NOT NULL,
+  target      TEXT NOT NULL,            -- for people: bucket, log group and stream
+  folder      TEXT NOT NULL,            -- of the bucket, where objects with heads are; '': the target has none
+  segment     INTEGER NOT NULL,         -- whose head it was
+  PRIMARY KEY(destination, target, folder)
+) STRICT, WITHOUT ROWID;
 )sql";
 
 // Cut off, as the day, and as what is delivered.
@@ -414,9 +423,14 @@ bool has_delivered_ranges(sqlite3* connection) {
   return has_table(connection, "delivered_range");
 }
 
+bool has_delivered_heads(sqlite3* connection) {
+  return has_table(connection, "delivered_head");
+}
+
 void ensure_delivery_tables(sqlite3* connection) {
   if (has_delivery_tables(connection) && has_delivered_objects(connection) &&
-      has_delivery_reach(connection) && has_delivered_ranges(connection)) {
+      has_delivery_reach(connection) && has_delivered_ranges(connection) &&
+      has_delivered_heads(connection)) {
     return;
   }
   WriteTransaction transaction(connection);

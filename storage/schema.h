@@ -48,11 +48,12 @@ std::vector<std::string> schema_problems(sqlite3* connection);
 
 // Whether a store has the tables of delivery: one older than they are has not. Throws StoreError.
 bool has_delivery_tables(sqlite3* connection);
-// The same for the names of delivered objects, for the reach of deliveries, and for what went
-// where, which came later.
+// The same for the names of delivered objects, for the reach of deliveries, for what went where,
+// and for the heads that went with it, which came later.
 bool has_delivered_objects(sqlite3* connection);
 bool has_delivery_reach(sqlite3* connection);
 bool has_delivered_ranges(sqlite3* connection);
+bool has_delivered_heads(sqlite3* connection);
 // Creates them where they are missing. Opens a transaction of its own if there is work. Throws
 // StoreError.
 void ensure_delivery_tables(sqlite3* connection);

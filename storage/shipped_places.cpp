@@ -23,6 +23,14 @@ struct AtTarget {
   Ids answered, possible;  // none is in both
 };
 
+Ids ids_of(Statement& select) {
+  Ids ids;
+  while (select.step()) {
+    ids.push_back(select.integer(0));
+  }
+  return ids;
+}
+
 // What was refused is not there, unless another attempt at it was asked for.
 Ids refused_records(sqlite3* connection, const std::string& destination) {
   Statement select(connection,
@@ -32,11 +40,20 @@ Ids refused_records(sqlite3* connection, const std::string& destination) {
                    "json_each(dropped.details, '$.records') WHERE dropped.details ->> "
                    "'$.destination' = ?1 ORDER BY 1");
   select.bind_text(1, destination);
-  Ids ids;
-  while (select.step()) {
-    ids.push_back(select.integer(0));
-  }
-  return ids;
+  return ids_of(select);
+}
+
+// What was refused and is to be tried again may be there: not every invlog noted such an attempt.
+Ids requested_records(sqlite3* connection, const std::string& destination) {
+  Statement select(connection,
+                   "SELECT record FROM dead_letter WHERE destination = ?1 AND retry = 1 ORDER BY "
+                   "record");
+  select.bind_text(1, destination);
+  return ids_of(select);
+}
+
+bool has(const Ids& ids, std::int64_t id) {
+  return std::binary_search(ids.begin(), ids.end(), id);
 }
 
 AtTarget& find_or_add(std::vector<AtTarget>& targets, const std::string& target) {
@@ -58,6 +75,7 @@ void put_in_order(AtTarget& at) {
 std::vector<AtTarget> at_targets(sqlite3* connection, const std::string& destination,
                                  const Ids& all) {
   const Ids refused = refused_records(connection, destination);
+  const Ids requested = requested_records(connection, destination);
   std::vector<DeliveredRange> ranges = DeliveredRanges(connection, destination).all();
   std::reverse(ranges.begin(), ranges.end());
   std::vector<bool> settled(all.size());  // by the newest attempt that was answered
@@ -71,7 +89,9 @@ std::vector<AtTarget> at_targets(sqlite3* connection, const std::string& destina
         at.possible.push_back(*id);
       } else if (!settled[position]) {
         settled[position] = true;
-        if (!std::binary_search(refused.begin(), refused.end(), *id)) {
+        if (has(requested, *id)) {
+          at.possible.push_back(*id);
+        } else if (!has(refused, *id)) {
           at.answered.push_back(*id);
         }
       }
@@ -163,7 +183,7 @@ std::vector<ShippedPlaces> shipped_places(sqlite3* connection, const ErasureSele
       shipped.destination = destination;
       shipped.target = at.target;
       shipped.records = static_cast<std::int64_t>(ids.size());
-      shipped.under_way = !at.possible.empty();
+      shipped.under_way = static_cast<std::int64_t>(at.possible.size());
       note_times(connection, shipped, ids);
       place(connection, shipped, ids, targets);
       shipped.unplaced = static_cast<std::int64_t>(ids.size());
@@ -192,7 +212,7 @@ std::string shipped_places_json(const ShippedPlaces& shipped, std::size_t most) 
   if (shipped.unplaced > 0) {
     append_json_raw(json, "unplaced", shipped.unplaced_ids);
   }
-  if (shipped.under_way) {
+  if (shipped.under_way > 0) {
     append_json_raw(json, "under_way", "true");
   }
   return json + "}";

@@ -25,7 +25,8 @@ struct ShippedPlaces {
   std::vector<std::string> places;  // objects that hold them, with others: "s3://bucket/key"
   std::int64_t unplaced = 0;        // of `records`, in no such object
   std::string unplaced_ids;         // JSON, see ranges_json()
-  bool under_way = false;           // some were in an attempt without an answer so far
+  std::int64_t under_way = 0;       // of `records`, in an attempt without an answer so far, or to
+                                    // be tried again: they may be there
 };
 
 // An entry for each target of each destination that has any, by their last attempts.

@@ -1,5 +1,6 @@
 #include "agent/cli/delivered_heads.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/delivery/own_identity.h"
@@ -18,24 +19,26 @@ std::int64_t delivered_until(storage::Reader& reader, std::int64_t cursor) {
   return select.step() ? select.integer(0) : 0;
 }
 
-// One that was never delivered to has a cursor of 0.
-storage::DeliveryState state_of(storage::DeliveryLedger& ledger, const std::string& destination) {
-  for (storage::DeliveryState& state : ledger.states()) {
-    if (state.destination == destination) {
-      return std::move(state);
+// What was given to this target, whatever it was called then, and to this folder of it.
+std::int64_t given_head(storage::DeliveryLedger& ledger, const exporters::Destination& destination,
+                        const std::string& folder) {
+  std::int64_t segment = 0;
+  for (const storage::DeliveredHead& head : ledger.heads_of(destination.name())) {
+    if (head.folder == folder && destination.is_same_target(head.target)) {
+      segment = std::max(segment, head.segment);
     }
   }
-  return {};
+  return segment;
 }
 
 // A batch has the head that was there when it was begun: one that was begun before the first
 // segment closed has none, and may reach into the second, but hardly beyond.
-std::int64_t with_head(storage::Reader& reader, const storage::DeliveryState& state,
-                       const std::string& target) {
+std::int64_t due_with_head(storage::Reader& reader, const storage::DeliveryState& state,
+                           const exporters::Destination& destination) {
   storage::Statement select(reader.connection(),
                             "SELECT last_record FROM segment WHERE closed_at IS NOT NULL ORDER BY "
                             "id LIMIT 1 OFFSET 1");
-  const bool there = state.delivered_records > 0 && state.target == target;
+  const bool there = state.delivered_records > 0 && destination.is_same_target(state.target);
   return there && select.step() && state.cursor > select.integer(0) ? state.cursor : 0;
 }
 
@@ -70,9 +73,11 @@ std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access,
   for (const delivery::ConfiguredDestination& each :
        world.make_destinations(access.configuration,
                                {*credentials, world.environment, delivery::host_name(), nullptr})) {
-    const storage::DeliveryState state = state_of(*ledger, each.destination->name());
+    const storage::DeliveryState state =
+        ledger->find_state(each.destination->name()).value_or(storage::DeliveryState());
     DeliveredHeads asked{each.destination->name(), each.destination->target(), {}};
-    asked.delivered_with_head = with_head(*access.reader, state, asked.target);
+    asked.given = given_head(*ledger, *each.destination, each.destination->head_folder(origin));
+    asked.due = due_with_head(*access.reader, state, *each.destination);
     if (!account) {  // S3 would be searched in the wrong folder
       asked.heads = tl::unexpected(account.error().message);
       heads.push_back(std::move(asked));

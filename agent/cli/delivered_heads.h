@@ -19,8 +19,10 @@ struct DeliveredHeads {
   std::string destination, target;
   // Those that were found there, the one given last first; empty if it has none of this store.
   tl::expected<std::vector<exporters::KeptHead>, std::string> heads;
-  // By the ledger, a record that was delivered there and had a head with it; 0: none for certain.
-  std::int64_t delivered_with_head = 0;
+  // By the ledger, the segment whose head was left there last; 0: none, or nobody noted it.
+  std::int64_t given = 0;
+  // A record that was delivered there so late that a head should have gone with it; 0: none.
+  std::int64_t due = 0;
 };
 
 // Asks each destination of the configuration, over the network. Empty: none is configured, or

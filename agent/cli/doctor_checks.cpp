@@ -325,7 +325,11 @@ void check_destination(exporters::Destination& destination, const exporters::Ori
       diagnosis.ok(check.what, check.detail);
       continue;
     }
-    if (check.failure) {
+    if (!check.for_records) {
+      diagnosis.warning(check.what, check.detail,
+                        "records are delivered without it, but the chain's heads are not: `invlog "
+                        "verify --delivered` has nothing to compare with there");
+    } else if (check.failure) {
       diagnosis.failed(check.what, check.detail, advice_for(*check.failure, arn));
     } else {
       diagnosis.note(check.what, check.detail);

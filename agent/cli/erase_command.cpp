@@ -105,12 +105,16 @@ void print_json(const std::string& path, const ErasureSelection& selection,
 
 void print_shipped(const std::vector<ShippedPlaces>& shipped, std::ostream& out) {
   for (const ShippedPlaces& each : shipped) {
-    out << "\nShipped already to " << printable(each.destination) << " ("
+    const bool certain = each.under_way < each.records;
+    out << (certain ? "\nShipped already to " : "\nPossibly shipped to ")
+        << printable(each.destination) << " ("
         << (each.target.empty() ? "its target was not kept" : printable(each.target))
         << "), where erasing is yours to do: " << counted(each.records, "record") << ", from "
         << each.first_at << " to " << each.last_at << '\n';
-    if (each.under_way) {
-      out << "  (some were in an attempt that has no answer so far, and may have arrived)\n";
+    if (each.under_way > 0) {
+      out << "  (" << (certain ? "some were" : "each was")
+          << " in an attempt that has no answer so far, or is to be tried again, and may have "
+             "arrived)\n";
     }
     for (const std::string& place : each.places) {
       out << "  " << printable(place) << '\n';

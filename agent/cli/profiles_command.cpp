@@ -1,7 +1,6 @@
 #include "agent/cli/profiles_command.h"
 
 #include <chrono>
-#include <thread>
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/text_table.h"
@@ -9,7 +8,7 @@
 #include "agent/residency/classification.h"
 #include "agent/residency/profile_client.h"
 #include "agent/residency/profile_store.h"
-#include "exporters/aws/chain_options.h"
+#include "exporters/patient_caller.h"
 #include "storage/json_writer.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
@@ -176,11 +175,9 @@ residency::ProfileListing ask(const ProfilesRefreshOptions& options, const Deliv
       residency::profile_service_options(access.configuration.region, endpoint), *http,
       *credentials);
   residency::ProfileClientOptions client;
-  client.wait = [](std::chrono::milliseconds wait) {
-    std::this_thread::sleep_for(wait);
-    return true;
-  };
-  client.random = aws::random_fraction;
+  const exporters::CallTimes times = exporters::system_call_times(nullptr);
+  client.wait = times.wait;
+  client.random = times.random;
   client.clock = storage::system_now_us;
   return residency::ProfileClient(bedrock, client).list();
 }

@@ -5,8 +5,6 @@
 #include <initializer_list>
 #include <limits>
 #include <memory>
-#include <random>
-#include <thread>
 #include <utility>
 
 #include "agent/cli/display_text.h"
@@ -18,6 +16,7 @@
 #include "agent/residency/trail_files.h"
 #include "agent/residency/trail_lookup.h"
 #include "exporters/aws/endpoints.h"
+#include "exporters/patient_caller.h"
 #include "storage/time_text.h"
 #include "storage/trail_ledger.h"
 
@@ -26,7 +25,6 @@ namespace {
 
 constexpr std::size_t kListed = 20;
 constexpr const char* kLookup = "lookup";
-constexpr std::chrono::milliseconds kLongestNap{100};
 
 // The store, without more than is known of it.
 struct Target {
@@ -85,24 +83,15 @@ std::string first_of(const std::string& configured, const aws::Environment& envi
   return value;
 }
 
-residency::CallTimes call_times(const ReconcileOptions& options,
+exporters::CallTimes call_times(const ReconcileOptions& options,
                                 const std::atomic<bool>& cancelled) {
-  residency::CallTimes times;
-  times.now = std::chrono::steady_clock::now;
-  times.stopped = [&cancelled] { return cancelled.load(); };
-  times.sleep = [&options, &cancelled](std::chrono::milliseconds pause) {
-    if (options.sleep) {
+  exporters::CallTimes times = exporters::system_call_times(&cancelled);
+  if (options.sleep) {
+    times.wait = [&options, &cancelled](std::chrono::milliseconds pause) {
       options.sleep(pause);
-      return;
-    }
-    const auto end = std::chrono::steady_clock::now() + pause;
-    while (!cancelled && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::min(pause, kLongestNap));
-    }
-  };
-  times.random = [engine = std::make_shared<std::minstd_rand>(std::random_device{}())] {
-    return std::uniform_real_distribution<double>()(*engine);
-  };
+      return !cancelled;
+    };
+  }
   return times;
 }
 

@@ -34,8 +34,8 @@ constexpr std::chrono::milliseconds kRedraw{200};
 struct Lane {
   ConfiguredDestination configured;
   std::unique_ptr<exporters::Shipper> shipper;
-  DrainProgress progress;                                        // guarded by Ship::mutex_
-  std::optional<tl::expected<DrainResult, std::string>> result;  // guarded by it, too
+  DrainProgress progress;             // guarded by Ship::mutex_
+  std::optional<DrainResult> result;  // guarded by it, too
   std::chrono::duration<double> took{0};
   WaitingNotice notice;
 };
@@ -88,24 +88,16 @@ class Ship {
  private:
   void drain(Lane& lane) {
     const SteadyTime begin = std::chrono::steady_clock::now();
-    auto result = drain_or_error(lane);
+    auto result = lane.shipper->drain(
+        [this, &lane](const DrainProgress& progress) {
+          const std::lock_guard guard(mutex_);
+          lane.progress = progress;
+        },
+        options_.give_up_after);
     const std::lock_guard guard(mutex_);
     lane.took = std::chrono::steady_clock::now() - begin;
     lane.result = std::move(result);
     ended_.notify_all();
-  }
-
-  tl::expected<DrainResult, std::string> drain_or_error(Lane& lane) {
-    try {
-      return lane.shipper->drain(
-          [this, &lane](const DrainProgress& progress) {
-            const std::lock_guard guard(mutex_);
-            lane.progress = progress;
-          },
-          options_.give_up_after);
-    } catch (const std::exception& error) {
-      return tl::unexpected(std::string(error.what()));
-    }
   }
 
   void show_progress(std::ostream& err) {
@@ -149,30 +141,9 @@ class Ship {
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
-// What a lane has done, whether it succeeded or not.
-struct Outcome {
-  bool delivered = false;
-  std::string error;
-  DrainResult done;
-  double seconds = 0;
-
-  double megabytes_per_second() const {
-    return seconds <= 0 ? 0 : static_cast<double>(done.line_bytes) / 1e6 / seconds;
-  }
-};
-
-Outcome outcome_of(const Lane& lane) {
-  Outcome outcome;
-  outcome.seconds = lane.took.count();
-  if (*lane.result) {
-    outcome.delivered = true;
-    outcome.done = **lane.result;
-  } else {
-    outcome.error = lane.result->error();
-    outcome.done.records = lane.progress.done;
-    outcome.done.bytes = lane.progress.bytes;
-  }
-  return outcome;
+double megabytes_per_second(const Lane& lane) {
+  const double seconds = lane.took.count();
+  return seconds <= 0 ? 0 : static_cast<double>(lane.result->line_bytes) / 1e6 / seconds;
 }
 
 std::string decimal(double number, int digits) {
@@ -181,11 +152,11 @@ std::string decimal(double number, int digits) {
   return text;
 }
 
-const char* result_text(const Outcome& outcome) {
-  if (!outcome.delivered) {
+const char* result_text(const DrainResult& done) {
+  if (!done.error.empty()) {
     return "FAILED";
   }
-  return outcome.done.dead_letters > 0 ? "SOME REFUSED" : "all delivered";
+  return done.dead_letters > 0 ? "SOME REFUSED" : "all delivered";
 }
 
 void print_table(const Ship& ship, std::ostream& out) {
@@ -193,15 +164,15 @@ void print_table(const Ship& ship, std::ostream& out) {
       out,
       {"destination", "target", "records", "batches", "sent", "dead letters", "MB/s", "result"}, 0);
   for (const auto& lane : ship.lanes()) {
-    const Outcome outcome = outcome_of(*lane);
+    const DrainResult& done = *lane->result;
     table.add({{lane->configured.destination->name(), false},
                {printable(lane->configured.destination->target()), false},
-               {grouped(outcome.done.records), true},
-               {outcome.delivered ? grouped(outcome.done.batches) : "", true},
-               {readable_size(outcome.done.bytes), true},
-               {outcome.delivered ? grouped(outcome.done.dead_letters) : "", true},
-               {outcome.delivered ? decimal(outcome.megabytes_per_second(), 1) : "", true},
-               {result_text(outcome), false}});
+               {grouped(done.records), true},
+               {grouped(done.batches), true},
+               {readable_size(done.bytes), true},
+               {grouped(done.dead_letters), true},
+               {decimal(megabytes_per_second(*lane), 1), true},
+               {result_text(done), false}});
   }
   table.finish();
 }
@@ -209,23 +180,22 @@ void print_table(const Ship& ship, std::ostream& out) {
 void print_json(const Ship& ship, std::ostream& out) {
   std::string list;
   for (const auto& lane : ship.lanes()) {
-    const Outcome outcome = outcome_of(*lane);
+    const DrainResult& done = *lane->result;
     std::string json = "{";
     storage::append_json_member(json, "destination", lane->configured.destination->name());
     storage::append_json_member(json, "target", lane->configured.destination->target());
-    storage::append_json_raw(json, "delivered", outcome.delivered ? "true" : "false");
-    storage::append_json_number(json, "records", outcome.done.records);
-    storage::append_json_number(json, "batches", outcome.done.batches);
-    storage::append_json_number(json, "bytes", static_cast<long long>(outcome.done.bytes));
-    storage::append_json_number(json, "line_bytes",
-                                static_cast<long long>(outcome.done.line_bytes));
-    storage::append_json_number(json, "dead_letters", outcome.done.dead_letters);
-    storage::append_json_raw(json, "seconds", decimal(outcome.seconds, 3));
-    storage::append_json_raw(json, "mb_per_second", decimal(outcome.megabytes_per_second(), 1));
-    if (outcome.delivered) {
+    storage::append_json_raw(json, "delivered", done.error.empty() ? "true" : "false");
+    storage::append_json_number(json, "records", done.records);
+    storage::append_json_number(json, "batches", done.batches);
+    storage::append_json_number(json, "bytes", static_cast<long long>(done.bytes));
+    storage::append_json_number(json, "line_bytes", static_cast<long long>(done.line_bytes));
+    storage::append_json_number(json, "dead_letters", done.dead_letters);
+    storage::append_json_raw(json, "seconds", decimal(lane->took.count(), 3));
+    storage::append_json_raw(json, "mb_per_second", decimal(megabytes_per_second(*lane), 1));
+    if (done.error.empty()) {
       storage::append_json_raw(json, "error", "null");
     } else {
-      storage::append_json_member(json, "error", outcome.error);
+      storage::append_json_member(json, "error", done.error);
     }
     list += (list.empty() ? "" : ",") + json + "}";
   }
@@ -267,13 +237,14 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
   ship.run(err);
   options.json ? print_json(ship, out) : print_table(ship, out);
   for (const auto& lane : ship.lanes()) {
-    const Outcome outcome = outcome_of(*lane);
+    const DrainResult& done = *lane->result;
     const std::string name = lane->configured.destination->name();
-    if (!outcome.delivered) {
-      err << "invlog ship: " << name << ": " << printable(outcome.error) << '\n';
+    if (!done.error.empty()) {
+      err << "invlog ship: " << name << ": " << printable(done.error) << '\n';
       exit_code = kFailure;
-    } else if (outcome.done.dead_letters > 0) {
-      err << "invlog ship: " << name << ": " << counted(outcome.done.dead_letters, "record")
+    }
+    if (done.dead_letters > 0) {
+      err << "invlog ship: " << name << ": " << counted(done.dead_letters, "record")
           << " refused; see `invlog dead-letters list`\n";
     }
   }

@@ -208,26 +208,37 @@ bool take_kept(const std::vector<exporters::KeptHead>& kept_heads,
   return all;
 }
 
+// What it means that destinations keep no head.
+struct NoneKept {
+  std::vector<storage::VerifyProblem> problems, notes;
+};
+
 // Of a destination that keeps no head: whether that can be.
-void take_none_kept(const DeliveredHeads& destination,
-                    std::vector<storage::VerifyProblem>& problems, std::ostream& err) {
+void take_none_kept(const DeliveredHeads& destination, NoneKept& found, std::ostream& err) {
+  const std::string where = "delivery to " + destination.destination;
   const std::string says = destination.target + " keeps no head of this store's chain";
-  if (destination.delivered_with_head == 0) {
+  if (destination.given != 0) {
+    found.problems.push_back(
+        {where, says + ", but was given that of segment " + std::to_string(destination.given) +
+                    ": it was taken away there (as by the retention of a log group or a bucket), "
+                    "or the store goes by another name than it did (`instance`)"});
+  } else if (destination.due != 0) {
+    found.notes.push_back(
+        {where, says + ", nor does the store know of one that it was given, although record " +
+                    std::to_string(destination.due) +
+                    " was delivered: nothing was compared. Either an older invlog delivered, which "
+                    "noted no heads, or to another folder; then the next delivery leaves one. Or "
+                    "heads do not arrive: `invlog doctor` tries it"});
+  } else {
     err << "invlog verify: " << destination.destination << ' ' << printable(says) << '\n';
-    return;
   }
-  problems.push_back(
-      {"delivery to " + destination.destination,
-       says + ", but record " + std::to_string(destination.delivered_with_head) +
-           " was delivered with one: it was taken away there, or the store goes by another name "
-           "than it did (`instance`)"});
 }
 
 // Adds what the destinations keep to the heads, and says what they answered. False: one could not
 // be asked, or answered what is no head.
 bool take_delivered(const std::vector<DeliveredHeads>& delivered,
-                    std::vector<storage::KnownHead>& heads,
-                    std::vector<storage::VerifyProblem>& problems, std::ostream& err) {
+                    std::vector<storage::KnownHead>& heads, NoneKept& none_kept,
+                    std::ostream& err) {
   if (delivered.empty()) {
     err << "invlog verify: no destination is configured, or nothing was ever delivered from this "
            "store: there is nobody to ask\n";
@@ -242,7 +253,7 @@ bool take_delivered(const std::vector<DeliveredHeads>& delivered,
       continue;
     }
     if (each.heads->empty()) {
-      take_none_kept(each, problems, err);
+      take_none_kept(each, none_kept, err);
       continue;
     }
     all = take_kept(*each.heads, heads, err) && all;
@@ -263,7 +274,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
     return kUsageError;
   }
   std::optional<std::vector<DeliveredHeads>> delivered;
-  std::vector<storage::VerifyProblem> not_kept;
+  NoneKept none_kept;
   bool asked = true;
   if (options.delivered) {
     const auto access = open_delivery(options.store, options.world.environment, err, exit_code);
@@ -271,7 +282,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
       return exit_code;
     }
     delivered = ask_for_heads(*access, options.world);
-    asked = take_delivered(*delivered, *heads, not_kept, err);
+    asked = take_delivered(*delivered, *heads, none_kept, err);
   }
   storage::VerifyReport report;
   {
@@ -281,7 +292,9 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
         [&progress](std::uint64_t done, std::uint64_t total) { progress.show(done, total); },
         *heads);
   }
-  report.problems.insert(report.problems.end(), not_kept.begin(), not_kept.end());
+  report.problems.insert(report.problems.end(), none_kept.problems.begin(),
+                         none_kept.problems.end());
+  report.notes.insert(report.notes.end(), none_kept.notes.begin(), none_kept.notes.end());
   options.json ? print_json(location->store_path, report, delivered, out)
                : print_text(location->store_path, report, out);
   return report.problems.empty() && asked ? kSuccess : kFailure;

@@ -23,11 +23,11 @@ SettingError set_ca_bundle(AgentConfig& configuration, const SettingValues& valu
 Mismatches finish(AgentConfig& configuration) {
   const AwsConfig& aws = configuration.aws;
   Mismatches mismatches;
-  for (const auto& [key, endpoint] : {std::pair("sts_endpoint", &aws.sts_endpoint),
-                                      std::pair("bedrock_endpoint", &aws.bedrock_endpoint),
-                                      std::pair("cloudtrail_endpoint", &aws.cloudtrail_endpoint)}) {
-    if (const auto problem = endpoint_problem(*endpoint, configuration.region, true)) {
-      mismatches.push_back({key, *problem, "agent.region"});
+  for (const auto& [service, endpoint] :
+       {std::pair("sts", &aws.sts_endpoint), std::pair("bedrock", &aws.bedrock_endpoint),
+        std::pair("cloudtrail", &aws.cloudtrail_endpoint)}) {
+    if (const auto problem = endpoint_problem(service, *endpoint, configuration.region, true)) {
+      mismatches.push_back({std::string(service) + "_endpoint", *problem, "agent.region"});
     }
   }
   return mismatches;

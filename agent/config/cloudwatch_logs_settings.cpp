@@ -128,10 +128,10 @@ Mismatches finish(AgentConfig& configuration) {
     mismatches.push_back({"log_group", "it is missing: name the log group that the records go to"});
   }
   if (const auto problem =
-          endpoint_problem(options.endpoint, options.region, options.region_attested)) {
+          endpoint_problem("logs", options.endpoint, options.region, options.region_attested)) {
     mismatches.push_back({"endpoint", *problem, "agent.region"});
   }
-  options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
+  options.region_attested |= is_aws_endpoint("logs", options.endpoint, options.region);
   add_creation_mismatches(options, mismatches);
   return mismatches;
 }

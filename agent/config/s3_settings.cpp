@@ -225,10 +225,10 @@ Mismatches finish(AgentConfig& configuration) {
     mismatches.push_back({"bucket", "it is missing: name the bucket that the records go to"});
   }
   if (const auto problem =
-          endpoint_problem(options.endpoint, options.region, options.region_attested)) {
+          endpoint_problem("s3", options.endpoint, options.region, options.region_attested)) {
     mismatches.push_back({"endpoint", *problem, "agent.region"});
   }
-  options.region_attested |= is_aws_endpoint(options.endpoint, options.region);
+  options.region_attested |= is_aws_endpoint("s3", options.endpoint, options.region);
   add_encryption_mismatches(options, mismatches);
   return mismatches;
 }

@@ -15,6 +15,7 @@
 
 #include "agent/config/units.h"
 #include "exporters/aws/endpoints.h"
+#include "exporters/endpoint_check.h"
 #include "storage/lower_case.h"
 
 namespace invlog::config {
@@ -206,29 +207,42 @@ std::optional<std::string> region_of_aws_host(std::string_view host) {
   return region;
 }
 
-SettingError endpoint_problem(const std::string& endpoint, const std::string& region,
-                              bool region_attested) {
+SettingError endpoint_problem(std::string_view service, const std::string& endpoint,
+                              const std::string& region, bool region_attested) {
   if (endpoint.empty()) {
     return std::nullopt;
   }
-  const std::string host(host_of(endpoint));
-  if (const auto named = region_of_aws_host(host)) {
-    if (*named == region) {
-      return std::nullopt;
-    }
-    return in_quotes(endpoint) + " is an endpoint " +
-           (named->empty() ? "that names no Region" : "of " + *named) + ", but region is " +
+  using Kind = exporters::EndpointJudgement::Kind;
+  const auto judgement = exporters::judge_endpoint(service, endpoint, region);
+  const auto not_ours = [&](const std::string& what) {
+    return in_quotes(endpoint) + " is an endpoint " + what + ", but region is " +
            in_quotes(region) + ": records stay in their Region";
+  };
+  switch (judgement.kind) {
+    case Kind::malformed:
+      return in_quotes(endpoint) + " is not written as http://host[:port] or https://host[:port]";
+    case Kind::elsewhere:
+      return not_ours("of " + judgement.region);
+    case Kind::unbound:
+      return not_ours(judgement.region.empty() ? "that names no Region"
+                                               : "that may lead to another Region");
+    case Kind::own:
+      return std::nullopt;
+    case Kind::custom:
+      break;
   }
   if (!region_attested) {
-    return "custom endpoints need region_attested = true: nobody can prove that " + host +
-           " is in " + region + ", so somebody who knows must say so";
+    return "custom endpoints need region_attested = true: nobody can prove that " +
+           std::string(host_of(endpoint)) + " is in " + region +
+           ", so somebody who knows must say so";
   }
   return std::nullopt;
 }
 
-bool is_aws_endpoint(const std::string& endpoint, const std::string& region) {
-  return region_of_aws_host(host_of(endpoint)) == region;
+bool is_aws_endpoint(std::string_view service, const std::string& endpoint,
+                     const std::string& region) {
+  return exporters::judge_endpoint(service, endpoint, region).kind ==
+         exporters::EndpointJudgement::Kind::own;
 }
 
 SettingError kms_arn_problem(std::string_view arn, const std::string& region) {

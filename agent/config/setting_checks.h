@@ -80,14 +80,15 @@ std::string_view host_of(std::string_view url);
 // is not AWS's.
 std::optional<std::string> region_of_aws_host(std::string_view host);
 
-// Why records of `region` must not go to `endpoint` (a URL, "" AWS's own), if so: another Region's
-// host, or a host of which nobody vouches that it is in the Region.
-SettingError endpoint_problem(const std::string& endpoint, const std::string& region,
-                              bool region_attested);
+// Why `region` is not served at `endpoint` (a URL, "" AWS's own), if so: another Region's host, or
+// a host of which nobody vouches that it is in the Region. `service`: as in judge_endpoint().
+SettingError endpoint_problem(std::string_view service, const std::string& endpoint,
+                              const std::string& region, bool region_attested);
 
 // Whether the host of `endpoint` is AWS's own for the Region (a VPC or FIPS endpoint): its name
 // vouches for itself.
-bool is_aws_endpoint(const std::string& endpoint, const std::string& region);
+bool is_aws_endpoint(std::string_view service, const std::string& endpoint,
+                     const std::string& region);
 
 // Why `arn` is not the ARN of a KMS key in `region`, if so.
 SettingError kms_arn_problem(std::string_view arn, const std::string& region);

@@ -12,7 +12,9 @@ ConfiguredDestination make_s3(const config::AgentConfig& configuration,
   const exporters::S3Options& options = *configuration.exporters.s3;
   ConfiguredDestination made;
   made.http = make_http_client(configuration.aws, surroundings.environment, surroundings.cancelled);
-  made.destination = exporters::s3_destination(options, *made.http, surroundings.credentials);
+  made.destination =
+      exporters::s3_destination(options, *made.http, surroundings.credentials, {},
+                                exporters::system_call_times(surroundings.cancelled));
   made.batch_age = options.batch_age;
   made.from_now = options.from_now;
   return made;
@@ -25,7 +27,8 @@ ConfiguredDestination make_cloudwatch_logs(const config::AgentConfig& configurat
   made.http = make_http_client(configuration.aws, surroundings.environment, surroundings.cancelled);
   made.destination = std::make_unique<exporters::CloudWatchLogsDestination>(
       options, surroundings.host, *made.http, surroundings.credentials,
-      std::chrono::system_clock::now, configuration.exporters.s3);
+      std::chrono::system_clock::now, configuration.exporters.s3,
+      exporters::system_call_times(surroundings.cancelled));
   made.batch_age = options.batch_age;
   made.from_now = options.from_now;
   return made;

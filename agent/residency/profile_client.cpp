@@ -53,7 +53,10 @@ aws::ServiceClientOptions profile_service_options(const std::string& region,
 }
 
 ProfileClient::ProfileClient(aws::ServiceClient& bedrock, ProfileClientOptions options)
-    : bedrock_(bedrock), options_(std::move(options)) {}
+    : bedrock_(bedrock),
+      clock_(std::move(options.clock)),
+      caller_({nullptr, std::move(options.wait), std::move(options.random)},
+              std::chrono::milliseconds(0), kMostAttempts) {}
 
 ProfileListing ProfileClient::list() {
   ProfileListing listing;
@@ -119,23 +122,11 @@ tl::expected<Profile, aws::ServiceFailure> ProfileClient::get(std::string_view i
 }
 
 aws::ServiceResult ProfileClient::call(const aws::ServiceRequest& request) {
-  exporters::Backoff backoff({}, options_.random);
-  while (true) {
-    aws::ServiceResult result = bedrock_.call(request);
-    if (result || !aws::passes_by_itself(result.error().kind) || !options_.wait ||
-        backoff.attempts() + 1 >= kMostAttempts) {
-      return result;
-    }
-    const auto pause = backoff.next(result.error().kind == aws::FailureKind::throttled,
-                                    result.error().retry_after);
-    if (!options_.wait(pause)) {
-      return result;
-    }
-  }
+  return caller_.call([&] { return bedrock_.call(request); });
 }
 
 AnswerContext ProfileClient::context() const {
-  return {bedrock_.options().region, options_.clock()};
+  return {bedrock_.options().region, clock_()};
 }
 
 }  // namespace invlog::residency

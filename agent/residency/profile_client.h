@@ -22,7 +22,7 @@
 #include "agent/residency/profile_answer.h"
 #include "exporters/aws/credentials.h"
 #include "exporters/aws/service_client.h"
-#include "exporters/backoff.h"
+#include "exporters/patient_caller.h"
 
 namespace invlog::residency {
 
@@ -65,7 +65,8 @@ class ProfileClient {
   AnswerContext context() const;
 
   aws::ServiceClient& bedrock_;
-  const ProfileClientOptions options_;
+  const std::function<std::int64_t()> clock_;
+  exporters::PatientCaller caller_;
 };
 
 }  // namespace invlog::residency

@@ -309,8 +309,13 @@ void Reconciler::keep_earliest_unseen(bool last) {
   }
 }
 
+// What files and objects tell begins with their oldest event, however early `since_us` is: without
+// one of the Region they tell nothing.
 void Reconciler::find_span() {
-  const auto since = options_.since_us ? options_.since_us : oldest_us_;
+  auto since = options_.since_us ? options_.since_us : oldest_us_;
+  if (since && !source_.complete_until_us()) {
+    since = oldest_us_ ? std::optional(std::max(*since, *oldest_us_)) : std::nullopt;
+  }
   const auto until = options_.until_us ? options_.until_us : newest_us_;
   if (since && until && *since <= *until) {
     result_.since_us = *since;

@@ -33,7 +33,7 @@ std::optional<BucketPlace> parse_bucket_place(const std::string& text) {
 }
 
 TrailBucket::TrailBucket(exporters::S3ObjectReader& reader, BucketPlace place, std::string region,
-                         CallTimes times)
+                         exporters::CallTimes times)
     : reader_(reader),
       place_(std::move(place)),
       region_(std::move(region)),
@@ -45,28 +45,15 @@ std::string TrailBucket::name() const {
 
 tl::expected<exporters::S3Listing, std::string> TrailBucket::next_page(
     const std::string& continuation) {
-  tl::expected<exporters::S3Listing, aws::ServiceFailure> page;
-  const aws::ServiceResult result = caller_.call([&]() -> aws::ServiceResult {
-    page = reader_.list(place_.prefix, continuation);
-    if (!page) {
-      return tl::unexpected(page.error());
-    }
-    return aws::HttpResponse();
-  });
-  if (!result) {
-    return tl::unexpected(with_permission(result.error(), "s3:ListBucket"));
+  auto page = caller_.call([&] { return reader_.list(place_.prefix, continuation); });
+  if (!page) {
+    return tl::unexpected(with_permission(page.error(), "s3:ListBucket"));
   }
   return *std::move(page);
 }
 
 tl::expected<void, std::string> TrailBucket::read(TrailSink& sink) {
-  const aws::ServiceResult found = caller_.call([&]() -> aws::ServiceResult {
-    const auto region = reader_.find_region();
-    if (!region) {
-      return tl::unexpected(region.error());
-    }
-    return aws::HttpResponse();
-  });
+  const auto found = caller_.call([&] { return reader_.find_region(); });
   if (!found) {
     return tl::unexpected(found.error().message);
   }

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/residency/patient_caller.h"
 #include "agent/residency/trail_source.h"
+#include "exporters/patient_caller.h"
 #include "exporters/s3/s3_object_reader.h"
 
 namespace invlog::residency {
@@ -28,7 +28,7 @@ class TrailBucket final : public TrailSource {
  public:
   // `region`: of the calls, not of the bucket.
   TrailBucket(exporters::S3ObjectReader& reader, BucketPlace place, std::string region,
-              CallTimes times);
+              exporters::CallTimes times);
 
   std::string name() const override;
   tl::expected<void, std::string> read(TrailSink& sink) override;
@@ -40,7 +40,7 @@ class TrailBucket final : public TrailSource {
   exporters::S3ObjectReader& reader_;
   const BucketPlace place_;
   const std::string region_;
-  PatientCaller caller_;
+  exporters::PatientCaller caller_;
   std::uint64_t objects_ = 0, listed_ = 0, bytes_ = 0;
 };
 

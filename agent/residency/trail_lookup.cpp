@@ -30,7 +30,7 @@ std::string request_body(std::int64_t since_us, std::int64_t until_us, const std
 }  // namespace
 
 TrailLookup::TrailLookup(aws::ServiceClient& service, std::int64_t since_us, std::int64_t until_us,
-                         CallTimes times)
+                         exporters::CallTimes times)
     : service_(service),
       since_us_(since_us),
       until_us_(until_us),

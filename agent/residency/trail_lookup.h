@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "agent/residency/patient_caller.h"
 #include "agent/residency/trail_source.h"
 #include "exporters/aws/service_client.h"
+#include "exporters/patient_caller.h"
 
 namespace invlog::residency {
 
@@ -21,7 +21,7 @@ class TrailLookup final : public TrailSource {
 
   // Events of [since, until], Unix time in µs.
   TrailLookup(aws::ServiceClient& service, std::int64_t since_us, std::int64_t until_us,
-              CallTimes times);
+              exporters::CallTimes times);
 
   std::string name() const override { return "lookup"; }
   tl::expected<void, std::string> read(TrailSink& sink) override;
@@ -33,7 +33,7 @@ class TrailLookup final : public TrailSource {
 
   aws::ServiceClient& service_;
   const std::int64_t since_us_, until_us_;
-  PatientCaller caller_;
+  exporters::PatientCaller caller_;
   TrailEventReader reader_;
   std::int64_t reached_us_;  // the time of the oldest event so far
   std::uint64_t events_ = 0;

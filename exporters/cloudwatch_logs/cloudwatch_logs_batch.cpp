@@ -179,6 +179,9 @@ SendResult CloudWatchLogsBatch::send() {
   sent.places = {destination_.target()};
   if (!retry_) {
     sent.throttled = destination_.send_chain_head(origin_);
+    if (destination_.last_chain_segment_ > 0) {
+      sent.head = {destination_.target(), "", destination_.last_chain_segment_};
+    }
   }
   return sent;
 }

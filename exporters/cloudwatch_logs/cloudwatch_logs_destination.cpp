@@ -19,6 +19,8 @@ using aws::FailureKind;
 using aws::ServiceFailure;
 
 constexpr const char* kChainSchema = "InvlogChain";
+// Somebody waits for the heads.
+constexpr int kMostHeadAttempts = 4;
 
 aws::ServiceClientOptions service_options(const CloudWatchLogsOptions& options,
                                           aws::SystemClock clock) {
@@ -65,11 +67,12 @@ CloudWatchLogsDestination::CloudWatchLogsDestination(CloudWatchLogsOptions optio
                                                      const std::string& host, aws::HttpClient& http,
                                                      aws::CredentialsProvider& credentials,
                                                      aws::SystemClock clock,
-                                                     std::optional<S3Options> s3)
+                                                     std::optional<S3Options> s3, CallTimes times)
     : options_(std::move(options)),
       target_(log_target(options_, host)),
       service_(service_options(options_, std::move(clock)), http, credentials),
-      messages_(std::move(s3)) {}
+      messages_(std::move(s3)),
+      head_caller_(std::move(times), std::chrono::milliseconds(0), kMostHeadAttempts) {}
 
 tl::expected<bool, ServiceFailure> CloudWatchLogsDestination::prove_region(const Origin& origin) {
   const auto group = client_.first_log_group(target_.group);
@@ -204,7 +207,8 @@ tl::expected<std::vector<KeptHead>, ServiceFailure> CloudWatchLogsDestination::k
   std::set<std::pair<std::int64_t, std::string>> seen;
   std::string token;
   for (int pages = 1;; ++pages) {
-    auto page = client_.get_log_events(target_.group, target_.integrity_stream, token);
+    auto page = head_caller_.call(
+        [&] { return client_.get_log_events(target_.group, target_.integrity_stream, token); });
     if (!page && page.error().code == "ResourceNotFoundException") {
       return heads;
     }

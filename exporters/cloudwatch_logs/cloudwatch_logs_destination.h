@@ -25,6 +25,7 @@
 #include "exporters/cloudwatch_logs/log_target.h"
 #include "exporters/cloudwatch_logs/logs_client.h"
 #include "exporters/destination.h"
+#include "exporters/patient_caller.h"
 #include "exporters/s3/s3_options.h"
 
 namespace invlog::exporters {
@@ -32,11 +33,12 @@ namespace invlog::exporters {
 class CloudWatchLogsDestination : public Destination {
  public:
   // `host`: this host's name. `s3`: the S3 destination's options, if there is one: bodies that do
-  // not fit are pointed to there.
+  // not fit are pointed to there. `times`: for what is tried again at once, which is kept_heads()
+  // alone.
   CloudWatchLogsDestination(CloudWatchLogsOptions options, const std::string& host,
                             aws::HttpClient& http, aws::CredentialsProvider& credentials,
                             aws::SystemClock clock = std::chrono::system_clock::now,
-                            std::optional<S3Options> s3 = std::nullopt);
+                            std::optional<S3Options> s3 = std::nullopt, CallTimes times = {});
 
   std::string name() const override { return "cloudwatch_logs"; }
   std::string target() const override { return target_.group + " " + target_.stream; }
@@ -73,6 +75,7 @@ class CloudWatchLogsDestination : public Destination {
   void check_group(const Origin& origin, std::vector<Check>& checks);
   void check_creating(std::vector<Check>& checks);
   void check_put(std::vector<Check>& checks);
+  void check_integrity(std::vector<Check>& checks);
 
   const CloudWatchLogsOptions options_;
   const LogTarget target_;
@@ -80,6 +83,7 @@ class CloudWatchLogsDestination : public Destination {
   LogsClient client_{service_};
   LogGroupSetup setup_{options_, client_};
   const EventMessage messages_;
+  PatientCaller head_caller_;
   std::int64_t last_chain_segment_ = 0;
   std::int64_t warned_chain_segment_ = 0;  // said once that this one was not delivered
   bool gzip_taken_ = true;                 // until the service refuses it

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "exporters/aws/endpoints.h"
-#include "exporters/s3/endpoint_host.h"
+#include "exporters/endpoint_check.h"
 
 namespace invlog::exporters {
 namespace {
@@ -39,46 +39,6 @@ bool is_group_name(const std::string& name) {
 bool is_stream_name(const std::string& name) {
   return !name.empty() && name.size() <= kLongestName &&
          name.find_first_of(":*") == std::string::npos;
-}
-
-// The Region that a host's name shows: any of CloudWatch Logs' names, and whatever else is under a
-// domain of AWS. "" none.
-std::string_view region_named_by(std::string_view host) {
-  const std::string_view region = aws::region_in_host("logs", host);
-  if (!region.empty() || !is_aws_host(host)) {
-    return region;
-  }
-  while (!host.empty()) {
-    const std::string_view label = host.substr(0, host.find('.'));
-    if (aws::is_region_name(label)) {
-      return label;
-    }
-    host.remove_prefix(std::min(label.size() + 1, host.size()));
-  }
-  return {};
-}
-
-tl::expected<void, ServiceFailure> check_endpoint(const CloudWatchLogsOptions& options) {
-  const std::string where = "exporters.cloudwatch_logs.endpoint \"" + options.endpoint + "\"";
-  const std::string host = host_of_endpoint(options.endpoint);
-  if (host.empty()) {
-    return refuse(FailureKind::rejected,
-                  "exporters.cloudwatch_logs.endpoint must be http://host[:port] or "
-                  "https://host[:port]");
-  }
-  const std::string_view named = region_named_by(host);
-  if (!named.empty() && named != options.region) {
-    return refuse(FailureKind::redirected, where + " is in " + std::string(named) +
-                                               ", the source Region is " + options.region +
-                                               "; nothing was sent");
-  }
-  if (!options.region_attested) {
-    return refuse(FailureKind::redirected,
-                  where + " is not AWS's own for " + options.region +
-                      ": if it keeps its data there, say so with region_attested = true; " +
-                      "nothing was sent");
-  }
-  return {};
 }
 
 }  // namespace
@@ -125,7 +85,10 @@ tl::expected<void, ServiceFailure> check_target(const CloudWatchLogsOptions& opt
             "545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days, and 0 means "
             "without end");
   }
-  return options.endpoint.empty() ? tl::expected<void, ServiceFailure>() : check_endpoint(options);
+  return options.endpoint.empty()
+             ? tl::expected<void, ServiceFailure>()
+             : check_endpoint("logs", "exporters.cloudwatch_logs", options.endpoint, options.region,
+                              options.region_attested);
 }
 
 }  // namespace invlog::exporters

@@ -40,6 +40,13 @@ Destination::Check stream_check(std::string what,
           failure_in(made), pause_asked_for(made)};
 }
 
+Destination::Check put_check(const std::string& where,
+                             const tl::expected<void, aws::ServiceFailure>& sent) {
+  return {"logs:PutLogEvents on " + where, sent.has_value(),
+          sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message,
+          failure_in(sent), pause_asked_for(sent)};
+}
+
 }  // namespace
 
 void CloudWatchLogsDestination::check_group(const Origin& origin, std::vector<Check>& checks) {
@@ -100,9 +107,15 @@ void CloudWatchLogsDestination::check_put(std::vector<Check>& checks) {
   if (!sent && gzip_taken_ && is_about_encoding(sent.error())) {
     sent = send_line(target_.stream, kPermissionLine);  // as a batch would
   }
-  checks.push_back({"logs:PutLogEvents on " + target(), sent.has_value(),
-                    sent ? "wrote \"" + std::string(kPermissionLine) + "\"" : sent.error().message,
-                    failure_in(sent), pause_asked_for(sent)});
+  checks.push_back(put_check(target(), sent));
+}
+
+// As chain heads are sent, which no record waits for: nobody else would notice that they do not
+// arrive.
+void CloudWatchLogsDestination::check_integrity(std::vector<Check>& checks) {
+  const auto sent = send_line(target_.integrity_stream, kPermissionLine);
+  checks.push_back(put_check(target_.group + " " + target_.integrity_stream, sent));
+  checks.back().for_records = false;
 }
 
 std::vector<Destination::Check> CloudWatchLogsDestination::check(const Origin& origin) {
@@ -121,6 +134,9 @@ std::vector<Destination::Check> CloudWatchLogsDestination::check(const Origin& o
   }
   if (!checks.back().retry_after) {
     check_put(checks);
+  }
+  if (checks.back().ok) {
+    check_integrity(checks);
   }
   return checks;
 }

@@ -7,6 +7,9 @@
 namespace invlog::exporters {
 namespace {
 
+// Somebody waits for it.
+constexpr int kMostAttempts = 4;
+
 std::optional<std::int64_t> positive_number(std::string_view text) {
   std::int64_t number = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -25,10 +28,12 @@ aws::ServiceFailure needing(aws::ServiceFailure failure, const char* permission)
 }  // namespace
 
 ChainHeadSearch::ChainHeadSearch(S3Options options, ObjectLayout layout, aws::HttpClient& http,
-                                 aws::CredentialsProvider& credentials, aws::SystemClock clock)
+                                 aws::CredentialsProvider& credentials, aws::SystemClock clock,
+                                 CallTimes times)
     : bucket_(options.bucket),
       layout_(std::move(layout)),
-      reader_(std::move(options), http, credentials, std::move(clock)) {}
+      reader_(std::move(options), http, credentials, std::move(clock)),
+      caller_(std::move(times), std::chrono::milliseconds(0), kMostAttempts) {}
 
 tl::expected<void, aws::ServiceFailure> ChainHeadSearch::list_between(const std::string& after,
                                                                       const std::string& before,
@@ -36,7 +41,7 @@ tl::expected<void, aws::ServiceFailure> ChainHeadSearch::list_between(const std:
   const std::string prefix = log_folder(layout_) + layout_.region + "/";
   std::string continuation;
   do {
-    auto page = reader_.list(prefix, continuation, after);
+    auto page = caller_.call([&] { return reader_.list(prefix, continuation, after); });
     if (!page) {
       return tl::unexpected(needing(std::move(page.error()), "s3:ListBucket"));
     }
@@ -80,7 +85,7 @@ tl::expected<ChainHeadSearch::Entries, aws::ServiceFailure> ChainHeadSearch::new
 
 tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
     std::int64_t since_us, std::int64_t born_us) {
-  if (auto region = reader_.find_region(); !region) {
+  if (auto region = caller_.call([&] { return reader_.find_region(); }); !region) {
     return tl::unexpected(std::move(region.error()));
   }
   const auto entries = newest_first(since_us, born_us);
@@ -92,7 +97,10 @@ tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
   std::string_view newest_written;
   for (std::size_t at = 0; at < entries->size() && at < kMostAsked; ++at) {
     const S3Listing::Entry& entry = (*entries)[at];
-    auto answer = reader_.head(entry.key);
+    auto answer = caller_.call([&] { return reader_.head(entry.key); });
+    if (!answer && answer.error().kind == aws::FailureKind::not_found) {
+      continue;  // a lifecycle rule took it
+    }
     if (!answer) {
       return tl::unexpected(needing(std::move(answer.error()), "s3:GetObject"));
     }

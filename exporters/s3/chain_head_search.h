@@ -3,6 +3,9 @@
 // Several stores may write to one folder. All that are found count, not only the newest: a store
 // that was put back and delivered again has a new head there, beside those that contradict it.
 //
+// It takes thousands of calls, so a failure that passes by itself ends it only after some attempts,
+// and an object that went after it was listed is passed over.
+//
 // Threads: one. Ownership: HttpClient and provider must outlive it. Errors: results.
 #pragma once
 
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "exporters/destination.h"
+#include "exporters/patient_caller.h"
 #include "exporters/s3/object_layout.h"
 #include "exporters/s3/s3_object_reader.h"
 
@@ -25,7 +29,7 @@ class ChainHeadSearch {
 
   // `layout`: the store's; its compression does not matter.
   ChainHeadSearch(S3Options options, ObjectLayout layout, aws::HttpClient& http,
-                  aws::CredentialsProvider& credentials, aws::SystemClock clock);
+                  aws::CredentialsProvider& credentials, aws::SystemClock clock, CallTimes times);
 
   // Looks at the objects of the hour of `since_us` (Unix µs) and later, and then further and
   // further back, to the hour of `born_us` (when the store was made; nothing of it is older). Each
@@ -50,6 +54,7 @@ class ChainHeadSearch {
   const std::string bucket_;
   const ObjectLayout layout_;
   S3ObjectReader reader_;
+  PatientCaller caller_;
 };
 
 }  // namespace invlog::exporters

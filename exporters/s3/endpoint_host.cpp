@@ -60,9 +60,9 @@ bool is_aws_host(std::string_view host) {
   return !aws::aws_domain_of(host).empty();
 }
 
-std::string region_of_s3_host(std::string_view host) {
+std::string region_of_host(std::string_view service, std::string_view host) {
   const bool aws = is_aws_host(host);
-  const std::string_view found = aws::region_in_host("s3", host);
+  const std::string_view found = aws::region_in_host(service, host);
   if (!found.empty() || !aws) {
     return std::string(found);
   }

@@ -17,9 +17,9 @@ bool is_ip_address(std::string_view host);
 // Whether this is a name of AWS's own, in any partition.
 bool is_aws_host(std::string_view host);
 
-// The Region that the name of an S3 endpoint shows; "" if it shows none, as the global endpoints
-// do. For AWS's own names dual-stack, FIPS, VPC endpoint and the old s3-<region> forms too; for
-// others s3.<region>. as compatible stores write it.
-std::string region_of_s3_host(std::string_view host);
+// The Region that the name of a service's endpoint shows; "" if it shows none, as the global
+// endpoints do. For AWS's own names dual-stack, FIPS, VPC endpoint and the old s3-<region> forms
+// too; for others <service>.<region>. as compatible stores write it.
+std::string region_of_host(std::string_view service, std::string_view host);
 
 }  // namespace invlog::exporters

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "exporters/endpoint_check.h"
 #include "exporters/s3/endpoint_host.h"
 
 namespace invlog::exporters {
@@ -66,37 +67,6 @@ tl::expected<void, ServiceFailure> check_bucket(const std::string& bucket) {
   return {};
 }
 
-tl::expected<void, ServiceFailure> check_endpoint(const S3Options& options) {
-  const std::string where = "exporters.s3.endpoint \"" + options.endpoint + "\"";
-  const std::string host = host_of_endpoint(options.endpoint);
-  if (host.empty()) {
-    return refuse(FailureKind::rejected,
-                  where + " must be http://host[:port] or https://host[:port]");
-  }
-  const std::string region = region_of_s3_host(host);
-  if (!region.empty() && region != options.region) {
-    return refuse(FailureKind::redirected, where + " is in " + region + ", the source Region is " +
-                                               options.region + "; nothing was sent");
-  }
-  if (host.find("accesspoint") != std::string::npos && is_aws_host(host)) {
-    return refuse(FailureKind::redirected,
-                  where + " is that of access points, which may lead to another Region; use the " +
-                      "Region's S3 endpoint");
-  }
-  if (region.empty() && is_aws_host(host)) {
-    return refuse(FailureKind::redirected,
-                  where + " is a global endpoint, which serves every Region; leave endpoint out " +
-                      "or use the one of " + options.region);
-  }
-  if (!options.region_attested) {
-    return refuse(FailureKind::redirected,
-                  where + " is not AWS's own for " + options.region +
-                      ": if it keeps its data there, say so with region_attested = true; " +
-                      "nothing was sent");
-  }
-  return {};
-}
-
 tl::unexpected<ServiceFailure> not_proven(const S3Options& options, ServiceFailure failure) {
   const std::string why = "bucket " + options.bucket + " is not proven to be in " + options.region +
                           "; nothing was sent: ";
@@ -116,7 +86,9 @@ tl::expected<void, ServiceFailure> check_target(const S3Options& options) {
   if (auto bucket = check_bucket(options.bucket); !bucket) {
     return bucket;
   }
-  return options.endpoint.empty() ? tl::expected<void, ServiceFailure>() : check_endpoint(options);
+  return options.endpoint.empty() ? tl::expected<void, ServiceFailure>()
+                                  : check_endpoint("s3", "exporters.s3", options.endpoint,
+                                                   options.region, options.region_attested);
 }
 
 tl::expected<void, ServiceFailure> prove_region(S3Client& client) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "exporters/aws/message_text.h"
+#include "exporters/s3/s3_target.h"
 
 namespace invlog::exporters {
 namespace {
@@ -129,6 +130,9 @@ SendResult S3Batch::send() {
     object.sent = true;
     object.body.release();
     sent_.line_bytes += object.body.line_bytes();
+    if (!plan_.chain_head.empty()) {
+      sent_.head = {s3_target(options_), log_folder(layout_), plan_.chain_segment};
+    }
   }
   return sent_;
 }

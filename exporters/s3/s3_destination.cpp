@@ -36,11 +36,12 @@ std::int64_t born_us(const Origin& origin) {
 class S3Destination : public Destination {
  public:
   S3Destination(S3Options options, aws::HttpClient& http, aws::CredentialsProvider& credentials,
-                aws::SystemClock clock)
+                aws::SystemClock clock, CallTimes times)
       : options_(std::move(options)),
         http_(http),
         credentials_(credentials),
         clock_(std::move(clock)),
+        times_(std::move(times)),
         client_(options_, http, credentials, clock_) {}
 
   std::string name() const override { return "s3"; }
@@ -83,8 +84,13 @@ class S3Destination : public Destination {
     if (auto account = check_account(origin); !account) {
       return tl::unexpected(std::move(account.error()));
     }
-    return ChainHeadSearch(options_, layout_of(options_, origin), http_, credentials_, clock_)
+    return ChainHeadSearch(options_, layout_of(options_, origin), http_, credentials_, clock_,
+                           times_)
         .kept(since_us, born_us(origin));
+  }
+
+  std::string head_folder(const Origin& origin) const override {
+    return log_folder(layout_of(options_, origin));
   }
 
   std::vector<Check> check(const Origin& origin) override;
@@ -98,6 +104,7 @@ class S3Destination : public Destination {
   aws::HttpClient& http_;
   aws::CredentialsProvider& credentials_;
   const aws::SystemClock clock_;
+  const CallTimes times_;
   S3Client client_;
 };
 
@@ -187,8 +194,9 @@ std::vector<Destination::Check> S3Destination::check_objects(const Origin& origi
 
 std::unique_ptr<Destination> s3_destination(S3Options options, aws::HttpClient& http,
                                             aws::CredentialsProvider& credentials,
-                                            aws::SystemClock clock) {
-  return std::make_unique<S3Destination>(std::move(options), http, credentials, std::move(clock));
+                                            aws::SystemClock clock, CallTimes times) {
+  return std::make_unique<S3Destination>(std::move(options), http, credentials, std::move(clock),
+                                         std::move(times));
 }
 
 }  // namespace invlog::exporters

@@ -15,11 +15,13 @@
 #include "exporters/aws/http_client.h"
 #include "exporters/aws/service_client.h"
 #include "exporters/destination.h"
+#include "exporters/patient_caller.h"
 #include "exporters/s3/s3_options.h"
 
 namespace invlog::exporters {
 
-// `clock` is for signatures; empty: the system's.
+// `clock` is for signatures; empty: the system's. `times`: for what is tried again at once, which
+// is kept_heads() alone.
 //
 // target() is bucket and endpoint without the prefix: a batch under way keeps the prefix that its
 // plan says, so a new prefix is no new target. Nor is a new endpoint, if both are AWS's or both are
@@ -29,6 +31,6 @@ namespace invlog::exporters {
 // (FailureKind::credentials until it is known); behind a custom endpoint that folder is "unknown".
 std::unique_ptr<Destination> s3_destination(S3Options options, aws::HttpClient& http,
                                             aws::CredentialsProvider& credentials,
-                                            aws::SystemClock clock = {});
+                                            aws::SystemClock clock = {}, CallTimes times = {});
 
 }  // namespace invlog::exporters

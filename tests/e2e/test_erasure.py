@@ -197,6 +197,42 @@ def test_a_store_that_was_put_back_shows_against_a_head_kept_elsewhere():
         assert "rolled back" in store.invlog("verify", "--store", old, "--head", head, code=1)
 
 
+def deliver_in_segments(stack: Delivery, first: int, last: int) -> None:
+    """A call for each of these, each in a segment of its own. The agent is stopped then."""
+    for count in range(first, last + 1):
+        stack.call(str(count))
+        stack.arrived(count)
+        stack.agent.stop()
+        if count < last:
+            stack.start_agent()
+
+
+def test_heads_that_do_not_arrive_are_told_and_are_no_alarm():
+    integrity = STREAM + "/integrity"
+    with Delivery(s3=None, logs=None) as stack:
+        for operation, stream in (("CreateLogGroup", {}), ("CreateLogStream", {"logStreamName": STREAM})):
+            assert stack.aws.call_logs(operation, {"logGroupName": GROUP, **stream}).status == 200
+        stack.restart_agent(tables=stack.tables(None, {"create": False}))
+        deliver_in_segments(stack, 1, 3)
+        assert "nothing was compared" in stack.invlog("verify", "--delivered")
+        assert f"warning  logs:PutLogEvents on {GROUP} {integrity}: " in stack.invlog("doctor")
+        assert stack.aws.call_logs("CreateLogStream", {"logGroupName": GROUP, "logStreamName": integrity}).status == 200
+        assert f"ok       logs:PutLogEvents on {GROUP} {integrity}: " in stack.invlog("doctor")
+        stack.start_agent()
+        deliver_in_segments(stack, 4, 4)
+        whole = json.loads(stack.invlog("verify", "--delivered", "--json"))
+        assert whole["heads_confirmed"] == 1 and not whole["notes"], whole
+
+
+def test_another_prefix_has_no_heads_yet_and_that_is_no_alarm():
+    with Delivery(logs=None) as stack:
+        deliver_in_segments(stack, 1, 3)
+        assert json.loads(stack.invlog("verify", "--delivered", "--json"))["heads_confirmed"] == 2
+        stack.agent_options["tables"]["exporters.s3"]["prefix"] = "new"
+        stack.write_configuration()
+        assert "nothing was compared" in stack.invlog("verify", "--delivered")
+
+
 def test_a_store_that_was_put_back_shows_against_what_was_delivered():
     with Delivery() as stack:
         path = stack.agent.store

@@ -34,8 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::string host = host_of_endpoint(bytes);
   demand(host.find_first_of("/?#@[] \r\n") == std::string::npos);
-  demand(region_of_s3_host(host).size() <= host.size());
+  demand(region_of_host("s3", host).size() <= host.size());
   is_aws_host(bytes);
-  region_of_s3_host(bytes);
+  region_of_host("s3", bytes);
   return 0;
 }

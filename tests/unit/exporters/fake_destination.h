@@ -47,6 +47,7 @@ struct FakeOptions {
   std::size_t batch_records = 10;
   bool plans = false;
   std::string other_name{};  // of the same target
+  std::string head_folder{};
 };
 
 class FakeDestination : public Destination {
@@ -66,6 +67,8 @@ class FakeDestination : public Destination {
                                                                       std::int64_t) override {
     return service_.heads;
   }
+
+  std::string head_folder(const Origin&) const override { return options_.head_folder; }
 
   std::vector<Origin> origins;     // of each begin()
   std::vector<std::string> plans;  // of each begin()

@@ -20,6 +20,9 @@ ShippingFixture::ShippingFixture(FakeOptions options) : options_(std::move(optio
   shipper_options.store_path = store.path();
   shipper_options.batch_age = milliseconds(5000);
   shipper_options.clock = [this] { return now_us; };
+  shipper_options.steady = [this] {
+    return std::chrono::steady_clock::time_point(milliseconds(waited_ms()));
+  };
   shipper_options.random = [] { return 0.5; };
   shipper_options.wait = [this](milliseconds duration) {
     waits.push_back(duration);
@@ -57,7 +60,7 @@ void ShippingFixture::run(int waits) {
   shipper().run();
 }
 
-tl::expected<DrainResult, std::string> ShippingFixture::drain(milliseconds give_up_after) {
+DrainResult ShippingFixture::drain(milliseconds give_up_after) {
   waits_left_ = std::numeric_limits<int>::max();
   return shipper().drain([this](const DrainProgress& now) { progress.push_back(now); },
                          give_up_after);

@@ -27,7 +27,7 @@ class ShippingFixture {
   void write(int count, std::int64_t started_at_us = kRecorded, std::size_t body_bytes = 100);
   // So that wait() ends run() after this many waits.
   void run(int waits);
-  tl::expected<DrainResult, std::string> drain(std::chrono::milliseconds give_up_after = {});
+  DrainResult drain(std::chrono::milliseconds give_up_after = {});
   // A new Shipper at the next run() or drain(), as after a restart.
   void restart() { shipper_.reset(); }
   Shipper& shipper();

@@ -1,5 +1,7 @@
 #include "exporters/dead_letter_retry.h"
 
+#include <utility>
+
 #include "exporters/shipper.h"
 #include "tests/catch.h"
 #include "tests/unit/exporters/shipping_fixture.h"
@@ -23,7 +25,7 @@ FakeOptions with_plans() {
 void refuse_and_ask(ShippingFixture& fixture, int count, const std::set<std::int64_t>& records) {
   fixture.write(count);
   fixture.service.refused = records;
-  REQUIRE(fixture.drain());
+  REQUIRE(fixture.drain().error.empty());
   REQUIRE(fixture.dead_records().size() == records.size());
   std::vector<std::int64_t> ids;
   for (const storage::DeadLetter& letter : fixture.ledger().dead_letters()) {
@@ -40,10 +42,10 @@ TEST_CASE("Dead letters that are asked for go in batches of their own") {
   fixture.service.refused.clear();
   const storage::DeliveryState before = fixture.state();
   const auto result = fixture.drain();
-  REQUIRE(result);
+  REQUIRE(result.error.empty());
   CHECK(fixture.state().delivered_batches == before.delivered_batches + 1);
   CHECK(fixture.state().delivered_bytes > before.delivered_bytes);
-  CHECK(result->records == 3);
+  CHECK(result.records == 3);
   CHECK(fixture.service.batch_sizes == std::vector<std::size_t>{3});
   CHECK(fixture.dead_records().empty());
   CHECK(fixture.service.events.size() == 20);
@@ -57,7 +59,7 @@ TEST_CASE("A retry that is refused stays a dead letter with the new reason, and 
   refuse_and_ask(fixture, 10, {2, 3, 4, 5});
   fixture.service.refused = {2};
   fixture.service.poison = {4};
-  REQUIRE(fixture.drain());
+  REQUIRE(fixture.drain().error.empty());
   CHECK(fixture.dead_records() == std::vector<std::int64_t>{2, 4});
   CHECK(fixture.ledger().dead_letters()[0].reason == "too old");
   CHECK(fixture.ledger().dead_letters()[1].reason == "poisoned");
@@ -85,8 +87,28 @@ TEST_CASE("A retry without an answer is on record as what may have arrived") {
   };
   CHECK(ranges() == "/invlog/records 1-10/10, /other/group 2-2/1");
   fixture.service.fault = {};
-  REQUIRE(fixture.drain());
+  REQUIRE(fixture.drain().error.empty());
   CHECK(ranges() == "/invlog/records 1-10/10, /other/group 2-2/2");
+}
+
+TEST_CASE("What was read for a retry before an erasure is not sent after it") {
+  ShippingFixture fixture;
+  refuse_and_ask(fixture, 10, {2, 3});
+  fixture.service.refused.clear();
+  const std::size_t begun = fixture.destination->origins.size();
+  bool erased = false;
+  fixture.service.fault = [&](Call call, bool) -> Fault {
+    if (call == Call::add && !std::exchange(erased, true)) {
+      fixture.ledger().add_event("erased", "{}");
+    }
+    return std::nullopt;
+  };
+  REQUIRE(fixture.drain().error.empty());
+  CHECK(erased);
+  CHECK(fixture.destination->origins.size() == begun + 2);
+  CHECK(fixture.service.batch_sizes == std::vector<std::size_t>{2});
+  CHECK(fixture.dead_records().empty());
+  CHECK(fixture.waits.empty());
 }
 
 TEST_CASE("A running shipper retries, too, and new records are served in between") {
@@ -132,7 +154,7 @@ TEST_CASE("A retry of a damaged or removed record says why it is of no use") {
   fixture.service.refused.clear();
   fixture.store.tamper(
       "UPDATE record SET checksum = checksum + 1 WHERE id = 2; DELETE FROM record WHERE id = 3");
-  REQUIRE(fixture.drain());
+  REQUIRE(fixture.drain().error.empty());
   CHECK(fixture.dead_records() == std::vector<std::int64_t>{2, 3});
   CHECK_THAT(fixture.ledger().dead_letters()[0].reason, contains_text("checksum"));
   CHECK_THAT(fixture.ledger().dead_letters()[1].reason,
@@ -149,7 +171,7 @@ TEST_CASE("A retry that fails for the time being is tried again") {
     return call == Call::send && failures-- > 0 ? Fault(failure_with(FailureKind::throttled))
                                                 : std::nullopt;
   };
-  REQUIRE(fixture.drain());
+  REQUIRE(fixture.drain().error.empty());
   CHECK(fixture.dead_records().empty());
   CHECK(fixture.service.copies(2) == 1);
 }

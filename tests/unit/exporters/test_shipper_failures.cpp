@@ -226,6 +226,14 @@ TEST_CASE("Three records refused in a row: the configuration is suspected and de
     CHECK(fixture.dead_records() == numbers(1, 6));
     CHECK(fixture.service.events == numbers(7, 20));
   }
+  SECTION("what records do without proves nothing against them") {
+    Destination::Check heads{"logs:PutLogEvents on the stream of heads", false, "no"};
+    heads.for_records = false;
+    fixture.service.checks = {{"logs:PutLogEvents", true, "ok"}, heads};
+    fixture.service.poison = {3, 4, 5, 6};
+    fixture.run(5);
+    CHECK(fixture.dead_records() == numbers(1, 6));
+  }
   SECTION("a check that fails proves nothing") {
     fixture.service.checks = {{"a", true, ""}, {"b", false, ""}};
     fixture.run(5);

@@ -149,6 +149,38 @@ TEST_CASE("What was in an attempt, and which record was the first, stays known")
   CHECK(open_ledger(store)->first_record("cloudwatch_logs") == 5);
 }
 
+TEST_CASE("The head that each place was given last is noted with the delivery") {
+  TemporaryStore store;
+  fill(store, 10);
+  const auto heads = [](DeliveryLedger& ledger) {
+    std::string all;
+    for (const DeliveredHead& head : ledger.heads_of("s3")) {
+      all += head.target + " " + head.folder + " " + std::to_string(head.segment) + "; ";
+    }
+    return all;
+  };
+  {
+    auto ledger = open_ledger(store);
+    ledger->advance("s3", delivered_to(2));
+    CHECK(heads(*ledger).empty());
+    DeliveryLedger::Delivered delivered = delivered_to(3);
+    delivered.head = {"s3://bucket", "new/", 1};
+    ledger->advance("s3", delivered);
+    delivered.head = {"s3://bucket", "", 1};
+    ledger->advance("s3", delivered);
+    delivered.head->segment = 2;
+    ledger->advance("s3", delivered);
+    ledger->advance("s3", delivered);
+    ledger->advance("cloudwatch_logs", delivered);
+    ledger->advance("s3", delivered_to(5));
+  }
+  CHECK(heads(*open_ledger(store)) == "s3://bucket  2; s3://bucket new/ 1; ");
+  store.tamper("DROP TABLE delivered_head");
+  const auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  CHECK(heads(*DeliveryLedger::look((*reader)->connection())).empty());
+}
+
 TEST_CASE("The instance is the store's own and stays") {
   TemporaryStore a, b;
   fill(a, 1);
@@ -170,7 +202,7 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
   fill(store, 3);
   store.tamper(
       "DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance; "
-      "DROP TABLE delivery_reach; DROP TABLE delivered_range");
+      "DROP TABLE delivery_reach; DROP TABLE delivered_range; DROP TABLE delivered_head");
   SECTION("the ledger") {
     auto ledger = open_ledger(store);
     CHECK(ledger->state("s3").cursor == 0);
@@ -180,7 +212,8 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
     fill(store, 1);
   }
   CHECK(store.query("SELECT count(*) FROM sqlite_schema WHERE name IN ('instance', 'delivery', "
-                    "'dead_letter', 'delivery_reach', 'delivered_range')") == "5");
+                    "'dead_letter', 'delivery_reach', 'delivered_range', 'delivered_head')") ==
+        "6");
   CHECK(store.query("PRAGMA user_version") == "1");
   CHECK(verify_store(store.path(), {}).problems.empty());
 }

@@ -157,6 +157,15 @@ TEST_CASE("A dead letter that is tried again is where that attempt went") {
   CHECK(scene.ranges() == "s3://a 1-6/6, s3://b 2-2/2, s3://b 3-3/3");
 }
 
+TEST_CASE("What was only ever refused is not certain to be there when it is to be tried again") {
+  Scene scene;
+  scene.deliver("s3://a", 4, {}, {2, 3});
+  scene.ledger->retry_dead_letters({scene.letters().front()});
+  CHECK(scene.shipped({2}) == Lines{"s3://a 1 [[2,2]]?"});
+  CHECK(scene.shipped({3}).empty());
+  CHECK(scene.shipped({4}) == Lines{"s3://a 1 [[4,4]]"});
+}
+
 TEST_CASE("What an invlog delivered that noted no ranges is a range of the target it left") {
   Scene scene;
   scene.ledger->state("s3", 1);

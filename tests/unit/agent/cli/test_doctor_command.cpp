@@ -179,6 +179,19 @@ TEST_CASE("what could not be tried is no failure of its own") {
   CHECK(contains(answer.out, "-        s3:PutObject on records-eu/*: not tried\n"));
 }
 
+TEST_CASE("doctor warns of chain heads that would not arrive, as records do without them") {
+  Scene scene;
+  invlog::exporters::Destination::Check heads{"logs:PutLogEvents on the stream of heads", false,
+                                              "it does not exist", FailureKind::not_found};
+  heads.for_records = false;
+  scene.s3.checks = {heads};
+  const auto answer = scene.examine();
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.out,
+                 "warning  logs:PutLogEvents on the stream of heads: it does not exist\n"));
+  CHECK(contains(answer.out, "`invlog verify --delivered` has nothing to compare with there"));
+}
+
 TEST_CASE("doctor writes nothing where it may not") {
   Scene scene;
   scene.options.write = false;

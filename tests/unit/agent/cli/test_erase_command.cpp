@@ -217,3 +217,23 @@ TEST_CASE("erase names what has left the host already") {
   CHECK(contains(json.out, "\"destination\":\"s3\",\"target\":\"s3://records-eu\",\"records\":1,"));
   CHECK(contains(json.out, "\"places\":[\"s3://records-eu/one.json.gz\"]"));
 }
+
+TEST_CASE("erase does not call shipped what was refused and is only to be tried again") {
+  const ExampleStore store;
+  {
+    const auto ledger = invlog::storage::DeliveryLedger::open(store.path());
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.last = 3;
+    delivered.target = "/invlog/records stream";
+    delivered.refused.resize(1);
+    delivered.refused[0].record = 3;
+    (*ledger)->advance("cloudwatch_logs", delivered);
+    (*ledger)->retry_dead_letters({(*ledger)->dead_letters().front().id});
+  }
+  const Answer refused = erase(store, where("id = 3"));
+  CHECK(contains(refused.out, "Possibly shipped to cloudwatch_logs"));
+  CHECK(contains(refused.out, "is to be tried again, and may have arrived"));
+  CHECK(!contains(refused.out, "Shipped already"));
+  CHECK(contains(erase(store, where("id IN (2, 3)")).out, "Shipped already to cloudwatch_logs"));
+  CHECK(!contains(erase(store, where("id = 2")).out, "may have arrived"));
+}

@@ -345,6 +345,28 @@ TEST_CASE("a comparison ends with the newest event, however late --until is") {
         "1791201600000000|1791221400000000|1\n");
 }
 
+TEST_CASE("a comparison with files begins with the oldest event, however early --since is") {
+  Scene scene;
+  scene.write("a.json", {{uuid(3), "", minute(3)},
+                         {uuid(4), "eu-north-1", minute(4)},
+                         {"x", "", "2026-10-05T17:30:00Z", "PutObject", "123456789012",
+                          "eu-central-1", "", "s3.amazonaws.com"}});
+  ReconcileOptions options;
+  options.since_us = kNoon - 5 * 24 * 3600 * kSecond;
+  CHECK(scene.run(options) == 0);
+  CHECK(contains(scene.out.str(), "2026-10-05T12:03:00Z to 2026-10-05T17:30:00Z"));
+  // Of minutes 3, 4, 7 and 300; those before are not missed.
+  CHECK(contains(scene.out.str(), "records of calls in that time                 4\n"));
+  CHECK(scene.rows("SELECT since, until, missing FROM reconciliation") ==
+        "1791201780000000|1791221400000000|1\n");
+  // Not an event of the Region: nothing was compared, whatever was asked for.
+  scene.write("a.json", {{uuid(0), "", minute(0), "Converse", "123456789012", "us-east-1"}});
+  options.until_us = kNoon;
+  CHECK(scene.run(options) == 0);
+  CHECK(contains(scene.out.str(), "no event of eu-central-1 among 1 event\n"));
+  CHECK(scene.rows("SELECT count(*) FROM reconciliation") == "1\n");
+}
+
 TEST_CASE("--since and --until bound events and records, and are a comparison of their own") {
   Scene scene;
   write_usual(scene);

@@ -132,6 +132,28 @@ TEST_CASE("records that are refused are no failure of ship, but are said") {
   CHECK(ledger_of(scene.store)->dead_letters().size() == 1);
 }
 
+TEST_CASE("records that are refused before ship fails are told apart from those that arrived") {
+  Scene scene;
+  FakeOptions pairs = kEvents;
+  pairs.batch_records = 2;
+  scene.options.world.make_destinations = destinations_of({{pairs, scene.logs}});
+  scene.logs.refused = {2};
+  scene.logs.fault = [&scene](Call call, bool) {
+    return call == Call::send && scene.logs.sends > 1
+               ? std::optional(failure_with(FailureKind::denied))
+               : std::nullopt;
+  };
+  scene.options.json = true;
+  const Answer answer = scene.ship();
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.out, "\"delivered\":false,\"records\":1,\"batches\":1,\"bytes\":100,"));
+  CHECK(contains(answer.out, "\"dead_letters\":1,"));
+  CHECK(contains(answer.out, "\"error\":\"denied on purpose\""));
+  CHECK(answer.err ==
+        "invlog ship: cloudwatch_logs: denied on purpose\n"
+        "invlog ship: cloudwatch_logs: 1 record refused; see `invlog dead-letters list`\n");
+}
+
 TEST_CASE("ship waits while another process delivers to the same destination") {
   Scene scene;
   scene.options.destination = "s3";

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
@@ -168,12 +169,16 @@ TEST_CASE("verify misses heads at a destination that must have some") {
   const ExampleStore store;
   store.append("a segment of its own");
   invlog::exporters::FakeService service;
+  invlog::exporters::FakeOptions destination{"s3", "s3://records-eu",        10,
+                                             true, "s3://records-eu at vpc", "AWSLogs/"};
   VerifyOptions options;
   options.store = store.options();
   options.delivered = true;
   options.world.environment = invlog::tests::environment_of({});
-  options.world.make_destinations =
-      invlog::tests::destinations_of({{{"s3", "s3://records-eu", 10, true}, service}});
+  const auto deliver_to = [&](const invlog::exporters::FakeOptions& made) {
+    options.world.make_destinations = invlog::tests::destinations_of({{made, service}});
+  };
+  deliver_to(destination);
   options.world.make_credentials = [](const auto&, const auto&, const auto*) {
     return std::make_unique<invlog::tests::FixedCredentials>();
   };
@@ -182,12 +187,15 @@ TEST_CASE("verify misses heads at a destination that must have some") {
     CHECK(run_verify(options, out, err) == exit_code);
     return out.str() + err.str();
   };
-  const auto deliver_all = [&](const std::string& target) {
+  const auto deliver_all = [&](const std::string& target, std::int64_t head = 0) {
     const auto ledger = invlog::tests::ledger_of(store);
     invlog::storage::DeliveryLedger::Delivered delivered;
     delivered.last = invlog::storage::Reader::open(store.path()).value()->last_id();
     delivered.records = 1;
     delivered.target = target;
+    if (head != 0) {
+      delivered.head = {target, "AWSLogs/", head};
+    }
     ledger->advance("s3", delivered);
   };
   CHECK(contains(verify(0), "s3 s3://records-eu keeps no head of this store's chain"));
@@ -195,13 +203,38 @@ TEST_CASE("verify misses heads at a destination that must have some") {
   // A batch from before the first segment closed may have come so far.
   CHECK(contains(verify(0), "keeps no head"));
   store.append("another");
+  // By whoever did not note that a head went with it, or by whom none went.
   deliver_all("s3://records-eu");
-  CHECK(contains(verify(1),
-                 "delivery to s3: s3://records-eu keeps no head of this store's chain, but record "
-                 "8 was delivered with one"));
-  SECTION("but one that was put in the place of another has none") {
+  CHECK(
+      contains(verify(0),
+               "delivery to s3: s3://records-eu keeps no head of this store's chain, nor does the "
+               "store know of one that it was given, although record 8 was delivered: nothing "
+               "was compared."));
+  deliver_all("s3://records-eu", 2);
+  const std::string missed =
+      "delivery to s3: s3://records-eu keeps no head of this store's chain, but was given that of "
+      "segment 2";
+  CHECK(contains(verify(1), missed));
+  SECTION("by whichever endpoint it is reached") {
+    std::swap(destination.target, destination.other_name);
+    deliver_to(destination);
+    CHECK(contains(verify(1), "s3://records-eu at vpc keeps no head of this store's chain, but"));
+  }
+  SECTION("but not another folder than it was given them in") {
+    destination.head_folder = "new/AWSLogs/";
+    deliver_to(destination);
+    CHECK(contains(verify(0), "nothing was compared."));
+    options.json = true;
+    CHECK(contains(verify(0), "\"notes\":[{\"where\":\"delivery to s3\","));
+  }
+  SECTION("and one that was left and came back must still have them") {
     deliver_all("s3://elsewhere");
-    CHECK(contains(verify(0), "keeps no head"));
+    CHECK(contains(verify(1), missed));
+  }
+  SECTION("but one that was put in the place of another has none") {
+    destination.target = "s3://elsewhere";
+    deliver_to(destination);
+    CHECK(contains(verify(0), "s3 s3://elsewhere keeps no head"));
   }
   SECTION("one whose segment retention took is told, and is none") {
     service.heads = {{2, std::string(64, '0'), "s3://records-eu/new"},

@@ -157,6 +157,11 @@ TEST_CASE("an endpoint of another Region is refused, whoever vouches for it") {
   }
   CHECK(contains(error_at("s3.cn-north-1.amazonaws.com.cn"), "of cn-north-1"));
   CHECK(contains(error_at("s3.amazonaws.com"), "names no Region"));
+  CHECK(contains(error_at("s3.eu-central-1.amazonaws.com.cn"), "may lead to another Region"));
+  CHECK(contains(error_at("x.s3-accesspoint.eu-central-1.amazonaws.com"),
+                 "may lead to another Region"));
+  // As a compatible store writes its own.
+  CHECK(contains(error_at("s3.us-east-1.example.com"), "is an endpoint of us-east-1"));
   CHECK(error_at("bucket.vpce-1a2b-eu-central-1a.s3.eu-central-1.vpce.amazonaws.com") ==
         "(no error)");
   // Its own name says nothing, whatever it looks like.

@@ -41,15 +41,15 @@ struct World {
     });
   }
 
-  CallTimes times() {
-    CallTimes times;
+  exporters::CallTimes times() {
+    exporters::CallTimes times;
     times.now = [this] { return now; };
-    times.sleep = [this](milliseconds pause) {
+    times.wait = [this](milliseconds pause) {
       sleeps.push_back(pause);
       now += pause;
+      return true;
     };
     times.random = [] { return 0.5; };
-    times.stopped = [] { return false; };
     return times;
   }
 
@@ -159,7 +159,7 @@ TEST_CASE("lookup waits when it is throttled, and gives up on what does not pass
 
   LookupWorld away;  // every attempt fails
   CHECK_FALSE(away.read());
-  CHECK(away.http.seen.size() == PatientCaller::kMostAttempts);
+  CHECK(away.http.seen.size() == exporters::PatientCaller::kMostAttempts);
 
   LookupWorld looping;
   looping.http.answer(200, page({"one"}, "t"));

@@ -30,9 +30,11 @@ struct DestinationFixture {
   exporters::CloudWatchLogsDestination& destination() {
     if (!made_) {
       made_ = std::make_unique<exporters::CloudWatchLogsDestination>(
-          options, "host-7", service, credentials, [this] {
+          options, "host-7", service, credentials,
+          [this] {
             return std::chrono::system_clock::time_point(std::chrono::milliseconds(service.now_ms));
-          });
+          },
+          std::nullopt, times);
     }
     return *made_;
   }
@@ -63,6 +65,7 @@ struct DestinationFixture {
   TestCredentials credentials;
   exporters::CloudWatchLogsOptions options;
   exporters::Origin origin;
+  exporters::CallTimes times;  // nothing waits
 
  private:
   std::unique_ptr<exporters::CloudWatchLogsDestination> made_;

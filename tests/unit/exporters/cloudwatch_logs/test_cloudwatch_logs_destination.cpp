@@ -250,7 +250,12 @@ TEST_CASE("a chain's head goes to its own stream once") {
   fixture.origin.chain_head = std::string(64, 'c');
   fixture.origin.chain_segment = 3;
   REQUIRE(fixture.destination().prove(fixture.origin));
-  REQUIRE(fixture.send_one(1));
+  const auto sent = fixture.send_one(1);
+  REQUIRE(sent);
+  REQUIRE(sent->head);
+  CHECK(sent->head->target == fixture.destination().target());
+  CHECK(sent->head->folder.empty());
+  CHECK(sent->head->segment == 3);
   REQUIRE(fixture.send_one(2));
   const auto& heads = fixture.service.events(kGroup, kIntegrity);
   REQUIRE(heads.size() == 1);
@@ -273,7 +278,9 @@ TEST_CASE("a chain's head that fails never fails the batch, and is sent with the
   fixture.origin.chain_segment = 3;
   for (int attempt = 0; attempt < 2; ++attempt) {
     fixture.service.answer_next("CreateLogStream", FakeLogsService::error("AccessDeniedException"));
-    CHECK(fixture.send_one(1));
+    const auto sent = fixture.send_one(1);
+    REQUIRE(sent);
+    CHECK(!sent->head);
     CHECK(fixture.service.events(kGroup, kIntegrity).empty());
     fixture.service.remove_group(kGroup);
     fixture.service.make_stream(kGroup, kStream);
@@ -322,6 +329,23 @@ TEST_CASE("the heads of this store's chain are read back, past other stores' and
   }
 }
 
+TEST_CASE("a page of heads that fails for the time being is asked for again") {
+  DestinationFixture fixture;
+  int waits = 0;
+  fixture.times.wait = [&waits](std::chrono::milliseconds) { return ++waits > 0; };
+  fixture.times.random = [] { return 0.5; };
+  REQUIRE(fixture.destination().prove(fixture.origin));
+  fixture.origin.chain_head = std::string(64, 'c');
+  fixture.origin.chain_segment = 3;
+  REQUIRE(fixture.send_one(1));
+  fixture.service.answer_next("GetLogEvents", FakeLogsService::error("ThrottlingException"));
+  fixture.service.answer_next("GetLogEvents", invlog::aws::HttpResponse{503, {}, ""});
+  const auto heads = fixture.destination().kept_heads(fixture.origin, 0);
+  REQUIRE(heads);
+  CHECK(heads->size() == 1);
+  CHECK(waits == 2);
+}
+
 TEST_CASE("doctor tries each permission") {
   DestinationFixture fixture;
   fixture.options.retention_days = 30;
@@ -336,11 +360,30 @@ TEST_CASE("doctor tries each permission") {
                       "logs:CreateLogGroup on /invlog/records",
                       "logs:CreateLogStream on /invlog/records aws/bedrock/modelinvocations",
                       "logs:PutRetentionPolicy on /invlog/records",
-                      "logs:PutLogEvents on /invlog/records aws/bedrock/modelinvocations"});
+                      "logs:PutLogEvents on /invlog/records aws/bedrock/modelinvocations",
+                      "logs:PutLogEvents on /invlog/records "
+                      "aws/bedrock/modelinvocations/integrity"});
   const auto& events = fixture.service.events(kGroup, kStream);
   REQUIRE(events.size() == 1);
   CHECK(events[0].message == "Permissions are correctly set for invlog.");
+  CHECK(fixture.service.events(kGroup, kIntegrity).size() == 1);
   CHECK(fixture.service.retention[kGroup] == 30);
+}
+
+TEST_CASE("doctor notices that chain heads would not arrive, which records do without") {
+  DestinationFixture fixture;
+  fixture.options.create = false;
+  fixture.service.make_stream(kGroup, kStream);
+  const auto checks = fixture.destination().check(fixture.origin);
+  REQUIRE(checks.size() == 3);
+  CHECK(checks[1].ok);
+  CHECK(checks[1].for_records);
+  CHECK(checks[2].what ==
+        "logs:PutLogEvents on /invlog/records aws/bedrock/modelinvocations/integrity");
+  CHECK(!checks[2].ok);
+  CHECK(!checks[2].for_records);
+  CHECK(checks[2].detail.find("stream aws/bedrock/modelinvocations/integrity does not exist") !=
+        std::string::npos);
 }
 
 TEST_CASE("doctor says which permission is missing") {
@@ -369,6 +412,7 @@ TEST_CASE("doctor asks for no permission that delivery does without") {
   fixture.options.endpoint = "http://127.0.0.1:5000";
   fixture.options.region_attested = true;
   fixture.service.make_stream(kGroup, kStream);
+  fixture.service.make_stream(kGroup, kIntegrity);
   fixture.service.answer_next("DescribeLogGroups", FakeLogsService::error("AccessDeniedException"));
   fixture.service.answer_next("CreateLogStream",
                               FakeLogsService::error("AccessDeniedException", "is not authorized"));

@@ -47,6 +47,8 @@ TEST_CASE("the endpoint must be in the source Region and be vouched for") {
            Case{"http://logs.us-east-1.localhost.localstack.cloud:4566", true, "redirected"},
            Case{"https://s3.us-east-1.amazonaws.com", true, "redirected"},
            Case{"https://logs.cn-north-1.amazonaws.com.cn", true, "redirected"},
+           Case{"https://logs.amazonaws.com", true, "redirected"},
+           Case{"https://logs.eu-central-1.amazonaws.com.cn", true, "redirected"},
            Case{"https://logs.eusc-de-east-1.amazonaws.eu", true, "redirected"},
            Case{"https://a@logs.us-east-1.amazonaws.com", true, "rejected"},
            Case{"127.0.0.1:5000", true, "rejected"},

@@ -16,10 +16,17 @@ struct SearchScene {
   ObjectLayout layout{"", "111122223333", "eu-central-1", Compression::gzip, std::string(32, 'a')};
   ScriptedHttpClient http;
   TestCredentials credentials;
+  std::vector<std::chrono::milliseconds> waits;
 
   tl::expected<std::vector<KeptHead>, aws::ServiceFailure> search(
       std::int64_t born_us = kStartedAt) {
-    return ChainHeadSearch(test_options(), layout, http, credentials, test_time)
+    CallTimes times;
+    times.wait = [this](std::chrono::milliseconds pause) {
+      waits.push_back(pause);
+      return true;
+    };
+    times.random = [] { return 0.5; };
+    return ChainHeadSearch(test_options(), layout, http, credentials, test_time, times)
         .kept(kStartedAt, born_us);
   }
 
@@ -70,6 +77,46 @@ TEST_CASE("The heads of this store's objects are found, that of the newest first
   CHECK(contains(scene.http.seen[1].url, "start-after=AWSLogs%2F111122223333%2F"));
   CHECK(contains(scene.http.seen[1].url, "%2Feu-central-1%2F2026%2F09%2F21%2F14%2F"));
   CHECK(scene.http.seen[2].method == "HEAD");
+}
+
+TEST_CASE("A call that fails for the time being is made again") {
+  SearchScene scene;
+  scene.http.answer(503);
+  scene.http.answer(200, "", kHere);
+  scene.http.answer(503, "<Error><Code>SlowDown</Code></Error>");
+  scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
+                {scene.key(11, 20), "2026-09-21T14:30:00.000Z"}});
+  scene.has_head("11-20", "7");
+  scene.http.answer(503);
+  scene.http.answer(500);
+  scene.has_head("1-10", "6", 'd');
+  const auto heads = scene.search();
+  REQUIRE(heads);
+  CHECK(heads->size() == 2);
+  CHECK(scene.waits.size() == 4);
+  SECTION("but not for ever") {
+    SearchScene away;
+    away.http.answer(200, "", kHere);
+    for (int attempt = 0; attempt < 10; ++attempt) {
+      away.http.answer(503);
+    }
+    CHECK_FALSE(away.search());
+    CHECK(away.waits.size() == 3);
+  }
+}
+
+TEST_CASE("An object that is gone by now is passed over") {
+  SearchScene scene;
+  scene.http.answer(200, "", kHere);
+  scene.listed({{scene.key(1, 10), "2026-09-21T14:20:00.000Z"},
+                {scene.key(11, 20), "2026-09-21T14:30:00.000Z"}});
+  scene.http.answer(404);
+  scene.has_head("1-10", "6");
+  const auto heads = scene.search();
+  REQUIRE(heads);
+  REQUIRE(heads->size() == 1);
+  CHECK(heads->front().segment == 6);
+  CHECK(scene.waits.empty());
 }
 
 TEST_CASE("Objects of other stores, without a head or with an odd one are passed over") {

@@ -53,7 +53,20 @@ TEST_CASE("The Region of an S3 endpoint is read from its name") {
       {"127.0.0.1", ""}};
   for (const auto& [host, region] : table) {
     CAPTURE(host);
-    CHECK(region_of_s3_host(host) == region);
+    CHECK(region_of_host("s3", host) == region);
+  }
+}
+
+TEST_CASE("The Region of another service's endpoint is read from its name, too") {
+  const std::pair<const char*, const char*> table[] = {
+      {"logs.eu-central-1.amazonaws.com", "eu-central-1"},
+      {"logs-fips.us-east-1.amazonaws.com", "us-east-1"},
+      {"s3.us-east-1.amazonaws.com", "us-east-1"},
+      {"logs.us-east-1.localhost.localstack.cloud", "us-east-1"},
+      {"s3.us-east-1.localhost.localstack.cloud", ""}};
+  for (const auto& [host, region] : table) {
+    CAPTURE(host);
+    CHECK(region_of_host("logs", host) == region);
   }
 }
 

@@ -109,6 +109,10 @@ TEST_CASE("A batch becomes one object of lines under AWS's name") {
   CHECK(sent->refused.empty());
   CHECK(sent->bytes == object.bytes.size());
   CHECK(sent->places == std::vector<std::string>{key});
+  REQUIRE(sent->head);
+  CHECK(sent->head->target == fixture.destination->target());
+  CHECK(sent->head->folder == fixture.destination->head_folder(fixture.origin));
+  CHECK(sent->head->segment == 9);
 
   const std::string text = decompressed(key, object.bytes);
   CHECK(sent->line_bytes == text.size());
@@ -126,7 +130,9 @@ TEST_CASE("A store without a closed segment and a host with a strange name make 
   S3Fixture fixture;
   fixture.origin.chain_head.clear();
   fixture.origin.store.host = "h\xc3\xb6st\r\nx-amz-acl: public-read";
-  REQUIRE(fixture.batch(records(1, 1))->send());
+  const auto sent = fixture.batch(records(1, 1))->send();
+  REQUIRE(sent);
+  CHECK_FALSE(sent->head);
   const auto& headers = fixture.s3.objects.begin()->second.headers;
   CHECK(headers.count("x-amz-meta-invlog-chain-head") == 0);
   CHECK(headers.count("x-amz-meta-invlog-chain-segment") == 0);
