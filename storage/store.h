@@ -108,7 +108,6 @@ class Store {
   void reopen();
   void create();
   void check_identity();
-  void pin_account(const std::string& stored);
   void recover();
   void recover_segment();
   void recover_intents();

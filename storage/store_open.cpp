@@ -129,39 +129,22 @@ void Store::check_identity() {
     throw StoreError(where + "its `store` row is missing; restore the file from a backup");
   }
   const std::string region(select.bytes(0));
-  const std::string account(select.bytes(1));
+  std::string account(select.bytes(1));
   select.reset();
   if (region != options_.region) {
     throw StoreError(where + "it is pinned to Region " + region + " and refuses records of " +
                      options_.region + "; set region = \"" + region +
                      "\" or use another state_dir");
   }
-  if (!account.empty() && !options_.account_id.empty() && account != options_.account_id) {
+  if (account.empty() && !options_.account_id.empty()) {
+    WriteTransaction transaction(connection);
+    account = pin_store_account(connection, options_.account_id, options_.clock());
+    transaction.commit();
+  }
+  if (!options_.account_id.empty() && account != options_.account_id) {
     throw StoreError(where + "it belongs to account " + account + ", not " + options_.account_id +
                      "; correct account_id or use another state_dir");
   }
-  pin_account(account);
-}
-
-// An account that becomes known after the store was born is pinned then, and the chain says when.
-void Store::pin_account(const std::string& stored) {
-  if (!stored.empty() || options_.account_id.empty()) {
-    return;
-  }
-  {
-    WriteTransaction transaction(connection_.get());
-    Statement(connection_.get(),
-              "UPDATE store SET account_id = ?1 WHERE coalesce(account_id, '') = ''")
-        .bind_text(1, options_.account_id)
-        .run();
-    if (sqlite3_changes(connection_.get()) != 0) {
-      add_account_event(connection_.get(), options_.account_id, options_.clock());
-      transaction.commit();
-      return;
-    }
-  }
-  // Between reading and writing a delivery has pinned one: read again.
-  check_identity();
 }
 
 void Store::recover() {
