@@ -337,12 +337,16 @@ void Store::write_group() {
     statements_->insert_intent.bind(1, intent.id).bind_blob(2, intent.bytes).run();
   }
   for (const EventRow& event : events_) {
-    statements_->insert_event.bind(1, event.at)
-        .bind_text(2, event.kind)
-        .bind(3, event.count)
-        .bind_text_or_null(4, event.details)
-        .run();
+    write_event(event);
   }
+}
+
+void Store::write_event(const EventRow& event) {
+  statements_->insert_event.bind(1, event.at)
+      .bind_text(2, event.kind)
+      .bind(3, event.count)
+      .bind_text_or_null(4, event.details)
+      .run();
 }
 
 // Chunk rows fill SQLite's pages exactly; only the last one is short, and grows with each commit.

@@ -114,6 +114,7 @@ class Store {
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
   void write_group();
+  void write_event(const EventRow& event);
   void count_intent(std::int64_t id, std::uint64_t bytes);
   void uncount_intent(std::int64_t id);
   std::uint64_t finished_intent_bytes() const;

@@ -208,14 +208,16 @@ void Store::recover_segment() {
   const std::int64_t stream_bytes = decoded_stream_bytes(segment_.id);
 
   in_progress_ = segment_;
-  execute(connection_.get(), "BEGIN IMMEDIATE");
+  // The event with the closing, which leaves nothing to tell it by. Neither asks for room: a store
+  // at its max_size must get out of a crash, too, and gets something that may go by it.
+  WriteTransaction transaction(connection_.get());
   append_chunks(kFrameEnd);
   finish_segment(segment_.id, stream_bytes);
-  execute(connection_.get(), "COMMIT");
+  write_event({options_.clock(), "recovered", std::nullopt,
+               "{\"segment\":" + std::to_string(segment_.id) +
+                   (stream_bytes == 0 ? ",\"damaged\":true}" : "}")});
+  transaction.commit();
   last_segment_ = segment_.id;
-  add_event("recovered", std::nullopt,
-            "{\"segment\":" + std::to_string(segment_.id) +
-                (stream_bytes == 0 ? ",\"damaged\":true}" : "}"));
   segment_ = {};
 }
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "storage/reader.h"
+#include "storage/statement.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
 #include "tests/sanitized.h"
@@ -120,6 +121,50 @@ TEST_CASE("After a power cut at any moment every acknowledged record reads back"
     check_cut(cuts[at], options);
   }
   vfs.clear();
+}
+
+TEST_CASE("A recovery that is killed at any moment is told of once") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.vfs = vfs.name();
+  const std::filesystem::path crashed = store.directory() / "crashed.db";
+  {
+    Writer writer(options);
+    REQUIRE(submit_intent_and_wait(writer, record_with("under way", "")) != 0);
+    REQUIRE(submit_and_wait(writer, record_with("kept", "")));
+    vfs.snapshot(store.path(), crashed, 0, 1);
+  }
+  vfs.clear();
+  options.path = crashed;
+  std::vector<std::filesystem::path> kills;
+  vfs.set_hook([&] {
+    kills.push_back(store.directory() / ("kill-" + std::to_string(kills.size()) + ".db"));
+    vfs.snapshot(crashed, kills.back(), 100, 1);
+  });
+  { Writer writer(options); }
+  vfs.clear();
+  REQUIRE(kills.size() > 10);
+  options.vfs = "";
+  for (const std::filesystem::path& kill : kills) {
+    INFO(kill.string());
+    options.path = kill;
+    { Writer writer(options); }
+    auto reader = Reader::open(kill);
+    REQUIRE(reader.has_value());
+    sqlite3* const connection = (*reader)->connection();
+    const auto count = [connection](const char* kind) {
+      return single_integer(connection, std::string("SELECT count(*) FROM event WHERE kind = '") +
+                                            kind + "' AND (count IS NULL OR count = 1)");
+    };
+    CHECK(count("recovered") >= 1);
+    CHECK(single_integer(connection,
+                         "SELECT count(*) FROM event WHERE details ->> '$.segment' = 1") == 1);
+    CHECK(count("interrupted") == 1);
+    CHECK((*reader)->last_id() == 2);
+    CHECK(verify_store(kill, {}).problems.empty());
+  }
 }
 
 TEST_CASE("A store that cannot be written keeps the group, goes on when it can, and says so") {
