@@ -52,7 +52,12 @@ void Writer::Implementation::run() {
   while (!abandoned_) {
     beat();
     give_room(lock);
-    take_new_retention(lock);
+    if (!group_open_ && new_retention_due()) {
+      take_new_retention(lock);
+      // One that was open under other limits may take all the room there is now, and nothing else
+      // could go for what comes next.
+      close_segment_if_due(lock);
+    }
     if (!queue_.empty() && !group_open_) {
       open_group(queue_.front().submitted_at);
     } else if (!queue_.empty() && (draining_ || enough_collected() || group_is_due())) {
@@ -338,9 +343,13 @@ void Writer::Implementation::pause(Lock& lock, std::chrono::milliseconds length)
 bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& work) {
   auto back_off = kFirstBackOff;
   const auto started = Steady::now();
-  while (true) {
+  for (bool again = false;; again = true) {
     beat();
-    take_new_retention(lock);
+    // A group that was collected under other limits is written under them, if it can be: its
+    // segment cannot be closed before it.
+    if (again) {
+      take_new_retention(lock);
+    }
     const Tried tried = try_once(lock, work);
     if (tried.error.empty()) {
       if (status_.failing) {
