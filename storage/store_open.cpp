@@ -259,7 +259,7 @@ void Store::recover_intents() {
       std::string details = "{\"error\":";
       append_json_string(details, error.what());
       add_event("intent-damaged", 1, details + "}");
-      forget_intent(static_cast<std::uint64_t>(id));
+      end_intent(static_cast<std::uint64_t>(id), EndedIntent::By::event);
     }
   }
   if (interrupted > 0) {

@@ -249,6 +249,35 @@ TEST_CASE("A writer that is stopped while it cannot write tells what was dropped
   CHECK(verify_store(store.path(), {}).problems.empty());
 }
 
+TEST_CASE("A call whose request is on record is not counted when a stop gives its record up") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.vfs = vfs.name();
+  {
+    Writer writer(options);
+    const Writer::IntentId on_record = submit_intent_and_wait(writer, record_with("asked", ""));
+    const Writer::IntentId dropped = submit_intent_and_wait(writer, record_with("dropped", ""));
+    vfs.fail_writes(SQLITE_FULL);
+    writer.count_dropped("queue-full");
+    writer.forget_intent(dropped);
+    submit(writer, record_with("asked", "answer"), {}, on_record);
+    submit(writer, record_with("lost", ""), [&](bool) { vfs.fail_writes(0); });
+    writer.stop(std::chrono::milliseconds(50));
+    CHECK(writer.status().dropped == 2);
+    CHECK(writer.status().untold_drops == 0);
+  }
+  vfs.clear();
+  CHECK(store.query("SELECT count(*) FROM intent") == "1");
+  { Writer writer(store.options()); }
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "2");
+  CHECK(store.query("SELECT group_concat(outcome) FROM invocations") == "interrupted");
+  auto reader = Reader::open(store.path());
+  CHECK((*reader)->find(1, Bodies::request)->record.request.bytes == "asked");
+  CHECK(verify_store(store.path(), {}).problems.empty());
+}
+
 TEST_CASE("What was dropped before a group had to be given up is told, if there is room at last") {
   UnsyncedVfs& vfs = UnsyncedVfs::instance();
   vfs.clear();

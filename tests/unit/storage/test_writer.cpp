@@ -341,6 +341,29 @@ TEST_CASE("An intent whose record was dropped goes, committed or not") {
   CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'interrupted'") == "0");
 }
 
+TEST_CASE("What cannot be built is counted once, whether it is a call's request or its record") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    const Writer::IntentId kept = submit_intent_and_wait(writer, record_with("one", ""));
+    std::unique_ptr<PendingRecord> record = std::make_unique<ThrowingRecord>();
+    REQUIRE(writer.submit(record, {}, kept) == Submitted::queued);
+    std::promise<bool> told;
+    std::unique_ptr<PendingRecord> request = std::make_unique<ThrowingRecord>();
+    Writer::IntentId refused = 0;
+    REQUIRE(writer.submit_intent(request, refused, [&told](bool ok) { told.set_value(ok); }) ==
+            Submitted::queued);
+    CHECK(told.get_future().get() == false);
+    CHECK(submit_and_wait(writer, record_with("two", ""), refused));
+    CHECK(writer.status().dropped == 1);
+    CHECK(store.query("SELECT count(*) FROM intent") == "0");
+  }
+  Writer writer(store.options());
+  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "1");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'build-failed'") == "2");
+}
+
 TEST_CASE("A record ends its intent also where nobody waited for the intent's commit") {
   TemporaryStore store;
   {
