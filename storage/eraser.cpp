@@ -54,6 +54,12 @@ tl::expected<std::unique_ptr<Eraser>, std::string> Eraser::open(EraserOptions op
   if (!connection) {
     return tl::unexpected(std::move(connection.error()));
   }
+  if (const std::string copy = whole_copy_path(options.path); ::access(copy.c_str(), F_OK) == 0) {
+    return tl::unexpected(where + "beside it is " + copy +
+                          ", a copy from when its file was removed, in which nothing would be "
+                          "erased; look what is in it (--store " +
+                          copy + "), and remove it or put it where it belongs first");
+  }
   std::unique_ptr<FileLock> lock;
   try {
     lock = FileLock::try_lock(options.path + "-erase", options.path);

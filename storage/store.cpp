@@ -264,7 +264,7 @@ void Store::commit() {
   if (!rows_.empty()) {
     encoder_.take(stream_);
   }
-  restore_if_removed();
+  restore_file();
   make_room();
   in_transaction(&Store::write_group);
   for (const EndedIntent& ended : ended_intents_) {

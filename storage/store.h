@@ -114,8 +114,10 @@ class Store {
 
   void open_file();
   void prepare();
-  void restore_if_removed();
   void copy_to(const std::string& copy);
+  void take_copy(const std::string& copy);
+  void take_left_copy();
+  void tell_left_copy();
   void reopen();
   void create();
   void check_identity();

@@ -44,6 +44,7 @@ void Store::open_file() {
   // on it (POSIX).
   lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path, options_.lock_patience,
                                      options_.sleep);
+  take_left_copy();
   // SQLite gives its -wal and -shm files the mode of the database.
   const mode_t mode = private_file_mode(options_.path);
   const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -166,6 +167,7 @@ void Store::recover() {
   next_intent_ = 1 + static_cast<std::uint64_t>(
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();
+  tell_left_copy();
   try {
     commit();
   } catch (const StoreError& error) {

@@ -438,6 +438,18 @@ TEST_CASE("An agent that does not answer, and a second eraser, are told", "[eras
   CHECK(!Eraser::open(options).has_value());
 }
 
+TEST_CASE("Nothing is erased beside a copy that would keep it", "[eraser]") {
+  TemporaryStore store;
+  fill(store);
+  const std::string copy = store.path() + ".restored";
+  std::filesystem::copy_file(store.path(), copy);
+  EraserOptions options;
+  options.path = store.path();
+  CHECK_THAT(Eraser::open(options).error(), contains_text("beside it is " + copy));
+  options.path = copy;
+  CHECK(Eraser::open(options).has_value());
+}
+
 TEST_CASE("An agent that starts waits for who has its store for itself", "[eraser]") {
   TemporaryStore store;
   WriterOptions options = store.options();
