@@ -192,7 +192,9 @@ void Store::restore_file() {
 
 // What a kill left while a removed file was written again. Before anything has the store's name.
 void Store::take_left_copy() {
-  remove_copy(unfinished_copy_path(options_.path), options_.path);
+  if (const std::string unfinished = unfinished_copy_path(options_.path); is_there(unfinished)) {
+    remove_copy(unfinished, options_.path);
+  }
   const std::string copy = whole_copy_path(options_.path);
   if (!is_there(copy) || is_there(options_.path)) {
     return;
