@@ -34,6 +34,7 @@
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
 #include "exporters/log_fields.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 
 namespace invlog {
@@ -127,6 +128,17 @@ void log_untold_drops(const storage::WriterStatus& store, const std::string& sta
                                        : "only this line does, since " + status_problem);
 }
 
+// No erasure and no limit reaches it, and nobody else looks there.
+void warn_of_left_copy(const std::string& store_path) {
+  const std::string copy = storage::whole_copy_path(storage::resolved_store_path(store_path));
+  if (::access(copy.c_str(), F_OK) == 0) {
+    spdlog::warn(
+        "beside the store is {}, a copy from when its file was removed: look what is in it, and "
+        "remove it or put it where it belongs",
+        copy);
+  }
+}
+
 service::ServiceState service_state(const capture::Statistics& statistics,
                                     const storage::WriterStatus& store, std::uint64_t beats) {
   service::ServiceState state;
@@ -210,6 +222,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   capture::raise_descriptor_limit(configuration.clients.max_connections);
   const capture::StateDirectory state(configuration.state_dir);
   storage::Writer writer(writer_options(configuration));
+  warn_of_left_copy(configuration.store_path());
   capture::WriterSink sink(writer);
   const aws::Environment environment = aws::process_environment();
   std::atomic<bool> stopping{false};

@@ -14,6 +14,7 @@
 #include "storage/statement.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
+#include "storage/store_identity.h"
 #include "storage/time_text.h"
 #include "storage/write_transaction.h"
 
@@ -263,18 +264,9 @@ class DeliveryLedger::Implementation {
 
   bool pin_account(const std::string& account_id) {
     WriteTransaction transaction(connection_.get());
-    Statement select(connection_.get(), "SELECT account_id FROM store");
-    const std::string pinned = select.step() ? std::string(select.bytes(0)) : "";
-    select.reset();
-    if (!pinned.empty() || account_id.empty()) {
-      return pinned == account_id;
-    }
-    Statement(connection_.get(), "UPDATE store SET account_id = ?1").bind_text(1, account_id).run();
-    std::string details = "{";
-    append_json_member(details, "account_id", account_id);
-    insert_event("account-pinned", std::nullopt, details + "}");
+    const std::string pinned = pin_store_account(connection_.get(), account_id, clock_());
     transaction.commit();
-    return true;
+    return pinned == account_id;
   }
 
   std::vector<DeadLetter> dead_letters(std::string_view destination) {

@@ -35,6 +35,14 @@ constexpr std::size_t kMostRanges = 2000;
 constexpr std::size_t kMostPlaces = 100;      // of each destination in an event
 constexpr std::size_t kTakenBytes = 4 << 20;  // encoded before the compressor is flushed
 
+// Of a record's details, what the agent says in words of its own, or of the one form that it takes:
+// that is no content, and what reports count by. All else may quote the call.
+constexpr const char* kKeptDetails =
+    "SELECT CASE WHEN json_valid(details) THEN (SELECT nullif(json_group_object(key, CASE type "
+    "WHEN 'true' THEN json('true') WHEN 'false' THEN json('false') WHEN 'object' THEN json(value) "
+    "ELSE value END), '{}') FROM json_each(details) WHERE key IN ('sent', 'rule', 'capture', "
+    "'signature', 'overlong', 'stream')) END FROM record WHERE id = ?1";
+
 }  // namespace
 
 std::string close_request_path(const std::string& store_path) {
@@ -53,6 +61,12 @@ tl::expected<std::unique_ptr<Eraser>, std::string> Eraser::open(EraserOptions op
   auto connection = connect_beside_writer(options.path, options.vfs, "erasing writes");
   if (!connection) {
     return tl::unexpected(std::move(connection.error()));
+  }
+  if (const std::string copy = whole_copy_path(options.path); ::access(copy.c_str(), F_OK) == 0) {
+    return tl::unexpected(where + "beside it is " + copy +
+                          ", a copy from when its file was removed, in which nothing would be "
+                          "erased; look what is in it (--store " +
+                          copy + "), and remove it or put it where it belongs first");
   }
   std::unique_ptr<FileLock> lock;
   try {
@@ -301,6 +315,12 @@ void Eraser::replace_chunks(const SegmentSpan& span, const std::string& stream) 
 }
 
 void Eraser::clear_rows(const std::vector<std::int64_t>& records) {
+  std::vector<std::string> kept;
+  Statement select(connection_.get(), kKeptDetails);
+  for (const std::int64_t id : records) {
+    kept.emplace_back(select.bind(1, id).step() ? select.bytes(0) : std::string_view());
+    select.reset();
+  }
   // In two passes, for the same reason.
   Statement blank(connection_.get(),
                   "UPDATE record SET details = CAST(zeroblob(length(CAST(details AS BLOB))) AS "
@@ -310,11 +330,12 @@ void Eraser::clear_rows(const std::vector<std::int64_t>& records) {
   }
   Statement clear(connection_.get(),
                   "UPDATE record SET request_bytes = 0, response_bytes = 0, checksum = ?2, flags = "
-                  "(flags & ~6) | ?3, details = NULL WHERE id = ?1");
-  for (const std::int64_t id : records) {
-    clear.bind(1, id)
-        .bind(2, static_cast<std::int64_t>(body_checksum(id, "", "")))
+                  "(flags & ~6) | ?3, details = ?4 WHERE id = ?1");
+  for (std::size_t at = 0; at < records.size(); ++at) {
+    clear.bind(1, records[at])
+        .bind(2, static_cast<std::int64_t>(body_checksum(records[at], "", "")))
         .bind(3, kErasedFlag)
+        .bind_text_or_null(4, kept[at])
         .run();
   }
 }

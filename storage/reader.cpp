@@ -174,6 +174,7 @@ class Reader::Implementation {
     stored.id = row.id;
     stored.request_bytes = row.request_bytes;
     stored.response_bytes = row.response_bytes;
+    stored.erased = row.erased;
     stored.record = std::move(row.record);
     find_place(stored.id);
     stored.segment = place_.id;

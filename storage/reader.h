@@ -34,6 +34,7 @@ struct StoredRecord {
   Record record;                   // bodies empty unless asked for
   std::int64_t request_bytes = 0;  // lengths of the stored bodies
   std::int64_t response_bytes = 0;
+  bool erased = false;  // its bodies were (FORMAT.md, "Erasure")
 };
 
 enum class Bodies { none, request, response, both };

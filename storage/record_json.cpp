@@ -143,6 +143,7 @@ void append_own_fields(Object& line, const StoreInformation& store, const Stored
     caller.end();
   }
   own.text("host", store.host);
+  own.yes("erased", stored.erased);
   own.yes("inputTruncated", record.request.truncated);
   own.yes("outputTruncated", record.response.truncated);
   append_cut_marks(own, record, cuts);

@@ -164,6 +164,7 @@ RecordRow read_record(Statement& select, LabelReader& labels) {
   record.response.is_json = (flags & kResponseJson) != 0;
   record.request.truncated = (flags & kRequestTruncated) != 0;
   record.response.truncated = (flags & kResponseTruncated) != 0;
+  row.erased = (flags & kErasedFlag) != 0;
   record.duration_us = select.optional_integer(next++);
   record.first_byte_us = select.optional_integer(next++);
   row.request_bytes = select.integer(next++);

@@ -24,6 +24,7 @@ struct RecordRow {
   Record record;  // bodies empty
   std::int64_t request_bytes = 0, response_bytes = 0;
   std::uint64_t checksum = 0;
+  bool erased = false;  // as read
 };
 
 // The checksum of a record's bodies; the id is part of it, so that one record's bodies never pass

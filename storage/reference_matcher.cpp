@@ -52,19 +52,20 @@ Reference ReferenceMatcher::longest(const std::vector<Digest127>& digests) {
 void ReferenceMatcher::insert(const std::vector<Digest127>& digests, std::uint32_t record,
                               bool replace) {
   for (const Digest127& digest : digests) {
-    if (used_ >= slots_.size() / 4 * 3) {
-      if (slots_.size() >= kMaximumSlots) {
-        return;
+    Slot* entry = &slot(digest);
+    if (entry->record_plus_one == 0) {
+      if (used_ >= slots_.size() / 4 * 3) {
+        if (slots_.size() >= kMaximumSlots) {
+          return;  // what follows is as new as this
+        }
+        grow();
+        entry = &slot(digest);
       }
-      grow();
-    }
-    Slot& entry = slot(digest);
-    if (entry.record_plus_one == 0) {
       ++used_;
     } else if (!replace) {
       continue;
     }
-    entry = {digest, record + 1};
+    *entry = {digest, record + 1};
   }
 }
 

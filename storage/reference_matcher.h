@@ -7,7 +7,8 @@
 //
 // Memory: no body is kept, only digests (keyed_digest.h) with the record in which each was first
 // seen: 24 bytes per new KiB, at most 3 MiB; when the table is full, later bodies find what is in
-// it and add nothing. Threads: one. Errors: none.
+// it and add nothing, but for one that starts a chain anew: it takes the place of what it repeats.
+// Threads: one. Errors: none.
 #pragma once
 
 #include <cstdint>

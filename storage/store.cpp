@@ -107,7 +107,7 @@ Store::BodyBytes Store::add(Record record, std::uint64_t intent) {
   row.record = std::move(record);
   rows_.push_back(std::move(row));
   if (intent != 0) {
-    forget_intent(intent);
+    end_intent(intent, EndedIntent::By::record);
   }
   return bodies;
 }
@@ -127,14 +127,25 @@ std::uint64_t Store::add_intent(const Record& record) {
   return id;
 }
 
-// One that ends at once may be in the group still: then it need not be written.
 void Store::forget_intent(std::uint64_t intent) {
+  end_intent(intent, EndedIntent::By::drop);
+}
+
+// One that ends at once may be in the group still: then it need not be written.
+void Store::end_intent(std::uint64_t intent, EndedIntent::By by) {
   const auto id = static_cast<std::int64_t>(intent);
   if (std::erase_if(intents_, [id](const IntentRow& row) { return row.id == id; }) != 0) {
     uncount_intent(id);
   } else {
-    finished_intents_.push_back(id);
+    ended_intents_.push_back({id, by});
   }
+}
+
+bool Store::has_written(std::uint64_t intent) const {
+  const auto id = static_cast<std::int64_t>(intent);
+  return intent_bytes_.count(id) != 0 &&
+         std::none_of(intents_.begin(), intents_.end(),
+                      [id](const IntentRow& row) { return row.id == id; });
 }
 
 std::vector<std::uint64_t> Store::drop_intents() {
@@ -158,10 +169,10 @@ void Store::uncount_intent(std::int64_t id) {
 }
 
 // What their rows give back.
-std::uint64_t Store::finished_intent_bytes() const {
+std::uint64_t Store::ended_intent_bytes() const {
   std::uint64_t bytes = 0;
-  for (const std::int64_t id : finished_intents_) {
-    const auto counted = intent_bytes_.find(id);
+  for (const EndedIntent& ended : ended_intents_) {
+    const auto counted = intent_bytes_.find(ended.id);
     bytes += counted != intent_bytes_.end() ? counted->second : 0;
   }
   return bytes;
@@ -198,7 +209,7 @@ void Store::tell_left_out_at_the_end() {
 }
 
 bool Store::group_empty() const {
-  return rows_.empty() && intents_.empty() && events_.empty() && finished_intents_.empty();
+  return rows_.empty() && intents_.empty() && events_.empty() && ended_intents_.empty();
 }
 
 bool Store::segment_due() const {
@@ -253,24 +264,33 @@ void Store::commit() {
   if (!rows_.empty()) {
     encoder_.take(stream_);
   }
-  restore_if_removed();
+  restore_file();
   make_room();
   in_transaction(&Store::write_group);
-  for (const std::int64_t id : finished_intents_) {
-    uncount_intent(id);
+  for (const EndedIntent& ended : ended_intents_) {
+    uncount_intent(ended.id);
   }
   clear_group();
 }
 
-void Store::drop_group() {
+std::size_t Store::drop_group() {
   next_record_ -= static_cast<std::int64_t>(rows_.size());
+  const auto on_record =
+      std::count_if(ended_intents_.begin(), ended_intents_.end(),
+                    [](const EndedIntent& ended) { return ended.by == EndedIntent::By::record; });
+  const std::size_t lost = rows_.size() - static_cast<std::size_t>(on_record);
   drop_intents();
+  std::vector<EndedIntent> forgotten = std::exchange(ended_intents_, {});
+  std::erase_if(forgotten,
+                [](const EndedIntent& ended) { return ended.by != EndedIntent::By::drop; });
   clear_group();
+  ended_intents_ = std::move(forgotten);
+  return lost;
 }
 
 void Store::clear_group() {
   rows_.clear();
-  finished_intents_.clear();
+  ended_intents_.clear();
   intents_.clear();
   events_.clear();
   stream_ = {};
@@ -310,8 +330,8 @@ void Store::make_room() {
   for (const EventRow& event : events_) {
     bytes += kRowBytes + event.details.size();
   }
-  const bool small = intents_.empty() && (rows_.empty() || !finished_intents_.empty());
-  retention_->make_room(bytes, finished_intent_bytes(), small);
+  const bool small = intents_.empty() && (rows_.empty() || !ended_intents_.empty());
+  retention_->make_room(bytes, ended_intent_bytes(), small);
 }
 
 void Store::write_group() {
@@ -323,8 +343,8 @@ void Store::write_group() {
     in_progress_.row_written = true;
   }
   // First, so that what follows may take their place.
-  for (const std::int64_t id : finished_intents_) {
-    statements_->delete_intent.bind(1, id).run();
+  for (const EndedIntent& ended : ended_intents_) {
+    statements_->delete_intent.bind(1, ended.id).run();
   }
   for (const RecordRow& row : rows_) {
     insert_record(statements_->insert_record, row, *labels_);
@@ -337,12 +357,16 @@ void Store::write_group() {
     statements_->insert_intent.bind(1, intent.id).bind_blob(2, intent.bytes).run();
   }
   for (const EventRow& event : events_) {
-    statements_->insert_event.bind(1, event.at)
-        .bind_text(2, event.kind)
-        .bind(3, event.count)
-        .bind_text_or_null(4, event.details)
-        .run();
+    write_event(event);
   }
+}
+
+void Store::write_event(const EventRow& event) {
+  statements_->insert_event.bind(1, event.at)
+      .bind_text(2, event.kind)
+      .bind(3, event.count)
+      .bind_text_or_null(4, event.details)
+      .run();
 }
 
 // Chunk rows fill SQLite's pages exactly; only the last one is short, and grows with each commit.

@@ -46,6 +46,7 @@ class Store {
   // Collects a request's row; returns its id. 0: those of calls under way have all the room that
   // they may take.
   std::uint64_t add_intent(const Record& record);
+  // Its record was dropped, and counted.
   void forget_intent(std::uint64_t intent);
   // Takes requests' rows out of what is collected; returns their ids.
   std::vector<std::uint64_t> drop_intents();
@@ -61,9 +62,13 @@ class Store {
   void commit();
   // Most that a group should hold, bytes of bodies.
   std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
-  // Gives up what is collected, because there is no more time to write it. Only events and close()
-  // may follow: the compressor has seen what no reader will.
-  void drop_group();
+  // Gives up what is collected, because there is no more time to write it; returns how many records
+  // are lost by it. Those whose requests are on record are not: the next start has these as
+  // `interrupted`. What forget_intent() was told stays collected. Only forget_intent(), events and
+  // close() may follow: the compressor has seen what no reader will.
+  std::size_t drop_group();
+  // Whether the file has the row, and the next start would make a record of it.
+  bool has_written(std::uint64_t intent) const;
   // What the store may grow to, from now on. Throws StoreError, and then nothing has changed.
   void set_retention(const RetentionOptions& retention);
   // One small step of retention. False: nothing is due.
@@ -93,6 +98,12 @@ class Store {
     std::int64_t id;
     std::string bytes;
   };
+  // An intent with a row in the file, and what stands for it from the next commit on.
+  struct EndedIntent {
+    enum class By { record, event, drop };
+    std::int64_t id;
+    By by;
+  };
   struct EventRow {
     std::int64_t at;
     std::string kind;
@@ -103,21 +114,24 @@ class Store {
 
   void open_file();
   void prepare();
-  void restore_if_removed();
   void copy_to(const std::string& copy);
+  void take_copy(const std::string& copy);
+  void take_left_copy();
+  void tell_left_copy();
   void reopen();
   void create();
   void check_identity();
-  void pin_account(const std::string& stored);
   void recover();
   void recover_segment();
   void recover_intents();
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
   void write_group();
+  void write_event(const EventRow& event);
+  void end_intent(std::uint64_t intent, EndedIntent::By by);
   void count_intent(std::int64_t id, std::uint64_t bytes);
   void uncount_intent(std::int64_t id);
-  std::uint64_t finished_intent_bytes() const;
+  std::uint64_t ended_intent_bytes() const;
   void clear_group();
   void tell_left_out(std::int64_t now);
   void tell_left_out_at_the_end();
@@ -157,7 +171,7 @@ class Store {
   std::int64_t last_segment_ = 0;
 
   std::vector<RecordRow> rows_;
-  std::vector<std::int64_t> finished_intents_;  // with a row in the file
+  std::vector<EndedIntent> ended_intents_;
   std::vector<IntentRow> intents_;
   std::unordered_map<std::int64_t, std::uint64_t> intent_bytes_;  // of all, by id
   std::uint64_t all_intent_bytes_ = 0;

@@ -124,14 +124,25 @@ std::string resolved_store_path(const std::string& path) {
   return path;
 }
 
+std::string whole_copy_path(const std::string& store_path) {
+  return store_path + ".restored";
+}
+
 std::string missing_file_problem(const std::string& path) {
   struct stat status {};
   const bool there = ::stat(path.c_str(), &status) == 0;
   if (there && S_ISREG(status.st_mode)) {
     return "";
   }
+  const int error = errno;
+  const std::string copy = whole_copy_path(path);
+  if (!there && error == ENOENT && ::stat(copy.c_str(), &status) == 0) {
+    return "its file was removed while its agent ran, and what was in it is in " + copy +
+           ": `invlog agent` gives that the store's name when it starts, and --store " + copy +
+           " reads it until then";
+  }
   // To open a FIFO would wait for somebody to write to it.
-  return std::string(there ? "it is no regular file" : std::strerror(errno)) +
+  return std::string(there ? "it is no regular file" : std::strerror(error)) +
          "; name a store with --store FILE or --state-dir DIR";
 }
 

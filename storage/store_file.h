@@ -36,6 +36,10 @@ void check_unwritten(sqlite3* connection);
 // its lock files nor its log, and would damage it.
 std::string other_names_problem(const std::string& path);
 
+// The copy that the writer of the store at `store_path` makes where somebody removed its file, once
+// it is whole. It takes the store's name at once, or with the next start if that was killed before.
+std::string whole_copy_path(const std::string& store_path);
+
 // "" if there is a regular file at `path`, else why it cannot be looked at.
 std::string missing_file_problem(const std::string& path);
 

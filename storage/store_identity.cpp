@@ -156,10 +156,18 @@ void add_birth_event(sqlite3* connection, const StoreIdentity& identity, std::in
   add_event(connection, kCreated, at, details + "}");
 }
 
-void add_account_event(sqlite3* connection, const std::string& account_id, std::int64_t at) {
+std::string pin_store_account(sqlite3* connection, const std::string& account_id, std::int64_t at) {
+  Statement select(connection, "SELECT account_id FROM store");
+  std::string pinned = select.step() ? std::string(select.bytes(0)) : "";
+  select.reset();
+  if (!pinned.empty() || account_id.empty()) {
+    return pinned;
+  }
+  Statement(connection, "UPDATE store SET account_id = ?1").bind_text(1, account_id).run();
   std::string details = "{";
   append_json_member(details, "account_id", account_id);
   add_event(connection, kAccountPinned, at, details + "}");
+  return account_id;
 }
 
 std::vector<std::string> identity_problems(sqlite3* connection) {

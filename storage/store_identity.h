@@ -18,10 +18,12 @@ struct StoreIdentity {
   std::string region, account_id, host, agent_version;  // "" unknown
 };
 
-// Both inside the transaction that writes the row. `at`: Unix µs. The first event of a new store;
-// the instance that it tells is the one in the store.
+// Both inside a write transaction. `at`: Unix µs. The first event of a new store, with the
+// transaction that writes its row; the instance that it tells is the one in the store.
 void add_birth_event(sqlite3* connection, const StoreIdentity& identity, std::int64_t at);
-void add_account_event(sqlite3* connection, const std::string& account_id, std::int64_t at);
+// An account that becomes known after the store was born is pinned then, and the chain says when.
+// Returns the store's account: another one, if that was pinned before; `account_id` "" pins none.
+std::string pin_store_account(sqlite3* connection, const std::string& account_id, std::int64_t at);
 
 // Where the rows and the events differ, a line for a person each. Of a store from before there were
 // birth events only the account is compared, if an event pins it; the instance where the birth

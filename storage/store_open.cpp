@@ -44,6 +44,7 @@ void Store::open_file() {
   // on it (POSIX).
   lock_ = std::make_unique<FileLock>(options_.path + "-lock", options_.path, options_.lock_patience,
                                      options_.sleep);
+  take_left_copy();
   // SQLite gives its -wal and -shm files the mode of the database.
   const mode_t mode = private_file_mode(options_.path);
   const int created = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -129,39 +130,22 @@ void Store::check_identity() {
     throw StoreError(where + "its `store` row is missing; restore the file from a backup");
   }
   const std::string region(select.bytes(0));
-  const std::string account(select.bytes(1));
+  std::string account(select.bytes(1));
   select.reset();
   if (region != options_.region) {
     throw StoreError(where + "it is pinned to Region " + region + " and refuses records of " +
                      options_.region + "; set region = \"" + region +
                      "\" or use another state_dir");
   }
-  if (!account.empty() && !options_.account_id.empty() && account != options_.account_id) {
+  if (account.empty() && !options_.account_id.empty()) {
+    WriteTransaction transaction(connection);
+    account = pin_store_account(connection, options_.account_id, options_.clock());
+    transaction.commit();
+  }
+  if (!options_.account_id.empty() && account != options_.account_id) {
     throw StoreError(where + "it belongs to account " + account + ", not " + options_.account_id +
                      "; correct account_id or use another state_dir");
   }
-  pin_account(account);
-}
-
-// An account that becomes known after the store was born is pinned then, and the chain says when.
-void Store::pin_account(const std::string& stored) {
-  if (!stored.empty() || options_.account_id.empty()) {
-    return;
-  }
-  {
-    WriteTransaction transaction(connection_.get());
-    Statement(connection_.get(),
-              "UPDATE store SET account_id = ?1 WHERE coalesce(account_id, '') = ''")
-        .bind_text(1, options_.account_id)
-        .run();
-    if (sqlite3_changes(connection_.get()) != 0) {
-      add_account_event(connection_.get(), options_.account_id, options_.clock());
-      transaction.commit();
-      return;
-    }
-  }
-  // Between reading and writing a delivery has pinned one: read again.
-  check_identity();
 }
 
 void Store::recover() {
@@ -183,6 +167,7 @@ void Store::recover() {
   next_intent_ = 1 + static_cast<std::uint64_t>(
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();
+  tell_left_copy();
   try {
     commit();
   } catch (const StoreError& error) {
@@ -225,14 +210,16 @@ void Store::recover_segment() {
   const std::int64_t stream_bytes = decoded_stream_bytes(segment_.id);
 
   in_progress_ = segment_;
-  execute(connection_.get(), "BEGIN IMMEDIATE");
+  // The event with the closing, which leaves nothing to tell it by. Neither asks for room: a store
+  // at its max_size must get out of a crash, too, and gets something that may go by it.
+  WriteTransaction transaction(connection_.get());
   append_chunks(kFrameEnd);
   finish_segment(segment_.id, stream_bytes);
-  execute(connection_.get(), "COMMIT");
+  write_event({options_.clock(), "recovered", std::nullopt,
+               "{\"segment\":" + std::to_string(segment_.id) +
+                   (stream_bytes == 0 ? ",\"damaged\":true}" : "}")});
+  transaction.commit();
   last_segment_ = segment_.id;
-  add_event("recovered", std::nullopt,
-            "{\"segment\":" + std::to_string(segment_.id) +
-                (stream_bytes == 0 ? ",\"damaged\":true}" : "}"));
   segment_ = {};
 }
 
@@ -274,7 +261,7 @@ void Store::recover_intents() {
       std::string details = "{\"error\":";
       append_json_string(details, error.what());
       add_event("intent-damaged", 1, details + "}");
-      forget_intent(static_cast<std::uint64_t>(id));
+      end_intent(static_cast<std::uint64_t>(id), EndedIntent::By::event);
     }
   }
   if (interrupted > 0) {

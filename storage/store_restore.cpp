@@ -1,5 +1,6 @@
 // Store, when somebody removed its file while it is open: the open file still has everything, and
-// is written out again under its name.
+// is written out again under its name. A kill meanwhile leaves what is not whole yet under one
+// name, which the next start removes, and what is whole under another, which it takes.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,11 +12,14 @@
 
 #include "storage/directory_of.h"
 #include "storage/file_mode.h"
+#include "storage/json_writer.h"
 #include "storage/moved_file.h"
 #include "storage/read_transaction.h"
 #include "storage/schema.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
+#include "storage/store_file.h"
+#include "storage/write_transaction.h"
 
 namespace invlog::storage {
 namespace {
@@ -41,15 +45,63 @@ int percent(sqlite3_backup* backup) {
   return total == 0 ? 0 : 100 - static_cast<int>(100LL * sqlite3_backup_remaining(backup) / total);
 }
 
+std::string unfinished_copy_path(const std::string& store) {
+  return store + ".restoring";
+}
+
+bool is_there(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+// With what SQLite leaves beside it.
+void remove_copy(const std::string& copy, const std::string& store) {
+  for (const char* suffix : {"-journal", "-wal", "-shm", ""}) {
+    remove_if_there(copy + suffix, store);
+  }
+}
+
+void give_up_copy(const std::string& copy) {
+  for (const char* suffix : {"-journal", "-wal", "-shm", ""}) {
+    ::unlink((copy + suffix).c_str());
+  }
+}
+
 // Never over another file that took the name meanwhile.
-void take_name(const std::string& copy, const std::string& store) {
-  if (::renameat2(AT_FDCWD, copy.c_str(), AT_FDCWD, store.c_str(), RENAME_NOREPLACE) != 0) {
-    cannot_restore(store, std::strerror(errno));
+void rename_copy(const std::string& from, const std::string& to, const std::string& store) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    cannot_restore(store, to + ": " + std::strerror(errno));
   }
   const int descriptor = ::open(directory_of(store).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor >= 0) {
     ::fsync(descriptor);
     ::close(descriptor);
+  }
+}
+
+Connection open_copy(const std::string& copy, const std::string& store) {
+  sqlite3* opened = nullptr;
+  const int result =
+      sqlite3_open_v2(copy.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  Connection connection(opened);
+  if (result != SQLITE_OK) {
+    cannot_restore(store, sqlite3_errstr(result));
+  }
+  return connection;
+}
+
+// The copy itself says what it is, so that no kill leaves that untold.
+void note_restored(sqlite3* copy, std::int64_t now) {
+  // Whoever reads it by this name would go on with a log that is nobody's once it has the other. To
+  // be alone with it must be asked for before anything is read.
+  execute(copy, "PRAGMA locking_mode = EXCLUSIVE");
+  execute(copy, "PRAGMA synchronous = FULL");
+  WriteTransaction transaction(copy);
+  Statement(copy, "INSERT INTO event(at, kind) VALUES (?1, 'file-restored')").bind(1, now).run();
+  transaction.commit();
+  if (sqlite3_wal_checkpoint_v2(copy, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) !=
+      SQLITE_OK) {
+    throw_sqlite_error(copy, "empty its log");
   }
 }
 
@@ -61,22 +113,16 @@ bool Store::file_is_gone() const {
 
 // All pages, those in the write-ahead log included.
 void Store::copy_to(const std::string& copy) {
-  sqlite3* opened = nullptr;
-  const int result =
-      sqlite3_open_v2(copy.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-  const Connection target(opened);
-  if (result != SQLITE_OK) {
-    cannot_restore(options_.path, sqlite3_errstr(result));
-  }
-  execute(opened, "PRAGMA synchronous = FULL");
+  const Connection target = open_copy(copy, options_.path);
+  execute(target.get(), "PRAGMA synchronous = FULL");
   // The copy sees one state of the source, however long it takes: what others write meanwhile would
   // have it begin anew.
   const ReadTransaction state(connection_.get());
   single_integer(connection_.get(), "SELECT count(*) FROM sqlite_schema");
   std::unique_ptr<sqlite3_backup, FinishBackup> backup(
-      sqlite3_backup_init(opened, "main", connection_.get(), "main"));
+      sqlite3_backup_init(target.get(), "main", connection_.get(), "main"));
   if (!backup) {
-    cannot_restore(options_.path, sqlite3_errmsg(opened));
+    cannot_restore(options_.path, sqlite3_errmsg(target.get()));
   }
   int copied = SQLITE_OK;
   while (copied == SQLITE_OK) {
@@ -95,31 +141,34 @@ void Store::copy_to(const std::string& copy) {
   }
 }
 
-void Store::restore_file() {
-  restore_if_removed();
-  if (!events_.empty() && rows_.empty()) {
-    commit();
+// A whole copy becomes the store.
+void Store::take_copy(const std::string& copy) {
+  note_restored(open_copy(copy, options_.path).get(), options_.clock());
+  for (const std::string& left :
+       {copy + "-journal", copy + "-wal", copy + "-shm",
+        // Of the removed file; the new one must not take them for its own.
+        options_.path + "-wal", options_.path + "-shm"}) {
+    remove_if_there(left, options_.path);
   }
+  rename_copy(copy, options_.path, options_.path);
 }
 
-void Store::restore_if_removed() {
+void Store::restore_file() {
   if (!retention_) {  // an earlier attempt wrote the file, but could not open it
     reopen();
-    add_event("file-restored", std::nullopt, "");
     return;
   }
   if (!file_has_moved(connection_.get())) {
     return;
   }
-  struct stat other {};
-  if (::stat(options_.path.c_str(), &other) == 0) {
+  if (is_there(options_.path)) {
     throw StoreError("store " + options_.path +
                      ": another file has taken its place while the agent runs; records wait. Put "
                      "the agent's own file back, or move that one away, or restart the agent to go "
                      "on with it");
   }
-  const std::string copy = options_.path + ".restored";
-  remove_if_there(copy, options_.path);
+  std::string copy = unfinished_copy_path(options_.path);
+  remove_copy(copy, options_.path);
   const int created =
       ::open(copy.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, private_file_mode(options_.path));
   if (created < 0) {
@@ -128,16 +177,63 @@ void Store::restore_if_removed() {
   ::close(created);
   try {
     copy_to(copy);
-    // Of the removed file; the new one must not take them for its own.
-    remove_if_there(options_.path + "-wal", options_.path);
-    remove_if_there(options_.path + "-shm", options_.path);
-    take_name(copy, options_.path);
+    // Killed from here on, the next start takes it; unless an older one has that name, which stays.
+    if (const std::string whole = whole_copy_path(options_.path); !is_there(whole)) {
+      rename_copy(copy, whole, options_.path);
+      copy = whole;
+    }
+    take_copy(copy);
   } catch (const StoreError&) {
-    ::unlink(copy.c_str());
+    give_up_copy(copy);  // the open file may have more by the next attempt
     throw;
   }
   reopen();
-  add_event("file-restored", std::nullopt, "");
+}
+
+// What a kill left while a removed file was written again. Before anything has the store's name.
+void Store::take_left_copy() {
+  if (const std::string unfinished = unfinished_copy_path(options_.path); is_there(unfinished)) {
+    remove_copy(unfinished, options_.path);
+  }
+  const std::string copy = whole_copy_path(options_.path);
+  if (!is_there(copy) || is_there(options_.path)) {
+    return;
+  }
+  try {
+    // An older invlog gave it this name before it was whole. What it had of it is no store, and
+    // SQLite takes that back.
+    const bool empty = single_integer(open_copy(copy, options_.path).get(),
+                                      "SELECT count(*) FROM sqlite_schema") == 0;
+    if (empty) {
+      remove_copy(copy, options_.path);
+    } else {
+      take_copy(copy);
+    }
+  } catch (const StoreError& error) {
+    throw StoreError("store " + options_.path + ": " + copy +
+                         " is what a removed file of it was, and cannot become the store (" +
+                         error.what() +
+                         "); end what has it open, or move it away to begin with an empty one",
+                     error.sqlite_code());
+  }
+}
+
+// Nobody can tell which of the two is to be kept, and erasures and limits do not reach the copy.
+void Store::tell_left_copy() {
+  struct stat copy {};
+  const std::string path = whole_copy_path(options_.path);
+  if (::stat(path.c_str(), &copy) != 0) {
+    return;
+  }
+  std::string details = "{";
+  append_json_member(details, "file", path.substr(directory_of(path).size()));
+  append_json_number(details, "bytes", copy.st_size);
+  details += '}';
+  Statement told(connection_.get(),
+                 "SELECT 1 FROM event WHERE kind = 'copy-left' AND details = ?1");
+  if (!told.bind_text(1, details).step()) {
+    add_event("copy-left", std::nullopt, details);
+  }
 }
 
 }  // namespace invlog::storage

@@ -178,7 +178,7 @@ Submitted Writer::Implementation::enqueue(std::unique_ptr<PendingRecord>& pendin
 // is room or not, since it is next to nothing.
 void Writer::Implementation::forget_intent(IntentId intent) {
   Lock lock(mutex_);
-  if (stopping_) {
+  if (finished_) {
     return;
   }
   Item item;

@@ -122,8 +122,9 @@ class Writer {
   // is kept, as an event "events-dropped".
   void record_event(std::string kind, std::string details);
 
-  // What the store may grow to, from the next commit or step of retention on; a commit under way
-  // that finds no room is tried again with it. What cannot be taken over yet (StoreError) shows in
+  // What the store may grow to, from the next group or step of retention on; the open segment ends
+  // first, if it is longer than it may become then. A commit under way that finds no room is tried
+  // again with it. What cannot be taken over yet (StoreError) shows in
   // status() and is tried again.
   void set_retention(RetentionOptions retention);
 

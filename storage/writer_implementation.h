@@ -98,6 +98,7 @@ class Writer::Implementation {
   void open_group(Steady::time_point first);
   void take_one(Lock& lock);
   void process(Item& item);
+  std::uint64_t take_stored_intent(const Item& item);
   void collect_side_work();
   void commit(Lock& lock);
   bool tidy(Lock& lock);

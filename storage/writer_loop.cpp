@@ -52,7 +52,12 @@ void Writer::Implementation::run() {
   while (!abandoned_) {
     beat();
     give_room(lock);
-    take_new_retention(lock);
+    if (!group_open_ && new_retention_due()) {
+      take_new_retention(lock);
+      // One that was open under other limits may take all the room there is now, and nothing else
+      // could go for what comes next.
+      close_segment_if_due(lock);
+    }
     if (!queue_.empty() && !group_open_) {
       open_group(queue_.front().submitted_at);
     } else if (!queue_.empty() && (draining_ || enough_collected() || group_is_due())) {
@@ -134,11 +139,19 @@ void Writer::Implementation::take_one(Lock& lock) {
   }
 }
 
+// The store's id of the intent that ends with `item`; 0: there is none.
+std::uint64_t Writer::Implementation::take_stored_intent(const Item& item) {
+  const auto stored = item.is_intent ? decltype(stored_intents_)::node_type()
+                                     : stored_intents_.extract(item.intent);
+  return stored ? stored.mapped() : 0;
+}
+
 // Without the lock.
 void Writer::Implementation::process(Item& item) {
+  const std::uint64_t ended = take_stored_intent(item);
   if (!item.pending) {
-    if (const auto stored = stored_intents_.extract(item.intent)) {
-      store_->forget_intent(stored.mapped());
+    if (ended != 0) {
+      store_->forget_intent(ended);
     }
     return;
   }
@@ -154,8 +167,7 @@ void Writer::Implementation::process(Item& item) {
       }
       stored_intents_[item.intent] = stored;
     } else {
-      const auto stored = stored_intents_.extract(item.intent);
-      used_.bodies = store_->add(std::move(record), stored ? stored.mapped() : 0);
+      used_.bodies = store_->add(std::move(record), ended);
       ++group_records_;
     }
     // The client of a strict call is waiting for this commit.
@@ -165,8 +177,13 @@ void Writer::Implementation::process(Item& item) {
     }
     used_.pending = std::move(item.pending);
   } catch (const std::exception& error) {
-    // The request's intent row stays, and becomes a record at the next start.
-    count_dropped("build-failed", 1);
+    // Of an intent, the call's record is still to come, and to be counted.
+    if (!item.is_intent) {
+      count_dropped("build-failed", 1);
+    }
+    if (ended != 0) {
+      store_->forget_intent(ended);
+    }
     record_event("build-failed", error_details(error.what()));
     if (item.committed) {
       item.committed(false);
@@ -338,9 +355,13 @@ void Writer::Implementation::pause(Lock& lock, std::chrono::milliseconds length)
 bool Writer::Implementation::attempt(Lock& lock, const std::function<void()>& work) {
   auto back_off = kFirstBackOff;
   const auto started = Steady::now();
-  while (true) {
+  for (bool again = false;; again = true) {
     beat();
-    take_new_retention(lock);
+    // A group that was collected under other limits is written under them, if it can be: its
+    // segment cannot be closed before it.
+    if (again) {
+      take_new_retention(lock);
+    }
     const Tried tried = try_once(lock, work);
     if (tried.error.empty()) {
       if (status_.failing) {
@@ -381,19 +402,24 @@ void Writer::Implementation::give_room(Lock& lock) {
   lock.lock();
 }
 
-// The time is over: what is left is counted and answered.
+// The time is over: what is left is counted and answered. A record whose request is in the file is
+// none of what is lost: the next start has it as interrupted.
 void Writer::Implementation::abandon(Lock& lock) {
-  // A call that did not wait for its intent has both in the queue.
-  const auto records = std::count_if(queue_.begin(), queue_.end(), [](const Item& item) {
-    return item.pending && !item.is_intent;
-  });
-  const std::uint64_t lost = group_records_ + static_cast<std::uint64_t>(records);
+  std::uint64_t lost = store_ ? store_->drop_group() : 0;
+  for (const Item& item : queue_) {
+    const std::uint64_t ended = take_stored_intent(item);
+    const bool on_record = ended != 0 && store_->has_written(ended);
+    if (!item.pending && on_record) {
+      store_->forget_intent(ended);
+    } else if (item.pending && !item.is_intent && !on_record) {
+      ++lost;
+    }
+  }
   status_.dropped += lost;
   if (lost > 0) {
     dropped_by_cause_["storage-failed"] += lost;
   }
   if (store_) {
-    store_->drop_group();
     for (const auto& [why, records] : std::exchange(drops_in_group_, {})) {
       dropped_by_cause_[why] += records;  // their rows went with the group
     }

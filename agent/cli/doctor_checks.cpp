@@ -10,6 +10,7 @@
 #include "agent/residency/profile_client.h"
 #include "exporters/aws/http_date.h"
 #include "storage/delivery_ledger.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 
 namespace invlog::cli {
@@ -135,7 +136,9 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
                      "run this as the user that runs the agent");
     return found;
   }
-  if (!there) {
+  const std::string copy = storage::whole_copy_path(storage::resolved_store_path(path));
+  const bool copied = std::filesystem::exists(copy, hidden);
+  if (!there && !copied) {
     check_directory(state_dir, path, diagnosis);
     check_space(options, state_dir, diagnosis);
     return found;
@@ -151,6 +154,12 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
   }
   diagnosis.ok("store", path + ", Region " + found.information->region + ", " +
                             grouped((*reader)->last_id()) + " records so far");
+  if (copied) {
+    diagnosis.warning(
+        "store", "beside it is " + copy + ", a copy from when its file was removed",
+        "look what is in it, and remove it or put it where it belongs: no erasure and "
+        "no limit reaches it");
+  }
   if (::access(path.c_str(), W_OK) != 0) {
     diagnosis.failed("store", "this user may not write to it",
                      "run this as the user that runs the agent");

@@ -24,10 +24,14 @@ std::optional<StoredRecord> find(storage::Reader& reader, const std::string& id)
   return reader.find_by_request_id(id, storage::Bodies::both);
 }
 
-void print_body(std::ostream& out, const char* title, const Body& body, bool terminal) {
-  out << '\n'
-      << title << "  " << printable(body.content_type) << "  "
-      << grouped(static_cast<long long>(body.bytes.size())) << " bytes"
+void print_body(std::ostream& out, const char* title, const Body& body, bool erased,
+                bool terminal) {
+  out << '\n' << title << "  " << printable(body.content_type) << "  ";
+  if (erased) {
+    out << "erased\n";
+    return;
+  }
+  out << grouped(static_cast<long long>(body.bytes.size())) << " bytes"
       << (body.truncated ? ", cut by the agent's bound" : "") << '\n';
   if (body.is_json) {
     const std::string json = indented_json(body.bytes);
@@ -105,6 +109,9 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err) {
   if (as_json) {
     std::string json = *columns;
     json.pop_back();
+    if (stored->erased) {
+      storage::append_json_raw(json, "erased", "true");
+    }
     append_body(json, "request", stored->record.request);
     append_body(json, "response", stored->record.response);
     json += '}';
@@ -112,8 +119,8 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& err) {
     return kSuccess;
   }
   out << *columns;
-  print_body(out, "REQUEST", stored->record.request, options.terminal);
-  print_body(out, "RESPONSE", stored->record.response, options.terminal);
+  print_body(out, "REQUEST", stored->record.request, stored->erased, options.terminal);
+  print_body(out, "RESPONSE", stored->record.response, stored->erased, options.terminal);
   return kSuccess;
 }
 

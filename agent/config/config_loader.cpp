@@ -224,15 +224,22 @@ std::optional<std::string> settle_region(GivenTable& agent, const ConfigSources&
   return std::nullopt;
 }
 
+// Those too of which only a copy is there as yet: whoever opens one says so.
 std::vector<std::string> stores_in(const std::string& directory, std::error_code& error) {
   std::vector<std::string> stores;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (entry->path().extension() == ".db") {
-      stores.push_back(entry->path().string());
+    std::filesystem::path store = entry->path();
+    if (store.extension() != ".db") {
+      store.replace_extension();
+    }
+    if (store.extension() == ".db" &&
+        (entry->path() == store || entry->path() == storage::whole_copy_path(store))) {
+      stores.push_back(store.string());
     }
   }
   std::sort(stores.begin(), stores.end());
+  stores.erase(std::unique(stores.begin(), stores.end()), stores.end());
   return stores;
 }
 

@@ -263,6 +263,35 @@ TEST_CASE("Long details and small requests on record leave nothing behind either
   check_whole(store.path());
 }
 
+TEST_CASE("Of an erased record's details stays what is no content", "[eraser]") {
+  TemporaryStore store;
+  const std::string said =
+      R"("sent":false,"rule":"deny = \"global\"","capture":"proxy","signature":)"
+      R"({"accessKeyId":"AKIA","signedAt":"2026-09-21T14:13:20Z"},"overlong":{"model":60000},)"
+      R"("stream":"ended early")";
+  const std::string quoted = std::string(R"("error":")") + kSecret + R"(","target":"/)" + kSecret +
+                             R"(","otherEvents":[{"a":")" + kSecret + "\"}]";
+  {
+    Writer writer(store.options());
+    for (const std::string& details :
+         {"{" + quoted + "," + said + "}", "{" + quoted + "}", std::string(), "no JSON " + quoted,
+          "[\"" + std::string(kSecret) + "\"]"}) {
+      Record record = record_with("{}", "{}");
+      record.details = details;
+      REQUIRE(submit_and_wait(writer, record));
+    }
+  }
+  CHECK(erase(store.path(), {"true", {}}) == 5);
+  CHECK(!in_the_files(store.path(), kSecret));
+  CHECK(store.query("SELECT details FROM record WHERE id = 1") == "{" + said + "}");
+  CHECK(store.query("SELECT count(*) FROM record WHERE details IS NULL") == "4");
+  CHECK(store.query("SELECT count(*) FROM record WHERE flags & 32") == "5");
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  CHECK((*reader)->find(1, Bodies::both)->erased);
+  check_whole(store.path());
+}
+
 TEST_CASE("What is to be erased is said in SQL or by request ids, and nothing is written",
           "[eraser]") {
   TemporaryStore store;
@@ -436,6 +465,18 @@ TEST_CASE("An agent that does not answer, and a second eraser, are told", "[eras
   CHECK(Eraser::open(options).error().find("another `invlog erase`") != std::string::npos);
   options.path += ".missing";
   CHECK(!Eraser::open(options).has_value());
+}
+
+TEST_CASE("Nothing is erased beside a copy that would keep it", "[eraser]") {
+  TemporaryStore store;
+  fill(store);
+  const std::string copy = store.path() + ".restored";
+  std::filesystem::copy_file(store.path(), copy);
+  EraserOptions options;
+  options.path = store.path();
+  CHECK_THAT(Eraser::open(options).error(), contains_text("beside it is " + copy));
+  options.path = copy;
+  CHECK(Eraser::open(options).has_value());
 }
 
 TEST_CASE("An agent that starts waits for who has its store for itself", "[eraser]") {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "storage/reader.h"
+#include "storage/statement.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
 #include "tests/sanitized.h"
@@ -122,6 +123,50 @@ TEST_CASE("After a power cut at any moment every acknowledged record reads back"
   vfs.clear();
 }
 
+TEST_CASE("A recovery that is killed at any moment is told of once") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.vfs = vfs.name();
+  const std::filesystem::path crashed = store.directory() / "crashed.db";
+  {
+    Writer writer(options);
+    REQUIRE(submit_intent_and_wait(writer, record_with("under way", "")) != 0);
+    REQUIRE(submit_and_wait(writer, record_with("kept", "")));
+    vfs.snapshot(store.path(), crashed, 0, 1);
+  }
+  vfs.clear();
+  options.path = crashed;
+  std::vector<std::filesystem::path> kills;
+  vfs.set_hook([&] {
+    kills.push_back(store.directory() / ("kill-" + std::to_string(kills.size()) + ".db"));
+    vfs.snapshot(crashed, kills.back(), 100, 1);
+  });
+  { Writer writer(options); }
+  vfs.clear();
+  REQUIRE(kills.size() > 10);
+  options.vfs = "";
+  for (const std::filesystem::path& kill : kills) {
+    INFO(kill.string());
+    options.path = kill;
+    { Writer writer(options); }
+    auto reader = Reader::open(kill);
+    REQUIRE(reader.has_value());
+    sqlite3* const connection = (*reader)->connection();
+    const auto count = [connection](const char* kind) {
+      return single_integer(connection, std::string("SELECT count(*) FROM event WHERE kind = '") +
+                                            kind + "' AND (count IS NULL OR count = 1)");
+    };
+    CHECK(count("recovered") >= 1);
+    CHECK(single_integer(connection,
+                         "SELECT count(*) FROM event WHERE details ->> '$.segment' = 1") == 1);
+    CHECK(count("interrupted") == 1);
+    CHECK((*reader)->last_id() == 2);
+    CHECK(verify_store(kill, {}).problems.empty());
+  }
+}
+
 TEST_CASE("A store that cannot be written keeps the group, goes on when it can, and says so") {
   UnsyncedVfs& vfs = UnsyncedVfs::instance();
   vfs.clear();
@@ -201,6 +246,35 @@ TEST_CASE("A writer that is stopped while it cannot write tells what was dropped
   }
   CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "7");
   CHECK(store.query("SELECT count(*) FROM record") == "2");
+  CHECK(verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("A call whose request is on record is not counted when a stop gives its record up") {
+  UnsyncedVfs& vfs = UnsyncedVfs::instance();
+  vfs.clear();
+  TemporaryStore store;
+  WriterOptions options = store.options();
+  options.vfs = vfs.name();
+  {
+    Writer writer(options);
+    const Writer::IntentId on_record = submit_intent_and_wait(writer, record_with("asked", ""));
+    const Writer::IntentId dropped = submit_intent_and_wait(writer, record_with("dropped", ""));
+    vfs.fail_writes(SQLITE_FULL);
+    writer.count_dropped("queue-full");
+    writer.forget_intent(dropped);
+    submit(writer, record_with("asked", "answer"), {}, on_record);
+    submit(writer, record_with("lost", ""), [&](bool) { vfs.fail_writes(0); });
+    writer.stop(std::chrono::milliseconds(50));
+    CHECK(writer.status().dropped == 2);
+    CHECK(writer.status().untold_drops == 0);
+  }
+  vfs.clear();
+  CHECK(store.query("SELECT count(*) FROM intent") == "1");
+  { Writer writer(store.options()); }
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "2");
+  CHECK(store.query("SELECT group_concat(outcome) FROM invocations") == "interrupted");
+  auto reader = Reader::open(store.path());
+  CHECK((*reader)->find(1, Bodies::request)->record.request.bytes == "asked");
   CHECK(verify_store(store.path(), {}).problems.empty());
 }
 

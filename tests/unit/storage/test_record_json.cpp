@@ -53,6 +53,13 @@ TEST_CASE("What is unknown is left out") {
         R"("timestamp":"2026-09-21T14:13:20Z","input":{},"output":{},"invlog":{"id":17}})");
 }
 
+TEST_CASE("The line of an erased record says so") {
+  StoredRecord record = stored(record_with("", ""));
+  CHECK(record_json(store_information(), record).find("erased") == std::string::npos);
+  record.erased = true;
+  CHECK(record_json(store_information(), record).find(R"("erased":true)") != std::string::npos);
+}
+
 TEST_CASE("A failed call keeps its bodies") {
   Record record = record_with(R"({"messages":[1]})", R"({"message":"no"})");
   record.status = 400;

@@ -112,6 +112,26 @@ TEST_CASE("More blocks than the matcher remembers read back") {
   CHECK(again.prefix.length + again.suffix.length <= large.size());
 }
 
+TEST_CASE("A chain that has become too long starts anew also when nothing more is remembered") {
+  ReferenceMatcher matcher;
+  // Each body shares a block with the one before alone: its end and its start by turns.
+  std::string start = noise(1024, 1), end = noise(1024, 2);
+  matcher.add(start + end);
+  for (std::uint32_t body = 1; body <= ReferenceMatcher::kMaximumDepth; ++body) {
+    std::string& changed = body % 2 == 0 ? end : start;
+    changed = noise(1024, 2 + body);
+    const References found = matcher.add(start + end);
+    REQUIRE(found.prefix.length + found.suffix.length == 1024);
+  }
+  matcher.add(std::string(100 << 20, 'x'));  // fills the table
+  // Depth is even: `end` changed last, and the next body repeats it.
+  const References written_out = matcher.add(noise(1024, 5000) + end);
+  CHECK(written_out.suffix.length == 0);
+  const References found = matcher.add(noise(1024, 5001) + end);
+  CHECK(found.suffix.length == 1024);
+  CHECK(found.suffix.record == ReferenceMatcher::kMaximumDepth + 2);
+}
+
 // What a caller might hope for: bodies that differ only where a weak digest does not look, or that
 // cancel each other out. None may be taken for another.
 TEST_CASE("Crafted bodies never make one record read back as another's") {

@@ -550,6 +550,31 @@ TEST_CASE("A running writer takes a new limit, also while it waits for room") {
   full.check_whole();
 }
 
+TEST_CASE("An open segment that is longer than a new limit allows ends, and may go") {
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention = {};
+  options.segment_bytes = 256 << 20;
+  Writer writer(options);
+  for (std::int64_t number = 1; number <= 8; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 3'000'000)));
+  }
+  REQUIRE(full.size() > kMost);
+  REQUIRE(full.number("SELECT count(*) FROM segment WHERE closed_at IS NOT NULL") == 0);
+  RetentionOptions limited = full.options().retention;
+  limited.keep_undelivered = false;
+  writer.set_retention(limited);
+  // At once: a writer that has nothing to do would close it by itself.
+  std::atomic<bool> committed{false};
+  submit(writer, noisy_record(9, 25'000), [&committed](bool ok) { committed = ok; });
+  CHECK(comes_true([&] { return committed.load(); }));
+  CHECK(full.first_record() == 9);
+  CHECK(comes_true([&] { return full.size() <= kMost; }));
+  CHECK(!writer.status().failing);
+  writer.stop();
+  full.check_whole();
+}
+
 TEST_CASE("A max_size that holds no segment is refused") {
   RetentionFixture tiny;
   WriterOptions options = tiny.options();

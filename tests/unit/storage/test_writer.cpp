@@ -341,6 +341,29 @@ TEST_CASE("An intent whose record was dropped goes, committed or not") {
   CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'interrupted'") == "0");
 }
 
+TEST_CASE("What cannot be built is counted once, whether it is a call's request or its record") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    const Writer::IntentId kept = submit_intent_and_wait(writer, record_with("one", ""));
+    std::unique_ptr<PendingRecord> record = std::make_unique<ThrowingRecord>();
+    REQUIRE(writer.submit(record, {}, kept) == Submitted::queued);
+    std::promise<bool> told;
+    std::unique_ptr<PendingRecord> request = std::make_unique<ThrowingRecord>();
+    Writer::IntentId refused = 0;
+    REQUIRE(writer.submit_intent(request, refused, [&told](bool ok) { told.set_value(ok); }) ==
+            Submitted::queued);
+    CHECK(told.get_future().get() == false);
+    CHECK(submit_and_wait(writer, record_with("two", ""), refused));
+    CHECK(writer.status().dropped == 1);
+    CHECK(store.query("SELECT count(*) FROM intent") == "0");
+  }
+  Writer writer(store.options());
+  CHECK(store.query("SELECT count(*) FROM record") == "1");
+  CHECK(store.query("SELECT sum(count) FROM event WHERE kind = 'dropped'") == "1");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'build-failed'") == "2");
+}
+
 TEST_CASE("A record ends its intent also where nobody waited for the intent's commit") {
   TemporaryStore store;
   {
@@ -419,6 +442,77 @@ TEST_CASE("A store whose file is removed is written again from what is open") {
   CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "1");
   CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "0");
   CHECK_FALSE(std::filesystem::exists(store.path() + ".restored"));
+  check_whole(store);
+}
+
+TEST_CASE("What a kill left of a removed store becomes the store at the next start") {
+  namespace fs = std::filesystem;
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    REQUIRE(submit_and_wait(writer, record_with("kept", "")));
+  }
+  const std::string copy = store.path() + ".restored";
+  fs::rename(store.path(), copy);
+  for (const char* left : {".restoring", ".restoring-journal", "-wal"}) {
+    std::ofstream(store.path() + left) << "nothing whole";
+  }
+  CHECK(contains(Reader::open(store.path()).error(), "--store " + copy));
+  {
+    auto reader = Reader::open(copy);
+    REQUIRE(reader);
+    CHECK((*reader)->last_id() == 1);
+    CHECK(contains(refusal(store.options()), "cannot become the store"));
+    CHECK(!fs::exists(store.path()));
+  }
+  {
+    Writer writer(store.options());
+    REQUIRE(submit_and_wait(writer, record_with("next", "")));
+    for (const char* gone : {".restored", ".restored-wal", ".restored-shm", ".restored-journal",
+                             ".restoring", ".restoring-journal"}) {
+      INFO(gone);
+      CHECK(!fs::exists(store.path() + gone));
+    }
+  }
+  CHECK(store.query("SELECT count(*) FROM record") == "2");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "1");
+  check_whole(store);
+}
+
+TEST_CASE("A copy that an older invlog did not finish is no store") {
+  TemporaryStore store;
+  std::ofstream(store.path() + ".restored") << "";
+  { Writer writer(store.options()); }
+  CHECK(!std::filesystem::exists(store.path() + ".restored"));
+  CHECK(store.query("SELECT kind FROM event") == "store-created");
+  check_whole(store);
+}
+
+TEST_CASE("A copy beside a store stays as it is, and is told of") {
+  namespace fs = std::filesystem;
+  TemporaryStore store;
+  const std::string copy = store.path() + ".restored";
+  for (int start = 0; start < 3; ++start) {
+    {
+      Writer writer(store.options());
+      REQUIRE(submit_and_wait(writer, record_with("body", "")));
+    }
+    if (start == 0) {
+      fs::copy_file(store.path(), copy);
+    }
+  }
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'copy-left'") == "1");
+  CHECK(store.query("SELECT details ->> '$.file' FROM event WHERE kind = 'copy-left'") ==
+        "eu-central-1.db.restored");
+  {
+    Writer writer(store.options());
+    fs::remove(store.path());
+    REQUIRE(submit_and_wait(writer, record_with("body", "")));
+  }
+  CHECK(store.query("SELECT count(*) FROM record") == "4");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "1");
+  CHECK(!fs::exists(store.path() + ".restoring"));
+  CHECK((*Reader::open(copy))->last_id() == 1);
   check_whole(store);
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <sstream>
 
 #include "tests/catch.h"
@@ -289,6 +290,15 @@ TEST_CASE("doctor looks at the space that is left") {
   CHECK(contains(answer.out, "FAIL     disk space: 1.0 MiB free in "));
   scene.free.reset();
   CHECK(!contains(scene.examine().out, "disk space"));
+}
+
+TEST_CASE("doctor tells of the copy that a removed store is to be written again from") {
+  Scene scene;
+  const std::string store = scene.store.path(), copy = store + ".restored";
+  std::filesystem::copy_file(store, copy);
+  CHECK(contains(scene.examine().out, "warning  store: beside it is " + copy));
+  std::filesystem::remove(store);
+  CHECK(contains(scene.examine().out, "what was in it is in " + copy));
 }
 
 TEST_CASE("doctor does not say that there is no store where it may not look for one") {

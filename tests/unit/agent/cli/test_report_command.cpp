@@ -7,9 +7,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "agent/cli/erase_command.h"
 #include "agent/residency/flow_picture.h"
 #include "agent/residency/report_html.h"
 #include "agent/residency/report_markdown.h"
+#include "storage/store.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 
@@ -172,6 +174,39 @@ TEST_CASE("report: records are added up by all that they are grouped by") {
   CHECK(report.decisions[1].decision == "flag");
   CHECK(report.decisions[1].rule.empty());
   CHECK(report.calls_with_decision("deny") == 1);
+}
+
+TEST_CASE("report: an erasure takes neither that a call never left, nor its rule") {
+  const ExampleStore store;
+  {
+    invlog::storage::WriterOptions options;
+    options.path = store.path();
+    options.region = "eu-central-1";
+    options.clock = [] { return kFifth; };
+    invlog::storage::Store written(options);
+    invlog::storage::Record record;
+    record.started_at_us = kFifth + kSecond;
+    record.outcome = "client-closed";
+    record.decision = "flag";
+    record.details = R"({"error":"what was said","sent":false,"rule":"unknown = \"flag\""})";
+    written.add(record);
+    written.commit();
+    written.close();
+  }
+  EraseOptions everything;
+  everything.store = store.options();
+  everything.scope.where = "true";
+  everything.yes = true;
+  std::ostringstream out, err;
+  REQUIRE(run_erase(everything, out, err) == 0);
+  const Report report = gathered(store);
+  std::int64_t not_sent = 0;
+  for (const FlowRow& row : report.flows) {
+    not_sent += row.not_sent ? row.volume.calls : 0;
+  }
+  CHECK(not_sent == 1);
+  REQUIRE(report.decisions.size() == 1);
+  CHECK(report.decisions[0].rule == "unknown = \"flag\"");
 }
 
 TEST_CASE("report: a call that never left is not said to have gone anywhere") {

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "agent/cli/erase_command.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 #include "tests/unit/agent/cli/watched_output.h"
@@ -66,6 +67,23 @@ TEST_CASE("as JSON a record has the columns and the bodies on one line") {
       contains(line, ",\"request\":{\"text\":\"two\\nlines, \\\"quoted\\\"\"},\"response\":{}}\n"));
   CHECK(line.find('\n') == line.size() - 1);
   CHECK(contains(show(store, "5", ShowWhat::json), "\"request_base64\":\"AP8BIHJhdw==\"}"));
+}
+
+TEST_CASE("of an erased record it is said that it was") {
+  const ExampleStore store;
+  CHECK(!contains(show(store, "1") + show(store, "1", ShowWhat::json), "erased"));
+  EraseOptions first;
+  first.store = store.options();
+  first.scope.where = "id = 1";
+  first.yes = true;
+  std::ostringstream out, err;
+  REQUIRE(run_erase(first, out, err) == 0);
+  const std::string shown = show(store, "1");
+  CHECK(contains(shown, "\nREQUEST  application/json  erased\n"));
+  CHECK(contains(shown, "\nRESPONSE  application/json  erased\n"));
+  CHECK(contains(show(store, "1", ShowWhat::json), ",\"erased\":true}\n"));
+  CHECK(contains(show(store, "1", ShowWhat::record), "\"erased\":true"));
+  CHECK(!contains(show(store, "2"), "erased"));
 }
 
 TEST_CASE("on a terminal, JSON is shown without what it would obey, and stays JSON") {

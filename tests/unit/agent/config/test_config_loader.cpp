@@ -374,6 +374,11 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   CHECK(contains(location.error().cause, "there is no store (*.db) in " + directory.path()));
   CHECK_FALSE(location.error().misconfigured);
 
+  // What a removed store is to be written again from.
+  directory.write("eu-central-1.db.restored", "");
+  CHECK(locate_store(in_directory, std::nullopt)->store_path ==
+        directory.path() + "/eu-central-1.db");
+
   directory.write("eu-central-1.db", "");
   directory.write("eu-central-1.db-wal", "");
   location = locate_store(in_directory, std::nullopt);
