@@ -59,8 +59,9 @@ class ConverseAssembler {
     std::string other;                     // elements: deltas of an unknown kind
   };
 
-  bool add_start(JsonText::Object event);
-  bool add_delta(JsonText::Object event);
+  using Take = void (*)(Block& block, std::string_view kind, JsonText::Value value);
+
+  bool add_to_block(JsonText::Object event, std::string_view member, Take take);
   void add_members(JsonText::Object event);
   static void start_block(Block& block, std::string_view kind, JsonText::Value value);
   static void extend_block(Block& block, std::string_view kind, JsonText::Value value);
