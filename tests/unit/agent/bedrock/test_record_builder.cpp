@@ -511,6 +511,19 @@ TEST_CASE("a JSON request without a content type has the one it is") {
   CHECK(build_record(invocation).request.content_type == "application/json");
 }
 
+TEST_CASE("half a surrogate pair in a name hides nothing else of a body") {
+  Invocation invocation = openai(
+      "application/json", R"({"\ud800":{"\ud800":1},"usage":{"\udc00":0,"prompt_tokens":5}})");
+  invocation.request.bytes = R"({"\ud800":1,"model":"m","messages":[{"\ud800":2}]})";
+  const storage::Record record = build_record(invocation);
+  CHECK(record.request.is_json);
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.model_id == "m");
+  CHECK(record.response.is_json);
+  CHECK(record.response.bytes == invocation.response.bytes);
+  CHECK(record.input_tokens == 5);
+}
+
 TEST_CASE("OpenAI-compatible calls name their model in the body") {
   const storage::Record record = build_record(
       openai("application/json",
