@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -357,23 +358,33 @@ class Omitter {
     return std::nullopt;
   }
 
+  // What members of these names say of the object. One may stand there twice, and nobody knows
+  // which the service reads: of several kinds one that is switched off counts.
+  std::optional<Modality> said_of(std::size_t node, std::initializer_list<std::string_view> names,
+                                  std::optional<Modality> (*read)(std::string_view)) const {
+    std::optional<Modality> said;
+    tree_.each_child(node, [&](std::size_t child) {
+      const bool named = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+        return tree_.is_named(child, name);
+      });
+      if (named && tree_[child].kind == Kind::string && (!said || kept(*said))) {
+        const std::optional<Modality> one = read(tree_.unescaped(child));
+        said = one ? one : said;
+      }
+    });
+    return said;
+  }
+
   void visit_object(std::size_t node, Place place) {
-    if (const std::size_t type = tree_.member(node, "type");
-        type != 0 && tree_[type].kind == Kind::string) {
-      place.modality = modality_named(tree_.content(type)).value_or(place.modality);
-    }
+    place.modality = said_of(node, {"type"}, modality_named).value_or(place.modality);
     for (const char* name : {"format", "media_type", "mediaType", "mime_type"}) {
       const std::size_t format = tree_.member(node, name);
       if (format != 0 && tree_[format].kind == Kind::string) {
         place.format = tree_.content(format).substr(0, kLongestKnown);
       }
     }
-    for (const char* name : {"inputType", "input_type", "mediaType"}) {
-      const std::size_t type = tree_.member(node, name);
-      if (type != 0 && tree_[type].kind == Kind::string) {
-        place.source = media_in(tree_.content(type)).value_or(place.source);
-      }
-    }
+    place.source =
+        said_of(node, {"inputType", "input_type", "mediaType"}, media_in).value_or(place.source);
     tree_.each_child(node, [&](std::size_t child) {
       Place below = place;
       below.name = tree_.name(child).substr(0, kLongestKnown);

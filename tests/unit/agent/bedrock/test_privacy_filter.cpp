@@ -267,6 +267,31 @@ TEST_CASE("images, video and audio give way to type, size and SHA-256 of what wa
         with(url, omitted("image/webp", bytes)));
 }
 
+TEST_CASE("a content block is of any kind that one of its types says, however that is written") {
+  const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
+  config::PrivacyConfig without_images, without_text;
+  without_images.image = without_text.text = false;
+  const auto block = [](const std::string& types, const std::string& data) {
+    return R"({"messages":[{"content":[{)" + types + R"(,"source":{"data":")" + data + "\"}}]}]}";
+  };
+  for (const char* types :
+       {R"("type":"im\u0061ge")", R"("ty\u0070e":"image")", R"("type":"text","type":"image")",
+        R"("type":"image","type":"text")", R"("type":"image","type":"x","type":["image"])"}) {
+    CHECK(kept(without_images, block(types, encoded)) == block(types, omitted("image", bytes)));
+  }
+  CHECK(kept(without_text, block(R"("type":"image","type":"text")", "Ada")).find("Ada") ==
+        std::string::npos);
+  CHECK(kept(without_text, block(R"("type":"image")", encoded)).find(encoded) != std::string::npos);
+  for (const char* types :
+       {R"("inputType":"im\u0061ge")", R"("inputType":"video","inputType":"image")",
+        R"("inputType":"image","mediaType":"video")"}) {
+    const auto source = [&](const std::string& data) {
+      return std::string("{") + types + R"(,"mediaSource":{"base64String":")" + data + "\"}}";
+    };
+    CHECK(kept(without_images, source(encoded)) == source(omitted("image", bytes)));
+  }
+}
+
 TEST_CASE("a data: URL is of the kind that it says, wherever it stands") {
   const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
   const auto form = [](const std::string& value) {
