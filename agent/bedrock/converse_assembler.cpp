@@ -3,7 +3,6 @@
 #include <array>
 #include <optional>
 
-#include "agent/bedrock/other_event.h"
 #include "storage/base64.h"
 #include "storage/json_writer.h"
 
@@ -121,7 +120,7 @@ void ConverseAssembler::add(std::string_view event_type, std::string_view payloa
     }
   }
   if (!placed) {
-    append_other_event(other_events_, event_type, payload, event.has_value());
+    other_events_.add(event_type, payload, event.has_value());
   }
 }
 

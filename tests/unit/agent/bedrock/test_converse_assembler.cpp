@@ -22,7 +22,8 @@ Assembled assemble(const std::vector<Event>& events) {
   for (const Event& event : events) {
     assembler.add(event.type, event.payload);
   }
-  Assembled out{assembler.body(), assembler.other_events(), assembler.missing_event().empty()};
+  Assembled out{assembler.body(), assembler.other_events().elements(),
+                assembler.missing_event().empty()};
   if (!out.body.empty()) {
     INFO(out.body);
     CHECK(parser.parse(out.body));

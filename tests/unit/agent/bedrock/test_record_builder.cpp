@@ -656,6 +656,33 @@ TEST_CASE("a bidirectional stream becomes the events of both directions, without
   CHECK(record.details.find("SSSS") == std::string::npos);
 }
 
+TEST_CASE("of events that have no place in a body the first are kept, and the others counted") {
+  std::string request, response;
+  for (int at = 0; at < 1002; ++at) {
+    request += message("", "");
+  }
+  for (int at = 0; at < 3; ++at) {
+    response += event("novelty", "{\"x\":\"" + std::string(400 << 10, 'x') + "\"}");
+  }
+  const std::string details = build_record(both_ways(request, response)).details;
+  const auto times = [&details](const std::string& wanted) {
+    std::size_t count = 0;
+    for (std::size_t at = details.find(wanted); at != std::string::npos;
+         at = details.find(wanted, at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  CHECK(times(R"({"type":"","payload":""})") == 1000);
+  CHECK(contains(details, R"("otherRequestEventsLeftOut":2,"requestEvents":1002)"));
+  CHECK(times(R"({"type":"novelty","payload":{"x":"xxx)") == 2);
+  CHECK(contains(details, R"("otherEventsLeftOut":1)"));
+  CHECK(JsonText().parse(details));
+  const std::string converse =
+      build_record(stream("converse-stream", kStart + response + kStop + kMetadata)).details;
+  CHECK(contains(converse, R"("otherEventsLeftOut":1)"));
+}
+
 TEST_CASE("events that are not signed are read, too, and damage is said and not kept") {
   std::string bytes = chunk("{\"a\":1}") + signed_event(chunk("{\"a\":2}"));
   CHECK(build_record(both_ways(bytes, "")).request.bytes == "[{\"a\":1},{\"a\":2}]");
