@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "storage/details_match.h"
 #include "storage/reader.h"
 #include "storage/sqlite_api.h"
 #include "storage/store_error.h"
@@ -105,8 +106,10 @@ void contains_function(sqlite3_context* context, int, sqlite3_value** arguments)
   }
   with_record<Bodies::both>(context, arguments[0], [&](const StoredRecord& stored) {
     const TextMatcher matcher(wanted);
-    sqlite3_result_int(context, is_found(matcher, stored.record.request) ||
-                                    is_found(matcher, stored.record.response));
+    const Record& record = stored.record;
+    sqlite3_result_int(context, is_found(matcher, record.request) ||
+                                    is_found(matcher, record.response) ||
+                                    find_in_details(matcher, record.details, Bodies::both));
   });
 }
 

@@ -2,8 +2,8 @@
 // invlog_contains(id, text) on a connection: linked into `invlog`, and loaded into any sqlite3 as
 // invlog_sqlite.so (storage/extension.cpp).
 //
-// invlog_contains: 1 if the request or the response has the text, however JSON writes it there (see
-// text_matcher.h), else 0.
+// invlog_contains: 1 if the request or the response has the text, or what the details keep of them
+// (details_match.h), however JSON writes it there (text_matcher.h), else 0.
 #pragma once
 
 #include <sqlite3.h>

@@ -101,7 +101,8 @@ Store::BodyBytes Store::add(Record record, std::uint64_t intent) {
   row.response_bytes = static_cast<std::int64_t>(record.response.bytes.size());
   row.checksum = body_checksum(row.id, record.request.bytes, record.response.bytes);
   encoder_.add(record.request.bytes, record.response.bytes);
-  group_bytes_ += record.request.bytes.size() + record.response.bytes.size();
+  group_bytes_ +=
+      record.request.bytes.size() + record.response.bytes.size() + record.details.size();
   BodyBytes bodies{std::move(record.request.bytes), std::move(record.response.bytes)};
   segment_.row_bytes += row_bytes(record);
   row.record = std::move(record);

@@ -53,14 +53,14 @@ class Store {
   void add_event(std::string kind, std::optional<std::int64_t> count, std::string details);
 
   bool group_empty() const;
-  // Bodies' bytes collected since the last commit, as they came.
+  // Bytes of bodies and details collected since the last commit, as they came.
   std::uint64_t group_bytes() const { return group_bytes_; }
   std::size_t group_records() const { return rows_.size(); }
 
   // Writes what is collected, durably. Makes room for it first, where the size is limited; and if
   // the file was removed, writes it again from what is open.
   void commit();
-  // Most that a group should hold, bytes of bodies.
+  // Most that a group should hold, bytes of bodies and details.
   std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
   // Gives up what is collected, because there is no more time to write it; returns how many records
   // are lost by it. Those whose requests are on record are not: the next start has these as

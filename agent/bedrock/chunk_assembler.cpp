@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "agent/bedrock/other_event.h"
 #include "storage/base64.h"
 #include "storage/json_writer.h"
 
@@ -34,7 +33,7 @@ void ChunkAssembler::add(std::string_view event_type, std::string_view payload) 
     }
   }
   if (!encoded) {
-    append_other_event(other_events_, event_type, payload, json);
+    other_events_.add(event_type, payload, json);
     return;
   }
   if (!elements_.empty()) {

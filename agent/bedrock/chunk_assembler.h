@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "agent/bedrock/json_text.h"
+#include "agent/bedrock/other_events.h"
 #include "agent/bedrock/response_facts.h"
 
 namespace invlog::bedrock {
@@ -27,15 +28,15 @@ class ChunkAssembler {
 
   // A JSON array; "" if there was no chunk.
   std::string body() const;
-  // Elements of a JSON array: events of an unknown type or form, as {"type":..,"payload":..}.
-  const std::string& other_events() const { return other_events_; }
+  // Those of an unknown type or form.
+  const OtherEvents& other_events() const { return other_events_; }
 
  private:
   JsonText& payload_parser_;
   JsonText& chunk_parser_;
   ResponseFacts& facts_;
   std::string elements_;
-  std::string other_events_;
+  OtherEvents other_events_;
 };
 
 }  // namespace invlog::bedrock

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -95,23 +96,48 @@ bool is_media_source(std::string_view name) {
   return name == "mediaSource" || name == "base64String";
 }
 
+// How a string begins, in lower case and without its escapes.
+std::string beginning(std::string_view content) {
+  constexpr std::size_t kLongest = 256;
+  const std::string_view written = content.substr(0, kLongest);
+  UnescapedText unescaped;
+  return storage::lower_case(unescape_json(written, unescaped) ? unescaped.text : written);
+}
+
 // "image/png" of data:image/png;base64,... in lower case; none: `content`, not empty, is no such
 // text.
 std::optional<std::string> type_of_data_url(std::string_view content) {
-  constexpr std::size_t kLongest = 256;
   constexpr std::string_view kBegin = "data:";
   if (std::string_view("dD\\").find(content.front()) == std::string_view::npos) {
     return std::nullopt;
   }
-  const std::string_view written = content.substr(0, kLongest);
-  UnescapedText unescaped;
-  const std::string head =
-      storage::lower_case(unescape_json(written, unescaped) ? unescaped.text : written);
+  const std::string head = beginning(content);
   const std::size_t mark = head.find(";base64,");
   if (!head.starts_with(kBegin) || mark == std::string::npos) {
     return std::nullopt;
   }
   return head.substr(kBegin.size(), head.find(';') - kBegin.size());
+}
+
+// Of "image/png", "VIDEO/mp4; codecs=...".
+std::optional<Modality> modality_of_mime_type(std::string_view type) {
+  for (const Modality media : {Modality::image, Modality::video, Modality::audio}) {
+    if (type.starts_with(std::string(name_of(media)) + "/")) {
+      return media;
+    }
+  }
+  return std::nullopt;
+}
+
+// Base64 or hexadecimal of more than an identifier, escapes and line breaks in it included; no
+// words, which have spaces between them, no URL and no path of a file, which has a dot.
+bool reads_as_encoded(std::string_view content) {
+  constexpr std::size_t kShortest = 40;
+  return content.size() >= kShortest && std::all_of(content.begin(), content.end(), [](char byte) {
+           return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                  (byte >= '0' && byte <= '9') ||
+                  std::string_view("+/=-_\\").find(byte) != std::string_view::npos;
+         });
 }
 
 // Members whose value says what something is, not what it contains.
@@ -272,16 +298,17 @@ class Omitter {
   struct Place {
     Modality modality = Modality::text;
     Modality source = Modality::video;  // what a member "mediaSource" would be
+    std::optional<Modality> beside;     // of a MIME type beside it, if that is switched off
     std::string format;                 // "png", "image/png"; "" unknown
     std::string name;                   // of the member it is, or is in
+    bool top = true;                    // the body, or a chunk of a stored stream
   };
 
   // At the top Mistral's answers are "outputs" and a stream of Nova's ends with "metadata", which
   // have members of their own; elsewhere both hold anything.
   bool is_omitted_as_one(const std::string& name, const Place& place) const {
-    const bool top = place.name.empty();
-    return holds_anything(name) || (name == "outputs" && !top) ||
-           (name == "metadata" && !(top && is_stored_stream(tree_))) ||
+    return holds_anything(name) || (name == "outputs" && !place.top) ||
+           (name == "metadata" && !(place.top && is_stored_stream(tree_))) ||
            (name == "data" && place.name == "document");
   }
 
@@ -339,6 +366,10 @@ class Omitter {
     const bool location = place.name == "uri" && content.starts_with("s3:");
     if (!kept(place.modality) && !label && !location) {
       omit_string(node, place);
+    } else if (place.beside && !label && reads_as_encoded(content)) {
+      Place own = place;
+      own.modality = *place.beside;
+      omit_string(node, own);
     }
   }
 
@@ -350,34 +381,67 @@ class Omitter {
     }
     const bool unknown = type->empty() || *type == "application/octet-stream";
     for (const Modality media : {Modality::image, Modality::video, Modality::audio}) {
-      if (type->starts_with(std::string(name_of(media)) + "/") || (unknown && !kept(media))) {
+      if (unknown && !kept(media)) {
         return media;
       }
     }
-    return std::nullopt;
+    return modality_of_mime_type(*type);
+  }
+
+  // What members of these names say of the object. One may stand there twice, and nobody knows
+  // which the service reads: of several kinds one that is switched off counts.
+  std::optional<Modality> said_of(std::size_t node, std::initializer_list<std::string_view> names,
+                                  std::optional<Modality> (*read)(std::string_view)) const {
+    std::optional<Modality> said;
+    tree_.each_child(node, [&](std::size_t child) {
+      const bool named = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+        return tree_.is_named(child, name);
+      });
+      if (named && tree_[child].kind == Kind::string && (!said || kept(*said))) {
+        const std::optional<Modality> one = read(tree_.unescaped(child));
+        said = one ? one : said;
+      }
+    });
+    return said;
+  }
+
+  // Where nothing else names the kind of what an object holds, a MIME type may, in a member of any
+  // name.
+  std::optional<Modality> said_beside(std::size_t node) const {
+    std::optional<Modality> said;
+    if (switches_.image && switches_.video && switches_.audio) {
+      return said;
+    }
+    tree_.each_child(node, [&](std::size_t child) {
+      const std::string_view content =
+          tree_[child].kind == Kind::string ? tree_.content(child) : std::string_view();
+      if (!content.empty() &&
+          std::string_view("iIvVaA\\").find(content.front()) != std::string_view::npos) {
+        const std::optional<Modality> one = modality_of_mime_type(beginning(content));
+        said = one && !kept(*one) ? one : said;
+      }
+    });
+    return said;
   }
 
   void visit_object(std::size_t node, Place place) {
-    if (const std::size_t type = tree_.member(node, "type");
-        type != 0 && tree_[type].kind == Kind::string) {
-      place.modality = modality_named(tree_.content(type)).value_or(place.modality);
-    }
-    for (const char* name : {"format", "media_type", "mediaType", "mime_type"}) {
+    place.modality = said_of(node, {"type"}, modality_named).value_or(place.modality);
+    for (const char* name : {"format", "media_type", "mediaType", "mime_type", "mimeType"}) {
       const std::size_t format = tree_.member(node, name);
       if (format != 0 && tree_[format].kind == Kind::string) {
         place.format = tree_.content(format).substr(0, kLongestKnown);
       }
     }
-    for (const char* name : {"inputType", "input_type", "mediaType"}) {
-      const std::size_t type = tree_.member(node, name);
-      if (type != 0 && tree_[type].kind == Kind::string) {
-        place.source = media_in(tree_.content(type)).value_or(place.source);
-      }
+    if (const std::optional<Modality> media = said_beside(node)) {
+      place.beside = media;
     }
+    place.source =
+        said_of(node, {"inputType", "input_type", "mediaType"}, media_in).value_or(place.source);
     tree_.each_child(node, [&](std::size_t child) {
       Place below = place;
       below.name = tree_.name(child).substr(0, kLongestKnown);
-      if (below.name == "requestMetadata" && place.name.empty()) {
+      below.top = false;
+      if (below.name == "requestMetadata" && node == 0) {
         return;  // metadata stays
       }
       below.modality = modality_named(below.name).value_or(place.modality);
@@ -405,7 +469,9 @@ class Omitter {
       replace(node, omission(name_of(place.modality), tree_.raw(node)), place.modality);
       return;
     }
-    tree_.each_child(node, [&](std::size_t child) { visit(child, place); });
+    Place below = place;
+    below.top = node == 0;
+    tree_.each_child(node, [&](std::size_t child) { visit(child, below); });
   }
 
   void omit_string(std::size_t node, const Place& place) {

@@ -3,7 +3,8 @@
 //
 // Which value is of which kind follows from the names and types around it, those of Converse, of
 // the models of Anthropic, Amazon, Cohere, Stability, Meta, Mistral, TwelveLabs, and of OpenAI's
-// form: a member "image", a block of type "input_audio", an "embedding", a data: URL. Documents,
+// form: a member "image", a block of type "input_audio", an "embedding", a data: URL; where nothing
+// else says so, what is encoded beside a MIME type in the same object is of that. Documents,
 // tools and what they are given count as text, and so does every string that nothing else is known
 // about, but for names and identifiers (role, type, id, stop reason). Members that hold whatever
 // the application likes (a tool's input, metadata, a document of any members) have no such names:

@@ -3,7 +3,6 @@
 #include <array>
 #include <optional>
 
-#include "agent/bedrock/other_event.h"
 #include "storage/base64.h"
 #include "storage/json_writer.h"
 
@@ -107,9 +106,9 @@ void ConverseAssembler::add(std::string_view event_type, std::string_view payloa
         }
       });
     } else if (event_type == "contentBlockStart") {
-      placed = add_start(*event);
+      placed = add_to_block(*event, "start", start_block);
     } else if (event_type == "contentBlockDelta") {
-      placed = add_delta(*event);
+      placed = add_to_block(*event, "delta", extend_block);
     } else if (event_type == "messageStop") {
       stopped_ = true;
       add_members(*event);
@@ -121,12 +120,13 @@ void ConverseAssembler::add(std::string_view event_type, std::string_view payloa
     }
   }
   if (!placed) {
-    append_other_event(other_events_, event_type, payload, event.has_value());
+    other_events_.add(event_type, payload, event.has_value());
   }
 }
 
-bool ConverseAssembler::add_start(JsonText::Object event) {
-  // contentBlockIndex comes before or behind `start`, so it is looked up first.
+// What `take` gets is in `member`: "start" or "delta".
+bool ConverseAssembler::add_to_block(JsonText::Object event, std::string_view member, Take take) {
+  // contentBlockIndex comes before or behind it, so it is looked up first.
   std::int64_t index = 0;
   bool found = false;
   each_member(event, [&](std::string_view name, JsonText::Value value) {
@@ -136,36 +136,13 @@ bool ConverseAssembler::add_start(JsonText::Object event) {
   });
   event = *parser_.object();
   each_member(event, [&](std::string_view name, JsonText::Value value) {
-    if (name != "start") {
+    if (name != member) {
       return;
     }
-    if (std::optional<JsonText::Object> start = json_object(value)) {
+    if (std::optional<JsonText::Object> parts = json_object(value)) {
       found = true;
-      each_member(*start, [&](std::string_view kind, JsonText::Value members) {
-        start_block(blocks_[index], kind, members);
-      });
-    }
-  });
-  return found;
-}
-
-bool ConverseAssembler::add_delta(JsonText::Object event) {
-  std::int64_t index = 0;
-  bool found = false;
-  each_member(event, [&](std::string_view name, JsonText::Value value) {
-    if (name == "contentBlockIndex") {
-      index = json_count(value).value_or(0);
-    }
-  });
-  event = *parser_.object();
-  each_member(event, [&](std::string_view name, JsonText::Value value) {
-    if (name != "delta") {
-      return;
-    }
-    if (std::optional<JsonText::Object> delta = json_object(value)) {
-      found = true;
-      each_member(*delta, [&](std::string_view kind, JsonText::Value piece) {
-        extend_block(blocks_[index], kind, piece);
+      each_member(*parts, [&](std::string_view kind, JsonText::Value part) {
+        take(blocks_[index], kind, part);
       });
     }
   });

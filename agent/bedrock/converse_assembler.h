@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/bedrock/json_text.h"
+#include "agent/bedrock/other_events.h"
 
 namespace invlog::bedrock {
 
@@ -33,8 +34,8 @@ class ConverseAssembler {
   std::string_view missing_event() const {
     return !stopped_ ? "messageStop" : !has_metadata_ ? "metadata" : "";
   }
-  // Elements of a JSON array: events of an unknown type or form, as {"type":..,"payload":..}.
-  const std::string& other_events() const { return other_events_; }
+  // Those of an unknown type or form.
+  const OtherEvents& other_events() const { return other_events_; }
 
  private:
   // A string that came in pieces, still escaped as received.
@@ -59,8 +60,9 @@ class ConverseAssembler {
     std::string other;                     // elements: deltas of an unknown kind
   };
 
-  bool add_start(JsonText::Object event);
-  bool add_delta(JsonText::Object event);
+  using Take = void (*)(Block& block, std::string_view kind, JsonText::Value value);
+
+  bool add_to_block(JsonText::Object event, std::string_view member, Take take);
   void add_members(JsonText::Object event);
   static void start_block(Block& block, std::string_view kind, JsonText::Value value);
   static void extend_block(Block& block, std::string_view kind, JsonText::Value value);
@@ -77,7 +79,7 @@ class ConverseAssembler {
   std::map<std::int64_t, Block> blocks_;  // by contentBlockIndex
   std::vector<std::pair<std::string, std::string>>
       members_;  // of messageStop and metadata: name, raw JSON
-  std::string other_events_;
+  OtherEvents other_events_;
 };
 
 }  // namespace invlog::bedrock

@@ -115,6 +115,9 @@ std::string EventStreamDecoder::parse_headers(std::string_view bytes,
     return taken;
   };
   while (!bytes.empty()) {
+    if (headers.size() == kMostHeaders) {
+      return "more than " + std::to_string(kMostHeaders) + " headers";
+    }
     start = all - bytes.size();
     const std::size_t name_length = static_cast<unsigned char>(bytes[0]);
     if (name_length == 0) {

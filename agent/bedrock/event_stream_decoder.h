@@ -18,6 +18,7 @@
 // none thrown.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,6 +65,9 @@ class EventStreamDecoder {
  public:
   static constexpr std::uint32_t kMaximumPayload = 24 * 1024 * 1024;  // bytes
   static constexpr std::uint32_t kMaximumHeaders = 128 * 1024;        // bytes
+  // In a message. AWS sends three or four; each is compared with those before it, so that as many
+  // as the bytes allow would cost seconds.
+  static constexpr std::size_t kMostHeaders = 64;
 
   void feed(std::string_view bytes);
   // The next complete message; empty if more bytes are needed or the stream is damaged.

@@ -30,7 +30,7 @@ class InputEvents {
   std::size_t messages() const { return messages_; }
   // A JSON array; "" if there was no event.
   std::string body() const { return chunks_.body(); }
-  const std::string& other_events() const { return chunks_.other_events(); }
+  const OtherEvents& other_events() const { return chunks_.other_events(); }
   const std::optional<EventStreamDamage>& damage() const { return damage_; }
 
  private:

@@ -1,9 +1,11 @@
 #include "agent/bedrock/json_text.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "agent/bedrock/invocation.h"
+#include "storage/json_escapes.h"
 
 namespace invlog::bedrock {
 namespace {
@@ -72,14 +74,11 @@ bool valid_number(std::string_view text) {
   return text.empty();
 }
 
-// simdjson's index has already found the quotes, control characters and bad UTF-8; the escapes are
-// left (RFC 8259 §7).
-bool valid_string(std::string_view text) {
-  if (text.size() < 2 || text.front() != '"' || text.back() != '"') {
-    return false;
-  }
-  const char* at = text.data() + 1;
-  const char* const end = text.data() + text.size() - 1;
+// Of what is between a string's quotes. simdjson's index has already found these, control
+// characters and bad UTF-8; the escapes are left (RFC 8259 §7).
+bool valid_escapes(std::string_view content) {
+  const char* at = content.data();
+  const char* const end = at + content.size();
   while (at < end) {
     at = static_cast<const char*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
     if (at == nullptr) {
@@ -102,6 +101,11 @@ bool valid_string(std::string_view text) {
   return at == end;
 }
 
+bool valid_string(std::string_view text) {
+  return text.size() >= 2 && text.front() == '"' && text.back() == '"' &&
+         valid_escapes(text.substr(1, text.size() - 2));
+}
+
 bool valid_scalar(std::string_view token) {
   const std::string_view text = trimmed(token);
   if (text.empty()) {
@@ -121,13 +125,24 @@ bool valid_scalar(std::string_view token) {
   }
 }
 
+// Between its quotes. That there is one behind it simdjson's index has found.
+std::string_view content_of(JsonText::RawName name) {
+  const char* end = name.raw();
+  while (*end != '"') {
+    end += *end == '\\' ? 2 : 1;
+  }
+  return {name.raw(), static_cast<std::size_t>(end - name.raw())};
+}
+
 bool valid_value(JsonText::Value value, int depth);
 
+// simdjson's own reading of a name would refuse half a surrogate pair, which RFC 8259 §8.2 lets be.
 bool valid_object(JsonText::Object object, int depth) {
   for (auto field : object) {
-    std::string_view name;
+    JsonText::RawName name;
     JsonText::Value value;
-    if (field.unescaped_key().get(name) || field.value().get(value) || !valid_value(value, depth)) {
+    if (field.key().get(name) || !valid_escapes(content_of(name)) || field.value().get(value) ||
+        !valid_value(value, depth)) {
       return false;
     }
   }
@@ -276,6 +291,20 @@ void JsonText::trim() {
   if (copy_.capacity() > kKeptCapacity) {
     copy_ = std::string();
   }
+}
+
+std::string json_name(JsonText::RawName raw) {
+  const std::string_view content = content_of(raw);
+  std::string name;
+  for (std::size_t at = 0; at < content.size();) {
+    const bool escaped = content[at] == '\\';
+    const std::size_t length = escaped ? storage::undo_json_escape(content, at, name) : 0;
+    if (length == 0) {
+      name += content[at];
+    }
+    at += std::max<std::size_t>(length, 1);
+  }
+  return name;
 }
 
 std::string_view json_raw(JsonText::Value value) {

@@ -26,6 +26,7 @@ class JsonText {
   using Object = simdjson::ondemand::object;
   using Array = simdjson::ondemand::array;
   using Value = simdjson::ondemand::value;
+  using RawName = simdjson::ondemand::raw_json_string;
 
   static constexpr int kMaximumDepth = 1000;
 
@@ -66,13 +67,27 @@ std::optional<std::int64_t> json_count(JsonText::Value value);  // a whole numbe
 std::optional<JsonText::Object> json_object(JsonText::Value value);
 std::optional<JsonText::Array> json_array(JsonText::Value value);
 
-// Calls `visit(std::string_view name, JsonText::Value value)` for each member.
+// A name without its escapes. Half a surrogate pair is no character: it becomes the three bytes
+// that it would be in UTF-8, which are none there, so that such a name equals no other.
+std::string json_name(JsonText::RawName raw);
+
+// Calls `visit(std::string_view name, JsonText::Value value)` for each member. The name lives until
+// `visit` returns.
 template <typename Visit>
 void each_member(JsonText::Object object, Visit&& visit) {
   for (auto field : object) {
-    std::string_view name;
+    JsonText::RawName raw;
     JsonText::Value value;
-    if (field.unescaped_key().get(name) || field.value().get(value)) {
+    std::string_view name;
+    std::string no_text;
+    if (field.key().get(raw)) {
+      return;
+    }
+    if (field.unescaped_key().get(name)) {
+      no_text = json_name(raw);
+      name = no_text;
+    }
+    if (field.value().get(value)) {
       return;
     }
     visit(name, value);

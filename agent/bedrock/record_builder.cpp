@@ -15,7 +15,7 @@
 #include "agent/bedrock/label_text.h"
 #include "agent/bedrock/openai_assembler.h"
 #include "agent/bedrock/operation.h"
-#include "agent/bedrock/other_event.h"
+#include "agent/bedrock/other_events.h"
 #include "agent/bedrock/response_facts.h"
 #include "agent/bedrock/sse_decoder.h"
 #include "agent/bedrock/user_names.h"
@@ -119,6 +119,7 @@ class RecordBuilder {
   void check_json(storage::Body& body);
   void read_plain_response();
   void assemble_input_events();
+  void note_other_events(const std::string& name, const OtherEvents& events);
   void note_damage(const char* name, const EventStreamDamage& damage);
   void assemble_event_stream();
   void take_stream_exception(const EventMessage& message);
@@ -266,12 +267,19 @@ void RecordBuilder::assemble_input_events() {
   if (events.damage()) {
     note_damage("requestDamage", *events.damage());
   }
-  if (!events.other_events().empty()) {
-    append_json_raw(details_, "otherRequestEvents", "[" + events.other_events() + "]");
-  }
+  note_other_events("otherRequestEvents", events.other_events());
   append_json_number(details_, "requestEvents", static_cast<long long>(events.messages()));
   request.bytes = events.body();
   request.content_type = request.bytes.empty() ? "" : "application/json";
+}
+
+void RecordBuilder::note_other_events(const std::string& name, const OtherEvents& events) {
+  if (!events.elements().empty()) {
+    append_json_raw(details_, name, "[" + events.elements() + "]");
+  }
+  if (events.left_out() != 0) {
+    append_json_number(details_, name + "LeftOut", static_cast<long long>(events.left_out()));
+  }
 }
 
 void RecordBuilder::note_damage(const char* name, const EventStreamDamage& damage) {
@@ -389,10 +397,7 @@ void RecordBuilder::assemble_event_stream() {
   if (!decoder.undecoded().empty()) {
     append_json_member(details_, "undecoded", storage::base64_encode(decoder.undecoded()));
   }
-  const std::string& others = is_converse() ? converse.other_events() : chunks.other_events();
-  if (!others.empty()) {
-    append_json_raw(details_, "otherEvents", "[" + others + "]");
-  }
+  note_other_events("otherEvents", is_converse() ? converse.other_events() : chunks.other_events());
   response.bytes = is_converse() ? converse.body() : chunks.body();
   const std::string_view inner =
       header(invocation_.response_headers, "X-Amzn-Bedrock-Content-Type");

@@ -1,5 +1,7 @@
 #include "agent/capture/call_judge.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -110,7 +112,8 @@ std::vector<std::string> CallJudge::models_of(const RequestHead& request,
 }
 
 // Empty: it is no JSON. The service may read a member that stands there twice either way, so all of
-// them count.
+// them count; so does one whose name is no text (half a surrogate pair), as a model that cannot be
+// read: whoever drops what is no character may find a name in the rest.
 std::optional<std::vector<std::string>> CallJudge::models_in(std::string& body) {
   std::vector<std::string> models;
   if (body.empty()) {
@@ -120,8 +123,9 @@ std::optional<std::vector<std::string>> CallJudge::models_in(std::string& body) 
   const bool readable = json_->parse_padded(body);
   if (const auto object = readable ? json_->object() : std::nullopt) {
     bedrock::each_member(*object, [&](std::string_view name, bedrock::JsonText::Value value) {
-      if (name == "model" || name == "modelId") {
-        std::string model(bedrock::json_string(value).value_or(""));
+      const bool unreadable = !simdjson::validate_utf8(name.data(), name.size());
+      if (unreadable || name == "model" || name == "modelId") {
+        std::string model(unreadable ? "" : bedrock::json_string(value).value_or(""));
         if (std::find(models.begin(), models.end(), model) == models.end()) {
           models.resize(std::min(models.size(), kMostModels - 1));
           models.push_back(std::move(model));

@@ -81,10 +81,12 @@ void QueryArguments::add_tail() {
 }
 
 void QueryArguments::add_search() {
-  CLI::App* command =
-      add_command(app_, "search", "Find the calls whose request or response contains a text.",
-                  "  invlog search \"order 4711\"\n"
-                  "  invlog search --in response --since 7d --limit 20 apology");
+  CLI::App* command = add_command(
+      app_, "search",
+      "Find the calls whose request or response contains a text, or what the details keep "
+      "of them: events without a place in a body, and a stream's rest.",
+      "  invlog search \"order 4711\"\n"
+      "  invlog search --in response --since 7d --limit 20 apology");
   add_store_options(command, search_.store);
   command->add_option("TEXT", search_.text, "as it stands, no pattern; case counts")->required();
   command->add_option("--in", search_.where, "request, response or both (default: both)")

@@ -5,6 +5,7 @@
 #include "agent/cli/display_text.h"
 #include "agent/cli/record_range.h"
 #include "agent/cli/terminal.h"
+#include "storage/details_match.h"
 #include "storage/json_writer.h"
 #include "storage/text_matcher.h"
 #include "storage/time_text.h"
@@ -45,10 +46,14 @@ class Search {
     ++looked_at_;
     const auto& record = stored.record;
     const bool in_request = options_.where != storage::Bodies::response &&
-                            report(stored, "request", record.request.bytes);
+                            look_into_body(stored, "request", record.request.bytes);
     const bool in_response = options_.where != storage::Bodies::request &&
-                             report(stored, "response", record.response.bytes);
-    found_ += in_request || in_response ? 1 : 0;
+                             look_into_body(stored, "response", record.response.bytes);
+    const auto match = storage::find_in_details(matcher_, record.details, options_.where);
+    if (match) {
+      report(stored, "details", match->offset, snippet(match->around, match->in_that));
+    }
+    found_ += in_request || in_response || match ? 1 : 0;
     return out_ && (options_.limit == 0 || found_ < options_.limit);
   }
 
@@ -56,12 +61,17 @@ class Search {
   std::int64_t looked_at() const { return looked_at_; }
 
  private:
-  bool report(const storage::StoredRecord& stored, const char* where, const std::string& body) {
+  bool look_into_body(const storage::StoredRecord& stored, const char* where,
+                      const std::string& body) {
     const auto match = matcher_.find_in(body);
-    if (!match) {
-      return false;
+    if (match) {
+      report(stored, where, match->offset, snippet(body, *match));
     }
-    const std::string text = snippet(body, *match);
+    return match.has_value();
+  }
+
+  void report(const storage::StoredRecord& stored, const char* where, std::size_t offset,
+              const std::string& text) {
     const std::string time = storage::iso_seconds(stored.record.started_at_us);
     if (options_.json) {
       std::string line = "{";
@@ -70,16 +80,15 @@ class Search {
       storage::append_json_member(line, "model", stored.record.model_id);
       storage::append_json_member(line, "request_id", stored.record.request_id);
       storage::append_json_member(line, "in", where);
-      storage::append_json_number(line, "offset", static_cast<long long>(match->offset));
+      storage::append_json_number(line, "offset", static_cast<long long>(offset));
       storage::append_json_member(line, "snippet", text);
       out_ << line << "}\n";
-      return true;
+      return;
     }
     const std::string line = std::to_string(stored.id) + "  " + time + "  " +
                              printable(stored.record.model_id) + "  " + where + ": " +
                              printable(text);
     out_ << line << '\n';
-    return true;
   }
 
   const SearchOptions& options_;

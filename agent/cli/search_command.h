@@ -1,4 +1,5 @@
-// `invlog search TEXT`: which bodies contain a text.
+// `invlog search TEXT`: which bodies contain a text, or what a record's details keep of them
+// (storage/details_match.h).
 //
 // Bodies are decoded in the store's order, each segment once, with memory for one. Text in a JSON
 // body may stand there escaped (\u00fc for ü, \" for "), so each form in which JSON writers put it

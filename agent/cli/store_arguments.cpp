@@ -67,7 +67,8 @@ void StoreArguments::add_erase() {
                     ->add_option("--where", erase_.scope.where,
                                  "one SQL expression over the view `invocations`; also "
                                  "invlog_contains(id, 'text'), which looks into request and "
-                                 "response in every way JSON writes a text, "
+                                 "response, and what the details keep of them, in every way JSON "
+                                 "writes a text, "
                                  "invlog_request(id) and invlog_response(id)")
                     ->type_name("SQL");
   command->add_option("--request-id", erase_.scope.request_ids, "these calls")

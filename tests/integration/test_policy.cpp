@@ -143,6 +143,7 @@ TEST_CASE("A denied model does not get out by another path or spelling") {
       {"/openai/v1/responses", R"({"model":"amazon.nova-lite-v1:0","model":)" + model + "}", true},
       {"/openai/v1/responses", R"({"model":)" + model + R"(,"model":"amazon.nova-lite-v1:0"})",
        true},
+      {"/openai/v1/responses", R"({"\ud800":1,"model":)" + model + R"(,"\udc00":2})", true},
       {"/anthropic/v1/messages", R"({"model":)" + model + "}", false},
   };
   // However much a compressed body becomes.
@@ -186,6 +187,15 @@ TEST_CASE("A body that cannot be read does not get a model out, whatever the pat
   CHECK(scene.call("/guardrail/abc/version/1/apply", marked).status == 200);
   CHECK(scene.call("/what-comes-next", "").status == 200);
   CHECK(scene.call("/what-comes-next", "[]").status == 200);
+}
+
+TEST_CASE("A name that is no text may be a model's, and hides none") {
+  Scene scene([](config::PolicyConfig& policy) { policy.unknown = PolicyEffect::deny; });
+  const std::string chat = "/openai/v1/chat/completions";
+  const std::string model = R"("model":"amazon.nova-lite-v1:0")";
+  CHECK(scene.call(chat, "{" + model + R"(,"messages":[{"\ud800":1}]})").status == 200);
+  CHECK(scene.call(chat, "{" + model + R"(,"mod\ud800el":"x"})").status == 403);
+  CHECK(scene.call("/what-comes-next", R"({"modelId\udc00":"x"})").status == 403);
 }
 
 TEST_CASE("Paths that name no model pass a policy") {

@@ -1,5 +1,6 @@
 #include "storage/functions.h"
 
+#include "storage/base64.h"
 #include "storage/reader.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -64,6 +65,26 @@ TEST_CASE("SQL finds a text in either body, however JSON writes it") {
   CHECK(text(**reader, "SELECT invlog_contains(1, NULL)") == "NULL");
   CHECK_THROWS_AS(text(**reader, "SELECT invlog_contains(1, '')"), StoreError);
   CHECK_THROWS_AS(text(**reader, "SELECT invlog_contains(1)"), StoreError);
+}
+
+TEST_CASE("SQL finds a text in what the details keep of the bodies") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    Record record = record_with("", "{}");
+    record.details = R"({"otherRequestEvents":[{"type":"a","payload":{"b":"J\u00fcrgen"}}]})";
+    submit_and_wait(writer, record);
+    record.details = "{\"undecoded\":\"" + base64_encode("\x01{\"text\":\"4711\"}") + "\"}";
+    submit_and_wait(writer, record);
+  }
+  auto reader = Reader::open(store.path());
+  const auto ids = [&](const std::string& wanted) {
+    return text(**reader, "SELECT group_concat(id) FROM invocations WHERE invlog_contains(id, '" +
+                              wanted + "')");
+  };
+  CHECK(ids("Jürgen") == "1");
+  CHECK(ids("4711") == "2");
+  CHECK(ids("absent") == "NULL");
 }
 
 TEST_CASE("With another store attached an id does not say whose it is") {

@@ -5,6 +5,7 @@
 
 #include "storage/reader.h"
 #include "storage/schema.h"
+#include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
 #include "storage/verify.h"
@@ -587,4 +588,15 @@ TEST_CASE("Another file in the store's place is left alone, and records wait") {
   writer.stop();
   CHECK(store.query("SELECT count(*) FROM record") == "2");
   check_whole(store);
+}
+
+TEST_CASE("A group's bytes are those of its bodies and of what its rows say beside them") {
+  TemporaryStore file;
+  Store store(file.options());
+  Record record = record_with("ab", "c");
+  record.details = R"({"a":1})";
+  store.add(record);
+  CHECK(store.group_bytes() == 3 + 7);
+  store.commit();
+  CHECK(store.group_bytes() == 0);
 }

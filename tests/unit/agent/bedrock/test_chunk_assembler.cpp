@@ -25,7 +25,7 @@ Assembled assemble(const std::vector<std::pair<const char*, std::string>>& event
     assembler.add(type, content);
   }
   out.body = assembler.body();
-  out.others = assembler.other_events();
+  out.others = assembler.other_events().elements();
   return out;
 }
 

@@ -22,7 +22,8 @@ Assembled assemble(const std::vector<Event>& events) {
   for (const Event& event : events) {
     assembler.add(event.type, event.payload);
   }
-  Assembled out{assembler.body(), assembler.other_events(), assembler.missing_event().empty()};
+  Assembled out{assembler.body(), assembler.other_events().elements(),
+                assembler.missing_event().empty()};
   if (!out.body.empty()) {
     INFO(out.body);
     CHECK(parser.parse(out.body));
@@ -71,6 +72,20 @@ TEST_CASE("a stream becomes the body that Converse would have answered") {
         "\"usage\":{\"inputTokens\":8,\"outputTokens\":10,\"totalTokens\":18}}");
   CHECK(assembled.complete);
   CHECK(assembled.others.empty());
+}
+
+TEST_CASE("members whose names are no text are in the body, too") {
+  const Assembled assembled = assemble({
+      start(0, R"({"toolUse":{"\ud800":1,"name":"f"}})"),
+      delta(1, R"({"\ud800":{"\udc00":2},"text":"hi"})"),
+      {"metadata", R"({"\ud800":3,"usage":{"inputTokens":8}})"},
+  });
+  CHECK(assembled.others.empty());
+  for (const char* part :
+       {":1,\"name\":\"f\"", R"({"\udc00":2})", R"("text":"hi")", ":3", R"({"inputTokens":8})"}) {
+    INFO(part);
+    CHECK(assembled.body.find(part) != std::string::npos);
+  }
 }
 
 TEST_CASE("everything that messageStop and metadata carry is in the body") {

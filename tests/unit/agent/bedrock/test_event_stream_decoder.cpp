@@ -181,3 +181,20 @@ TEST_CASE("malformed headers are damage with place and cause") {
   CHECK(cause(raw_header("a", 5, "1234567")) ==
         "value cut off in the header at byte 0 of the headers");
 }
+
+TEST_CASE("more headers than anybody sends are damage") {
+  const auto headers = [](std::size_t count) {
+    std::string encoded;
+    for (std::size_t at = 0; at < count; ++at) {
+      encoded += raw_header(big_endian(at + 1, 2), 0, "");
+    }
+    return encoded;
+  };
+  CHECK(decode(message(headers(EventStreamDecoder::kMostHeaders), "p")).events.size() == 1);
+  for (const std::size_t count : {EventStreamDecoder::kMostHeaders + 1,
+                                  std::size_t{EventStreamDecoder::kMaximumHeaders / 4}}) {
+    const Decoded more = decode(message(headers(count), "p"));
+    CHECK(more.events.empty());
+    CHECK(more.cause == "more than 64 headers");
+  }
+}

@@ -39,6 +39,8 @@ TEST_CASE("valid JSON texts") {
                            "{\"a\":1,\"a\":2}",
                            "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD83D\\uDE00\"]",
                            "[\"\\ud83d\"]",
+                           "{\"\\ud800\":1}",
+                           "{\"\\udc00\\ud800x\\\"\":{\"\\uD83D\\\\\":[]}}",
                            "[\"\xC3\xA9\xF0\x9F\x98\x80\"]",
                            "[\"\x7F\"]",
                            "{\"\":\"\"}",
@@ -137,6 +139,9 @@ TEST_CASE("texts that are not JSON") {
                            "{:}",
                            "{\"a\"::1}",
                            "{\"\\u12\":1}",
+                           "{\"\\ud83d\\ude0\":1}",
+                           "{\"\\ud800\\x\":1}",
+                           "{\"\\ud800:1}",
                            "],[",
                            "\"a\",\"b\""}) {
     INFO(text);
@@ -201,6 +206,25 @@ TEST_CASE("values are read as received") {
   });
   CHECK(text == "a\xC3\xA9\n");
   CHECK(counts == std::vector<std::int64_t>{-1, 12, 1, 2, -1, -1, -1});
+}
+
+TEST_CASE("a name that is no text keeps no other member from being read") {
+  JsonText json;
+  REQUIRE(json.parse(R"({"a":1,"\ud800\u0061\n":{"b":[2]},"\udc00":"x","\ud83d\ude00":3,"c":4})"));
+  std::vector<std::string> members;
+  each_member(*json.object(), [&](std::string_view name, JsonText::Value value) {
+    members.push_back(std::string(name) + "=" + std::string(json_raw(value)));
+  });
+  CHECK(members == std::vector<std::string>{"a=1",
+                                            "\xED\xA0\x80"
+                                            "a\n={\"b\":[2]}",
+                                            "\xED\xB0\x80=\"x\"", "\xF0\x9F\x98\x80=3", "c=4"});
+  // Also if nobody takes what they are of.
+  std::vector<std::string> names;
+  each_member(*json.object(),
+              [&](std::string_view name, JsonText::Value) { names.emplace_back(name); });
+  CHECK(names.size() == 5);
+  CHECK(names.back() == "c");
 }
 
 TEST_CASE("a top level of another kind is none") {

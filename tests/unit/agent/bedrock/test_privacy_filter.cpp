@@ -267,6 +267,61 @@ TEST_CASE("images, video and audio give way to type, size and SHA-256 of what wa
         with(url, omitted("image/webp", bytes)));
 }
 
+TEST_CASE("a content block is of any kind that one of its types says, however that is written") {
+  const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
+  config::PrivacyConfig without_images, without_text;
+  without_images.image = without_text.text = false;
+  const auto block = [](const std::string& types, const std::string& data) {
+    return R"({"messages":[{"content":[{)" + types + R"(,"source":{"data":")" + data + "\"}}]}]}";
+  };
+  for (const char* types :
+       {R"("ty\u0070e":"image")", R"("type":"text","type":"image")",
+        R"("type":"image","type":"text")", R"("type":"image","type":"x","type":["image"])"}) {
+    CHECK(kept(without_images, block(types, encoded)) == block(types, omitted("image", bytes)));
+  }
+  CHECK(kept(without_images, block(R"("type":"im\u0061ge")", encoded)).find(encoded) ==
+        std::string::npos);
+  CHECK(kept(without_text, block(R"("type":"image","type":"text")", "Ada")).find("Ada") ==
+        std::string::npos);
+  CHECK(kept(without_text, block(R"("type":"image")", encoded)).find(encoded) != std::string::npos);
+  for (const char* types :
+       {R"("inputType":"im\u0061ge")", R"("inputType":"video","inputType":"image")",
+        R"("inputType":"image","input_type":"video")"}) {
+    const auto source = [&](const std::string& data) {
+      return std::string("{") + types + R"(,"mediaSource":{"base64String":")" + data + "\"}}";
+    };
+    CHECK(kept(without_images, source(encoded)) == source(omitted("image", bytes)));
+  }
+}
+
+TEST_CASE("what is encoded beside a MIME type is of that, where nothing else names its kind") {
+  const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
+  config::PrivacyConfig without_images, without_audio;
+  without_images.image = without_audio.audio = false;
+  const auto with = [](std::string form, const std::string& data) {
+    return R"({"messages":[{"content":[)" + form.replace(form.find('@'), 1, data) + "]}]}";
+  };
+  const std::pair<const char*, const char*> forms[] = {
+      {R"({"mimeType":"image/png","data":"@","title":"the cat, from above, in the garden"})",
+       "image/png"},
+      {R"({"file":{"data":"@","kind":"IMAGE\/png"}})", "image"},
+      {R"({"kind":"image/png","source":{"blob":["@"]}})", "image"},
+      {R"({"kind":"text/plain","or":"image/gif","data":"@"})", "image"},
+  };
+  for (const auto& [form, type] : forms) {
+    CHECK(kept(without_images, with(form, encoded)) == with(form, omitted(type, bytes)));
+    CHECK(kept(without_audio, with(form, encoded)) == with(form, encoded));
+  }
+  const char* other = R"({"mimeType":"application/pdf","data":"@"})";
+  CHECK(kept(without_images, with(other, encoded)) == with(other, encoded));
+  const char* call = R"({"mimeType":"image/png","toolUseId":"@"})";
+  const std::string id(60, 'a');
+  CHECK(kept(without_images, with(call, id)) == with(call, id));
+  const char* file = R"({"mimeType":"image/png","url":"@"})";
+  const std::string url = "https://files.example.org/a/very/long/path/to/a/picture";
+  CHECK(kept(without_images, with(file, url)) == with(file, url));
+}
+
 TEST_CASE("a data: URL is of the kind that it says, wherever it stands") {
   const std::string bytes(100, '\xAB'), encoded = storage::base64_encode(bytes);
   const auto form = [](const std::string& value) {
@@ -340,6 +395,22 @@ TEST_CASE("without text, what was said goes and what happened stays") {
   CHECK(kept(configuration, R"([{"outputText":"yes","index":0},{"outputText":" no","index":0}])") ==
         "[{\"outputText\":\"" + omitted("text", "yes no") +
             "\",\"index\":0},{\"outputText\":\"\",\"index\":0}]");
+}
+
+TEST_CASE("without text, request metadata stays in its own place alone") {
+  config::PrivacyConfig configuration;
+  configuration.text = false;
+  const std::string metadata = R"("requestMetadata":{"by":"Ada"})";
+  CHECK(kept(configuration, R"({"messages":[],)" + metadata + "}") ==
+        R"({"messages":[],)" + metadata + "}");
+  for (const std::string form :
+       {R"({"messages":[{@}]})", R"({"messages":[],"":{@}})", R"({"messages":[],"":[[{@}]]})",
+        R"([{"type":"t",@}])", R"([{"type":"t"},[{@}]])"}) {
+    const std::string stays =
+        kept(configuration, std::string(form).replace(form.find('@'), 1, metadata));
+    CAPTURE(form, stays);
+    CHECK(stays.find("Ada") == std::string::npos);
+  }
 }
 
 TEST_CASE("without text, members that hold anything have no labels") {

@@ -511,6 +511,19 @@ TEST_CASE("a JSON request without a content type has the one it is") {
   CHECK(build_record(invocation).request.content_type == "application/json");
 }
 
+TEST_CASE("half a surrogate pair in a name hides nothing else of a body") {
+  Invocation invocation = openai(
+      "application/json", R"({"\ud800":{"\ud800":1},"usage":{"\udc00":0,"prompt_tokens":5}})");
+  invocation.request.bytes = R"({"\ud800":1,"model":"m","messages":[{"\ud800":2}]})";
+  const storage::Record record = build_record(invocation);
+  CHECK(record.request.is_json);
+  CHECK(record.request.bytes == invocation.request.bytes);
+  CHECK(record.model_id == "m");
+  CHECK(record.response.is_json);
+  CHECK(record.response.bytes == invocation.response.bytes);
+  CHECK(record.input_tokens == 5);
+}
+
 TEST_CASE("OpenAI-compatible calls name their model in the body") {
   const storage::Record record = build_record(
       openai("application/json",
@@ -641,6 +654,33 @@ TEST_CASE("a bidirectional stream becomes the events of both directions, without
   CHECK(record.stream);
   CHECK(record.details.find("\"requestEvents\":3") != std::string::npos);
   CHECK(record.details.find("SSSS") == std::string::npos);
+}
+
+TEST_CASE("of events that have no place in a body the first are kept, and the others counted") {
+  std::string request, response;
+  for (int at = 0; at < 1002; ++at) {
+    request += message("", "");
+  }
+  for (int at = 0; at < 3; ++at) {
+    response += event("novelty", "{\"x\":\"" + std::string(400 << 10, 'x') + "\"}");
+  }
+  const std::string details = build_record(both_ways(request, response)).details;
+  const auto times = [&details](const std::string& wanted) {
+    std::size_t count = 0;
+    for (std::size_t at = details.find(wanted); at != std::string::npos;
+         at = details.find(wanted, at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  CHECK(times(R"({"type":"","payload":""})") == 1000);
+  CHECK(contains(details, R"("otherRequestEventsLeftOut":2,"requestEvents":1002)"));
+  CHECK(times(R"({"type":"novelty","payload":{"x":"xxx)") == 2);
+  CHECK(contains(details, R"("otherEventsLeftOut":1)"));
+  CHECK(JsonText().parse(details));
+  const std::string converse =
+      build_record(stream("converse-stream", kStart + response + kStop + kMetadata)).details;
+  CHECK(contains(converse, R"("otherEventsLeftOut":1)"));
 }
 
 TEST_CASE("events that are not signed are read, too, and damage is said and not kept") {

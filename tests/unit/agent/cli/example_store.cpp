@@ -113,9 +113,10 @@ cli::StoreOptions ExampleStore::options() const {
   return options;
 }
 
-void ExampleStore::append(const std::string& request_text) const {
-  write(path(),
-        {call(kFirstCall + 10 * kDay, "nova", "{\"text\":\"" + request_text + "\"}", "{}")});
+void ExampleStore::append(const std::string& request_text, const std::string& details) const {
+  Record record = call(kFirstCall + 10 * kDay, "nova", "{\"text\":\"" + request_text + "\"}", "{}");
+  record.details = details;
+  write(path(), {std::move(record)});
 }
 
 }  // namespace invlog::tests

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "storage/base64.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 
@@ -84,6 +85,22 @@ TEST_CASE("as JSON a match has its place") {
         "{\"id\":1,\"started_at\":\"2026-10-05T14:00:00Z\",\"model\":\"nova\",\"request_id\":\"\","
         "\"in\":\"request\","
         "\"offset\":9,\"snippet\":\"{\\\"text\\\":\\\"Hello\\\"}\"}\n");
+}
+
+TEST_CASE("what the details keep of request and response is found, too") {
+  const ExampleStore store;
+  store.append("", R"({"otherRequestEvents":[{"type":"a","payload":{"text":"ask Ada"}}],)"
+                   R"("undecoded":")" +
+                       invlog::storage::base64_encode(R"({"text":"tell Bob"})") + "\"}");
+  CHECK(search(store, with_text("Bob")) ==
+        "7  2026-10-15T14:00:00Z  nova  details: {\"text\":\"tell Bob\"}\n");
+  SearchOptions options = with_text("Ada");
+  options.json = true;
+  const std::string line = search(store, options);
+  CHECK(contains(line, "\"in\":\"details\",\"offset\":58,"));
+  CHECK(contains(line, "ask Ada"));
+  options.where = Bodies::response;
+  CHECK(search(store, options) == "invlog search: not found in 7 records\n");
 }
 
 TEST_CASE("an empty text is wrong usage") {
