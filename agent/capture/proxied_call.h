@@ -4,8 +4,8 @@
 // Order: read the request; wait for room in the queue (or refuse); judge it by policy; put it on
 // record if durability is strict; sign; forward; pass the response on piece by piece as it arrives,
 // copying it aside up to a bound; hand the record over. After the first byte went upstream nothing
-// is tried again, except on a kept connection that the server closed before it took the request:
-// that is replaced once.
+// is tried again, except on a kept connection that the server closed before it took the request, or
+// on which it says that it did not take it (HTTP/2): that is replaced once.
 //
 // Thread: the I/O thread. Ownership: everything in CallServices must outlive the call. Errors: each
 // way a call can end is an outcome of its record; nothing is thrown for what client, upstream or

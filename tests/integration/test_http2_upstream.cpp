@@ -172,4 +172,55 @@ TEST_CASE("HTTP/2 upstream: an answer under way comes whole after GOAWAY, then a
     CHECK(record.outcome == "complete");
 }
 
+TEST_CASE("HTTP/2 upstream: a request that a kept connection did not take is sent again, once",
+          "[proxy]") {
+  const bool by_goaway = GENERATE(true, false);
+  const bool taken_then = GENERATE(true, false);
+  Http2Path path([=](FrameServer& server, int number) {
+    const auto answer_one = [&] {
+      const std::uint32_t stream = server.read_request();
+      server.begin_answer(stream);
+      server.send_body(stream, 100, true);
+    };
+    const auto refuse_one = [&](std::uint32_t stream) {
+      if (by_goaway && stream > 1) {
+        server.send_goaway(stream - 2);
+      } else {
+        server.send(NGHTTP2_RST_STREAM, 0, stream, number32(NGHTTP2_REFUSED_STREAM));
+      }
+    };
+    if (number == 0)
+      answer_one();
+    if (number > 0 && taken_then) {
+      answer_one();
+    } else if (const std::uint32_t stream = server.read_request(); stream != 0) {
+      refuse_one(stream);
+    }
+    server.wait_for_end();
+  });
+  CHECK(path.call().status == 200);
+  const Http2Client::Stream& second = path.call();
+  CHECK(second.status == (taken_then ? 200 : 502));
+  CHECK(path.connections() == 2);
+  const auto records = path.agent().sink().wait_for(2);
+  REQUIRE(records.size() == 2);
+  CHECK(records[1].outcome == (taken_then ? "complete" : "upstream-closed"));
+  CHECK(records[1].request.bytes == "{}");
+  CHECK(path.agent().statistics().upstream_errors == (taken_then ? 0 : 1));
+}
+
+TEST_CASE("HTTP/2 upstream: a request that may have been taken is not sent again", "[proxy]") {
+  Http2Path path([](FrameServer& server, int) {
+    const std::uint32_t first = server.read_request();
+    server.begin_answer(first);
+    server.send_body(first, 100, true);
+    if (const std::uint32_t second = server.read_request(); second != 0)
+      server.send(NGHTTP2_RST_STREAM, 0, second, number32(NGHTTP2_INTERNAL_ERROR));
+    server.wait_for_end();
+  });
+  CHECK(path.call().status == 200);
+  CHECK(path.call().status == 502);
+  CHECK(path.connections() == 1);
+}
+
 }  // namespace invlog::test
