@@ -59,14 +59,35 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   }
   if (body_->size() + bytes.size() > limit_) {
     too_large_ = true;
+    event_.set();
   } else {
     body_->append(bytes);
   }
-  if (!asks_for_room_)
-    give_window_back();
+  if (waits_for_room_)
+    return;
   deadline_.arm(session_.options_.client_stall_timeout);
-  if (too_large_ || asks_for_room_)
+  if (too_large_ || has_room()) {
+    give_window_back();
+  } else {
+    waits_for_room_ = true;
     event_.set();
+  }
+}
+
+bool Http2Session::Stream::has_room() const {
+  return room_ == nullptr || room_->grow_at_once(body_->size());
+}
+
+// Meanwhile it is the client who waits, and sends what it has a window for.
+Task<void> Http2Session::Stream::wait_for_room() {
+  deadline_.disarm();
+  session_.reading_body(-1);
+  co_await room_->grow_to(body_->size());
+  session_.reading_body(+1);
+  deadline_.arm(session_.options_.client_stall_timeout);
+  waits_for_room_ = !has_room();
+  if (!waits_for_room_)
+    give_window_back();
 }
 
 void Http2Session::Stream::give_window_back() {
@@ -113,26 +134,29 @@ Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t li
     give_window_back();
     co_return BodyRead::too_large;
   }
-  asks_for_room_ = room != nullptr && !request_.content_length;
   ask_for_body();
   body = std::move(early_body_);
   limit_ = limit;
   body_ = &body;
+  room_ = room;
   if (body.size() > limit)
     too_large_ = true;
-  give_window_back();
+  waits_for_room_ = !too_large_ && !has_room();
+  if (!waits_for_room_)
+    give_window_back();
   deadline_.arm(session_.options_.client_stall_timeout);
   session_.reading_body(+1);
-  while (!request_ended_ && !too_large_ && !closed_) {
-    co_await event_.wait();
-    if (asks_for_room_ && !closed_) {
-      co_await room->grow_to(body.size());
-      give_window_back();
+  while ((!request_ended_ || waits_for_room_) && !too_large_ && !closed_) {
+    if (waits_for_room_) {
+      co_await wait_for_room();
+    } else {
+      co_await event_.wait();
     }
   }
   session_.reading_body(-1);
   deadline_.disarm();
   body_ = nullptr;
+  room_ = nullptr;
   if (too_large_)
     co_return BodyRead::too_large;
   co_return request_ended_ ? BodyRead::complete : BodyRead::client_gone;

@@ -46,6 +46,8 @@ class Http2Session::Stream : public Exchange {
  private:
   Task<bool> hand_over(std::string_view body, bool end);
   void ask_for_body();
+  bool has_room() const;  // the body that is read, as it is now
+  Task<void> wait_for_room();
   void give_window_back();
   void stalled();
 
@@ -64,7 +66,8 @@ class Http2Session::Stream : public Exchange {
   std::size_t held_window_ = 0;  // received bytes that the stream's window lacks yet
   bool request_ended_ = false, too_large_ = false;
   bool asked_for_body_ = false;
-  bool asks_for_room_ = false;  // the stream's window waits for read_body()
+  BodyRoom* room_ = nullptr;     // of the body that read_body() reads, if it is bounded
+  bool waits_for_room_ = false;  // and the stream's window with it
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;

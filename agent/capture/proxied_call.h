@@ -55,6 +55,7 @@ struct CallServices {
   CredentialCache& credentials;
   Recorder& recorder;
   MemoryBudget& budget;         // of request bodies
+  MemoryBudget& small_budget;   // of those up to BodyRoom::kSmall
   MemoryBudget& copies_budget;  // of the copies of responses
   Watchdog& watchdog;
   Statistics& statistics;
@@ -133,8 +134,10 @@ class ProxiedCall {
   ResponseHead response_;
   Watchdog::Deadline deadline_;
   Watchdog::Deadline early_answer_;
-  std::optional<std::uint64_t> acknowledged_;  // by the upstream, when that last looked
+  std::optional<std::uint64_t> acknowledged_;       // by the upstream, when that last looked
+  std::optional<MemoryBudget::Arriving> arriving_;  // while the request's body is
   std::uint64_t budget_taken_ = 0;
+  std::uint64_t small_taken_ = 0;
   std::uint64_t copies_taken_ = 0;
   bool client_gone_ = false;
   bool timed_out_ = false;
