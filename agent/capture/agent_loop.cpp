@@ -131,6 +131,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   sessions_.options.header_timeout = configuration.clients.header_timeout;
   sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
   sessions_.options.max_connections = configuration.clients.max_connections;
+  sessions_.options.unread_bodies = &small_budget_;
   watchdog_.set_tick(tick_length(configuration));
   if (is_proxy_on(configuration, proxy_sockets))
     start_proxy(environment, proxy_sockets);

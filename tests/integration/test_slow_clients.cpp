@@ -1,5 +1,4 @@
 // Clients that send slowly, much, or nothing: what they hold is bounded, and others are served.
-#include <boost/asio/post.hpp>
 #include <cstdio>
 #include <future>
 #include <thread>
@@ -46,14 +45,6 @@ std::string chunk(std::size_t bytes) {
 std::string begun_post(std::size_t bytes) {
   return "POST " + std::string(kConverse) +
          " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + std::string(bytes, 'x');
-}
-
-// What the agent holds of bodies in flight.
-std::uint64_t body_bytes(AgentFixture& agent) {
-  std::promise<std::uint64_t> held;
-  capture::asio::post(agent.loop().context(),
-                      [&] { held.set_value(agent.loop().facts().body_bytes); });
-  return held.get_future().get();
 }
 
 constexpr std::string_view kChunkedHead = "Transfer-Encoding: chunked\r\n\r\n";
@@ -181,7 +172,7 @@ TEST_CASE("Bodies that are announced and do not come hold nobody up") {
   CHECK(other.wait_for(other.post(kConverse, std::string(90'000, ' '))).status == 200);
   CHECK(agent.statistics().clients.slow_cut == 0);
   CHECK(agent.sink().wait_for(3).size() == 3);
-  CHECK(body_bytes(agent) < 1000);
+  CHECK(agent.body_bytes() < 1000);
 }
 
 TEST_CASE("Bodies that stop half-way make room for others") {
@@ -195,7 +186,7 @@ TEST_CASE("Bodies that stop half-way make room for others") {
     slow.push_back(agent.connect());
     slow.back().send(begun_post(90'000));
   }
-  while (body_bytes(agent) < 400'000) {
+  while (agent.body_bytes() < 400'000) {
   }
   // All four are slow by now: those that are not yet would stay, once there is room.
   std::this_thread::sleep_for(configuration.clients.header_timeout + milliseconds(10));
@@ -226,7 +217,7 @@ TEST_CASE("HTTP/2: a call that is reset while it waits for memory ends at once")
     slow.push_back(agent.connect());
     slow.back().send(begun_post(90'000));
   }
-  while (body_bytes(agent) < 400'000) {
+  while (agent.body_bytes() < 400'000) {
   }
   Http2Client client(agent.port());
   const auto id = client.post(kConverse, std::string(90'000, ' '));
