@@ -91,6 +91,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
            bedrock::make_privacy_filter(configuration.privacy)},
           statistics_),
       budget_(4 * configuration.max_request_bytes),
+      small_budget_(4 * configuration.max_request_bytes),
       // What both sides say at once (InvokeModelWithBidirectionalStream) is copied, too.
       copies_budget_(
           4 * std::max(configuration.max_recorded_response_bytes, configuration.max_request_bytes)),
@@ -110,6 +111,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              credentials_,
              recorder_,
              budget_,
+             small_budget_,
              copies_budget_,
              watchdog_,
              statistics_,
@@ -129,6 +131,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
   sessions_.options.header_timeout = configuration.clients.header_timeout;
   sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
   sessions_.options.max_connections = configuration.clients.max_connections;
+  sessions_.options.unread_bodies = &small_budget_;
   watchdog_.set_tick(tick_length(configuration));
   if (is_proxy_on(configuration, proxy_sockets))
     start_proxy(environment, proxy_sockets);
@@ -303,7 +306,13 @@ void AgentLoop::tick() {
   watchdog_.tick(now);
   pool_.drop_idle(now);
   recorder_.tick();
-  statistics_.clients.slow_cut += budget_.cut_slow(now, configuration_.clients.header_timeout);
+  const MemoryBudget::Ticked bodies = budget_.tick(now, configuration_.clients.header_timeout);
+  statistics_.clients.slow_cut += bodies.cut;
+  if (bodies.out_of_patience > 0) {
+    waits_for_memory_.say(now,
+                          "calls have waited for seconds for memory for their requests' bodies: "
+                          "those of the calls under way fill it, 4 times max_request_size");
+  }
   gate_.tick(now);
   if (interceptor_)
     interceptor_->tick(now);
@@ -331,8 +340,8 @@ LoopFacts AgentLoop::facts() const {
   facts.http2_streams = sessions_.sessions.streams();
   facts.idle_connections = pool_.idle() + (interceptor_ ? interceptor_->idle_connections() : 0);
   facts.held_records = recorder_.held();
-  facts.body_bytes = budget_.used() + copies_budget_.used();
-  facts.body_bytes_limit = budget_.limit() + copies_budget_.limit();
+  facts.body_bytes = budget_.used() + small_budget_.used() + copies_budget_.used();
+  facts.body_bytes_limit = budget_.limit() + small_budget_.limit() + copies_budget_.limit();
   facts.stopping = winding_down_;
   return facts;
 }

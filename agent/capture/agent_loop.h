@@ -21,6 +21,7 @@
 #include "agent/capture/capture_session.h"
 #include "agent/capture/listener.h"
 #include "agent/capture/proxied_call.h"
+#include "agent/capture/rare_warning.h"
 #include "agent/config/agent_config.h"
 #include "agent/proxy/interceptor.h"
 
@@ -118,7 +119,8 @@ class AgentLoop {
   RequestSigner signer_;
   CredentialCache credentials_;
   Recorder recorder_;
-  MemoryBudget budget_, copies_budget_;
+  MemoryBudget budget_, small_budget_, copies_budget_;
+  RareWarning waits_for_memory_;
   CallJudge judge_;
   BodyDecoder decoder_;
   CallerGroups groups_;

@@ -37,8 +37,13 @@ using Turn = std::function<Task<void>(AcceptedConnection)>;
 // Who lets a body grow.
 class BodyRoom {
  public:
+  // So much of a body seldom has to wait.
+  static constexpr std::size_t kSmall = 64 * 1024;
+
   virtual ~BodyRoom() = default;
-  // Waits until the body may have `bytes` in all.
+  // Whether the body may have `bytes` in all, without waiting for that.
+  virtual bool grow_at_once(std::size_t bytes) = 0;
+  // Where it may not: waits until it may, or its client has left.
   virtual Task<void> grow_to(std::size_t bytes) = 0;
 };
 
@@ -56,7 +61,7 @@ class Exchange {
 
   // Reads the whole request body into `body`, at most `limit` bytes; asks for it first if the
   // client expects that (100-continue). Call exactly once, before answering.
-  // `room`, if any, is asked before more is taken of a body whose length was not announced.
+  // `room`, if any, is asked for what has arrived before more is taken, whatever was announced.
   virtual Task<BodyRead> read_body(std::string& body, std::size_t limit,
                                    BodyRoom* room = nullptr) = 0;
 

@@ -170,22 +170,42 @@ class Http1Session::Exchange1 : public Exchange {
         co_return BodyRead::client_gone;
     }
     if (framing == Http1Parser::Framing::length)
-      co_return co_await read_length(body);
+      co_return co_await read_length(body, room);
     co_return co_await read_chunked(body, limit, room);
+  }
+
+  static bool has_room(BodyRoom* room, std::size_t bytes) {
+    return room == nullptr || room->grow_at_once(bytes);
+  }
+
+  // Meanwhile it is the client who waits.
+  Task<void> wait_for_room(BodyRoom& room, std::size_t bytes) {
+    session_.deadline_.disarm();
+    session_.reading_body_ = false;
+    co_await room.grow_to(bytes);
+    session_.reading_body_ = true;
+    session_.waiting_since_ = std::chrono::steady_clock::now();
+    session_.hurry(session_.options_.client_stall_timeout);
   }
 
   // Straight into the string; it grows as bytes arrive, because a length that was only announced
   // costs nothing yet.
-  Task<BodyRead> read_length(std::string& body) {
+  Task<BodyRead> read_length(std::string& body, BodyRoom* room) {
     const std::size_t length = static_cast<std::size_t>(*request_.content_length);
     const std::string_view early = session_.buffered().substr(0, length);
     body.reserve(std::min<std::size_t>(length, 128 * 1024) + bedrock::kBodySlack);
     body.assign(early);
     session_.consume(early.size());
     std::size_t have = body.size();
+    if (!has_room(room, have))
+      co_await wait_for_room(*room, have);
     while (have < length) {
       if (have == body.size()) {
-        body.resize(std::min(length, std::max<std::size_t>(have * 2, 128 * 1024)));
+        const std::size_t next = std::min(length, std::max(have * 2, BodyRoom::kSmall));
+        // What is resized is in memory, whether bytes have come for it or not.
+        if (next > BodyRoom::kSmall && !has_room(room, next))
+          co_await wait_for_room(*room, next);
+        body.resize(next);
       }
       error_code failure;
       have += co_await session_.stream_.async_read_some(
@@ -197,6 +217,8 @@ class Http1Session::Exchange1 : public Exchange {
         session_.at_end_ = true;
         co_return BodyRead::client_gone;
       }
+      if (!has_room(room, have))
+        co_await wait_for_room(*room, have);
     }
     co_return BodyRead::complete;
   }
@@ -212,10 +234,9 @@ class Http1Session::Exchange1 : public Exchange {
         co_return BodyRead::too_large;
       if (session_.parser_.done())
         co_return BodyRead::complete;
-      if (room != nullptr) {
-        co_await room->grow_to(body.size());
-        session_.hurry(session_.options_.client_stall_timeout);
-      }
+      if (!has_room(room, body.size()))
+        co_await wait_for_room(*room, body.size());
+      session_.hurry(session_.options_.client_stall_timeout);
       // A chunk header or a trailer section that fills the whole buffer.
       if (session_.buffered().size() >= Http1Parser::kMaxHeadBytes)
         co_return BodyRead::malformed;

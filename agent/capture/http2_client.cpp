@@ -36,7 +36,9 @@ struct Http2Client::Session {
   nghttp2_session* raw = nullptr;
   Http2Client* client = nullptr;  // whose exchange is under way
   bool flushing = false;
-  bool broken = false;  // it was told to go, or is not understood
+  // The server takes no further request (GOAWAY); the one under way goes on to its end.
+  bool told_to_go = false;
+  bool broken = false;  // the connection failed, or what comes by it is not understood
 };
 
 // nghttp2's callbacks; user_data is the Session.
@@ -62,7 +64,7 @@ struct Http2Client::Callbacks {
 
   static int on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     if (frame->hd.type == NGHTTP2_GOAWAY)
-      static_cast<Session*>(user_data)->broken = true;
+      static_cast<Session*>(user_data)->told_to_go = true;
     Http2Client* self = client(user_data, frame->hd.stream_id);
     if (self == nullptr)
       return 0;
@@ -342,7 +344,8 @@ std::uint64_t Http2Client::remaining() const {
 }
 
 bool Http2Client::reusable() const {
-  return ended_ && closed_ && !session_->broken && all_sent() && end_framed_;
+  const bool usable = !session_->told_to_go && !session_->broken;
+  return usable && ended_ && closed_ && all_sent() && end_framed_;
 }
 
 }  // namespace invlog::capture

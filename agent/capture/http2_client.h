@@ -35,6 +35,9 @@ class Http2Client : public UpstreamExchange {
   Task<Piece> next() override;
   std::uint64_t remaining() const override;
   bool nothing_received() const override { return !received_; }
+  // By REFUSED_STREAM, or by a GOAWAY whose last stream is an earlier one (RFC 9113 §8.7), for
+  // which nghttp2 gives that code, too.
+  bool not_taken() const override { return reset_code_ == NGHTTP2_REFUSED_STREAM; }
   bool reusable() const override;
   const Headers& trailers() const override { return trailers_; }
 

@@ -158,9 +158,10 @@ Http2Session::Http2Session(AcceptedConnection connection, const ExchangeHandler&
   nghttp2_session_callbacks_del(callbacks);
   if (made != 0)
     throw std::bad_alloc();
-  const std::array<nghttp2_settings_entry, 2> settings{
+  const std::array<nghttp2_settings_entry, 3> settings{
       {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
         static_cast<std::uint32_t>(options_.max_concurrent_streams)},
+       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(Stream::kFirstWindow)},
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
         static_cast<std::uint32_t>(Stream::kMaxHeaderBytes)}}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());

@@ -5,7 +5,8 @@
 // is the backpressure both ways: a request's window is only given back as its body is taken, and a
 // response's bytes are only taken from the exchange when the client's windows have room for them. A
 // stream that waits to be read holds its own window only, never the connection's: it must not hold
-// up those that are read.
+// up those that are read. As that is what a client can have the agent hold unasked, windows are
+// small; only a few streams at a time have a wide one, while their bodies are read.
 //
 // Streams that a client resets free their place at once, their calls end a little later: a client
 // that keeps opening and resetting (CVE-2023-44487) is told to go when too many have not ended, and
@@ -76,6 +77,8 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   std::vector<std::shared_ptr<Stream>> begun_;               // to be served after this receive()
   std::size_t serving_ = 0;        // exchanges whose handler has not ended
   std::int32_t begun_header_ = 0;  // the stream whose header block has not come to its end
+  std::size_t header_bytes_ = 0;   // of the streams that are open
+  int wide_windows_ = 0;           // streams that have one
   int reading_bodies_ = 0;         // those of them that wait for their request's body
   Time waiting_since_ = std::chrono::steady_clock::now();  // that one of these two changed
   int allowance_ = kMostIdleFrames;                        // of frames that ask for nothing

@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "agent/capture/http2_fields.h"
+#include "agent/capture/memory_budget.h"
 
 namespace invlog::capture {
 
 bool Http2Session::Stream::add_header(std::string_view name, std::string_view value) {
-  header_bytes_ += name.size() + value.size() + 32;
-  if (header_bytes_ > kMaxHeaderBytes)
+  const std::size_t bytes = name.size() + value.size() + 32;
+  header_bytes_ += bytes;
+  session_.header_bytes_ += bytes;
+  if (header_bytes_ > kMaxHeaderBytes || session_.header_bytes_ > kMaxHeaderBytesOfAll)
     return false;
   if (name == ":method") {
     request_.method = value;
@@ -54,19 +58,49 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   }
   if (body_ == nullptr) {
     early_body_.append(bytes);
+    if (MemoryBudget* budget = session_.options_.unread_bodies) {
+      budget->take(bytes.size());
+      early_told_ += bytes.size();
+    }
     body_event_.set();
     return;
   }
   if (body_->size() + bytes.size() > limit_) {
     too_large_ = true;
+    event_.set();
   } else {
     body_->append(bytes);
   }
-  if (!asks_for_room_)
-    give_window_back();
+  if (waits_for_room_)
+    return;
   deadline_.arm(session_.options_.client_stall_timeout);
-  if (too_large_ || asks_for_room_)
+  if (too_large_ || has_room()) {
+    give_window_back();
+  } else {
+    waits_for_room_ = true;
     event_.set();
+  }
+}
+
+void Http2Session::Stream::forget_early_body() {
+  if (early_told_ > 0)
+    session_.options_.unread_bodies->give_back(std::exchange(early_told_, 0));
+}
+
+bool Http2Session::Stream::has_room() const {
+  return room_ == nullptr || room_->grow_at_once(body_->size());
+}
+
+// Meanwhile it is the client who waits, and sends what it has a window for.
+Task<void> Http2Session::Stream::wait_for_room() {
+  deadline_.disarm();
+  session_.reading_body(-1);
+  co_await room_->grow_to(body_->size());
+  session_.reading_body(+1);
+  deadline_.arm(session_.options_.client_stall_timeout);
+  waits_for_room_ = !has_room();
+  if (!waits_for_room_)
+    give_window_back();
 }
 
 void Http2Session::Stream::give_window_back() {
@@ -93,16 +127,29 @@ void Http2Session::Stream::ask_for_body() {
                             NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
     nghttp2_submit_headers(session_.session_, NGHTTP2_FLAG_NONE, id_, nullptr, &status, 1, nullptr);
   }
-  if (request_.content_length.value_or(kReadingWindow) > kFirstWindow) {
-    nghttp2_session_set_local_window_size(session_.session_, NGHTTP2_FLAG_NONE, id_,
-                                          kReadingWindow);
-  }
+  if (request_.content_length.value_or(kWideWindow) > kFirstWindow)
+    widen_window();
   session_.wake_writer();
+}
+
+void Http2Session::Stream::widen_window() {
+  if (session_.wide_windows_ == kWideWindows)
+    return;
+  ++session_.wide_windows_;
+  wide_ = true;
+  nghttp2_session_set_local_window_size(session_.session_, NGHTTP2_FLAG_NONE, id_, kWideWindow);
+}
+
+// What the client has been told stays true; but it has sent its body, or is about to be answered.
+void Http2Session::Stream::narrow_window() {
+  if (std::exchange(wide_, false))
+    --session_.wide_windows_;
 }
 
 void Http2Session::Stream::leave_body() {
   too_large_ = true;
   std::string().swap(early_body_);
+  forget_early_body();
   give_window_back();
 }
 
@@ -113,26 +160,31 @@ Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t li
     give_window_back();
     co_return BodyRead::too_large;
   }
-  asks_for_room_ = room != nullptr && !request_.content_length;
   ask_for_body();
   body = std::move(early_body_);
+  forget_early_body();
   limit_ = limit;
   body_ = &body;
+  room_ = room;
   if (body.size() > limit)
     too_large_ = true;
-  give_window_back();
+  waits_for_room_ = !too_large_ && !has_room();
+  if (!waits_for_room_)
+    give_window_back();
   deadline_.arm(session_.options_.client_stall_timeout);
   session_.reading_body(+1);
-  while (!request_ended_ && !too_large_ && !closed_) {
-    co_await event_.wait();
-    if (asks_for_room_ && !closed_) {
-      co_await room->grow_to(body.size());
-      give_window_back();
+  while ((!request_ended_ || waits_for_room_) && !too_large_ && !closed_) {
+    if (waits_for_room_) {
+      co_await wait_for_room();
+    } else {
+      co_await event_.wait();
     }
   }
   session_.reading_body(-1);
   deadline_.disarm();
   body_ = nullptr;
+  room_ = nullptr;
+  narrow_window();
   if (too_large_)
     co_return BodyRead::too_large;
   co_return request_ended_ ? BodyRead::complete : BodyRead::client_gone;
@@ -144,6 +196,7 @@ Task<PieceRead> Http2Session::Stream::read_some_body(std::string& piece) {
     co_await body_event_.wait();
   piece.append(early_body_);
   early_body_.clear();
+  forget_early_body();
   give_window_back();
   if (request_ended_)
     co_return PieceRead::last;
@@ -260,6 +313,9 @@ void Http2Session::Stream::stalled() {
 void Http2Session::Stream::on_closed() {
   if (std::exchange(closed_, true))
     return;
+  session_.header_bytes_ -= header_bytes_;
+  narrow_window();
+  forget_early_body();
   if (!end_framed_ && client_gone_)
     std::exchange(client_gone_, nullptr)();
   event_.set();

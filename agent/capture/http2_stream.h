@@ -9,9 +9,12 @@ namespace invlog::capture {
 class Http2Session::Stream : public Exchange {
  public:
   static constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
-  // What a stream may send before it is read: HTTP/2's own default.
-  static constexpr std::int32_t kFirstWindow = 65535;
-  static constexpr std::int32_t kReadingWindow = 256 * 1024;
+  static constexpr std::size_t kMaxHeaderBytesOfAll = 512 * 1024;  // that are open on a connection
+  // What a stream may send before it is read, and as fast as it is read. A body of usual size has
+  // room in the wide window, so that it stops once at most.
+  static constexpr std::int32_t kFirstWindow = 16 * 1024;
+  static constexpr std::int32_t kWideWindow = 128 * 1024;
+  static constexpr int kWideWindows = 8;  // at a time, on a connection
 
   Stream(Http2Session& session, std::int32_t id)
       : session_(session), id_(id), deadline_(session.watchdog_, [this] { stalled(); }) {
@@ -46,6 +49,12 @@ class Http2Session::Stream : public Exchange {
  private:
   Task<bool> hand_over(std::string_view body, bool end);
   void ask_for_body();
+  void widen_window();
+  void narrow_window();
+  // Of what came early, nothing is to be told any more.
+  void forget_early_body();
+  bool has_room() const;  // the body that is read, as it is now
+  Task<void> wait_for_room();
   void give_window_back();
   void stalled();
 
@@ -60,11 +69,14 @@ class Http2Session::Stream : public Exchange {
 
   std::string* body_ = nullptr;  // where read_body() wants it
   std::string early_body_;       // what came before it was called; at most a window
+  std::size_t early_told_ = 0;   // of that, to SessionOptions::unread_bodies
   std::size_t limit_ = 0;
   std::size_t held_window_ = 0;  // received bytes that the stream's window lacks yet
   bool request_ended_ = false, too_large_ = false;
   bool asked_for_body_ = false;
-  bool asks_for_room_ = false;  // the stream's window waits for read_body()
+  bool wide_ = false;            // the stream's window
+  BodyRoom* room_ = nullptr;     // of the body that read_body() reads, if it is bounded
+  bool waits_for_room_ = false;  // and the stream's window with it
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;

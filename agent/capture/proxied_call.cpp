@@ -9,9 +9,6 @@
 namespace invlog::capture {
 namespace {
 
-// Bodies up to this many bytes wait for nobody's memory: a small call must not stand behind large
-// ones.
-constexpr std::uint64_t kAlwaysAdmitted = 64 * 1024;
 // So much of a body is kept even where the others fill the memory for bodies.
 constexpr std::uint64_t kAlwaysKept = 1 << 20;
 // A length that was only announced costs no more memory than this.
@@ -55,6 +52,7 @@ ProxiedCall::~ProxiedCall() {
 
 void ProxiedCall::give_back_memory() {
   services_.budget.give_back(std::exchange(budget_taken_, 0));
+  services_.small_budget.give_back(std::exchange(small_taken_, 0));
   services_.copies_budget.give_back(std::exchange(copies_taken_, 0));
 }
 
@@ -94,6 +92,8 @@ Task<void> ProxiedCall::run() {
     note_request();
   exchange_.when_client_gone([this] {
     client_gone_ = true;
+    if (arriving_)
+      arriving_->stop_waiting();
     if (connection_)
       connection_->cancel();
   });
@@ -111,30 +111,60 @@ Task<void> ProxiedCall::run() {
   exchange_.when_client_gone({});
 }
 
-// Takes from the budget as a body grows whose length nobody announced; twice of it at a time, so
-// that it waits seldom.
+// Takes from the budgets as a body grows: as much as there is of it while it is small, so that a
+// small call stands behind no large one; then twice of it at a time, so that it waits seldom.
 class ProxiedCall::GrowingBody : public BodyRoom {
  public:
-  GrowingBody(ProxiedCall& call, const MemoryBudget::Arriving& arriving)
-      : call_(call), arriving_(arriving) {}
-  Task<void> grow_to(std::size_t bytes) override {
-    std::uint64_t& taken = call_.budget_taken_;
-    if (bytes <= taken)
-      co_return;
-    if (bytes <= kAlwaysAdmitted && call_.services_.budget.take_beyond(bytes - taken)) {
-      taken = bytes;
-      co_return;
+  explicit GrowingBody(ProxiedCall& call) : call_(call) {
+    const std::uint64_t limit = call.services_.limits.max_request_bytes;
+    most_ = std::min(call.exchange_.request().content_length.value_or(limit), limit);
+  }
+  bool grow_at_once(std::size_t bytes) override {
+    // Who has left ends at once, and must not wait before that.
+    if (bytes <= held() || call_.client_gone_)
+      return true;
+    std::uint64_t& small = call_.small_taken_;
+    if (bytes <= kSmall && call_.budget_taken_ == 0 &&
+        call_.services_.small_budget.take_at_once(bytes - small, small)) {
+      small = bytes;
+      return true;
     }
-    const std::uint64_t most =
-        std::max<std::uint64_t>(call_.services_.limits.max_request_bytes, bytes);
-    const std::uint64_t more = std::min(std::max<std::uint64_t>(bytes, 2 * taken), most) - taken;
-    co_await call_.services_.budget.take_when_room(more, taken, &arriving_);
-    taken += more;
+    const std::uint64_t more = next_part(bytes);
+    if (!call_.services_.budget.take_at_once(more, call_.budget_taken_, &*call_.arriving_))
+      return false;
+    note_taken(more);
+    return true;
+  }
+  Task<void> grow_to(std::size_t bytes) override {
+    const std::uint64_t more = next_part(bytes);
+    if (co_await call_.services_.budget.take_when_room(more, call_.budget_taken_,
+                                                       &*call_.arriving_)) {
+      note_taken(more);
+    }
+  }
+  // Of a body that is here to its end; it waits no more.
+  void take_rest(std::size_t bytes) {
+    if (bytes <= held())
+      return;
+    const bool is_small = bytes <= kSmall && call_.budget_taken_ == 0;
+    const std::uint64_t rest = bytes - held();
+    (is_small ? call_.services_.small_budget : call_.services_.budget).take(rest);
+    (is_small ? call_.small_taken_ : call_.budget_taken_) += rest;
   }
 
  private:
+  std::uint64_t held() const { return call_.budget_taken_ + call_.small_taken_; }
+  // What is missing of it in the budget for large ones.
+  std::uint64_t next_part(std::uint64_t bytes) const {
+    return std::max(bytes, std::min(2 * held(), most_)) - call_.budget_taken_;
+  }
+  void note_taken(std::uint64_t bytes) {
+    call_.budget_taken_ += bytes;
+    call_.services_.small_budget.give_back(std::exchange(call_.small_taken_, 0));
+  }
+
   ProxiedCall& call_;
-  const MemoryBudget::Arriving& arriving_;
+  std::uint64_t most_;
 };
 
 Task<BodyRead> ProxiedCall::read_body() {
@@ -144,23 +174,17 @@ Task<BodyRead> ProxiedCall::read_body() {
       exchange_.leave_body();
     co_return BodyRead::complete;
   }
-  const std::uint64_t announced =
-      std::min(exchange_.request().content_length.value_or(0), services_.limits.max_request_bytes);
-  if (announced > kAlwaysAdmitted || !services_.budget.take_beyond(announced))
-    co_await services_.budget.take_when_room(announced);
-  budget_taken_ = announced;
   std::string& body = invocation_.request.bytes;
-  const MemoryBudget::Arriving arriving(services_.budget, Steady::now(), [this] {
+  arriving_.emplace(services_.budget, Steady::now(), [this] {
     cut_slow_ = true;
     exchange_.abort();
   });
-  GrowingBody room(*this, arriving);
+  GrowingBody room(*this);
   const BodyRead read =
       co_await exchange_.read_body(body, services_.limits.max_request_bytes, &room);
-  if (body.size() > budget_taken_) {
-    services_.budget.take(body.size() - budget_taken_);
-    budget_taken_ = body.size();
-  }
+  arriving_.reset();
+  // What came with its end, while it waited, or until it was refused.
+  room.take_rest(body.size());
   invocation_.request.total = body.size();
   co_return cut_slow_ ? BodyRead::client_gone : read;
 }

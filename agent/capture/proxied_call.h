@@ -4,8 +4,8 @@
 // Order: read the request; wait for room in the queue (or refuse); judge it by policy; put it on
 // record if durability is strict; sign; forward; pass the response on piece by piece as it arrives,
 // copying it aside up to a bound; hand the record over. After the first byte went upstream nothing
-// is tried again, except on a kept connection that the server closed before it took the request:
-// that is replaced once.
+// is tried again, except on a kept connection that the server closed before it took the request, or
+// on which it says that it did not take it (HTTP/2): that is replaced once.
 //
 // Thread: the I/O thread. Ownership: everything in CallServices must outlive the call. Errors: each
 // way a call can end is an outcome of its record; nothing is thrown for what client, upstream or
@@ -55,6 +55,7 @@ struct CallServices {
   CredentialCache& credentials;
   Recorder& recorder;
   MemoryBudget& budget;         // of request bodies
+  MemoryBudget& small_budget;   // of those up to BodyRoom::kSmall
   MemoryBudget& copies_budget;  // of the copies of responses
   Watchdog& watchdog;
   Statistics& statistics;
@@ -133,8 +134,10 @@ class ProxiedCall {
   ResponseHead response_;
   Watchdog::Deadline deadline_;
   Watchdog::Deadline early_answer_;
-  std::optional<std::uint64_t> acknowledged_;  // by the upstream, when that last looked
+  std::optional<std::uint64_t> acknowledged_;       // by the upstream, when that last looked
+  std::optional<MemoryBudget::Arriving> arriving_;  // while the request's body is
   std::uint64_t budget_taken_ = 0;
+  std::uint64_t small_taken_ = 0;
   std::uint64_t copies_taken_ = 0;
   bool client_gone_ = false;
   bool timed_out_ = false;

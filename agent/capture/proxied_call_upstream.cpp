@@ -24,9 +24,11 @@ Task<std::string> ProxiedCall::send() {
   if (client_gone_)
     co_return std::string("gave up");
   std::string problem = co_await attempt(!both_ways_);
-  const bool replaceable = !problem.empty() && connection_ && connection_->reused &&
-                           !client_gone_ && !timed_out_ && client_ && client_->nothing_received() &&
-                           !connection_->server_took_some();
+  const bool unanswered =
+      !problem.empty() && !client_gone_ && !timed_out_ && client_ && client_->nothing_received();
+  // What is sent in pieces is gone once it is sent, and never goes by a kept connection.
+  const bool replaceable = unanswered && connection_ && connection_->reused &&
+                           (client_->not_taken() || !connection_->server_took_some());
   if (replaceable)
     problem = co_await attempt(false);
   deadline_.disarm();

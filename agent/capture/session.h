@@ -21,6 +21,8 @@
 
 namespace invlog::capture {
 
+class MemoryBudget;
+
 struct SessionOptions {
   // From a request's first byte to its head's end.
   std::chrono::milliseconds header_timeout{10000};
@@ -28,8 +30,10 @@ struct SessionOptions {
   std::chrono::milliseconds client_stall_timeout{300000};
   // A connection without a request for so long is closed.
   std::chrono::milliseconds keep_alive_timeout{600000};
-  std::size_t max_concurrent_streams = 256;  // HTTP/2, per connection
+  std::size_t max_concurrent_streams = 100;  // HTTP/2, per connection
   std::size_t max_connections = 1024;
+  // Told of what HTTP/2 streams hold before it is read; null: nobody is.
+  MemoryBudget* unread_bodies = nullptr;
 };
 
 class SessionControl {

@@ -44,6 +44,8 @@ class UpstreamExchange {
   // Bytes of a body of known length that were not handed out yet.
   virtual std::uint64_t remaining() const = 0;
   virtual bool nothing_received() const = 0;
+  // Whether the server has said that it did nothing with the request, whatever of it arrived.
+  virtual bool not_taken() const { return false; }
   // After the end: whether the connection may carry another request.
   virtual bool reusable() const = 0;
   virtual const Headers& trailers() const = 0;

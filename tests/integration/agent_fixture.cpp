@@ -75,6 +75,12 @@ capture::Statistics AgentFixture::statistics() {
   return promise.get_future().get();
 }
 
+std::uint64_t AgentFixture::body_bytes() {
+  std::promise<std::uint64_t> promise;
+  boost::asio::post(loop_->context(), [&] { promise.set_value(loop_->facts().body_bytes); });
+  return promise.get_future().get();
+}
+
 std::string post(std::string_view target, std::string_view body, std::string_view more_headers) {
   return "POST " + std::string(target) + " HTTP/1.1\r\nHost: 127.0.0.1:4180\r\n" +
          "Content-Type: application/json\r\n" + std::string(more_headers) +

@@ -54,7 +54,9 @@ class AgentFixture {
   void change(const config::AgentConfig& configuration);
   // A counter, read on the agent's thread.
   capture::Statistics statistics();
-  // The same after join().
+  // What it holds of bodies in flight, likewise.
+  std::uint64_t body_bytes();
+  // The counters after join().
   const capture::Statistics& statistics_after_stop() const { return loop_->statistics(); }
 
  private:

@@ -171,6 +171,34 @@ TEST_CASE("HTTP/2: a header list over the limit is refused, the connection goes 
   CHECK(agent.statistics().calls == 1);
 }
 
+TEST_CASE("HTTP/2: header lists of open streams are bounded together") {
+  ScriptedUpstream upstream(echo());
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  // Its body does not come.
+  const auto request_of_60k = [](std::uint32_t stream) {
+    std::string bytes =
+        http2_frame(NGHTTP2_HEADERS, 0, stream, hpack(http2_post_headers(kConverse)));
+    for (int number = 0; number < 4; ++number) {
+      bytes += http2_frame(NGHTTP2_CONTINUATION, number == 3 ? NGHTTP2_FLAG_END_HEADERS : 0, stream,
+                           hpack({{"x-header", std::string(15000, 'x')}}));
+    }
+    return bytes;
+  };
+  LoopbackSocket socket = agent.connect();
+  std::string bytes = http2_opening();
+  for (std::uint32_t stream = 1; stream <= 17; stream += 2)
+    bytes += request_of_60k(stream);
+  socket.send(bytes);
+  // RST_STREAM of stream 17: length 4, type 3, flags 0.
+  const std::string_view reset("\0\0\4\3\0\0\0\0\x11", 9);
+  CHECK(socket.read_until(reset).find(reset) != std::string::npos);
+  CHECK(agent.statistics().calls == 8);
+  socket.send(reset_frame(1) + request_of_60k(19) +
+              http2_frame(NGHTTP2_PING, 0, 0, std::string(8, 'p')));
+  CHECK(socket.read_until("pppppppp").find(reset) == std::string::npos);
+  CHECK(agent.statistics().calls == 9);
+}
+
 TEST_CASE("HTTP/2: an endless header block ends the connection") {
   ScriptedUpstream upstream(echo());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));

@@ -124,20 +124,18 @@ TEST_CASE("HTTP/2: requests without room wait with small windows, and hold nobod
   const HeaderList length{{"content-length", std::to_string(kBody)}};
   std::vector<std::int32_t> first, later;
   for (int number = 0; number < 4; ++number)
-    first.push_back(client.post(kConverse, "", length, false));
-  REQUIRE(client.round_trip());
+    first.push_back(client.post(kConverse, body, length, false));
+  CHECK(client.run_until([&] {
+    return std::all_of(first.begin(), first.end(),
+                       [&](auto id) { return client.body_sent(id) == kBody; });
+  }));
   for (int number = 0; number < 8; ++number)
     later.push_back(client.post(kConverse, body, length, false));
   REQUIRE(client.round_trip());
   for (const auto id : later)
     client.send_body(id, "", true);
-
   for (const auto id : first)
-    client.send_body(id, body, true);
-  CHECK(client.run_until([&] {
-    return std::all_of(first.begin(), first.end(),
-                       [&](auto id) { return client.body_sent(id) == kBody; });
-  }));
+    client.send_body(id, "", true);
   REQUIRE(client.round_trip());
   REQUIRE(client.round_trip());
   for (const auto id : later)
@@ -149,6 +147,39 @@ TEST_CASE("HTTP/2: requests without room wait with small windows, and hold nobod
       CHECK(client.wait_for(id).body == std::to_string(kBody));
   }
   CHECK(agent.sink().wait_for(12).size() == 12);
+}
+
+TEST_CASE("HTTP/2: what many streams have sent is bounded while they wait for memory") {
+  constexpr std::size_t kBody = 90'000, kStreams = 90;
+  ScriptedUpstream upstream(ScriptedUpstream::answering([](const UpstreamRequest& request) {
+    return json_response(std::to_string(request.body.size()));
+  }));
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> holders;
+  for (int number = 0; number < 4; ++number) {
+    holders.push_back(agent.connect());
+    holders.back().send("POST " + std::string(kConverse) +
+                        " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" +
+                        std::string(kBody, 'x'));
+  }
+  while (agent.body_bytes() < 400'000) {
+  }
+  Http2Client client(agent.port());
+  REQUIRE(client.round_trip());
+  std::vector<std::int32_t> ids;
+  for (std::size_t number = 0; number < kStreams; ++number)
+    ids.push_back(client.post(kConverse, std::string(kBody, 'x')));
+  for (int round = 0; round < 8; ++round)
+    REQUIRE(client.round_trip());
+  std::size_t sent = 0;
+  for (const auto id : ids)
+    sent += client.body_sent(id);
+  CHECK(sent < kBody * kStreams / 2);
+  holders.clear();
+  for (const auto id : ids)
+    CHECK(client.wait_for(id).body == std::to_string(kBody));
 }
 
 TEST_CASE("HTTP/2: a request over max_request_bytes is answered 413, the connection goes on") {
@@ -193,7 +224,7 @@ TEST_CASE("HTTP/2: what is sent of refused bodies does not use the connection's 
   REQUIRE(client.round_trip());
   const std::string body(200 * 1024, 'x');
   std::size_t sent = 0;
-  for (int number = 0; number < 20; ++number) {
+  for (int number = 0; number < 80; ++number) {
     const auto id = client.request("POST", kConverse, body);
     CHECK(client.wait_for(id).status == 413);
     sent += client.body_sent(id);

@@ -333,6 +333,31 @@ TEST_CASE("proxy: a bidirectional stream that its client leaves ends, and is on 
   CHECK(client.round_trip());
 }
 
+TEST_CASE("proxy: what a bidirectional stream's host does not take is counted", "[proxy]") {
+  ProxyFixture fixture([](Exchange& exchange) -> Task<void> {
+    capture::Event gone;
+    exchange.when_client_gone([&gone] { gone.set(); });
+    const ResponseHead head = head_of(2);
+    if (co_await exchange.start_response(head, "{", false))
+      co_await gone.wait();
+  });
+  TlsBridge bridge(fixture.to("h2"));
+  Http2Client client(bridge.port());
+  client.authority = kBedrockHost;
+  const std::int32_t id = client.post(kBothWays, "first", signed_headers(), false);
+  CHECK(client.wait_for_body(id, 1));
+  client.send_body(id, text_of(200'000), false);
+  for (int round = 0; round < 8; ++round)
+    REQUIRE(client.round_trip());
+  // All of it waits in the agent or is copied there.
+  CHECK(client.body_sent(id) > 32 * 1024);
+  CHECK(fixture.agent().body_bytes() >= client.body_sent(id));
+  client.reset(id);
+  CHECK(fixture.sink().wait_for(1).size() == 1);
+  CHECK(client.round_trip());
+  CHECK(fixture.agent().body_bytes() == 0);
+}
+
 TEST_CASE("proxy: a bidirectional stream that the host cuts ends for the client, too", "[proxy]") {
   ProxyFixture fixture([](Exchange& exchange) -> Task<void> {
     ResponseHead head;

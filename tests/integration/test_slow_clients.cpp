@@ -41,6 +41,12 @@ std::string chunk(std::size_t bytes) {
   return size + std::string(bytes, 'x') + "\r\n";
 }
 
+// The head of a request with a body of 100,000 bytes, and so much of that.
+std::string begun_post(std::size_t bytes) {
+  return "POST " + std::string(kConverse) +
+         " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + std::string(bytes, 'x');
+}
+
 constexpr std::string_view kChunkedHead = "Transfer-Encoding: chunked\r\n\r\n";
 
 std::string chunked_head() {
@@ -143,7 +149,33 @@ TEST_CASE("Where each connection has a call under way, another is refused with 5
   CHECK(agent.statistics().clients.connections_refused == 1);
 }
 
-TEST_CASE("Bodies that are announced and do not come make room for others") {
+TEST_CASE("Bodies that are announced and do not come hold nobody up") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> slow;
+  for (int number = 0; number < 8; ++number) {
+    slow.push_back(agent.connect());
+    slow.back().send(begun_post(1));
+  }
+  Http2Client many(agent.port());
+  for (int number = 0; number < 50; ++number)
+    many.post(kConverse, "x", {{"content-length", "100000"}}, false);
+  while (agent.statistics().calls < 58) {
+  }
+  check_served(agent);
+  LoopbackSocket large = agent.connect();
+  large.send(post(kConverse, std::string(90'000, ' ')));
+  CHECK(read_response(large).status == 200);
+  Http2Client other(agent.port());
+  CHECK(other.wait_for(other.post(kConverse, std::string(90'000, ' '))).status == 200);
+  CHECK(agent.statistics().clients.slow_cut == 0);
+  CHECK(agent.sink().wait_for(3).size() == 3);
+  CHECK(agent.body_bytes() < 1000);
+}
+
+TEST_CASE("Bodies that stop half-way make room for others") {
   ScriptedUpstream upstream(echo());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
@@ -152,10 +184,9 @@ TEST_CASE("Bodies that are announced and do not come make room for others") {
   std::vector<LoopbackSocket> slow;
   for (int number = 0; number < 4; ++number) {
     slow.push_back(agent.connect());
-    slow.back().send("POST " + std::string(kConverse) +
-                     " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx");
+    slow.back().send(begun_post(90'000));
   }
-  while (agent.statistics().calls < 4) {
+  while (agent.body_bytes() < 400'000) {
   }
   // All four are slow by now: those that are not yet would stay, once there is room.
   std::this_thread::sleep_for(configuration.clients.header_timeout + milliseconds(10));
@@ -174,6 +205,30 @@ TEST_CASE("Bodies that are announced and do not come make room for others") {
     cut += record.details.find("slow to arrive") != std::string::npos;
   CHECK(cut == 4);
   CHECK(agent.statistics().clients.slow_cut == 4);
+}
+
+TEST_CASE("HTTP/2: a call that is reset while it waits for memory ends at once") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
+  AgentFixture agent(configuration);
+  std::vector<LoopbackSocket> slow;
+  for (int number = 0; number < 4; ++number) {
+    slow.push_back(agent.connect());
+    slow.back().send(begun_post(90'000));
+  }
+  while (agent.body_bytes() < 400'000) {
+  }
+  Http2Client client(agent.port());
+  const auto id = client.post(kConverse, std::string(90'000, ' '));
+  CHECK(client.run_until([&] { return client.body_sent(id) == 90'000; }));
+  CHECK(client.round_trip());
+  CHECK_FALSE(client.stream(id).closed);
+  client.reset(id);
+  const auto records = agent.sink().wait_for(1);
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].outcome == "client-closed");
+  CHECK(upstream.connections() == 0);
 }
 
 TEST_CASE("Others' bodies do not cost a call its answer's place on record") {

@@ -87,16 +87,38 @@ TlsServerConnection::TlsServerConnection(const ServerCertificate& certificate,
   SSL_set_fd(session_, socket.descriptor());
 }
 
+void TlsServerConnection::offer_http2() {
+  const auto choose = [](SSL*, const unsigned char** chosen, unsigned char* length,
+                         const unsigned char* offered, unsigned offered_length, void*) {
+    static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
+    unsigned char* found = nullptr;
+    const int result =
+        SSL_select_next_proto(&found, length, kHttp2, sizeof kHttp2, offered, offered_length);
+    *chosen = found;
+    return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+  };
+  SSL_CTX_set_alpn_select_cb(context_.get(), choose, nullptr);
+}
+
+bool TlsServerConnection::read_more() {
+  char bytes[16 * 1024];
+  std::size_t count = 0;
+  if (SSL_read_ex(session_, bytes, sizeof bytes, &count) != 1)
+    return false;
+  buffer_.append(bytes, count);
+  return true;
+}
+
+std::string TlsServerConnection::read_exactly(std::size_t count) {
+  while (buffer_.size() < count && read_more()) {
+  }
+  const std::string bytes = buffer_.substr(0, count);
+  buffer_.erase(0, count);
+  return bytes;
+}
+
 UpstreamRequest TlsServerConnection::read_request() {
   UpstreamRequest request;
-  const auto read_more = [&] {
-    char bytes[16 * 1024];
-    std::size_t count = 0;
-    if (SSL_read_ex(session_, bytes, sizeof bytes, &count) != 1)
-      return false;
-    buffer_.append(bytes, count);
-    return true;
-  };
   std::size_t end;
   while ((end = buffer_.find("\r\n\r\n")) == std::string::npos) {
     if (!read_more())

@@ -45,13 +45,18 @@ class TlsServerConnection {
   TlsServerConnection(const TlsServerConnection&) = delete;
   TlsServerConnection& operator=(const TlsServerConnection&) = delete;
 
+  // Before the handshake: HTTP/2 is agreed on with a client that offers it.
+  void offer_http2();
   bool handshake() { return SSL_accept(session_) == 1; }
   UpstreamRequest read_request();
+  std::string read_exactly(std::size_t count);  // less at the connection's end
   bool send(std::string_view bytes);
   // Says that nothing follows (close_notify).
   void say_end() { SSL_shutdown(session_); }
 
  private:
+  bool read_more();
+
   std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context_;
   SSL* session_;
   std::string buffer_;

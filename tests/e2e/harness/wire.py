@@ -172,7 +172,7 @@ class Http2:
     def send(self, stream: int, data: bytes, end: bool = False) -> None:
         while data:
             size = min(len(data), self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
-            if size == 0:
+            if size <= 0:  # a window may shrink below what was sent already
                 self.receive()
                 continue
             self.h2.send_data(stream, data[:size])
