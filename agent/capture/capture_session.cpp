@@ -7,7 +7,7 @@
 #include "agent/capture/http1_session.h"
 #include "agent/capture/http2_session.h"
 #include "agent/capture/opening_connection.h"
-#include "agent/proxy/client_hello.h"
+#include "agent/capture/tls_start.h"
 
 namespace invlog::capture {
 namespace {
@@ -100,7 +100,7 @@ Task<void> serve_connection(StreamSocket socket, SessionServices& services,
     co_await services.own_connection(std::move(connection));
     co_return;
   }
-  if (entrance.tls && proxy::may_be_tls(bytes)) {
+  if (entrance.tls && may_be_tls(bytes)) {
     co_await entrance.tls(std::move(connection));
     co_return;
   }

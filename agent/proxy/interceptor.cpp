@@ -10,6 +10,7 @@
 
 #include "agent/capture/opening_connection.h"
 #include "agent/capture/original_destination.h"
+#include "agent/capture/tls_start.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/client_hello.h"
 #include "agent/proxy/opening_tunnel.h"
@@ -325,7 +326,7 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
     bytes.assign(piece, count);
   }
   std::string problem;
-  if (!may_be_tls(bytes)) {
+  if (!capture::may_be_tls(bytes)) {
     problem = "the client began without TLS";
     send_last(connection.stream,
               capture::last_response_text(capture::aws_error(
@@ -353,7 +354,7 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
 }
 
 Task<void> Interceptor::refuse_own(AcceptedConnection connection) {
-  const bool tls = may_be_tls(connection.first_bytes);
+  const bool tls = capture::may_be_tls(connection.first_bytes);
   const std::string message =
       "this connection was made by the agent itself: its host's name or a tunnel leads back to it";
   loop_.say(
