@@ -15,14 +15,10 @@
 #include <vector>
 
 #include "agent/capture/tcp_progress.h"
+#include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
 namespace {
-
-std::string host_port(const std::string& host, std::uint16_t port) {
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
 
 // One of several addresses always has so long, if that much is left, however many they are.
 constexpr std::chrono::milliseconds kEnoughToConnect{1000};
@@ -89,7 +85,7 @@ Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint
   std::string problem = co_await resolve(host, port, addresses);
   if (!problem.empty())
     co_return problem;
-  const std::string connecting = "connect to " + host_port(host, port) + ": ";
+  const std::string connecting = "connect to " + config::host_and_port(host, port) + ": ";
   if (may_reach_) {
     std::erase_if(addresses, [this](const auto& address) { return !may_reach_(address); });
     barred_ = addresses.empty();
@@ -158,9 +154,9 @@ void UpstreamConnection::note_connected() {
 }
 
 Task<std::string> UpstreamConnection::tunnel() {
-  const std::string authority = host_port(endpoint_.host, endpoint_.port);
+  const std::string authority = config::host_and_port(endpoint_.host, endpoint_.port);
   const std::string through =
-      "proxy " + host_port(endpoint_.proxy->host, endpoint_.proxy->port) + ": ";
+      "proxy " + config::host_and_port(endpoint_.proxy->host, endpoint_.proxy->port) + ": ";
   std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
   if (!endpoint_.proxy->authorization.empty()) {
     request += "Proxy-Authorization: " + endpoint_.proxy->authorization + "\r\n";
