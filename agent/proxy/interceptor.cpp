@@ -65,6 +65,22 @@ void send_last(capture::ClientStream& stream, std::string_view bytes) {
   stream.shutdown_send();
 }
 
+// Reads on until it is known what the hello is. False: the connection has ended before.
+Task<bool> read_hello(AcceptedConnection& connection, ClientHello& hello) {
+  hello = read_client_hello(connection.first_bytes);
+  while (hello.state == ClientHello::State::incomplete) {
+    char piece[4096];
+    error_code failure;
+    const std::size_t count = co_await connection.stream.async_read_some(
+        asio::buffer(piece), asio::redirect_error(use_task, failure));
+    if (failure)
+      co_return false;
+    connection.first_bytes.append(piece, count);
+    hello = read_client_hello(connection.first_bytes);
+  }
+  co_return true;
+}
+
 }  // namespace
 
 Interceptor::Interceptor(Needs needs, CertificateAuthority authority, ServerTls::Clock clock)
@@ -206,8 +222,9 @@ Task<void> Interceptor::connect(Exchange& exchange) {
     co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
     co_return;
   }
-  capture::Turn turn = [this, route](AcceptedConnection connection) {
-    return tunnel(std::move(connection), route);
+  capture::Turn turn = [this, kept = route,
+                        to = *authority](AcceptedConnection connection) mutable {
+    return tunnel_unless_bedrock(std::move(connection), std::move(kept), to);
   };
   co_await exchange.turn_over(std::move(turn));
 }
@@ -256,6 +273,53 @@ Task<std::string> Interceptor::reach(const Authority& authority, bool local_call
               std::to_string(needs_.configuration.connect_timeout.count()) + " ms";
   }
   co_return problem;
+}
+
+Task<bool> Interceptor::hear_first(AcceptedConnection& connection, TunnelRoute& route,
+                                   ClientHello& hello) {
+  // Who ends Bedrock's TLS speaks second: what a server says first is for another protocol.
+  if (connection.first_bytes.empty() && !route.far->early_bytes.empty())
+    co_return true;
+  capture::OpeningConnection opening(connection.stream, needs_.sessions);
+  if (connection.first_bytes.empty()) {
+    co_await either_side_speaks(connection.stream, route);
+    if (!connection.stream.is_open())
+      co_return false;
+    if (!connection.stream.has_unread())
+      co_return true;
+  }
+  opening.hurry(needs_.sessions.options.header_timeout);
+  co_return co_await read_hello(connection, hello);
+}
+
+Task<void> Interceptor::tunnel_unless_bedrock(AcceptedConnection connection,
+                                              std::shared_ptr<TunnelRoute> route,
+                                              Authority authority) {
+  ClientHello hello;
+  if (!co_await hear_first(connection, *route, hello))
+    co_return;
+  const Authority named{std::move(hello.server_name), authority.port};
+  // CONNECT's own name is judged already; two others may well differ.
+  if (named.host.empty() || named.host == authority.host ||
+      hosts_.judge(named.host) == Kind::other) {
+    co_await tunnel(std::move(connection), std::move(route));
+    co_return;
+  }
+  Verdict verdict = judge(named);
+  if (!verdict.why.empty()) {
+    verdict.why = "server-name";
+    verdict.message += "; this server name came behind CONNECT " + text_of(authority);
+    note_refusal(named, verdict);
+    send_last(connection.stream, kUnrecognizedName);
+    co_return;
+  }
+  if (verdict.kind == Kind::intercept) {
+    route.reset();
+    co_await terminate(std::move(connection), named.host, named.port);
+    co_return;
+  }
+  note_flag(named, verdict);
+  co_await tunnel(std::move(connection), std::move(route));
 }
 
 Task<void> Interceptor::tunnel(AcceptedConnection connection, std::shared_ptr<TunnelRoute> route) {
@@ -376,20 +440,12 @@ Task<void> Interceptor::refuse_own(AcceptedConnection connection) {
 }
 
 Task<void> Interceptor::take_tls(AcceptedConnection connection) {
-  ClientHello hello = read_client_hello(connection.first_bytes);
+  ClientHello hello;
   {
     capture::OpeningConnection opening(connection.stream, needs_.sessions);
     opening.hurry(needs_.sessions.options.header_timeout);
-    while (hello.state == ClientHello::State::incomplete) {
-      char piece[4096];
-      error_code failure;
-      const std::size_t count = co_await connection.stream.async_read_some(
-          asio::buffer(piece), asio::redirect_error(use_task, failure));
-      if (failure)
-        co_return;
-      connection.first_bytes.append(piece, count);
-      hello = read_client_hello(connection.first_bytes);
-    }
+    if (!co_await read_hello(connection, hello))
+      co_return;
   }
   if (hello.state == ClientHello::State::malformed) {
     ++needs_.statistics.proxy.tls_failed;

@@ -23,6 +23,18 @@ constexpr std::chrono::milliseconds kQuietWhenStopping{500};
 
 }  // namespace
 
+Task<void> either_side_speaks(capture::ClientStream& near, TunnelRoute& route) {
+  // Shared: the wait that is called off calls back later.
+  const auto spoken = std::make_shared<capture::Event>();
+  const auto speak = [spoken](error_code) { spoken->set(); };
+  near.socket().async_wait(asio::socket_base::wait_read, speak);
+  route.far->socket().async_wait(asio::socket_base::wait_read, speak);
+  co_await spoken->wait();
+  error_code ignored;
+  near.socket().cancel(ignored);
+  route.far->socket().cancel(ignored);
+}
+
 Tunnel::Tunnel(capture::ClientStream near, std::shared_ptr<TunnelRoute> route,
                capture::SessionServices& services, capture::ProxyCounts& counts)
     : near_(std::move(near)),

@@ -25,6 +25,9 @@ struct TunnelRoute {
   std::optional<TunnelAddresses::Refusal> refusal;   // it may not lead there
 };
 
+// Waits until either side has said something or has ended. `near`: not TLS.
+capture::Task<void> either_side_speaks(capture::ClientStream& near, TunnelRoute& route);
+
 class Tunnel : public capture::SessionControl, public std::enable_shared_from_this<Tunnel> {
  public:
   // `near`: not TLS.
