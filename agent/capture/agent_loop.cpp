@@ -301,7 +301,7 @@ void AgentLoop::change(const config::AgentConfig& configuration,
 void AgentLoop::tick() {
   const auto now = std::chrono::steady_clock::now();
   watchdog_.tick(now);
-  pool_.drop_idle(now);
+  pool_.drop_idle();
   recorder_.tick();
   statistics_.clients.slow_cut += budget_.cut_slow(now, configuration_.clients.header_timeout);
   gate_.tick(now);

@@ -274,7 +274,7 @@ void ProxiedCall::give_back_connection() {
   const bool reusable = client_ && client_->reusable() && !client_gone_ && !timed_out_;
   client_.reset();  // it must not see what the connection carries next
   if (reusable)
-    pool_.give_back(std::move(connection_), Steady::now());
+    pool_.give_back(std::move(connection_));
   connection_.reset();
 }
 

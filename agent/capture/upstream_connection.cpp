@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "agent/capture/tcp_keepalive.h"
 #include "agent/capture/tcp_progress.h"
 #include "agent/config/setting_checks.h"
 
@@ -24,6 +25,12 @@ namespace {
 constexpr std::chrono::milliseconds kEnoughToConnect{1000};
 // Not TLS's own doing: the connection ended without goodbye.
 constexpr int kCut = SSL_R_UNEXPECTED_EOF_WHILE_READING;
+
+// What the kernel says when nothing has come from the other end for too long.
+bool is_lost_path(const error_code& failure) {
+  return failure == asio::error::timed_out || failure == asio::error::host_unreachable ||
+         failure == asio::error::network_unreachable;
+}
 
 }  // namespace
 
@@ -141,7 +148,7 @@ Task<error_code> UpstreamConnection::try_address(const asio::ip::tcp::endpoint& 
 void UpstreamConnection::note_connected() {
   error_code failure;
   socket_.set_option(asio::ip::tcp::no_delay(true), failure);
-  socket_.set_option(asio::socket_base::keep_alive(true), failure);
+  probe_for_call(socket_.native_handle());
   socket_.non_blocking(true, failure);
   const auto acknowledged = tcp_bytes_acknowledged(socket_.native_handle());
   acknowledged_known_ = acknowledged.has_value();
@@ -185,7 +192,7 @@ Task<std::string> UpstreamConnection::tunnel() {
 }
 
 void UpstreamConnection::note_reset(const error_code& failure) {
-  if (failure == asio::error::connection_reset)
+  if (failure == asio::error::connection_reset || is_lost_path(failure))
     reset_ = true;
 }
 
@@ -210,8 +217,14 @@ Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
         asio::redirect_error(use_task, failure));
     co_return !failure;
   }
-  failure = cause == SSL_ERROR_ZERO_RETURN ? error_code(asio::error::eof)
-                                           : error_code(asio::error::connection_reset);
+  const error_code system_failure(system_cause, boost::system::system_category());
+  if (cause == SSL_ERROR_ZERO_RETURN) {
+    failure = asio::error::eof;
+  } else if (cause == SSL_ERROR_SYSCALL && is_lost_path(system_failure)) {
+    failure = system_failure;
+  } else {
+    failure = asio::error::connection_reset;
+  }
   co_return false;
 }
 

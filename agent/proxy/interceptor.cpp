@@ -498,7 +498,7 @@ Task<std::shared_ptr<TunnelRoute>> Interceptor::find_route(AcceptedConnection& c
 void Interceptor::tick(std::chrono::steady_clock::time_point now) {
   refused_.tick(now);
   flagged_.tick(now);
-  intercepted_.drop_idle(now);
+  intercepted_.drop_idle();
 }
 
 void Interceptor::close() {

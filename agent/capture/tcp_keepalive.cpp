@@ -1,0 +1,35 @@
+#include "agent/capture/tcp_keepalive.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+namespace invlog::capture {
+namespace {
+
+void set(int descriptor, int level, int option, int value) {
+  ::setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+void probe(int descriptor, int idle_seconds, int interval_seconds, int count) {
+  set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+  set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, interval_seconds);
+  set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, count);
+}
+
+}  // namespace
+
+void probe_for_call(int descriptor) {
+  // With TCP_USER_TIMEOUT the kernel counts no probes: it ends a silent connection at the first one
+  // that is due after that time. 60 s of silence before the first would have a single lost probe
+  // end a call.
+  probe(descriptor, 15, 5, 3);
+  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
+}
+
+void probe_for_tunnel(int descriptor) {
+  probe(descriptor, 60, 15, 4);
+}
+
+}  // namespace invlog::capture
