@@ -30,6 +30,7 @@ void probe_for_call(int descriptor) {
 
 void probe_for_tunnel(int descriptor) {
   probe(descriptor, 60, 15, 4);
+  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 }
 
 }  // namespace invlog::capture

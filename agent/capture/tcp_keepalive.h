@@ -16,7 +16,7 @@
 namespace invlog::capture {
 
 void probe_for_call(int descriptor);
-// Unix sockets take no harm.
+// Also of one that was opened for a call. Unix sockets take no harm.
 void probe_for_tunnel(int descriptor);
 
 }  // namespace invlog::capture

@@ -10,6 +10,7 @@
 
 #include "agent/capture/opening_connection.h"
 #include "agent/capture/original_destination.h"
+#include "agent/capture/tcp_keepalive.h"
 #include "agent/capture/tls_start.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/client_hello.h"
@@ -241,7 +242,7 @@ Task<std::string> Interceptor::reach(const Authority& authority, bool local_call
   endpoint->tls = false;
   endpoint->connect_timeout = needs_.configuration.connect_timeout;
   endpoint->names = needs_.tunnel_names;
-  const std::string name = text_of(authority);
+  const std::string name = route.name = text_of(authority);
   const auto may_reach = [this, name, local_caller, &route](const TunnelAddresses::Endpoint& to) {
     const auto refusal = addresses_.refusal(to, local_caller);
     if (refusal)
@@ -282,9 +283,16 @@ Task<bool> Interceptor::hear_first(AcceptedConnection& connection, TunnelRoute& 
     co_return true;
   capture::OpeningConnection opening(connection.stream, needs_.sessions);
   if (connection.first_bytes.empty()) {
+    capture::probe_for_tunnel(connection.stream.native_handle());
+    capture::probe_for_tunnel(route.far->socket().native_handle());
+    if (!needs_.sessions.sessions.draining())
+      opening.wait_at_most(needs_.sessions.options.tunnel_timeout);
     co_await either_side_speaks(connection.stream, route);
-    if (!connection.stream.is_open())
+    if (!connection.stream.is_open()) {
+      if (!needs_.sessions.sessions.draining())
+        spdlog::debug("proxy: a tunnel to {} ends: neither side has said anything", route.name);
       co_return false;
+    }
     if (!connection.stream.has_unread())
       co_return true;
   }
