@@ -187,7 +187,7 @@ Task<void> ProxiedCall::pass_response() {
       exchange_.abort();
       std::string error = outcome == bedrock::Outcome::client_closed ? "the client closed"
                           : outcome == bedrock::Outcome::timeout
-                              ? "the upstream was silent for longer than idle_timeout"
+                              ? "the upstream was silent for longer than [agent] idle_timeout"
                               : "the upstream " + piece.problem;
       if (outcome != bedrock::Outcome::client_closed) {
         ++services_.statistics.upstream_errors;
@@ -292,7 +292,7 @@ Task<void> ProxiedCall::answer_upstream_problem(const std::string& problem) {
         connecting_ ? services_.limits.connect_timeout : services_.limits.idle_timeout;
     message = std::string("invlog: upstream ") + pool_.endpoint().host_header + ": no " +
               (connecting_ ? "connection" : "answer") + " within " + std::to_string(limit.count()) +
-              " ms";
+              " ms ([agent] " + (connecting_ ? "connect_timeout" : "idle_timeout") + ")";
   } else {
     message = "invlog: upstream " + pool_.endpoint().host_header + ": " + problem;
   }
