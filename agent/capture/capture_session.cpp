@@ -89,8 +89,10 @@ Task<void> serve_session(AcceptedConnection connection, SessionServices& service
 Task<void> serve_connection(StreamSocket socket, SessionServices& services,
                             const Entrance& entrance) {
   const int descriptor = socket.native_handle();
-  AcceptedConnection connection{ClientStream(std::move(socket)), "", CallerLookup(descriptor)};
-  connection.caller.look();
+  AcceptedConnection connection{ClientStream(std::move(socket)), "",
+                                CallerLookup(descriptor, services.owners)};
+  if (!connection.caller.answered())
+    co_return;
   std::string& bytes = connection.first_bytes;
   // Accepted before the end, it would outlive what serves it.
   if (services.sessions.closed() ||
