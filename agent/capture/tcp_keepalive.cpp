@@ -7,15 +7,15 @@
 namespace invlog::capture {
 namespace {
 
-void set(int descriptor, int level, int option, int value) {
+void set_option(int descriptor, int level, int option, int value) {
   ::setsockopt(descriptor, level, option, &value, sizeof value);
 }
 
 void probe(int descriptor, int idle_seconds, int interval_seconds, int count) {
-  set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
-  set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, interval_seconds);
-  set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, count);
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, interval_seconds);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, count);
 }
 
 }  // namespace
@@ -25,12 +25,12 @@ void probe_for_call(int descriptor) {
   // that is due after that time. 60 s of silence before the first would have a single lost probe
   // end a call.
   probe(descriptor, 15, 5, 3);
-  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
+  set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
 }
 
 void probe_for_tunnel(int descriptor) {
   probe(descriptor, 60, 15, 4);
-  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+  set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 }
 
 }  // namespace invlog::capture
