@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/bedrock/edit_limits.h"
+#include "storage/lower_case.h"
 
 namespace invlog::bedrock {
 namespace {
@@ -25,9 +26,6 @@ bool is_word(char byte) {
 bool is_base64(char byte) {
   return is_word(byte) || byte == '/' || byte == '+';
 }
-char lower(char byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-}
 
 bool contains(std::string_view text, std::string_view part) {
   return ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
@@ -37,7 +35,8 @@ bool contains(std::string_view text, std::string_view part) {
 bool speaks_of_secrets(std::string_view text) {
   constexpr std::string_view kWord = "secret";
   return std::search(text.begin(), text.end(), kWord.begin(), kWord.end(),
-                     [](char left, char right) { return lower(left) == right; }) != text.end();
+                     [](char left, char right) { return storage::lower_case(left) == right; }) !=
+         text.end();
 }
 
 const RE2& compiled(const char* pattern) {
@@ -107,7 +106,8 @@ std::size_t iban_length(char first, char second) {
       {"SM", 27}, {"SO", 23}, {"ST", 25}, {"SV", 28}, {"TL", 23}, {"TN", 24}, {"TR", 26},
       {"UA", 29}, {"VA", 22}, {"VG", 24}, {"XK", 20}, {"YE", 30}};
   for (const Country& country : kCountries) {
-    if (lower(first) == lower(country.code[0]) && lower(second) == lower(country.code[1])) {
+    if (storage::lower_case(first) == storage::lower_case(country.code[0]) &&
+        storage::lower_case(second) == storage::lower_case(country.code[1])) {
       return country.length;
     }
   }
@@ -362,7 +362,7 @@ void find_bearer_token(std::string_view text, std::string_view, std::vector<Text
   find_pattern(pattern, text, found, Refused::skip, [text](const TextRange& range) {
     const std::string_view match = text.substr(range.begin, range.end - range.begin);
     // "bearer certificates" is no token.
-    return lower(match[0]) != 'b' || match.size() >= 7 + 20 ||
+    return storage::lower_case(match[0]) != 'b' || match.size() >= 7 + 20 ||
            std::any_of(match.begin(), match.end(), is_digit);
   });
 }
@@ -385,7 +385,7 @@ bool has_iban_checksum(std::string_view iban) {
   rotated += iban.substr(0, 4);
   int remainder = 0;
   for (const char byte : rotated) {
-    const int value = is_digit(byte) ? byte - '0' : lower(byte) - 'a' + 10;
+    const int value = is_digit(byte) ? byte - '0' : storage::lower_case(byte) - 'a' + 10;
     remainder = (remainder * (value > 9 ? 100 : 10) + value) % 97;
   }
   return remainder == 1;

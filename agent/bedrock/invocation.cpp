@@ -3,18 +3,16 @@
 #include <algorithm>
 #include <array>
 
+#include "storage/lower_case.h"
+
 namespace invlog::bedrock {
 namespace {
 
-char lower(char character) {
-  return character >= 'A' && character <= 'Z' ? static_cast<char>(character + ('a' - 'A'))
-                                              : character;
-}
-
 bool same_name(std::string_view left, std::string_view right) {
   return left.size() == right.size() &&
-         std::equal(left.begin(), left.end(), right.begin(),
-                    [](char one, char other) { return lower(one) == lower(other); });
+         std::equal(left.begin(), left.end(), right.begin(), [](char one, char other) {
+           return storage::lower_case(one) == storage::lower_case(other);
+         });
 }
 
 // What build_record reads, and the InvokeModel parameters that exist only as headers

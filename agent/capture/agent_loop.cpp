@@ -69,6 +69,16 @@ bool leads_to(const std::string& address, const std::string& host, std::uint16_t
 
 }  // namespace
 
+SessionOptions session_options_of(const config::AgentConfig& configuration) {
+  SessionOptions options;
+  // Who waits an hour for a model's answer does not wait so long for a client that has stalled.
+  options.client_stall_timeout = std::min(options.client_stall_timeout, configuration.idle_timeout);
+  options.header_timeout = configuration.clients.header_timeout;
+  options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
+  options.max_connections = configuration.clients.max_connections;
+  return options;
+}
+
 AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
                      RecordSink& sink, aws::CredentialsProvider& credentials,
                      const std::vector<int>& inherited_sockets,
@@ -123,14 +133,10 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
                   ProxiedCall call(exchange, calls_);
                   co_await call.run();
                 }},
-                SessionOptions{},
+                session_options_of(configuration),
                 watchdog_,
                 {},
                 statistics_.clients} {
-  sessions_.options.client_stall_timeout = configuration.idle_timeout;
-  sessions_.options.header_timeout = configuration.clients.header_timeout;
-  sessions_.options.keep_alive_timeout = configuration.clients.keep_alive_timeout;
-  sessions_.options.max_connections = configuration.clients.max_connections;
   sessions_.options.unread_bodies = &small_budget_;
   watchdog_.set_tick(tick_length(configuration));
   if (is_proxy_on(configuration, proxy_sockets))
@@ -304,7 +310,7 @@ void AgentLoop::change(const config::AgentConfig& configuration,
 void AgentLoop::tick() {
   const auto now = std::chrono::steady_clock::now();
   watchdog_.tick(now);
-  pool_.drop_idle(now);
+  pool_.drop_idle();
   recorder_.tick();
   const MemoryBudget::Ticked bodies = budget_.tick(now, configuration_.clients.header_timeout);
   statistics_.clients.slow_cut += bodies.cut;

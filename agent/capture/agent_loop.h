@@ -38,6 +38,9 @@ struct LoopFacts {
   bool stopping = false;
 };
 
+// What is configured of how long clients may take, and how many they may be.
+SessionOptions session_options_of(const config::AgentConfig& configuration);
+
 class AgentLoop {
  public:
   // `inherited_sockets`: listening sockets of the service manager, which the loop owns from now on;

@@ -7,7 +7,7 @@
 #include "agent/capture/http1_session.h"
 #include "agent/capture/http2_session.h"
 #include "agent/capture/opening_connection.h"
-#include "agent/proxy/client_hello.h"
+#include "agent/capture/tls_start.h"
 
 namespace invlog::capture {
 namespace {
@@ -89,8 +89,10 @@ Task<void> serve_session(AcceptedConnection connection, SessionServices& service
 Task<void> serve_connection(StreamSocket socket, SessionServices& services,
                             const Entrance& entrance) {
   const int descriptor = socket.native_handle();
-  AcceptedConnection connection{ClientStream(std::move(socket)), "", CallerLookup(descriptor)};
-  connection.caller.look();
+  AcceptedConnection connection{ClientStream(std::move(socket)), "",
+                                CallerLookup(descriptor, services.owners)};
+  if (!connection.caller.answered())
+    co_return;
   std::string& bytes = connection.first_bytes;
   // Accepted before the end, it would outlive what serves it.
   if (services.sessions.closed() ||
@@ -100,7 +102,7 @@ Task<void> serve_connection(StreamSocket socket, SessionServices& services,
     co_await services.own_connection(std::move(connection));
     co_return;
   }
-  if (entrance.tls && proxy::may_be_tls(bytes)) {
+  if (entrance.tls && may_be_tls(bytes)) {
     co_await entrance.tls(std::move(connection));
     co_return;
   }

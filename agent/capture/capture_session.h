@@ -82,6 +82,7 @@ struct SessionServices {
   // that no call by it counts as the agent's own user's. Null: nothing looks for them.
   std::shared_ptr<const OwnSockets> own = nullptr;
   Turn own_connection = nullptr;
+  SocketOwners owners = {};
 };
 
 // Runs until the connection is closed. `services` and `entrance` must outlive it.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/capture/http_message.h"
+#include "storage/lower_case.h"
 
 namespace invlog::capture {
 
@@ -18,10 +19,8 @@ class Http2Fields {
   explicit Http2Fields(std::size_t count) { held_.reserve(count); }
   // HTTP/2 has lower-case names only (RFC 9113 §8.2).
   void add(std::string name, std::string value) {
-    for (char& character : name) {
-      if (character >= 'A' && character <= 'Z')
-        character = static_cast<char>(character + 32);
-    }
+    for (char& character : name)
+      character = storage::lower_case(character);
     held_.emplace_back(std::move(name), std::move(value));
   }
   void add(const Headers& headers) {

@@ -1,15 +1,12 @@
 #include "agent/capture/http_message.h"
 
 #include <algorithm>
-#include <cstdio>
+
+#include "storage/json_writer.h"
+#include "storage/lower_case.h"
 
 namespace invlog::capture {
 namespace {
-
-char lower(char character) {
-  return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a')
-                                              : character;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
@@ -34,27 +31,13 @@ bool any_list_element(std::string_view list, Visit visit) {
   return false;
 }
 
-void append_json_escaped(std::string& out, std::string_view text) {
-  for (unsigned char character : text) {
-    if (character == '"' || character == '\\') {
-      out += '\\';
-      out += static_cast<char>(character);
-    } else if (character < 0x20) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(character));
-      out += escape;
-    } else {
-      out += static_cast<char>(character);
-    }
-  }
-}
-
 }  // namespace
 
 bool equal_ignoring_case(std::string_view one, std::string_view other) {
   return one.size() == other.size() &&
-         std::equal(one.begin(), one.end(), other.begin(),
-                    [](char left, char right) { return lower(left) == lower(right); });
+         std::equal(one.begin(), one.end(), other.begin(), [](char left, char right) {
+           return storage::lower_case(left) == storage::lower_case(right);
+         });
 }
 
 std::string_view find_header(const Headers& headers, std::string_view name) {
@@ -165,9 +148,9 @@ std::string_view reason_phrase(int status) {
 
 LocalResponse aws_error(int status, std::string_view type, std::string_view message) {
   LocalResponse response;
-  response.body = R"({"message":")";
-  append_json_escaped(response.body, message);
-  response.body += R"("})";
+  response.body = "{";
+  storage::append_json_member(response.body, "message", message);
+  response.body += '}';
   response.head.status = status;
   response.head.reason = reason_phrase(status);
   response.head.body = ResponseHead::Body::length;
@@ -181,7 +164,7 @@ std::string last_response_text(const LocalResponse& response) {
   std::string text =
       "HTTP/1.1 " + std::to_string(response.head.status) + " " + response.head.reason + "\r\n";
   for (const auto& [name, value] : response.head.headers)
-    text += name + ": " + value + "\r\n";
+    append_header(text, name, value);
   return text + "Connection: close\r\n\r\n" + response.body;
 }
 

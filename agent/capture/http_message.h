@@ -55,6 +55,10 @@ bool is_hop_by_hop(std::string_view name);
 bool is_hop_by_hop(const Headers& headers, std::string_view name);
 // Removes hop-by-hop headers, and those that Connection names.
 void remove_hop_by_hop(Headers& headers);
+// Appends it as HTTP/1.1 writes it.
+inline void append_header(std::string& head, std::string_view name, std::string_view value) {
+  head.append(name).append(": ").append(value).append("\r\n");
+}
 // The standard phrase for a status, "" if there is none.
 std::string_view reason_phrase(int status);
 

@@ -9,6 +9,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
@@ -47,6 +48,11 @@ bool makes_room(SessionServices& services) {
          services.sessions.close_longest_idle(std::chrono::steady_clock::now());
 }
 
+bool is_out_of_descriptors(const error_code& failure) {
+  return failure == asio::error::no_descriptors ||
+         failure == boost::system::errc::too_many_files_open_in_system;
+}
+
 // What fits the socket's empty buffer is sent at once or not at all.
 template <class Socket>
 void refuse_connection(Socket& socket, SessionServices& services) {
@@ -77,9 +83,14 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services, const Entra
     if ((failure && !acceptor.is_open()) || services.sessions.closed())
       break;
     if (failure) {
-      // Out of descriptors or memory: what is open must finish first.
-      cannot_accept.say(std::chrono::steady_clock::now(),
-                        "cannot accept a connection: " + failure.message());
+      // Out of descriptors or memory: what is open must finish first, or be closed where nobody
+      // needs it just now.
+      const auto now = std::chrono::steady_clock::now();
+      cannot_accept.say(now, "cannot accept a connection: " + failure.message());
+      if (is_out_of_descriptors(failure) && services.sessions.close_longest_idle(now)) {
+        co_await asio::post(executor, use_task);
+        continue;
+      }
       asio::basic_waitable_timer<std::chrono::steady_clock,
                                  asio::wait_traits<std::chrono::steady_clock>, Executor>
           pause(executor, std::chrono::milliseconds(200));

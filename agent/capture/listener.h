@@ -5,8 +5,8 @@
 //
 // Thread: the I/O thread. Ownership: services and the entrance must outlive it; the Unix socket's
 // file is removed when it stops. Errors: the constructors throw std::runtime_error with one clear
-// line (address in use, no permission); running out of file descriptors pauses accepting for a
-// tick.
+// line (address in use, no permission); running out of file descriptors closes the connection that
+// is idle for longest, or else pauses accepting for a tick.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>

@@ -11,10 +11,6 @@ bool is_upgrade(std::string_view name) {
   return equal_ignoring_case(name, "upgrade") || equal_ignoring_case(name, "http2-settings");
 }
 
-void append_header(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
-}
-
 }  // namespace
 
 std::string passed_head(const RequestHead& request, std::string_view body) {

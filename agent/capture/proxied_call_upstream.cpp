@@ -189,7 +189,7 @@ Task<void> ProxiedCall::pass_response() {
       exchange_.abort();
       std::string error = outcome == bedrock::Outcome::client_closed ? "the client closed"
                           : outcome == bedrock::Outcome::timeout
-                              ? "the upstream was silent for longer than idle_timeout"
+                              ? "the upstream was silent for longer than [agent] idle_timeout"
                               : "the upstream " + piece.problem;
       if (outcome != bedrock::Outcome::client_closed) {
         ++services_.statistics.upstream_errors;
@@ -276,7 +276,7 @@ void ProxiedCall::give_back_connection() {
   const bool reusable = client_ && client_->reusable() && !client_gone_ && !timed_out_;
   client_.reset();  // it must not see what the connection carries next
   if (reusable)
-    pool_.give_back(std::move(connection_), Steady::now());
+    pool_.give_back(std::move(connection_));
   connection_.reset();
 }
 
@@ -294,7 +294,7 @@ Task<void> ProxiedCall::answer_upstream_problem(const std::string& problem) {
         connecting_ ? services_.limits.connect_timeout : services_.limits.idle_timeout;
     message = std::string("invlog: upstream ") + pool_.endpoint().host_header + ": no " +
               (connecting_ ? "connection" : "answer") + " within " + std::to_string(limit.count()) +
-              " ms";
+              " ms ([agent] " + (connecting_ ? "connect_timeout" : "idle_timeout") + ")";
   } else {
     message = "invlog: upstream " + pool_.endpoint().host_header + ": " + problem;
   }

@@ -21,10 +21,6 @@ bool must_be_signed(std::string_view name) {
           !is_client_signature(name));
 }
 
-void append_header(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
-}
-
 }  // namespace
 
 bool has_bearer_key(const RequestHead& request) {

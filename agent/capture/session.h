@@ -30,6 +30,9 @@ struct SessionOptions {
   std::chrono::milliseconds client_stall_timeout{300000};
   // A connection without a request for so long is closed.
   std::chrono::milliseconds keep_alive_timeout{600000};
+  // A tunnel in which nothing has passed for so long is closed: nobody knows what is silent there,
+  // and the kernel asks both ends whether they are there still.
+  std::chrono::milliseconds tunnel_timeout{3600000};
   std::size_t max_concurrent_streams = 100;  // HTTP/2, per connection
   std::size_t max_connections = 1024;
   // Told of what HTTP/2 streams hold before it is read; null: nobody is.

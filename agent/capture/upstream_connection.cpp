@@ -14,20 +14,23 @@
 #include <cerrno>
 #include <vector>
 
+#include "agent/capture/tcp_keepalive.h"
 #include "agent/capture/tcp_progress.h"
+#include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
 namespace {
-
-std::string host_port(const std::string& host, std::uint16_t port) {
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
 
 // One of several addresses always has so long, if that much is left, however many they are.
 constexpr std::chrono::milliseconds kEnoughToConnect{1000};
 // Not TLS's own doing: the connection ended without goodbye.
 constexpr int kCut = SSL_R_UNEXPECTED_EOF_WHILE_READING;
+
+// What the kernel says when nothing has come from the other end for too long.
+bool is_lost_path(const error_code& failure) {
+  return failure == asio::error::timed_out || failure == asio::error::host_unreachable ||
+         failure == asio::error::network_unreachable;
+}
 
 }  // namespace
 
@@ -89,7 +92,7 @@ Task<std::string> UpstreamConnection::connect(const std::string& host, std::uint
   std::string problem = co_await resolve(host, port, addresses);
   if (!problem.empty())
     co_return problem;
-  const std::string connecting = "connect to " + host_port(host, port) + ": ";
+  const std::string connecting = "connect to " + config::host_and_port(host, port) + ": ";
   if (may_reach_) {
     std::erase_if(addresses, [this](const auto& address) { return !may_reach_(address); });
     barred_ = addresses.empty();
@@ -145,7 +148,7 @@ Task<error_code> UpstreamConnection::try_address(const asio::ip::tcp::endpoint& 
 void UpstreamConnection::note_connected() {
   error_code failure;
   socket_.set_option(asio::ip::tcp::no_delay(true), failure);
-  socket_.set_option(asio::socket_base::keep_alive(true), failure);
+  probe_for_call(socket_.native_handle());
   socket_.non_blocking(true, failure);
   const auto acknowledged = tcp_bytes_acknowledged(socket_.native_handle());
   acknowledged_known_ = acknowledged.has_value();
@@ -158,9 +161,9 @@ void UpstreamConnection::note_connected() {
 }
 
 Task<std::string> UpstreamConnection::tunnel() {
-  const std::string authority = host_port(endpoint_.host, endpoint_.port);
+  const std::string authority = config::host_and_port(endpoint_.host, endpoint_.port);
   const std::string through =
-      "proxy " + host_port(endpoint_.proxy->host, endpoint_.proxy->port) + ": ";
+      "proxy " + config::host_and_port(endpoint_.proxy->host, endpoint_.proxy->port) + ": ";
   std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
   if (!endpoint_.proxy->authorization.empty()) {
     request += "Proxy-Authorization: " + endpoint_.proxy->authorization + "\r\n";
@@ -189,7 +192,7 @@ Task<std::string> UpstreamConnection::tunnel() {
 }
 
 void UpstreamConnection::note_reset(const error_code& failure) {
-  if (failure == asio::error::connection_reset)
+  if (failure == asio::error::connection_reset || is_lost_path(failure))
     reset_ = true;
 }
 
@@ -214,8 +217,14 @@ Task<bool> UpstreamConnection::wait_for_tls(int result, error_code& failure) {
         asio::redirect_error(use_task, failure));
     co_return !failure;
   }
-  failure = cause == SSL_ERROR_ZERO_RETURN ? error_code(asio::error::eof)
-                                           : error_code(asio::error::connection_reset);
+  const error_code system_failure(system_cause, boost::system::system_category());
+  if (cause == SSL_ERROR_ZERO_RETURN) {
+    failure = asio::error::eof;
+  } else if (cause == SSL_ERROR_SYSCALL && is_lost_path(system_failure)) {
+    failure = system_failure;
+  } else {
+    failure = asio::error::connection_reset;
+  }
   co_return false;
 }
 

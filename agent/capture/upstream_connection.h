@@ -66,7 +66,8 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   // Whether a kept connection is still open and silent.
   bool alive();
   // Whether the server's TCP has acknowledged anything since mark_request(). True if unknown: also
-  // after a reset, which says nothing of what was received before it (an orderly close does).
+  // after a reset, which says nothing of what was received before it (an orderly close does), and
+  // where the path was lost, on which the acknowledgement may have been.
   void mark_request();
   bool server_took_some() const;
   // How much the server's TCP has acknowledged in all; empty if unknown.
@@ -82,7 +83,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   std::string read_buffer;  // for whoever reads; kept here from call to call
   // What HTTP/2 knows of the connection from call to call; its owner is http2_client.cpp.
   std::shared_ptr<void> http2_state;
-  std::chrono::steady_clock::time_point idle_since;
+  std::chrono::nanoseconds idle_since{0};  // its pool's
 
  private:
   Task<std::string> resolve(const std::string& host, std::uint16_t port,
@@ -117,7 +118,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   std::uint64_t sent_before_request_ = 0;
   std::uint64_t acknowledged_at_first_ = 0;
   bool acknowledged_known_ = false;
-  bool reset_ = false;
+  bool reset_ = false;  // or the path was lost
   std::shared_ptr<OwnSockets> own_;
   // As `own_` knows it: the local end and the remote one.
   std::optional<std::pair<asio::ip::tcp::endpoint, asio::ip::tcp::endpoint>> ends_;

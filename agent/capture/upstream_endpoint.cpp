@@ -3,8 +3,6 @@
 #include <arpa/inet.h>
 #include <openssl/evp.h>
 
-#include <charconv>
-
 #include "agent/capture/http_message.h"
 #include "agent/config/setting_checks.h"
 
@@ -15,14 +13,6 @@ struct Url {
   std::string scheme, user_info, host, path;
   std::optional<std::uint16_t> port;
 };
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (failure != std::errc() || end != text.data() + text.size() || port == 0)
-    return std::nullopt;
-  return port;
-}
 
 // Splits host[:port] and [v6][:port]; false if malformed.
 bool split_host_port(std::string_view text, std::string& host, std::optional<std::uint16_t>& port) {
@@ -44,7 +34,7 @@ bool split_host_port(std::string_view text, std::string& host, std::optional<std
   if (!rest.empty()) {
     if (rest.front() != ':')
       return false;
-    port = parse_port(rest.substr(1));
+    port = config::parse_port(rest.substr(1));
     if (!port)
       return false;
   }
@@ -140,7 +130,7 @@ bool is_exempt_from_proxy(std::string_view no_proxy, std::string_view host, std:
       return true;
     const std::size_t colon = entry.rfind(':');
     if (colon != std::string_view::npos && entry.find(':') == colon) {
-      if (parse_port(entry.substr(colon + 1)) != port)
+      if (config::parse_port(entry.substr(colon + 1)) != port)
         continue;
       entry = entry.substr(0, colon);
     }

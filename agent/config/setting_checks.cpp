@@ -101,6 +101,15 @@ SettingError set_certificates_file(std::string& member, const std::string& path)
   return std::nullopt;
 }
 
+std::optional<std::uint16_t> parse_port(std::string_view digits) {
+  std::uint16_t port = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, port);
+  if (read.ec != std::errc{} || read.ptr != end || port == 0)
+    return std::nullopt;
+  return port;
+}
+
 bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t& port) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || !all_digits(text.substr(colon + 1))) {

@@ -56,6 +56,9 @@ SettingError set_account(std::string& member, const std::string& text);
 // A PEM file with a certificate at least, all of it as OpenSSL takes it; or "".
 SettingError set_certificates_file(std::string& member, const std::string& path);
 
+// 1 to 65535 in digits alone.
+std::optional<std::uint16_t> parse_port(std::string_view digits);
+
 // "host:port" or "[v6]:port"; false if it is neither.
 bool split_host_and_port(std::string_view text, std::string& host, std::uint16_t& port);
 

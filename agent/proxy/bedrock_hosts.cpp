@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "agent/config/setting_checks.h"
 #include "exporters/aws/endpoints.h"
+#include "storage/lower_case.h"
 
 namespace invlog::proxy {
 namespace {
@@ -15,10 +16,6 @@ constexpr std::size_t kLongestName = 253, kLongestLabel = 63;  // RFC 1035 §2.3
 constexpr std::string_view kRuntimes[] = {"bedrock-runtime", "bedrock-runtime-fips"};
 constexpr std::string_view kMantles[] = {"bedrock-mantle", "bedrock-mantle-fips"};
 constexpr std::string_view kVpcEndpoints = "vpce";
-
-char lower(char letter) {
-  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-}
 
 bool only(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
@@ -69,11 +66,6 @@ bool split(std::string_view target, std::string_view& host, std::string_view& po
          (host.front() == '[' && host.back() == ']' && host.size() > 2);
 }
 
-bool parse_port(std::string_view digits, std::uint16_t& port) {
-  return only(digits, "0123456789") && digits.front() != '0' &&
-         std::from_chars(digits.data(), digits.data() + digits.size(), port).ec == std::errc{};
-}
-
 // What the last labels of an AWS host name say of it: [...] service . Region [. vpce] . domain.
 struct AwsName {
   std::string_view service, region, domain;
@@ -114,8 +106,7 @@ std::string dns_name_of(std::string_view text) {
   if (text.empty() || text.size() > kLongestName) {
     return "";
   }
-  std::string name;
-  std::transform(text.begin(), text.end(), std::back_inserter(name), lower);
+  std::string name = storage::lower_case(text);
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('.', begin), name.size());
     if (!is_label(std::string_view(name).substr(begin, end - begin))) {
@@ -132,9 +123,11 @@ tl::expected<Authority, std::string> parse_authority(std::string_view target) {
   if (!split(target, host, digits)) {
     return tl::unexpected(std::string("it is not HOST:PORT"));
   }
-  if (!parse_port(digits, authority.port)) {
+  const auto port = config::parse_port(digits);
+  if (!port || digits.starts_with('0')) {
     return tl::unexpected(std::string("its port is not within 1 and 65535"));
   }
+  authority.port = *port;
   if (host.starts_with('[')) {
     authority.host = canonical_address(AF_INET6, host.substr(1, host.size() - 2));
     return authority.host.empty()

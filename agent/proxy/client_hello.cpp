@@ -7,12 +7,13 @@
 #include <stdexcept>
 
 #include "agent/capture/tls_context.h"
+#include "agent/capture/tls_start.h"
 #include "agent/proxy/bedrock_hosts.h"
 
 namespace invlog::proxy {
 namespace {
 
-constexpr unsigned char kHandshakeRecord = 22, kMajorVersion = 3, kHostName = 0;
+constexpr unsigned char kHostName = 0;
 constexpr std::size_t kRecordHeader = 5;
 constexpr std::size_t kMostOfARecord = 16 * 1024;  // RFC 8446 §5.1
 
@@ -88,13 +89,8 @@ ClientHello parse(std::string_view bytes) {
 
 }  // namespace
 
-bool may_be_tls(std::string_view bytes) {
-  return !bytes.empty() && static_cast<unsigned char>(bytes[0]) == kHandshakeRecord &&
-         (bytes.size() < 2 || static_cast<unsigned char>(bytes[1]) == kMajorVersion);
-}
-
 ClientHello read_client_hello(std::string_view bytes) {
-  if (!bytes.empty() && !may_be_tls(bytes)) {
+  if (!bytes.empty() && !capture::may_be_tls(bytes)) {
     return {ClientHello::State::malformed, {}};
   }
   ClientHello hello;

@@ -24,8 +24,6 @@ struct ClientHello {
   std::string server_name;  // lower case, without a final dot; a DNS name's characters only
 };
 
-// Whether these bytes (one is enough, none are not) may begin a TLS connection: a handshake record.
-bool may_be_tls(std::string_view bytes);
 // `bytes` from the connection's first on; what follows the hello does not matter.
 ClientHello read_client_hello(std::string_view bytes);
 

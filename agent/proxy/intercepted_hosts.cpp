@@ -52,10 +52,10 @@ void InterceptedHosts::close(const Known& known) {
   known.interception->http2.close();
 }
 
-void InterceptedHosts::drop_idle(std::chrono::steady_clock::time_point now) {
+void InterceptedHosts::drop_idle() {
   for (const auto& [host, known] : hosts_) {
-    known.interception->http1.drop_idle(now);
-    known.interception->http2.drop_idle(now);
+    known.interception->http1.drop_idle();
+    known.interception->http2.drop_idle();
   }
 }
 

@@ -6,7 +6,6 @@
 // share it knows that one is open. Errors: none.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -34,7 +33,7 @@ class InterceptedHosts {
   // Null: there is no room, or no way to it. `named`: it stays for good.
   Interception take(const std::string& host, std::uint16_t port, bool named);
 
-  void drop_idle(std::chrono::steady_clock::time_point now);
+  void drop_idle();
   void close();
   std::size_t idle_connections() const;
 

@@ -10,6 +10,8 @@
 
 #include "agent/capture/opening_connection.h"
 #include "agent/capture/original_destination.h"
+#include "agent/capture/tcp_keepalive.h"
+#include "agent/capture/tls_start.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/client_hello.h"
 #include "agent/proxy/opening_tunnel.h"
@@ -62,6 +64,22 @@ void send_last(capture::ClientStream& stream, std::string_view bytes) {
   const asio::const_buffer buffer(bytes.data(), bytes.size());
   stream.write_some(&buffer, &buffer + 1, ignored);
   stream.shutdown_send();
+}
+
+// Reads on until it is known what the hello is. False: the connection has ended before.
+Task<bool> read_hello(AcceptedConnection& connection, ClientHello& hello) {
+  hello = read_client_hello(connection.first_bytes);
+  while (hello.state == ClientHello::State::incomplete) {
+    char piece[4096];
+    error_code failure;
+    const std::size_t count = co_await connection.stream.async_read_some(
+        asio::buffer(piece), asio::redirect_error(use_task, failure));
+    if (failure)
+      co_return false;
+    connection.first_bytes.append(piece, count);
+    hello = read_client_hello(connection.first_bytes);
+  }
+  co_return true;
 }
 
 }  // namespace
@@ -205,8 +223,9 @@ Task<void> Interceptor::connect(Exchange& exchange) {
     co_await refuse(exchange, 502, "invlog: " + text_of(*authority) + ": " + problem);
     co_return;
   }
-  capture::Turn turn = [this, route](AcceptedConnection connection) {
-    return tunnel(std::move(connection), route);
+  capture::Turn turn = [this, kept = route,
+                        to = *authority](AcceptedConnection connection) mutable {
+    return tunnel_unless_bedrock(std::move(connection), std::move(kept), to);
   };
   co_await exchange.turn_over(std::move(turn));
 }
@@ -223,7 +242,7 @@ Task<std::string> Interceptor::reach(const Authority& authority, bool local_call
   endpoint->tls = false;
   endpoint->connect_timeout = needs_.configuration.connect_timeout;
   endpoint->names = needs_.tunnel_names;
-  const std::string name = text_of(authority);
+  const std::string name = route.name = text_of(authority);
   const auto may_reach = [this, name, local_caller, &route](const TunnelAddresses::Endpoint& to) {
     const auto refusal = addresses_.refusal(to, local_caller);
     if (refusal)
@@ -255,6 +274,60 @@ Task<std::string> Interceptor::reach(const Authority& authority, bool local_call
               std::to_string(needs_.configuration.connect_timeout.count()) + " ms";
   }
   co_return problem;
+}
+
+Task<bool> Interceptor::hear_first(AcceptedConnection& connection, TunnelRoute& route,
+                                   ClientHello& hello) {
+  // Who ends Bedrock's TLS speaks second: what a server says first is for another protocol.
+  if (connection.first_bytes.empty() && !route.far->early_bytes.empty())
+    co_return true;
+  capture::OpeningConnection opening(connection.stream, needs_.sessions);
+  if (connection.first_bytes.empty()) {
+    capture::probe_for_tunnel(connection.stream.native_handle());
+    capture::probe_for_tunnel(route.far->socket().native_handle());
+    if (!needs_.sessions.sessions.draining())
+      opening.wait_at_most(needs_.sessions.options.tunnel_timeout);
+    co_await either_side_speaks(connection.stream, route);
+    if (!connection.stream.is_open()) {
+      if (!needs_.sessions.sessions.draining())
+        spdlog::debug("proxy: a tunnel to {} ends: neither side has said anything", route.name);
+      co_return false;
+    }
+    if (!connection.stream.has_unread())
+      co_return true;
+  }
+  opening.hurry(needs_.sessions.options.header_timeout);
+  co_return co_await read_hello(connection, hello);
+}
+
+Task<void> Interceptor::tunnel_unless_bedrock(AcceptedConnection connection,
+                                              std::shared_ptr<TunnelRoute> route,
+                                              Authority authority) {
+  ClientHello hello;
+  if (!co_await hear_first(connection, *route, hello))
+    co_return;
+  const Authority named{std::move(hello.server_name), authority.port};
+  // CONNECT's own name is judged already; two others may well differ.
+  if (named.host.empty() || named.host == authority.host ||
+      hosts_.judge(named.host) == Kind::other) {
+    co_await tunnel(std::move(connection), std::move(route));
+    co_return;
+  }
+  Verdict verdict = judge(named);
+  if (!verdict.why.empty()) {
+    verdict.why = "server-name";
+    verdict.message += "; this server name came behind CONNECT " + text_of(authority);
+    note_refusal(named, verdict);
+    send_last(connection.stream, kUnrecognizedName);
+    co_return;
+  }
+  if (verdict.kind == Kind::intercept) {
+    route.reset();
+    co_await terminate(std::move(connection), named.host, named.port);
+    co_return;
+  }
+  note_flag(named, verdict);
+  co_await tunnel(std::move(connection), std::move(route));
 }
 
 Task<void> Interceptor::tunnel(AcceptedConnection connection, std::shared_ptr<TunnelRoute> route) {
@@ -325,7 +398,7 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
     bytes.assign(piece, count);
   }
   std::string problem;
-  if (!may_be_tls(bytes)) {
+  if (!capture::may_be_tls(bytes)) {
     problem = "the client began without TLS";
     send_last(connection.stream,
               capture::last_response_text(capture::aws_error(
@@ -353,7 +426,7 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
 }
 
 Task<void> Interceptor::refuse_own(AcceptedConnection connection) {
-  const bool tls = may_be_tls(connection.first_bytes);
+  const bool tls = capture::may_be_tls(connection.first_bytes);
   const std::string message =
       "this connection was made by the agent itself: its host's name or a tunnel leads back to it";
   loop_.say(
@@ -375,20 +448,12 @@ Task<void> Interceptor::refuse_own(AcceptedConnection connection) {
 }
 
 Task<void> Interceptor::take_tls(AcceptedConnection connection) {
-  ClientHello hello = read_client_hello(connection.first_bytes);
+  ClientHello hello;
   {
     capture::OpeningConnection opening(connection.stream, needs_.sessions);
     opening.hurry(needs_.sessions.options.header_timeout);
-    while (hello.state == ClientHello::State::incomplete) {
-      char piece[4096];
-      error_code failure;
-      const std::size_t count = co_await connection.stream.async_read_some(
-          asio::buffer(piece), asio::redirect_error(use_task, failure));
-      if (failure)
-        co_return;
-      connection.first_bytes.append(piece, count);
-      hello = read_client_hello(connection.first_bytes);
-    }
+    if (!co_await read_hello(connection, hello))
+      co_return;
   }
   if (hello.state == ClientHello::State::malformed) {
     ++needs_.statistics.proxy.tls_failed;
@@ -441,7 +506,7 @@ Task<std::shared_ptr<TunnelRoute>> Interceptor::find_route(AcceptedConnection& c
 void Interceptor::tick(std::chrono::steady_clock::time_point now) {
   refused_.tick(now);
   flagged_.tick(now);
-  intercepted_.drop_idle(now);
+  intercepted_.drop_idle();
 }
 
 void Interceptor::close() {

@@ -1,6 +1,8 @@
 // The proxy's port: decides by the name of the host that a connection is for (CONNECT's target, or
 // the server name in the hello of a TLS connection that came without one) whether it is
-// intercepted, tunnelled blindly or refused, and does that.
+// intercepted, tunnelled blindly or refused, and does that. Before a tunnel passes a byte of its
+// client's, the server name in it is judged as well: a CONNECT to Bedrock's address, or to another
+// name for it, is no way past the record.
 //
 // An intercepted connection becomes a session like any other; its calls are recorded, judged and
 // limited by the same code as in endpoint mode, and go to the host as they are (proxied_call.h).
@@ -28,6 +30,7 @@
 
 namespace invlog::proxy {
 
+struct ClientHello;
 struct TunnelRoute;
 
 class Interceptor {
@@ -82,6 +85,13 @@ class Interceptor {
   capture::Task<std::string> reach(const Authority& authority, bool local_caller,
                                    TunnelRoute& route);
   void note_refusal(const Authority& authority, const TunnelAddresses::Refusal& refusal);
+  // Goes on with what came by CONNECT: a host that is no Bedrock by the name there may be it by the
+  // name that TLS then asks for.
+  capture::Task<void> tunnel_unless_bedrock(capture::AcceptedConnection connection,
+                                            std::shared_ptr<TunnelRoute> route,
+                                            Authority authority);
+  capture::Task<bool> hear_first(capture::AcceptedConnection& connection, TunnelRoute& route,
+                                 ClientHello& hello);
   capture::Task<void> tunnel(capture::AcceptedConnection connection,
                              std::shared_ptr<TunnelRoute> route);
   capture::Task<void> terminate(capture::AcceptedConnection connection, std::string host,

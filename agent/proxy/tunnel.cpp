@@ -1,5 +1,7 @@
 #include "agent/proxy/tunnel.h"
 
+#include <spdlog/spdlog.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -7,6 +9,7 @@
 #include <boost/asio/write.hpp>
 
 #include "agent/capture/opening_connection.h"
+#include "agent/capture/tcp_keepalive.h"
 
 namespace invlog::proxy {
 namespace {
@@ -23,19 +26,39 @@ constexpr std::chrono::milliseconds kQuietWhenStopping{500};
 
 }  // namespace
 
+Task<void> either_side_speaks(capture::ClientStream& near, TunnelRoute& route) {
+  // Shared: the wait that is called off calls back later.
+  const auto spoken = std::make_shared<capture::Event>();
+  const auto speak = [spoken](error_code) { spoken->set(); };
+  near.socket().async_wait(asio::socket_base::wait_read, speak);
+  route.far->socket().async_wait(asio::socket_base::wait_read, speak);
+  co_await spoken->wait();
+  error_code ignored;
+  near.socket().cancel(ignored);
+  route.far->socket().cancel(ignored);
+}
+
 Tunnel::Tunnel(capture::ClientStream near, std::shared_ptr<TunnelRoute> route,
                capture::SessionServices& services, capture::ProxyCounts& counts)
     : near_(std::move(near)),
       route_(std::move(route)),
       services_(services),
       counts_(counts),
-      deadline_(services.watchdog, [this] { close(); }),
-      patience_(services.options.keep_alive_timeout),
+      deadline_(services.watchdog, [this] { give_up(); }),
+      patience_(services.options.tunnel_timeout),
       moved_at_(services.watchdog.now()) {}
 
 void Tunnel::moved() {
   moved_at_ = services_.watchdog.now();
   deadline_.arm(patience_);
+}
+
+void Tunnel::give_up() {
+  if (!services_.sessions.draining()) {
+    spdlog::debug("proxy: a tunnel to {} ends: no byte has passed for {} s", route_->name,
+                  std::chrono::duration_cast<std::chrono::seconds>(patience_).count());
+  }
+  close();
 }
 
 template <class From, class To>
@@ -101,6 +124,8 @@ Task<void> Tunnel::run(std::string first_bytes) {
   const capture::Membership membership(services_.sessions, this);
   if (services_.sessions.draining())
     drain();
+  capture::probe_for_tunnel(near_.native_handle());
+  capture::probe_for_tunnel(route_->far->socket().native_handle());
   ++counts_.tunnels;
   ++counts_.open_tunnels;
   moved();

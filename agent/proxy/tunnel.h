@@ -1,5 +1,6 @@
 // A connection that the proxy passes on blindly: the kernel moves the bytes both ways until both
-// sides have ended or one has failed. A side that ends sending may still receive.
+// sides have ended or one has failed, or nothing has passed for SessionOptions::tunnel_timeout. A
+// side that ends sending may still receive.
 //
 // Thread: the I/O thread. Ownership: run() keeps it alive; `services` and `counts` must outlive it.
 // Errors: none; a side that fails closes the other.
@@ -20,10 +21,14 @@ namespace invlog::proxy {
 
 // Where a tunnel leads, and what it passes through.
 struct TunnelRoute {
+  std::string name;                                  // HOST:PORT, for the log
   std::shared_ptr<capture::UpstreamConnection> far;  // connected, and plain
   SplicePipe there, back;                            // open
   std::optional<TunnelAddresses::Refusal> refusal;   // it may not lead there
 };
+
+// Waits until either side has said something or has ended. `near`: not TLS.
+capture::Task<void> either_side_speaks(capture::ClientStream& near, TunnelRoute& route);
 
 class Tunnel : public capture::SessionControl, public std::enable_shared_from_this<Tunnel> {
  public:
@@ -44,6 +49,7 @@ class Tunnel : public capture::SessionControl, public std::enable_shared_from_th
   capture::Task<void> pass(From& from, To& to, SplicePipe& pipe);
   capture::Task<void> pass_back();
   void moved();
+  void give_up();
 
   capture::ClientStream near_;
   std::shared_ptr<TunnelRoute> route_;

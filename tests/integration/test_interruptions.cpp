@@ -127,9 +127,11 @@ TEST_CASE("An upstream that stays silent is a 504 after idle_timeout") {
   const HttpResponse response = read_response(client);
   CHECK(response.status == 504);
   CHECK(response.header("x-amzn-ErrorType") == "ServiceUnavailableException");
+  CHECK(response.body.find("no answer within 80 ms ([agent] idle_timeout)") != std::string::npos);
   const auto records = agent.sink().wait_for(1);
   REQUIRE(records.size() == 1);
   CHECK(records[0].outcome == "timeout");
+  CHECK(records[0].details.find("[agent] idle_timeout") != std::string::npos);
   CHECK(records[0].details.find("\"sent\"") == std::string::npos);
 }
 
@@ -147,7 +149,10 @@ TEST_CASE("An upstream that stalls in mid-stream is cut after idle_timeout") {
   const HttpResponse response = read_response(client);
   CHECK(response.body == "hello");
   CHECK_FALSE(response.complete);
-  CHECK(agent.sink().wait_for(1).at(0).outcome == "timeout");
+  const auto records = agent.sink().wait_for(1);
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].outcome == "timeout");
+  CHECK(records[0].details.find("longer than [agent] idle_timeout") != std::string::npos);
 }
 
 TEST_CASE("A kept connection that the server has closed is replaced") {

@@ -517,6 +517,104 @@ TEST_CASE(
   fixture.agent().join();
 }
 
+TEST_CASE("proxy: CONNECT to an address whose server name is Bedrock's is intercepted", "[proxy]") {
+  Echo echo;
+  ScriptedUpstream company([](LoopbackSocket& socket, int) {
+    read_request(socket);
+    socket.send("HTTP/1.1 200 OK\r\n\r\n");
+    socket.sees_end();
+  });
+  ProxyFixture fixture(echo.handler(), {}, true,
+                       with_company_proxy("http://127.0.0.1:" + std::to_string(company.port())));
+  TlsBridge::To to = fixture.to("http/1.1");
+  to.host = "192.0.2.7";
+  to.name = kBedrockHost;
+  TlsBridge bridge(to);
+  LoopbackSocket client = LoopbackSocket::connect(bridge.port());
+  client.send(signed_post(kConverse, "{}"));
+  CHECK(read_response(client).status == 200);
+  CHECK(company.connections() == 1);
+  CHECK(fixture.sink().wait_for(1).size() == 1);
+  const capture::ProxyCounts counts = fixture.agent().statistics().proxy;
+  CHECK(counts.intercepted == 1);
+  CHECK(counts.tunnels == 0);
+}
+
+TEST_CASE("proxy: CONNECT to an address does not get past a refusal of its server name",
+          "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  ScriptedUpstream far([](LoopbackSocket& socket, int) { socket.sees_end(); });
+  TlsBridge::To to = fixture.to("http/1.1");
+  to.host = "127.0.0.1";
+  to.port = far.port();
+  // Another Region's, and the Region's own at another port than 443.
+  to.name =
+      GENERATE(std::string("bedrock-runtime.us-east-1.amazonaws.com"), std::string(kBedrockHost));
+  TlsBridge bridge(to);
+  LoopbackSocket client = LoopbackSocket::connect(bridge.port());
+  CHECK(client.sees_end());
+  CHECK(contains(bridge.problem(), "unrecognized name"));
+  CHECK(far.connections() == 1);
+  CHECK(fixture.agent().statistics().proxy.refused == 1);
+  const auto events = fixture.sink().events();
+  REQUIRE(events.size() == 1);
+  CHECK(contains(events[0], "server-name"));
+  CHECK(contains(events[0], to.name));
+  CHECK(contains(events[0], "behind CONNECT 127.0.0.1:" + std::to_string(far.port())));
+}
+
+TEST_CASE("proxy: a tunnel passes on TLS for another name than CONNECT's", "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  std::promise<std::string> heard;
+  ScriptedUpstream far([&](LoopbackSocket& socket, int) {
+    heard.set_value(socket.read_until("front.example.com"));
+  });
+  TlsBridge::To to = fixture.to("http/1.1");
+  to.host = "127.0.0.1";
+  to.port = far.port();
+  to.name = "front.example.com";
+  TlsBridge bridge(to);
+  LoopbackSocket client = LoopbackSocket::connect(bridge.port());
+  CHECK(client.sees_end());
+  CHECK(heard.get_future().get().starts_with("\x16\x03"));
+  CHECK(fixture.sink().events().empty());
+}
+
+TEST_CASE("proxy: behind CONNECT a server may speak first, and a hello must not be slow",
+          "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(
+      echo.handler(), {}, true, [](const char*) { return std::optional<std::string>(); },
+      [](config::AgentConfig& change) {
+        change.clients.header_timeout = std::chrono::milliseconds(60);
+      });
+  ScriptedUpstream far([](LoopbackSocket& socket, int number) {
+    if (number > 0) {
+      socket.sees_end();
+      return;
+    }
+    socket.send("SSH-2.0-server\r\n");
+    socket.send("heard " + socket.read_until("\n"));
+  });
+  const std::string connect =
+      "CONNECT 127.0.0.1:" + std::to_string(far.port()) + " HTTP/1.1\r\n\r\n";
+  LoopbackSocket client = LoopbackSocket::connect(fixture.proxy_port());
+  client.send(connect);
+  CHECK(contains(client.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
+  CHECK(client.read_until("\r\n") == "SSH-2.0-server\r\n");
+  client.send("hello\n");
+  CHECK(client.read_to_end() == "heard hello\n");
+
+  LoopbackSocket slow = LoopbackSocket::connect(fixture.proxy_port());
+  slow.send(connect);
+  CHECK(contains(slow.read_until("\r\n\r\n"), "HTTP/1.1 200 "));
+  slow.send("\x16\x03\x01");
+  CHECK(slow.sees_end());
+  CHECK(fixture.agent().statistics().clients.slow_cut == 1);
+}
+
 TEST_CASE("proxy: what may not be reached is refused with an event", "[proxy]") {
   Echo echo;
   ProxyFixture fixture(echo.handler(), {"127.0.0.1", 0, config::OtherHosts::refuse, {}, {}, "", 0});

@@ -57,7 +57,8 @@ std::string TlsBridge::problem() {
 
 bool TlsBridge::begin(LoopbackSocket& agent, SSL_CTX* context) {
   if (to_.by_connect) {
-    agent.send("CONNECT " + to_.host + ":443 HTTP/1.1\r\nHost: " + to_.host + ":443\r\n\r\n");
+    const std::string authority = to_.host + ":" + std::to_string(to_.port);
+    agent.send("CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n");
     const std::string head = agent.read_until("\r\n\r\n");
     if (head.find(" 200 ") == std::string::npos) {
       problem_ = head;
@@ -67,8 +68,9 @@ bool TlsBridge::begin(LoopbackSocket& agent, SSL_CTX* context) {
   session_ = SSL_new(context);
   SSL_set_fd(session_, agent.descriptor());
   SSL_clear_mode(session_, SSL_MODE_AUTO_RETRY);  // a session ticket alone must not hold up a read
-  SSL_set_tlsext_host_name(session_, (to_.name.empty() ? to_.host : to_.name).c_str());
-  SSL_set1_host(session_, to_.host.c_str());
+  const std::string& name = to_.name.empty() ? to_.host : to_.name;
+  SSL_set_tlsext_host_name(session_, name.c_str());
+  SSL_set1_host(session_, name.c_str());
   SSL_set_verify(session_, SSL_VERIFY_PEER, nullptr);
   if (!to_.protocol.empty()) {
     const std::string offered =

@@ -25,6 +25,7 @@ class TlsBridge {
     std::string protocol;    // for ALPN, "" none
     std::string name = "";   // in the hello, "" the host
     bool by_connect = true;  // else TLS begins at once
+    std::uint16_t port = 443;
   };
 
   explicit TlsBridge(To to);

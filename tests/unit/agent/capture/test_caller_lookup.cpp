@@ -11,13 +11,15 @@
 #include "agent/capture/caller_groups.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/capture/coroutine_loop.h"
+#include "tests/unit/agent/capture/descriptor_shortage.h"
 #include "tests/unit/agent/capture/loopback_pair.h"
 
 namespace invlog::capture {
 
 TEST_CASE("The owner of a loopback TCP peer is known by uid") {
+  SocketOwners owners;
   const LoopbackPair pair;
-  CallerLookup lookup(pair.server);
+  CallerLookup lookup(pair.server, owners);
   CHECK(lookup.caller().uid == ::geteuid());
   CHECK_FALSE(lookup.caller().pid);
   CHECK(lookup.peer().transport == Peer::Transport::loopback);
@@ -26,35 +28,44 @@ TEST_CASE("The owner of a loopback TCP peer is known by uid") {
 }
 
 TEST_CASE("Of a client that has hung up it is known that it has left") {
+  SocketOwners owners;
   LoopbackPair pair(GENERATE(false, true));
-  CallerLookup before(pair.server);
+  CallerLookup before(pair.server, owners);
   before.look();
   pair.close_client();
   CHECK(before.caller().uid == ::geteuid());
   CHECK_FALSE(before.peer().left);
-  CallerLookup after(pair.server);
+  CallerLookup after(pair.server, owners);
   CHECK_FALSE(after.caller().uid);
   CHECK(after.peer().left);
 }
 
-TEST_CASE("A listener is not taken for a connection from its port") {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_storage address{}, nobody{};
-  auto& here = reinterpret_cast<sockaddr_in&>(address);
-  here.sin_family = AF_INET;
-  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof here;
-  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::listen(listener, 1) == 0);
-  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  nobody = address;
-  reinterpret_cast<sockaddr_in&>(nobody).sin_port = htons(1);
-  CHECK_FALSE(tcp_socket_owner(address, nobody).uid);
-  CHECK_FALSE(tcp_socket_owner(address, nobody).closed);
-  ::close(listener);
+TEST_CASE("A caller keeps its name where no descriptor is left") {
+  SocketOwners owners;
+  const LoopbackPair pair;
+  const DescriptorShortage shortage;
+  CallerLookup lookup(pair.server, owners);
+  CHECK(lookup.answered());
+  CHECK(lookup.caller().uid == ::geteuid());
+}
+
+TEST_CASE("A caller of whom nobody could be asked is not taken for nobody") {
+  const LoopbackPair pair;
+  std::optional<SocketOwners> owners;
+  {
+    const DescriptorShortage shortage;
+    owners.emplace();
+    CallerLookup lookup(pair.server, *owners);
+    CHECK_FALSE(lookup.answered());
+    CHECK_FALSE(lookup.caller().uid);
+  }
+  CallerLookup later(pair.server, *owners);
+  CHECK(later.answered());
+  CHECK(later.caller().uid == ::geteuid());
 }
 
 TEST_CASE("A caller is known by an IPv4 address inside an IPv6 one") {
+  SocketOwners owners;
   const int listener = ::socket(AF_INET6, SOCK_STREAM, 0);
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
@@ -72,7 +83,7 @@ TEST_CASE("A caller is known by an IPv4 address inside an IPv6 one") {
   REQUIRE(::connect(mapped, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   for (int client = 0; client < 2; ++client) {
     const int server = ::accept(listener, nullptr, nullptr);
-    CHECK(CallerLookup(server).caller().uid == ::geteuid());
+    CHECK(CallerLookup(server, owners).caller().uid == ::geteuid());
     ::close(server);
   }
   for (const int each : {plain, mapped, listener})
@@ -80,9 +91,10 @@ TEST_CASE("A caller is known by an IPv4 address inside an IPv6 one") {
 }
 
 TEST_CASE("A Unix socket's peer is known by uid, pid and executable") {
+  SocketOwners owners;
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  CallerLookup lookup(ends[0]);
+  CallerLookup lookup(ends[0], owners);
   CHECK(lookup.caller().uid == ::geteuid());
   CHECK(lookup.caller().pid == ::getpid());
   CHECK_FALSE(lookup.caller().executable.empty());
@@ -95,7 +107,8 @@ TEST_CASE("A Unix socket's peer is known by uid, pid and executable") {
 }
 
 TEST_CASE("A socket that was closed is nobody's") {
-  CallerLookup lookup(0);
+  SocketOwners owners;
+  CallerLookup lookup(0, owners);
   lookup.close();
   CHECK_FALSE(lookup.caller().uid);
   CHECK(lookup.peer().transport == Peer::Transport::unknown);

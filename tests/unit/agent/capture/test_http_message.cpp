@@ -40,10 +40,10 @@ TEST_CASE("Hop-by-hop headers go, with those that Connection names, except the l
 }
 
 TEST_CASE("An answer of our own is JSON in AWS's shape, whatever the message") {
-  const LocalResponse answer = aws_error(403, "AccessDeniedException", "a \"b\" \\ c\n\x01");
+  const LocalResponse answer = aws_error(403, "AccessDeniedException", "a \"b\" \\ c\n\x01\xff");
   CHECK(answer.head.status == 403);
   CHECK(answer.head.reason == "Forbidden");
-  CHECK(answer.body == "{\"message\":\"a \\\"b\\\" \\\\ c\\u000a\\u0001\"}");
+  CHECK(answer.body == "{\"message\":\"a \\\"b\\\" \\\\ c\\n\\u0001\xEF\xBF\xBD\"}");
   CHECK(find_header(answer.head.headers, "x-amzn-ErrorType") == "AccessDeniedException");
   CHECK(find_header(answer.head.headers, "content-length") == std::to_string(answer.body.size()));
   CHECK(answer.head.body == ResponseHead::Body::length);

@@ -12,6 +12,7 @@
 #include "tests/catch.h"
 #include "tests/temporary_directory.h"
 #include "tests/unit/agent/capture/coroutine_loop.h"
+#include "tests/unit/agent/capture/descriptor_shortage.h"
 
 namespace invlog::capture {
 namespace {
@@ -20,7 +21,15 @@ struct Scene {
   CoroutineLoop loop;
   Watchdog watchdog{std::chrono::steady_clock::now()};
   ClientCounts counts;
-  SessionServices services{{[](Exchange&) -> Task<void> { co_return; }}, {}, watchdog, {}, counts};
+  int requests = 0;
+  SessionServices services{{[this](Exchange&) -> Task<void> {
+                             ++requests;
+                             co_return;
+                           }},
+                           {},
+                           watchdog,
+                           {},
+                           counts};
 
   std::string tcp_refusal(const std::string& host, std::uint16_t port) {
     try {
@@ -59,6 +68,38 @@ TEST_CASE("An address that is taken, or is none, is refused in one line") {
         std::string::npos);
   CHECK(scene.tcp_refusal("localhost", 0).empty());
   scene.loop.run();
+}
+
+TEST_CASE("Out of descriptors, the connection that is idle for longest makes room") {
+  Scene scene;
+  TcpListener listener(scene.loop.executor(), "127.0.0.1", 0, scene.services,
+                       scene.services.endpoint);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(listener.port());
+  const int idle = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int asking = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto connect = [&](int client) {
+    return ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  };
+  REQUIRE(connect(idle));
+  REQUIRE(scene.loop.run_until([&] { return scene.services.sessions.size() == 1; }));
+  {
+    const DescriptorShortage shortage;
+    REQUIRE(connect(asking));
+    constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    REQUIRE(::send(asking, kRequest.data(), kRequest.size(), 0) ==
+            static_cast<ssize_t>(kRequest.size()));
+    CHECK(scene.loop.run_until([&] { return scene.requests == 1; }));
+  }
+  char byte;
+  CHECK(::recv(idle, &byte, 1, MSG_DONTWAIT) == 0);
+  listener.stop();
+  scene.services.sessions.close();
+  CHECK(scene.loop.run_until([&] { return scene.services.sessions.size() == 0; }));
+  for (const int each : {idle, asking})
+    ::close(each);
 }
 
 TEST_CASE("A Unix socket's file comes with the listener and goes with it") {

@@ -131,11 +131,6 @@ TEST_CASE("what is no hello is told at once", "[proxy]") {
     CHECK(read_client_hello(bytes).server_name.empty());
     CHECK(ERR_peek_error() == 0);
   }
-  CHECK(may_be_tls(hello));
-  CHECK(may_be_tls("\x16"));
-  CHECK_FALSE(may_be_tls(""));
-  CHECK_FALSE(may_be_tls("\x16\x02"));
-  CHECK_FALSE(may_be_tls("POST"));
 }
 
 TEST_CASE("a hello for what is no DNS name is malformed", "[proxy]") {
