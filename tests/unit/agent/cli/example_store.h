@@ -26,7 +26,7 @@ class ExampleStore {
   const TemporaryDirectory& directory() const { return directory_; }
   cli::StoreOptions options() const;
   // One more call, written as another run of the agent would.
-  void append(const std::string& request_text) const;
+  void append(const std::string& request_text, const std::string& request_metadata = "") const;
 
  private:
   TemporaryDirectory directory_;
