@@ -342,20 +342,26 @@ tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
   if (store) {
     return location_of(*store, folder_of(*store));
   }
-  Collected collected = collect(sources);
+  const Collected collected = collect(sources);
+  const bool directory_by_flag = sources.flags.contains("state_dir");
   AgentConfig configuration;
-  // Only [agent] says where a store is; whoever reads one need not be able to ship it.
-  if (collected.problems.empty()) {
-    WrongKeys wrong;
-    apply(configuration, agent_table(), collected.given.find(agent_table().name)->second,
-          collected.problems, wrong);
+  // What is missing may stand in what could not be read.
+  Problems problems = directory_by_flag ? Problems() : collected.problems;
+  for (const char* key : {"region", "state_dir"}) {
+    const GivenValue* value = find_value(collected.given, agent_table().name, key);
+    const auto error = value == nullptr
+                           ? std::nullopt
+                           : agent_table().find(key)->apply(configuration, value->values);
+    if (error && (!directory_by_flag || sources.flags.contains(key))) {
+      problems.push_back(value->place + ": " + *error);
+    }
   }
-  if (!collected.problems.empty()) {
-    return tl::unexpected(NoStore{std::move(collected.problems.front())});
+  if (!problems.empty()) {
+    const char* const advice = " (--state-dir DIR and --store FILE need no configuration)";
+    return tl::unexpected(NoStore{problems.front() + (directory_by_flag ? "" : advice)});
   }
   // A Region of the file says which store of the file's directory, but nothing about one named by a
   // flag.
-  const bool directory_by_flag = sources.flags.contains("state_dir");
   const bool region_by_flag = sources.flags.contains("region");
   if (!configuration.region.empty() && (region_by_flag || !directory_by_flag)) {
     return location_of(configuration.store_path(), configuration.state_dir);

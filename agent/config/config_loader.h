@@ -60,7 +60,10 @@ AssembledConfig assemble_config(const GivenTables& given);
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources);
 
 // For commands that only need a store: --store FILE, else --state-dir DIR (the one *.db in it;
-// several: the error lists them), else the configured state_dir and Region.
+// several: the error lists them), else the configured state_dir and Region. Only the last needs the
+// configuration: files that can be read, with known names and values of the right form, and a
+// state_dir and a Region that are right. What other values mean, in whichever table, and whether
+// they fit together is no matter of whoever reads.
 struct StoreLocation {
   std::string store_path;
   std::string state_dir;  // where the agent that writes it says of itself what it says
