@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "agent/cli/agent_search.h"
 #include "agent/config/setting_checks.h"
@@ -51,17 +50,11 @@ std::string unheeded_authority(const AgentStatus& status) {
              : "";
 }
 
-std::string absolute_path(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(path, error);
-  return error ? path : whole.lexically_normal().string();
-}
-
 tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
                                                   const config::AgentConfig& configuration,
                                                   const AgentStatus& status,
                                                   const std::optional<std::string>& listen) {
-  const std::string state_dir = absolute_path(configuration.state_dir);
+  const std::string& state_dir = configuration.state_dir;
   const std::string ca_file = CertificateAuthority::certificate_path(state_dir);
   const std::string bundle_file = proxy::bundle_path_in(state_dir);
   const bool asked = mode == CallMode::proxy;

@@ -52,6 +52,14 @@ std::vector<std::string> files_in(const std::filesystem::path& directory, Proble
   return files;
 }
 
+// A flag's value as the setting takes it.
+SettingValues values_of_flag(const Setting& setting, const std::string& value) {
+  if (setting.form == ValueForm::texts) {
+    return split_at_commas(value);
+  }
+  return {setting.form == ValueForm::path && !value.empty() ? absolute_path(value) : value};
+}
+
 struct Collected {
   GivenTables given;
   std::vector<std::string> files;
@@ -97,9 +105,7 @@ Collected collect(const ConfigSources& sources) {
       continue;
     }
     const std::string flag = flag_of(key);
-    agent.values[key] = {
-        setting->form == ValueForm::texts ? split_at_commas(value) : std::vector{value}, flag,
-        "flag " + flag};
+    agent.values[key] = {values_of_flag(*setting, value), flag, "flag " + flag};
   }
   return collected;
 }

@@ -18,6 +18,7 @@ namespace invlog::config {
 // How a value is written in the file.
 enum class ValueForm {
   text,      // a string in quotes
+  path,      // the same, of a file or a directory: absolute, or ""; relative in a flag only
   texts,     // a string or an array of strings; comma-separated in a flag
   size,      // a string such as "64MiB", or a bare number of bytes
   number,    // a whole number without quotes
