@@ -203,6 +203,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   keep_heap_small();
   logging::set_up_log(configuration.log_format, configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
+  for (const std::string& warning : reloader.warnings())
+    spdlog::warn("{}", warning);
   service::InheritedSockets sockets = service::InheritedSockets::from_environment();
   service::ServiceManager service_manager;
   std::signal(SIGHUP, SIG_IGN);  // until `reload` listens

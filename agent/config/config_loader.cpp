@@ -304,6 +304,11 @@ AssembledConfig assemble_config(const GivenTables& given) {
     if (found == given.end() || !found->second.faulty) {
       sound.push_back(table);
     }
+    if (found != given.end() && table->warn != nullptr) {
+      for (const Mismatch& doubtful : table->warn(assembled.configuration)) {
+        assembled.warnings.push_back(text_of(doubtful, *table, given));
+      }
+    }
   }
   if (assembled.configuration.region.empty() || sound.empty() || sound.front() != &agent_table()) {
     return assembled;  // what the others say of the Region would mean nothing
@@ -332,7 +337,7 @@ LoadedConfig load_config(const ConfigSources& sources) {
   collected.problems.insert(collected.problems.end(), assembled.problems.begin(),
                             assembled.problems.end());
   return {std::move(assembled.configuration), std::move(collected.given),
-          std::move(collected.files), std::move(collected.problems)};
+          std::move(collected.files), std::move(collected.problems), std::move(assembled.warnings)};
 }
 
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources) {

@@ -44,6 +44,7 @@ struct LoadedConfig {
   GivenTables given;               // all that is no default, the Region among it
   std::vector<std::string> files;  // which were read, in this order
   Problems problems;               // all that was found
+  Problems warnings;               // what is taken, and yet probably not what was meant
 };
 
 // Unknown tables are problems, also those that a later invlog will know.
@@ -53,6 +54,7 @@ LoadedConfig load_config(const ConfigSources& sources);
 struct AssembledConfig {
   AgentConfig configuration;
   Problems problems;
+  Problems warnings;
 };
 AssembledConfig assemble_config(const GivenTables& given);
 

@@ -56,6 +56,8 @@ struct SettingsTable {
   // the Region), and all that does not fit together. Does nothing for a table that was not begun.
   Mismatches (*finish)(AgentConfig& configuration);
   bool reloads = false;  // a running agent can take new values for all of its keys
+  // What is taken, and yet probably not what was meant; null: nothing is.
+  Mismatches (*warn)(const AgentConfig& configuration) = nullptr;
 
   bool can_reload(const Setting& setting) const { return reloads || setting.reloads; }
   const Setting* find(std::string_view key) const;  // null: unknown
