@@ -145,8 +145,10 @@ void QueryArguments::add_status() {
                   "  invlog status --json");
   add_store_options(command, status_.store);
   command->add_flag("--json", status_.json, "one JSON object");
-  command->callback(
-      [this] { choose_([this] { return run_status(status_, context_.out, context_.err); }); });
+  command->callback([this] {
+    status_.terminal_width = context_.out_width;
+    choose_([this] { return run_status(status_, context_.out, context_.err); });
+  });
 }
 
 }  // namespace invlog::cli

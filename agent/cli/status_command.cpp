@@ -192,12 +192,13 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
   }
 }
 
-void print_rows(storage::Reader& reader, const char* title, const char* sql, std::ostream& out) {
+void print_rows(storage::Reader& reader, const char* title, const char* sql, int terminal_width,
+                std::ostream& out) {
   storage::Statement rows(reader.connection(), sql);
   if (!rows.step()) {
     return;
   }
-  TextTable table(out, column_names(rows.raw()), 0);
+  TextTable table(out, column_names(rows.raw()), terminal_width);
   do {
     table.add(table_row(rows.raw()));
   } while (rows.step());
@@ -242,8 +243,8 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   if (configuration || !destinations.empty()) {
     print_delivery(destinations, now, out);
   }
-  print_rows(reader, "LAST FAILED CALLS", kLastErrors, out);
-  print_rows(reader, "LAST EVENTS", kLastEvents, out);
+  print_rows(reader, "LAST FAILED CALLS", kLastErrors, options.terminal_width, out);
+  print_rows(reader, "LAST EVENTS", kLastEvents, options.terminal_width, out);
   return kSuccess;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "agent/cli/display_text.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 #include "tests/unit/agent/cli/watched_output.h"
@@ -50,6 +51,21 @@ TEST_CASE("status shows the store, and that no agent has run") {
   CHECK(contains(json,
                  ",\"agent_running\":false,\"agent\":null,\"configuration_error\":null,"
                  "\"destinations\":[]}\n"));
+}
+
+TEST_CASE("the status's tables are cut to the terminal's width") {
+  const ExampleStore store;
+  StatusOptions options;
+  options.store = store.options();
+  options.terminal_width = 80;
+  std::ostringstream out, err;
+  CHECK(run_status(options, out, err) == 0);
+  std::istringstream tables(out.str().substr(out.str().find("LAST FAILED CALLS")));
+  for (std::string line; std::getline(tables, line);) {
+    INFO(line);
+    CHECK(display_width(line) <= 80);
+  }
+  CHECK(contains(out.str(), "client-closed"));
 }
 
 TEST_CASE("while the status is printed, the store's log can be emptied") {
