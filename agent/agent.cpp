@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "agent/admin/agent_admin.h"
 #include "agent/agent_reload.h"
@@ -167,6 +168,23 @@ std::vector<int> proxy_sockets(service::InheritedSockets& sockets,
   return descriptors;
 }
 
+// Where applications arrive; the first is the one that `listen` in status.json names.
+std::vector<std::string> addresses_of(const capture::AgentLoop& loop) {
+  std::vector<std::string> addresses{loop.listen_address()};
+  for (const capture::Listener* listener : loop.listeners()) {
+    if (std::string address = listener->address(); address != addresses.front())
+      addresses.push_back(std::move(address));
+  }
+  return addresses;
+}
+
+std::string joined(const std::vector<std::string>& addresses) {
+  std::string all;
+  for (const std::string& address : addresses)
+    all += (all.empty() ? "" : ", ") + address;
+  return all;
+}
+
 // Who changes `listen` must hear that something else decides.
 void say_what_replaces_listen(const config::AgentConfig& configuration,
                               const capture::AgentLoop& loop) {
@@ -238,6 +256,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   facts.version = kVersion;
   facts.region = configuration.region;
   facts.listen = loop.listen_address();
+  facts.listeners = addresses_of(loop);
+  const std::string everywhere = joined(facts.listeners);
   facts.proxy = loop.proxy_address();
   facts.upstream = configuration.upstream;
   facts.started_at = storage::iso_seconds(storage::system_now_us());
@@ -292,7 +312,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   };
   reload.after = [&] {
     if (!stopping_delivery.joinable())  // else STOPPING=1 is the last word
-      service_manager.ready("Listening on " + facts.listen);
+      service_manager.ready("Listening on " + everywhere);
   };
   reload.start();
 
@@ -307,13 +327,13 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
   const bool only_socket = facts.listen.starts_with("unix:");
   std::printf("invlog ready: %s%s -> %s region %s store %s\n", only_socket ? "" : "http://",
-              facts.listen.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
+              everywhere.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
               configuration.store_path().c_str());
   std::fflush(stdout);
   log_started(configuration);
   if (!facts.proxy.empty())
     spdlog::info("proxy: listening on {}", facts.proxy);
-  service_manager.ready("Listening on " + facts.listen);
+  service_manager.ready("Listening on " + everywhere);
   loop.run(configuration.stop_timeout);
   admin.close();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more

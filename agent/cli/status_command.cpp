@@ -150,7 +150,11 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
               (agent.running ? "running, process " + std::to_string(agent.pid)
                              : "not running (process " + std::to_string(agent.pid) + " is gone)") +
                   ", version " + printable(agent.version));
-  print_field(out, "listening on", agent.running ? printable(agent.listen) : "");
+  std::string listeners;
+  for (const std::string& listener : agent.listeners) {
+    listeners += (listeners.empty() ? "" : ", ") + printable(listener);
+  }
+  print_field(out, "listening on", agent.running ? listeners : "");
   if (!agent.proxy_listen.empty()) {
     print_field(out, "proxy on", agent.running ? printable(agent.proxy_listen) : "");
   }

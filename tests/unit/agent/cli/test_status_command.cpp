@@ -101,6 +101,15 @@ TEST_CASE("status shows what the agent says of itself") {
   CHECK(json.find('\n') == json.size() - 1);
 }
 
+TEST_CASE("status names each place where the agent listens") {
+  const ExampleStore store;
+  store.directory().write("status.json",
+                          R"({"pid":4242,"listen":"127.0.0.1:4180","listeners":["127.0.0.1:4180",)"
+                          R"("127.0.0.1:8080","unix:/run/invlog/invlog.sock"]})");
+  CHECK(contains(status(store, false),
+                 "listening on    127.0.0.1:4180, 127.0.0.1:8080, unix:/run/invlog/invlog.sock\n"));
+}
+
 TEST_CASE("status shows callers and clients that were turned away") {
   const ExampleStore store;
   store.directory().write(
