@@ -260,7 +260,7 @@ int run(const EraseOptions& options, const std::string& path, std::ostream& out,
     erasing.patience = options.patience;
     auto opened = storage::Eraser::open(std::move(erasing));
     if (!opened) {
-      err << "invlog: " << with_advice(opened.error(), path) << '\n';
+      err << "invlog: " << with_advice(opened.error(), path, StoreUse::writing) << '\n';
       return kFailure;
     }
     eraser = std::move(*opened);

@@ -44,7 +44,7 @@ class Tail {
     path_ = location->store_path;
     auto opened = storage::Reader::open(path_);
     if (!opened) {
-      err_ << "invlog: " << opened.error() << '\n';
+      err_ << "invlog: " << with_advice(opened.error(), path_) << '\n';
       return kFailure;
     }
     reader_ = std::move(*opened);

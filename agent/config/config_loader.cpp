@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/config/config_file.h"
+#include "agent/config/permission_advice.h"
 #include "agent/config/settings.h"
 #include "storage/store_file.h"
 
@@ -265,12 +266,10 @@ tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
   std::error_code error;
   const std::vector<std::string> stores = stores_in(directory, error);
   if (error && error != std::errc::no_such_file_or_directory) {
-    return tl::unexpected(NoStore{
-        "cannot look for a store in " + directory + ": " + error.message() +
-            (error == std::errc::permission_denied
-                 ? "; this user may not use it: run the command as the user that runs the agent"
-                 : ""),
-        false});
+    return tl::unexpected(
+        NoStore{"cannot look for a store in " + directory + ": " + error.message() +
+                    (error == std::errc::permission_denied ? "; " + advice_to_read(directory) : ""),
+                false});
   }
   if (stores.empty()) {
     return tl::unexpected(NoStore{"there is no store (*.db) in " + directory +

@@ -480,10 +480,10 @@ TEST_CASE("a directory that cannot be looked into is not said to have no store")
   location = locate_store(with_flags({{"state_dir", directory.path()}}), std::nullopt);
   REQUIRE(::seteuid(0) == 0);
   REQUIRE(!location);
-  CHECK(location.error().cause ==
-        "cannot look for a store in " + directory.path() +
-            ": Permission denied; this user may not use it: run the command as the user that runs "
-            "the agent");
+  CHECK(
+      location.error().cause ==
+      "cannot look for a store in " + directory.path() +
+          ": Permission denied; run this as the agent's user, \"root\" (sudo -u root invlog ...)");
   CHECK_FALSE(location.error().misconfigured);
 }
 
