@@ -200,7 +200,7 @@ void say_what_replaces_listen(const config::AgentConfig& configuration,
   }
   spdlog::warn(
       "listening on {}, the service manager's socket, which replaces `listen`: change "
-      "ListenStream= in the socket unit (systemctl edit invlog.socket)",
+      "ListenStream= in the socket unit (systemctl edit invlog.socket, or invlog@REGION.socket)",
       loop.listen_address());
 }
 
