@@ -48,16 +48,19 @@ void QueryArguments::add_show() {
                                   "  invlog show 42 --response > response.json");
   add_store_options(command, show_.store);
   command->add_option("ID", show_.id, "a record's number, or a request id")->required();
-  auto* what = command->add_option_group("what", "what to show");
+  std::vector<CLI::Option*> before;
   const auto add = [&](const char* flag, ShowWhat value, const char* description) {
-    what->add_flag_callback(
+    CLI::Option* added = command->add_flag_callback(
         flag, [this, value] { show_.what = value; }, description);
+    for (CLI::Option* other : before) {
+      added->excludes(other);
+    }
+    before.push_back(added);
   };
   add("--record", ShowWhat::record, "the line of AWS's log schema");
   add("--request", ShowWhat::request, "the request's bytes, nothing else");
   add("--response", ShowWhat::response, "the response's bytes, nothing else");
   add("--json", ShowWhat::json, "one JSON object");
-  what->require_option(0, 1);
   command->callback([this] {
     show_.terminal = context_.out_width > 0;
     choose_([this] { return run_show(show_, context_.out, context_.err); });
