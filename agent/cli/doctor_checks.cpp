@@ -151,7 +151,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
     found.instance = ledger->instance();
   }
   diagnosis.ok("store", path + ", Region " + found.information->region + ", " +
-                            grouped((*reader)->last_id()) + " records so far");
+                            counted((*reader)->last_id(), "record") + " so far");
   if (::access(path.c_str(), W_OK) != 0) {
     diagnosis.failed("store", "this user may not write to it", config::advice_to_write(path));
   }

@@ -27,7 +27,7 @@ std::optional<StoredRecord> find(storage::Reader& reader, const std::string& id)
 void print_body(std::ostream& out, const char* title, const Body& body, bool terminal) {
   out << '\n'
       << title << "  " << printable(body.content_type) << "  "
-      << grouped(static_cast<long long>(body.bytes.size())) << " bytes"
+      << counted(static_cast<long long>(body.bytes.size()), "byte")
       << (body.truncated ? ", cut by the agent's bound" : "") << '\n';
   if (body.is_json) {
     const std::string json = indented_json(body.bytes);

@@ -169,21 +169,21 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
   }
   if (!agent.proxy_listen.empty()) {
     print_field(out, "proxy",
-                grouped(agent.intercepted_connections) + " connections intercepted, " +
+                counted(agent.intercepted_connections, "connection") + " intercepted, " +
                     grouped(agent.tunnels) + " tunnelled (" + grouped(agent.tunnels_flagged) +
                     " flagged), " + grouped(agent.proxy_refused) + " refused, " +
                     grouped(agent.proxy_tls_failed) + " without TLS");
   }
   if (agent.access_denied > 0) {
-    print_field(out, "refused callers", grouped(agent.access_denied) + " calls");
+    print_field(out, "refused callers", counted(agent.access_denied, "call"));
   }
   if (agent.connections_refused > 0 || agent.slow_clients_cut > 0) {
     print_field(out, "clients",
-                grouped(agent.connections_refused) + " connections refused at max_connections, " +
+                counted(agent.connections_refused, "connection") + " refused at max_connections, " +
                     grouped(agent.slow_clients_cut) + " cut for being slow");
   }
   print_field(out, "queue",
-              grouped(agent.queued_records) + " records, " +
+              counted(agent.queued_records, "record") + ", " +
                   readable_size(static_cast<unsigned long long>(agent.queued_bytes)));
   print_field(out, "upstream errors", grouped(agent.upstream_errors));
   print_field(out, "storage",

@@ -101,6 +101,17 @@ TEST_CASE("status shows what the agent says of itself") {
   CHECK(json.find('\n') == json.size() - 1);
 }
 
+TEST_CASE("status counts one as one") {
+  const ExampleStore store;
+  store.directory().write(
+      "status.json",
+      R"({"pid":4242,"access_denied":1,"connections_refused":1,"queued_records":1})");
+  const std::string text = status(store, false);
+  CHECK(contains(text, "refused callers 1 call\n"));
+  CHECK(contains(text, "clients         1 connection refused at max_connections, "));
+  CHECK(contains(text, "queue           1 record, "));
+}
+
 TEST_CASE("status names each place where the agent listens") {
   const ExampleStore store;
   store.directory().write("status.json",
