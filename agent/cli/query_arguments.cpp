@@ -1,7 +1,9 @@
 #include "agent/cli/query_arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "agent/cli/command_line.h"
 #include "agent/cli/option_checks.h"
@@ -48,20 +50,21 @@ void QueryArguments::add_show() {
                                   "  invlog show 42 --response > response.json");
   add_store_options(command, show_.store);
   command->add_option("ID", show_.id, "a record's number, or a request id")->required();
-  std::vector<CLI::Option*> before;
+  std::vector<const CLI::Option*> forms;
   const auto add = [&](const char* flag, ShowWhat value, const char* description) {
-    CLI::Option* added = command->add_flag_callback(
-        flag, [this, value] { show_.what = value; }, description);
-    for (CLI::Option* other : before) {
-      added->excludes(other);
-    }
-    before.push_back(added);
+    forms.push_back(command->add_flag_callback(
+        flag, [this, value] { show_.what = value; }, description));
   };
   add("--record", ShowWhat::record, "the line of AWS's log schema");
   add("--request", ShowWhat::request, "the request's bytes, nothing else");
   add("--response", ShowWhat::response, "the response's bytes, nothing else");
   add("--json", ShowWhat::json, "one JSON object");
-  command->callback([this] {
+  // Not excludes(), which --help would write out behind each of the four.
+  command->callback([this, forms] {
+    const auto given = [](const CLI::Option* form) { return form->count() > 0; };
+    if (std::count_if(forms.begin(), forms.end(), given) > 1) {
+      throw CLI::ValidationError("give one of --record, --request, --response and --json");
+    }
     show_.terminal = context_.out_width > 0;
     choose_([this] { return run_show(show_, context_.out, context_.err); });
   });

@@ -115,7 +115,7 @@ TEST_CASE("what is not known is said first, with what was probably meant") {
 TEST_CASE("show's options stand with the others, and each excludes the others") {
   const std::string help = invlog_command({"show", "--help"}).out;
   CHECK(!contains(help, "Option Group"));
-  CHECK(contains(help, "--response "));
+  CHECK(contains(help, "\n  --response                  the response's bytes"));
   for (const char* other : {"--record", "--request", "--response"}) {
     CHECK(invlog_command({"show", "1", "--json", other}).exit_code == 2);
     CHECK(invlog_command({"show", "1", other, "--json"}).exit_code == 2);
