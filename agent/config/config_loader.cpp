@@ -367,7 +367,7 @@ tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
     }
   }
   if (!problems.empty()) {
-    const char* const advice = " (--state-dir DIR and --store FILE need no configuration)";
+    const char* const advice = " (to read, --state-dir DIR or --store FILE does without it)";
     return tl::unexpected(NoStore{problems.front() + (directory_by_flag ? "" : advice)});
   }
   // A Region of the file says which store of the file's directory, but nothing about one named by a

@@ -423,7 +423,7 @@ TEST_CASE("what a configuration says of other things does not keep readers from 
     CHECK(location.error().misconfigured);
     CHECK(contains(location.error().cause, "/c.toml:"));
     CHECK(location.error().cause.ends_with(
-        " (--state-dir DIR and --store FILE need no configuration)"));
+        " (to read, --state-dir DIR or --store FILE does without it)"));
   }
 }
 
