@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "agent/admin/agent_admin.h"
 #include "agent/agent_reload.h"
@@ -179,6 +180,23 @@ std::vector<int> proxy_sockets(service::InheritedSockets& sockets,
   return descriptors;
 }
 
+// Where applications arrive; the first is the one that `listen` in status.json names.
+std::vector<std::string> addresses_of(const capture::AgentLoop& loop) {
+  std::vector<std::string> addresses{loop.listen_address()};
+  for (const capture::Listener* listener : loop.listeners()) {
+    if (std::string address = listener->address(); address != addresses.front())
+      addresses.push_back(std::move(address));
+  }
+  return addresses;
+}
+
+std::string joined(const std::vector<std::string>& addresses) {
+  std::string all;
+  for (const std::string& address : addresses)
+    all += (all.empty() ? "" : ", ") + address;
+  return all;
+}
+
 // Who changes `listen` must hear that something else decides.
 void say_what_replaces_listen(const config::AgentConfig& configuration,
                               const capture::AgentLoop& loop) {
@@ -194,7 +212,7 @@ void say_what_replaces_listen(const config::AgentConfig& configuration,
   }
   spdlog::warn(
       "listening on {}, the service manager's socket, which replaces `listen`: change "
-      "ListenStream= in the socket unit (systemctl edit invlog.socket)",
+      "ListenStream= in the socket unit (systemctl edit invlog.socket, or invlog@REGION.socket)",
       loop.listen_address());
 }
 
@@ -215,6 +233,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   keep_heap_small();
   logging::set_up_log(configuration.log_format, configuration.log_level);
   std::signal(SIGPIPE, SIG_IGN);
+  for (const std::string& warning : reloader.warnings())
+    spdlog::warn("{}", warning);
   service::InheritedSockets sockets = service::InheritedSockets::from_environment();
   service::ServiceManager service_manager;
   std::signal(SIGHUP, SIG_IGN);  // until `reload` listens
@@ -249,6 +269,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   facts.version = kVersion;
   facts.region = configuration.region;
   facts.listen = loop.listen_address();
+  facts.listeners = addresses_of(loop);
+  const std::string everywhere = joined(facts.listeners);
   facts.proxy = loop.proxy_address();
   facts.upstream = configuration.upstream;
   facts.started_at = storage::iso_seconds(storage::system_now_us());
@@ -303,7 +325,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   };
   reload.after = [&] {
     if (!stopping_delivery.joinable())  // else STOPPING=1 is the last word
-      service_manager.ready("Listening on " + facts.listen);
+      service_manager.ready("Listening on " + everywhere);
   };
   reload.start();
 
@@ -318,13 +340,13 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
   const bool only_socket = facts.listen.starts_with("unix:");
   std::printf("invlog ready: %s%s -> %s region %s store %s\n", only_socket ? "" : "http://",
-              facts.listen.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
+              everywhere.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
               configuration.store_path().c_str());
   std::fflush(stdout);
   log_started(configuration);
   if (!facts.proxy.empty())
     spdlog::info("proxy: listening on {}", facts.proxy);
-  service_manager.ready("Listening on " + facts.listen);
+  service_manager.ready("Listening on " + everywhere);
   loop.run(configuration.stop_timeout);
   admin.close();    // it reads the store, which the writer has to close as the last one
   stopping = true;  // the loop is done: nobody waits for credentials any more

@@ -28,6 +28,7 @@ std::string joined_keys(const std::vector<std::string>& keys) {
 struct AgentReload::Read {
   config::ConfigChange change;
   config::AgentConfig configuration;
+  config::Problems warnings;
   Privacy privacy;
 };
 
@@ -89,6 +90,7 @@ AgentReload::Read AgentReload::read() {
   try {
     read.change = reloader_.reload();
     read.configuration = reloader_.configuration();
+    read.warnings = reloader_.warnings();
     if (read.change.problems.empty())
       read.privacy = privacy_of(read.configuration);
   } catch (const std::exception& error) {
@@ -129,6 +131,8 @@ void AgentReload::put_in_force(Read& read) {
       return;
     }
     spdlog::info("the configuration was read again; new in force: {}", joined_keys(change.changed));
+    for (const std::string& warning : read.warnings)
+      spdlog::warn("{}", warning);
   }
   if (!change.needs_restart.empty()) {
     spdlog::warn(

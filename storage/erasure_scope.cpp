@@ -75,8 +75,11 @@ std::string where_sql(const std::string& range, const std::string& where) {
          " AND record.id IN (SELECT id FROM invocations WHERE (\n" + where + "\n)) ORDER BY 1";
 }
 
-std::string no_expression(const StoreError& error) {
-  return std::string("this is no SQL expression over `invocations`: ") + error.what();
+// SQLite's own words: the error has the whole statement in it, of which the expression is a part.
+std::string no_expression(sqlite3* connection, const StoreError& error) {
+  const bool of_sql = error.sqlite_code() == SQLITE_ERROR;
+  return std::string("this is no SQL expression over `invocations`: ") +
+         (of_sql ? sqlite3_errmsg(connection) : error.what());
 }
 
 // What the condition, or the record that it looks into, does: not so a disk that does not answer,
@@ -158,7 +161,7 @@ tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
   try {
     select = std::make_unique<Statement>(connection, sql);
   } catch (const StoreError& error) {
-    return tl::unexpected(no_expression(error));
+    return tl::unexpected(no_expression(connection, error));
   }
   // Whatever it is, it must be all of it, and only look.
   const char* const taken = sqlite3_sql(select->raw());
@@ -253,7 +256,7 @@ std::string expression_problem(sqlite3* connection, const std::string& where) {
                ? ""
                : "write values into the SQL expression: nothing stands for a parameter such as ?1";
   } catch (const StoreError& error) {
-    return no_expression(error);
+    return no_expression(connection, error);
   }
 }
 

@@ -32,8 +32,7 @@ tl::expected<Connection, std::string> connect(const std::string& path, const std
     return tl::unexpected(std::move(problem));
   }
   if (sqlite3_db_readonly(opened, "main") != 0) {
-    return tl::unexpected("it cannot be written, and " + std::string(why) +
-                          "; run this as the user that runs the agent");
+    return tl::unexpected("it cannot be written, and " + std::string(why));
   }
   return connection;
 }

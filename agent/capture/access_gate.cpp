@@ -31,9 +31,9 @@ AccessGate::AccessGate(config::AccessConfig access, std::string upstream_host, C
       groups_(groups),
       statistics_(statistics),
       refusals_([&recorder](const RefusedCalls& refused) {
-        spdlog::warn("refused {} calls of {}: {}", refused.calls,
-                     refused.subject.empty() ? "an unknown caller" : refused.subject,
-                     refused.message);
+        spdlog::warn(
+            "refused {} {} of {}: {}", refused.calls, refused.calls == 1 ? "call" : "calls",
+            refused.subject.empty() ? "an unknown caller" : refused.subject, refused.message);
         recorder.note_event("call-refused", refusal_event(refused));
       }) {}
 

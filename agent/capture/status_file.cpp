@@ -43,6 +43,17 @@ bool overwrite(const std::string& path, const std::string& content) {
   return written;
 }
 
+template <class Texts>
+std::string array_of(const Texts& texts) {
+  std::string array = "[";
+  for (const std::string& text : texts) {
+    if (array.size() > 1)
+      array += ',';
+    append_json_string(array, text);
+  }
+  return array + "]";
+}
+
 // "" or what went wrong.
 std::string write_beside(const std::string& path, const std::string& content) {
   const std::string beside = path + ".new";
@@ -73,19 +84,13 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   append_json_raw(storing, "failing", store.failing ? "true" : "false");
   append_json_member(storing, "last_error", store.last_error);
   storing += '}';
-  std::string errors = "[";
-  for (const std::string& error : statistics.last_errors) {
-    if (errors.size() > 1)
-      errors += ',';
-    append_json_string(errors, error);
-  }
-  errors += ']';
 
   std::string out = "{";
   append_json_number(out, "pid", agent.pid);
   append_json_member(out, "version", agent.version);
   append_json_member(out, "region", agent.region);
   append_json_member(out, "listen", agent.listen);
+  append_json_raw(out, "listeners", array_of(agent.listeners));
   append_json_member(out, "proxy", agent.proxy);
   append_json_member(out, "upstream", agent.upstream);
   append_json_member(out, "started_at", agent.started_at);
@@ -110,7 +115,7 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   number(out, "queued_records", store.queued_records);
   number(out, "queued_bytes", store.queued_bytes);
   append_json_raw(out, "storage", storing);
-  append_json_raw(out, "last_errors", errors);
+  append_json_raw(out, "last_errors", array_of(statistics.last_errors));
   out += "}\n";
   return out;
 }

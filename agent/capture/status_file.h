@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "agent/capture/statistics.h"
 #include "storage/writer.h"
@@ -16,7 +17,8 @@ namespace invlog::capture {
 struct AgentFacts {
   std::int64_t pid = 0;
   std::string version, region, listen, proxy, upstream;
-  std::string started_at;  // ISO 8601 UTC
+  std::vector<std::string> listeners;  // `listen` and all others where applications arrive
+  std::string started_at;              // ISO 8601 UTC
 };
 
 std::string status_json(const AgentFacts& agent, const Statistics& statistics,

@@ -45,16 +45,20 @@ void warn_of_status(const AgentStatus& status, std::ostream& err) {
         << ", so nobody says where the agent listens: the configured address is taken\n";
 }
 
+// That of the service whose configuration it is, "" none is known.
+std::string service_unit(const AgentSearch& search) {
+  return search.state_dir ? ""
+                          : socket_unit_of(search.config_file.value_or(search.default_config_file),
+                                           search.default_config_file);
+}
+
 std::vector<std::string> addresses_of(const AgentSearch& search, const AgentStatus& status,
                                       const config::AgentConfig& configuration, std::ostream& err) {
   if (search.listen)
     return configured_addresses(configuration);
   if (status.running && !status.listen.empty())
     return {status.listen};
-  const std::string unit =
-      search.state_dir ? ""
-                       : socket_unit_of(search.config_file.value_or(search.default_config_file),
-                                        search.default_config_file);
+  const std::string unit = service_unit(search);
   if (!unit.empty()) {
     if (auto sockets = search.sockets_of_unit(unit); !sockets.empty())
       return sockets;
@@ -82,7 +86,8 @@ std::string socket_unit_of(const std::string& config_file, const std::string& de
   return "invlog@" + folder.filename().string() + ".socket";
 }
 
-tl::expected<AgentEndpoint, std::string> endpoint_among(const std::vector<std::string>& addresses) {
+tl::expected<AgentEndpoint, std::string> endpoint_among(const std::vector<std::string>& addresses,
+                                                        const std::string& socket_unit) {
   std::string others;
   for (const std::string& address : addresses) {
     AgentEndpoint endpoint;
@@ -100,10 +105,14 @@ tl::expected<AgentEndpoint, std::string> endpoint_among(const std::vector<std::s
     }
     return endpoint;
   }
-  return tl::unexpected("the agent listens on " + others +
-                        " only, and no URL can name a Unix socket: add a TCP address, listen = "
-                        "[\"127.0.0.1:4180\", \"unix:...\"], or ListenStream=127.0.0.1:4180 in "
-                        "its socket unit (systemctl edit invlog.socket)");
+  // 4180 is the first agent's, which a Region's own stands beside.
+  const std::string address =
+      socket_unit.starts_with("invlog@") ? "127.0.0.1:4190" : "127.0.0.1:4180";
+  return tl::unexpected(
+      "the agent listens on " + others +
+      " only, and no URL can name a Unix socket: add a TCP address, listen = [\"" + address +
+      "\", \"unix:...\"], or ListenStream=" + address + " in its socket unit" +
+      (socket_unit.empty() ? "" : " (systemctl edit " + socket_unit + ")"));
 }
 
 std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& err, int& exit_code) {
@@ -132,7 +141,8 @@ std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& er
       warn_of_status(status, err);
     return FoundAgent{proxy->proxy->endpoint, region, proxy->proxy};
   }
-  const auto endpoint = endpoint_among(addresses_of(search, status, loaded.configuration, err));
+  const auto endpoint =
+      endpoint_among(addresses_of(search, status, loaded.configuration, err), service_unit(search));
   if (!endpoint) {
     err << "invlog: " << endpoint.error() << '\n';
     exit_code = kFailure;

@@ -46,7 +46,8 @@ std::optional<FoundAgent> find_agent(const AgentSearch& search, std::ostream& er
 std::string socket_unit_of(const std::string& config_file, const std::string& default_config_file);
 
 // The first of these addresses that a URL can name. An agent that listens on every address is
-// called on loopback. The error says what to do.
-tl::expected<AgentEndpoint, std::string> endpoint_among(const std::vector<std::string>& addresses);
+// called on loopback. The error says what to do, in `socket_unit` if the agent may have one.
+tl::expected<AgentEndpoint, std::string> endpoint_among(const std::vector<std::string>& addresses,
+                                                        const std::string& socket_unit = "");
 
 }  // namespace invlog::cli

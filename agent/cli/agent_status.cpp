@@ -84,6 +84,10 @@ AgentStatus read_agent_status(const std::string& state_dir,
   for (const std::string& address : texts_at(object, "/listen")) {
     status.listen += (status.listen.empty() ? "" : ", ") + address;
   }
+  status.listeners = texts_at(object, "/listeners");
+  if (status.listeners.empty() && !status.listen.empty()) {
+    status.listeners = {status.listen};
+  }
   status.proxy_listen = text_at(object, "/proxy");
   status.started_at = text_at(object, "/started_at");
   status.calls = number_at(object, "/calls");

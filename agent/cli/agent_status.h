@@ -18,7 +18,8 @@ struct AgentStatus {
   std::string problem;   // why it could not be read, "" if it was or is absent
   std::int64_t pid = 0;
   std::string version, region, listen, started_at;
-  std::string proxy_listen;  // where proxy mode listens, "" it is off
+  std::vector<std::string> listeners;  // `listen` and all others where applications arrive
+  std::string proxy_listen;            // where proxy mode listens, "" it is off
   std::int64_t calls = 0, recorded = 0, passed_through = 0, denied = 0, policy_denied = 0,
                access_denied = 0, flagged = 0, dropped = 0, upstream_errors = 0,
                connections_refused = 0, slow_clients_cut = 0, intercepted_connections = 0,

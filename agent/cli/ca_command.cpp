@@ -44,11 +44,7 @@ tl::expected<config::AgentConfig, std::string> configuration_of(const AuthorityA
   if (access.state_dir) {
     sources.flags["state_dir"] = *access.state_dir;
   }
-  auto configuration = config::load_agent_config(sources);
-  if (configuration) {  // its paths are shown to those who set them for programs elsewhere
-    configuration->state_dir = absolute_path(configuration->state_dir);
-  }
-  return configuration;
+  return config::load_agent_config(sources);
 }
 
 proxy::AuthorityPurpose purpose_of(const config::AgentConfig& configuration) {

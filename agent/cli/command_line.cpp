@@ -17,11 +17,46 @@
 #include "agent/cli/query_arguments.h"
 #include "agent/cli/residency_arguments.h"
 #include "agent/cli/store_arguments.h"
-#include "agent/config/nearest_name.h"
+#include "agent/config/config_file.h"
 #include "agent/version.h"
 
 namespace invlog::cli {
 namespace {
+
+std::string unknown(const char* what, const std::string& word,
+                    const std::vector<std::string_view>& known) {
+  return std::string("there is no ") + what + " \"" + printable(word) + "\"" +
+         config::suggestion(word, known);
+}
+
+std::string unknown_option(const CLI::App& command, const std::string& word) {
+  std::vector<std::string> options;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      options.push_back("--" + name);
+    }
+  }
+  return unknown("option", word.substr(0, word.find('=')), {options.begin(), options.end()});
+}
+
+// What the command does not take of what follows it, "" it takes all.
+std::string unexpected_in(const CLI::App& command) {
+  const std::vector<std::string> left = command.remaining();
+  for (const std::string& word : left) {
+    if (word.starts_with('-') && word.find_first_not_of('-') != std::string::npos) {
+      return unknown_option(command, word);
+    }
+  }
+  if (left.empty()) {
+    return "";
+  }
+  std::vector<std::string_view> names;
+  for (const CLI::App* own : command.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(own->get_name());
+  }
+  return names.empty() ? "nothing is expected where \"" + printable(left.front()) + "\" stands"
+                       : unknown("command", left.front(), names);
+}
 
 class CommandLine {
  public:
@@ -52,7 +87,11 @@ class CommandLine {
     try {
       app_.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error, context_.out, context_.err) == 0 ? kSuccess : kUsageError;
+      if (error.get_exit_code() == 0) {  // --help, --version
+        return app_.exit(error, context_.out, context_.err);
+      }
+      refuse(cause_of(error));
+      return kUsageError;
     }
     try {
       const int exit_code = run_();
@@ -81,11 +120,24 @@ class CommandLine {
     if (word.starts_with('-') || std::find(names.begin(), names.end(), word) != names.end()) {
       return true;
     }
-    const std::string nearest = config::nearest_name(word, names);
-    context_.err << "invlog: there is no command \"" << printable(word) << "\""
-                 << (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?")
-                 << "\nRun with --help for more information.\n";
+    refuse(unknown("command", word, names));
     return false;
+  }
+
+  void refuse(const std::string& cause) const {
+    context_.err << "invlog: " << cause << "\nRun with --help for more information.\n";
+  }
+
+  // What is not known comes before what is missing: it may be that.
+  std::string cause_of(const CLI::ParseError& error) const {
+    for (const CLI::App* command = &app_; command != nullptr;) {
+      if (std::string unexpected = unexpected_in(*command); !unexpected.empty()) {
+        return unexpected;
+      }
+      const auto chosen = command->get_subcommands();
+      command = chosen.empty() ? nullptr : chosen.front();
+    }
+    return error.what();
   }
 
   const CommandLineContext& context_;

@@ -32,6 +32,7 @@ int print_check(const config::LoadedConfig& loaded, std::ostream& out) {
   }
   storage::append_json_raw(line, "files", config::json_strings(loaded.files));
   storage::append_json_raw(line, "problems", config::json_strings(loaded.problems));
+  storage::append_json_raw(line, "warnings", config::json_strings(loaded.warnings));
   out << line << "}\n";
   return valid ? kSuccess : kUsageError;
 }
@@ -61,6 +62,7 @@ int run_check_config(const ConfigOptions& options, std::ostream& out, std::ostre
                    : "nothing could be used of " + printable(file))
         << (loaded.problems.empty() ? "; every key has its default\n" : "\n");
   }
+  print_problems("check-config: warning", loaded.warnings, err);
   if (!loaded.problems.empty()) {
     print_problems("check-config", loaded.problems, err);
     return kUsageError;

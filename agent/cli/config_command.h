@@ -16,9 +16,9 @@ struct ConfigOptions {
   bool json = false;
 };
 
-// The files that were read go to `out`, each problem to `err`. With `json` all of it to `out`:
-// {"valid":true,"region":"eu-central-1" or null,"files":[...],"problems":[...]}. Exit code 0, or 2
-// if there is a problem.
+// The files that were read go to `out`, each problem and each warning to `err`. With `json` all of
+// it to `out`: {"valid":true,"region":"eu-central-1" or null,"files":[...],"problems":[...],
+// "warnings":[...]}. Exit code 0, or 2 if there is a problem.
 int run_check_config(const ConfigOptions& options, std::ostream& out, std::ostream& err);
 
 // TOML with a comment behind each value, or JSON as config/effective_config.h has it. Exit code 0,

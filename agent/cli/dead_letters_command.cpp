@@ -112,7 +112,8 @@ std::unique_ptr<storage::DeliveryLedger> open_ledger(const StoreOptions& options
   }
   auto ledger = storage::DeliveryLedger::open(location->store_path);
   if (!ledger) {
-    err << "invlog: " << with_advice(ledger.error(), location->store_path) << '\n';
+    err << "invlog: " << with_advice(ledger.error(), location->store_path, StoreUse::writing)
+        << '\n';
     exit_code = kFailure;
     return nullptr;
   }

@@ -78,7 +78,7 @@ void print_destination(const DestinationStatus& status, std::int64_t now_us, std
   if (status.lost > 0) {
     print_field(
         out, "  never delivered",
-        grouped(status.lost) + " records, which [retention] took (keep_undelivered = false)");
+        counted(status.lost, "record") + ", which [retention] took (keep_undelivered = false)");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "agent/cli/display_text.h"
+#include "agent/config/permission_advice.h"
 #include "agent/residency/profile_client.h"
 #include "exporters/aws/http_date.h"
 #include "storage/delivery_ledger.h"
@@ -42,7 +43,7 @@ void check_space(const DoctorOptions& options, const std::string& directory, Dia
 void check_directory(const std::string& directory, const std::string& path, Diagnosis& diagnosis) {
   if (::access(directory.c_str(), W_OK) != 0) {
     diagnosis.failed("store", "there is none yet, and " + directory + " cannot be written",
-                     "make the directory, or run this as the user that runs the agent");
+                     "make the directory, or " + config::advice_to_write(directory));
     return;
   }
   diagnosis.note("store", "there is none yet; the agent will make " + path);
@@ -133,7 +134,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
   const bool there = std::filesystem::exists(path, hidden);
   if (hidden) {
     diagnosis.failed("store", path + " cannot be looked for: " + hidden.message(),
-                     "run this as the user that runs the agent");
+                     config::advice_to_read(path));
     return found;
   }
   const std::string copy = storage::whole_copy_path(storage::resolved_store_path(path));
@@ -153,7 +154,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
     found.instance = ledger->instance();
   }
   diagnosis.ok("store", path + ", Region " + found.information->region + ", " +
-                            grouped((*reader)->last_id()) + " records so far");
+                            counted((*reader)->last_id(), "record") + " so far");
   if (copied) {
     diagnosis.warning(
         "store", "beside it is " + copy + ", a copy from when its file was removed",
@@ -161,8 +162,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
         "no limit reaches it");
   }
   if (::access(path.c_str(), W_OK) != 0) {
-    diagnosis.failed("store", "this user may not write to it",
-                     "run this as the user that runs the agent");
+    diagnosis.failed("store", "this user may not write to it", config::advice_to_write(path));
   }
   const AgentStatus agent = read_agent_status(state_dir, options.is_invlog);
   diagnosis.note("agent", agent.running ? "running, process " + std::to_string(agent.pid)

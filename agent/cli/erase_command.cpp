@@ -11,6 +11,7 @@
 #include "storage/eraser.h"
 #include "storage/json_writer.h"
 #include "storage/shipped_places.h"
+#include "storage/statement.h"
 #include "storage/store_error.h"
 
 namespace invlog::cli {
@@ -68,6 +69,41 @@ void tell_unjudged(const ErasureSelection& selection, std::ostream& err) {
          "columns of `invocations` alone) still chooses them\n";
 }
 
+// Of the chosen records, those that have request metadata, which no erasure takes away: ids,
+// ascending.
+std::vector<std::int64_t> with_metadata(sqlite3* connection, const ErasureSelection& selection) {
+  storage::Statement select(connection,
+                            "SELECT 1 FROM record WHERE id = ?1 AND request_metadata IS NOT NULL");
+  std::vector<std::int64_t> ids;
+  for (const ErasureSelection::Segment& segment : selection.segments) {
+    for (const std::int64_t id : segment.records) {
+      if (select.bind(1, id).step()) {
+        ids.push_back(id);
+      }
+      select.reset();
+    }
+  }
+  return ids;
+}
+
+// By id, since a condition that looks into bodies finds nothing any more once they are erased.
+void print_metadata(const std::vector<std::int64_t>& ids, std::ostream& out) {
+  constexpr std::size_t kMostIds = 20;
+  if (ids.empty()) {
+    return;
+  }
+  std::string list;
+  for (std::size_t i = 0; i < std::min(ids.size(), kMostIds); ++i) {
+    list += (list.empty() ? "" : ", ") + std::to_string(ids[i]);
+  }
+  out << grouped(static_cast<long long>(ids.size())) << " of these records "
+      << (ids.size() == 1 ? "has" : "have")
+      << " request metadata, which stays: SELECT id, request_metadata FROM invocations WHERE id IN "
+         "("
+      << list << ')'
+      << (ids.size() > kMostIds ? " shows the first of them; --json has all ids" : "") << '\n';
+}
+
 std::string shipped_json(const std::vector<ShippedPlaces>& shipped) {
   std::string json = "[";
   for (const ShippedPlaces& each : shipped) {
@@ -77,8 +113,8 @@ std::string shipped_json(const std::vector<ShippedPlaces>& shipped) {
 }
 
 void print_json(const std::string& path, const ErasureSelection& selection,
-                const std::optional<Outcome>& outcome, const std::vector<ShippedPlaces>& shipped,
-                std::ostream& out) {
+                const std::optional<Outcome>& outcome, const std::vector<std::int64_t>& metadata,
+                const std::vector<ShippedPlaces>& shipped, std::ostream& out) {
   std::string line = "{";
   storage::append_json_member(line, "store", path);
   storage::append_json_raw(line, "erased", outcome ? "true" : "false");
@@ -89,6 +125,8 @@ void print_json(const std::string& path, const ErasureSelection& selection,
       line, "segments",
       outcome ? outcome->segments : static_cast<long long>(selection.segments.size()));
   storage::append_json_number(line, "already_erased", selection.already_erased);
+  storage::append_json_raw(line, "request_metadata_records",
+                           storage::ranges_json(metadata, metadata.size()));
   storage::append_json_raw(line, "unjudged_records",
                            storage::ranges_json(selection.unjudged, selection.unjudged.size()));
   if (outcome) {
@@ -130,8 +168,8 @@ void print_shipped(const std::vector<ShippedPlaces>& shipped, std::ostream& out)
 }
 
 void print_text(const EraseOptions& options, const ErasureSelection& selection,
-                const std::optional<Outcome>& outcome, const std::vector<ShippedPlaces>& shipped,
-                std::ostream& out) {
+                const std::optional<Outcome>& outcome, const std::vector<std::int64_t>& metadata,
+                const std::vector<ShippedPlaces>& shipped, std::ostream& out) {
   const std::int64_t records = outcome ? outcome->records : selection.records;
   out << (outcome ? "erased the bodies of " : "would erase the bodies of ")
       << counted(records, "record") << " ("
@@ -148,6 +186,7 @@ void print_text(const EraseOptions& options, const ErasureSelection& selection,
         << " could not be looked into";
   }
   out << '\n';
+  print_metadata(metadata, out);
   print_shipped(shipped, out);
   if (!options.yes && selection.records > 0) {
     out << "\nNothing was changed. It cannot be undone: say --yes if you mean it\n";
@@ -225,7 +264,7 @@ int run(const EraseOptions& options, const std::string& path, std::ostream& out,
     erasing.patience = options.patience;
     auto opened = storage::Eraser::open(std::move(erasing));
     if (!opened) {
-      err << "invlog: " << with_advice(opened.error(), path) << '\n';
+      err << "invlog: " << with_advice(opened.error(), path, StoreUse::writing) << '\n';
       return kFailure;
     }
     eraser = std::move(*opened);
@@ -264,8 +303,9 @@ int run(const EraseOptions& options, const std::string& path, std::ostream& out,
   }
   tell_unjudged(*selection, err);
   const auto shipped = storage::shipped_places(reader->connection(), *selection);
-  options.json ? print_json(path, *selection, outcome, shipped, out)
-               : print_text(options, *selection, outcome, shipped, out);
+  const auto metadata = with_metadata(reader->connection(), *selection);
+  options.json ? print_json(path, *selection, outcome, metadata, shipped, out)
+               : print_text(options, *selection, outcome, metadata, shipped, out);
   const bool whole = selection->unjudged.empty() && (!outcome || outcome->whole());
   return whole ? kSuccess : kFailure;
 }

@@ -1,5 +1,6 @@
 // `invlog erase`: takes the bodies of chosen records out of the store for good (storage/eraser.h),
-// and says where else they are. Without --yes it only says what it would do.
+// and says where else they are, and which of them have request metadata, which stays. Without --yes
+// it only says what it would do.
 #pragma once
 
 #include <chrono>

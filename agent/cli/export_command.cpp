@@ -61,7 +61,7 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
   }
   if (file) {
     file->commit();
-    err << "invlog export: " << grouped(records) << " records in " << *options.output << '\n';
+    err << "invlog export: " << counted(records, "record") << " in " << *options.output << '\n';
   }
   damaged.print("invlog export", err);
   return damaged.count == 0 ? kSuccess : kFailure;

@@ -186,7 +186,7 @@ residency::ProfileListing ask(const ProfilesRefreshOptions& options, const Deliv
 std::vector<ProfileChange> keep(std::vector<Profile> profiles, const DeliveryAccess& access) {
   const auto store = ProfileStore::open(access.store_path);
   if (!store) {
-    throw storage::StoreError(with_advice(store.error(), access.store_path));
+    throw storage::StoreError(with_advice(store.error(), access.store_path, StoreUse::writing));
   }
   Catalogue catalogue(access.configuration.region);
   catalogue.learn((*store)->load());

@@ -8,6 +8,7 @@
 #include "agent/capture/upstream_endpoint.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/proxy_search.h"
+#include "agent/config/permission_advice.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/authority_files.h"
 #include "agent/proxy/bedrock_hosts.h"
@@ -140,7 +141,8 @@ void check_proxy_mode(const config::AgentConfig& configuration, const AgentStatu
   check_company_proxy(environment, diagnosis);
   const auto trusted = proxy::certificates_in(path);
   if (!trusted) {
-    diagnosis.failed(kAuthority, trusted.error(), "run this as the user that runs the agent");
+    diagnosis.failed(kAuthority, trusted.error(),
+                     proxy::is_unreadable(path) ? config::advice_to_read(path) : "");
     return;
   }
   const auto authority = CertificateAuthority::read(state_dir);

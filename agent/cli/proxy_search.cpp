@@ -4,9 +4,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "agent/cli/agent_search.h"
+#include "agent/config/permission_advice.h"
 #include "agent/config/setting_checks.h"
 #include "agent/proxy/authority_files.h"
 
@@ -15,10 +15,6 @@ namespace {
 
 using proxy::CertificateAuthority;
 
-constexpr const char* kJoin =
-    "; members of the group that owns the state directory may (usermod -aG invlog USER, then log "
-    "in again)";
-
 // Why a program of this user cannot read it, "" it can.
 std::string unreadable(const std::string& path) {
   if (::access(path.c_str(), R_OK) == 0) {
@@ -26,7 +22,7 @@ std::string unreadable(const std::string& path) {
   }
   const int cause = errno;
   return path + " cannot be read: " + std::strerror(cause) +
-         (cause == EACCES   ? kJoin
+         (cause == EACCES   ? "; " + config::advice_to_read(path)
           : cause == ENOENT ? "; `invlog ca bundle --update` makes it"
                             : "");
 }
@@ -51,17 +47,11 @@ std::string unheeded_authority(const AgentStatus& status) {
              : "";
 }
 
-std::string absolute_path(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(path, error);
-  return error ? path : whole.lexically_normal().string();
-}
-
 tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
                                                   const config::AgentConfig& configuration,
                                                   const AgentStatus& status,
                                                   const std::optional<std::string>& listen) {
-  const std::string state_dir = absolute_path(configuration.state_dir);
+  const std::string& state_dir = configuration.state_dir;
   const std::string ca_file = CertificateAuthority::certificate_path(state_dir);
   const std::string bundle_file = proxy::bundle_path_in(state_dir);
   const bool asked = mode == CallMode::proxy;
@@ -69,8 +59,10 @@ tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
     return ProxySearch{};
   }
   if (::access(ca_file.c_str(), F_OK) != 0) {
-    const std::string hidden =
-        errno == EACCES ? ca_file + " cannot be looked for: Permission denied" + kJoin : "";
+    const std::string hidden = errno == EACCES
+                                   ? ca_file + " cannot be looked for: Permission denied; " +
+                                         config::advice_to_read(ca_file)
+                                   : "";
     if (asked) {
       return tl::unexpected(hidden.empty() ? "there is no certificate authority in " + state_dir +
                                                  ": `invlog ca init` makes one"

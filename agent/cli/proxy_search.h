@@ -29,9 +29,6 @@ struct ProxySearch {
 // neither, since it was started before.
 std::string unheeded_authority(const AgentStatus& status);
 
-// Absolute as programs elsewhere need it; `path` itself if this process has no working directory.
-std::string absolute_path(const std::string& path);
-
 // `listen`: where the user says that the agent listens in proxy mode.
 tl::expected<ProxySearch, std::string> find_proxy(CallMode mode,
                                                   const config::AgentConfig& configuration,

@@ -1,7 +1,9 @@
 #include "agent/cli/query_arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "agent/cli/command_line.h"
 #include "agent/cli/option_checks.h"
@@ -48,17 +50,21 @@ void QueryArguments::add_show() {
                                   "  invlog show 42 --response > response.json");
   add_store_options(command, show_.store);
   command->add_option("ID", show_.id, "a record's number, or a request id")->required();
-  auto* what = command->add_option_group("what", "what to show");
+  std::vector<const CLI::Option*> forms;
   const auto add = [&](const char* flag, ShowWhat value, const char* description) {
-    what->add_flag_callback(
-        flag, [this, value] { show_.what = value; }, description);
+    forms.push_back(command->add_flag_callback(
+        flag, [this, value] { show_.what = value; }, description));
   };
   add("--record", ShowWhat::record, "the line of AWS's log schema");
   add("--request", ShowWhat::request, "the request's bytes, nothing else");
   add("--response", ShowWhat::response, "the response's bytes, nothing else");
   add("--json", ShowWhat::json, "one JSON object");
-  what->require_option(0, 1);
-  command->callback([this] {
+  // Not excludes(), which --help would write out behind each of the four.
+  command->callback([this, forms] {
+    const auto given = [](const CLI::Option* form) { return form->count() > 0; };
+    if (std::count_if(forms.begin(), forms.end(), given) > 1) {
+      throw CLI::ValidationError("give one of --record, --request, --response and --json");
+    }
     show_.terminal = context_.out_width > 0;
     choose_([this] { return run_show(show_, context_.out, context_.err); });
   });
@@ -147,8 +153,10 @@ void QueryArguments::add_status() {
                   "  invlog status --json");
   add_store_options(command, status_.store);
   command->add_flag("--json", status_.json, "one JSON object");
-  command->callback(
-      [this] { choose_([this] { return run_status(status_, context_.out, context_.err); }); });
+  command->callback([this] {
+    status_.terminal_width = context_.out_width;
+    choose_([this] { return run_status(status_, context_.out, context_.err); });
+  });
 }
 
 }  // namespace invlog::cli

@@ -36,7 +36,7 @@ int compare(const ReconcileOptions& options, const Target& target, residency::Tr
             std::atomic<bool>& cancelled, std::ostream& out, std::ostream& err) {
   const auto ledger = storage::TrailLedger::open(target.path, "", options.now_us);
   if (!ledger) {
-    err << "invlog: " << with_advice(ledger.error(), target.path) << '\n';
+    err << "invlog: " << with_advice(ledger.error(), target.path, StoreUse::writing) << '\n';
     return kFailure;
   }
   residency::ReconcilerOptions comparing;

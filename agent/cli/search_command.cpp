@@ -122,7 +122,7 @@ int run_search(const SearchOptions& options, std::ostream& out, std::ostream& er
         [&search](storage::StoredRecord& stored) { return search.look_into(stored); });
   }
   if (search.found() == 0) {
-    err << "invlog search: not found in " << grouped(search.looked_at()) << " records\n";
+    err << "invlog search: not found in " << counted(search.looked_at(), "record") << '\n';
   }
   damaged.print("invlog search", err);
   return damaged.count == 0 ? kSuccess : kFailure;

@@ -231,7 +231,7 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
   }
   // Better said once and at once than by each destination: whoever delivers keeps cursors.
   if (const auto ledger = storage::DeliveryLedger::open(access->store_path); !ledger) {
-    err << "invlog: " << with_advice(ledger.error(), access->store_path) << '\n';
+    err << "invlog: " << with_advice(ledger.error(), access->store_path, StoreUse::writing) << '\n';
     return kFailure;
   }
   ship.run(err);

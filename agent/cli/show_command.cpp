@@ -31,7 +31,7 @@ void print_body(std::ostream& out, const char* title, const Body& body, bool era
     out << "erased\n";
     return;
   }
-  out << grouped(static_cast<long long>(body.bytes.size())) << " bytes"
+  out << counted(static_cast<long long>(body.bytes.size()), "byte")
       << (body.truncated ? ", cut by the agent's bound" : "") << '\n';
   if (body.is_json) {
     const std::string json = indented_json(body.bytes);

@@ -150,7 +150,11 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
               (agent.running ? "running, process " + std::to_string(agent.pid)
                              : "not running (process " + std::to_string(agent.pid) + " is gone)") +
                   ", version " + printable(agent.version));
-  print_field(out, "listening on", agent.running ? printable(agent.listen) : "");
+  std::string listeners;
+  for (const std::string& listener : agent.listeners) {
+    listeners += (listeners.empty() ? "" : ", ") + printable(listener);
+  }
+  print_field(out, "listening on", agent.running ? listeners : "");
   if (!agent.proxy_listen.empty()) {
     print_field(out, "proxy on", agent.running ? printable(agent.proxy_listen) : "");
   }
@@ -165,21 +169,21 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
   }
   if (!agent.proxy_listen.empty()) {
     print_field(out, "proxy",
-                grouped(agent.intercepted_connections) + " connections intercepted, " +
+                counted(agent.intercepted_connections, "connection") + " intercepted, " +
                     grouped(agent.tunnels) + " tunnelled (" + grouped(agent.tunnels_flagged) +
                     " flagged), " + grouped(agent.proxy_refused) + " refused, " +
                     grouped(agent.proxy_tls_failed) + " without TLS");
   }
   if (agent.access_denied > 0) {
-    print_field(out, "refused callers", grouped(agent.access_denied) + " calls");
+    print_field(out, "refused callers", counted(agent.access_denied, "call"));
   }
   if (agent.connections_refused > 0 || agent.slow_clients_cut > 0) {
     print_field(out, "clients",
-                grouped(agent.connections_refused) + " connections refused at max_connections, " +
+                counted(agent.connections_refused, "connection") + " refused at max_connections, " +
                     grouped(agent.slow_clients_cut) + " cut for being slow");
   }
   print_field(out, "queue",
-              grouped(agent.queued_records) + " records, " +
+              counted(agent.queued_records, "record") + ", " +
                   readable_size(static_cast<unsigned long long>(agent.queued_bytes)));
   print_field(out, "upstream errors", grouped(agent.upstream_errors));
   print_field(out, "storage",
@@ -192,12 +196,13 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
   }
 }
 
-void print_rows(storage::Reader& reader, const char* title, const char* sql, std::ostream& out) {
+void print_rows(storage::Reader& reader, const char* title, const char* sql, int terminal_width,
+                std::ostream& out) {
   storage::Statement rows(reader.connection(), sql);
   if (!rows.step()) {
     return;
   }
-  TextTable table(out, column_names(rows.raw()), 0);
+  TextTable table(out, column_names(rows.raw()), terminal_width);
   do {
     table.add(table_row(rows.raw()));
   } while (rows.step());
@@ -242,8 +247,8 @@ int run_status(const StatusOptions& options, std::ostream& out, std::ostream& er
   if (configuration || !destinations.empty()) {
     print_delivery(destinations, now, out);
   }
-  print_rows(reader, "LAST FAILED CALLS", kLastErrors, out);
-  print_rows(reader, "LAST EVENTS", kLastEvents, out);
+  print_rows(reader, "LAST FAILED CALLS", kLastErrors, options.terminal_width, out);
+  print_rows(reader, "LAST EVENTS", kLastEvents, options.terminal_width, out);
   return kSuccess;
 }
 

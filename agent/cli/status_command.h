@@ -15,6 +15,7 @@ namespace invlog::cli {
 struct StatusOptions {
   StoreOptions store;
   bool json = false;
+  int terminal_width = 0;  // tables are cut to it; 0: they are not
   std::function<bool(std::int64_t pid)> is_invlog = process_is_invlog;
   aws::Environment environment = aws::process_environment();
   std::function<std::int64_t()> clock = storage::system_now_us;  // Unix time in µs

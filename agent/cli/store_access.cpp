@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "agent/config/permission_advice.h"
 #include "agent/delivery/aws_access.h"
 #include "storage/store_file.h"
 
@@ -20,6 +21,10 @@ config::ConfigSources sources_of(const StoreOptions& options, const aws::Environ
     sources.flags["state_dir"] = *options.state_dir;
   }
   return sources;
+}
+
+bool is_denied(const std::string& path, int use) {
+  return ::access(path.c_str(), use) != 0 && errno == EACCES;
 }
 
 }  // namespace
@@ -53,14 +58,17 @@ std::unique_ptr<storage::Reader> open_store(const config::StoreLocation& locatio
   return std::move(*reader);
 }
 
-std::string with_advice(const std::string& error, const std::string& store_path) {
+std::string with_advice(const std::string& error, const std::string& store_path, StoreUse use) {
   const std::filesystem::path path(storage::resolved_store_path(store_path));
   const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
-  const bool denied = (::access(store_path.c_str(), R_OK | W_OK) != 0 && errno == EACCES) ||
-                      (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0 && errno == EACCES);
-  return denied
-             ? error + "; this user may not use it: run the command as the user that runs the agent"
-             : error;
+  if (use == StoreUse::reading &&
+      (is_denied(store_path, R_OK) || is_denied(directory, R_OK | X_OK))) {
+    return error + "; " + config::advice_to_read(path);
+  }
+  // A reader, too, where the store has no log that it could read beside the agent's.
+  const bool unwritable =
+      is_denied(store_path, R_OK | W_OK) || is_denied(directory, R_OK | W_OK | X_OK);
+  return unwritable ? error + "; " + config::advice_to_write(path) : error;
 }
 
 tl::expected<config::AgentConfig, std::string> load_configuration(

@@ -36,7 +36,9 @@ std::unique_ptr<storage::Reader> open_store(const config::StoreLocation& locatio
                                             std::ostream& err, int& exit_code);
 
 // `error`, which opening the store gave, with what to do if this user may not read or write it.
-std::string with_advice(const std::string& error, const std::string& store_path);
+enum class StoreUse { reading, writing };
+std::string with_advice(const std::string& error, const std::string& store_path,
+                        StoreUse use = StoreUse::reading);
 
 // The configuration that goes with a store of `region` ("" no store at hand), for the commands that
 // do what the agent does. Errors: as load_agent_config().

@@ -55,8 +55,9 @@ void StoreArguments::add_erase() {
       app_, "erase",
       "Erase the bodies of records for good: out of the file's bytes, with an event in the "
       "chain. "
-      "Times, model, tokens, caller and outcome stay. Without --yes it only shows what it would "
-      "do. A running agent goes on; but as with `invlog query`, not for ever while --where "
+      "Times, model, tokens, caller, outcome and request metadata stay; it says which records have "
+      "the last. Without --yes it only shows what it would do. A running agent goes on; but as "
+      "with `invlog query`, not for ever while --where "
       "searches a store that has reached its max_size.",
       "  invlog erase --where \"caller = 'jane' AND day < '2026-10-01'\"\n"
       "  invlog erase --where \"invlog_contains(id, 'Jürgen Müller')\" --reason \"request 17\" "

@@ -44,7 +44,7 @@ class Tail {
     path_ = location->store_path;
     auto opened = storage::Reader::open(path_);
     if (!opened) {
-      err_ << "invlog: " << opened.error() << '\n';
+      err_ << "invlog: " << with_advice(opened.error(), path_) << '\n';
       return kFailure;
     }
     reader_ = std::move(*opened);
@@ -138,6 +138,14 @@ class Tail {
     return full;
   }
 
+  // What became of a call comes first; on a narrow terminal the model makes room for the rest.
+  std::size_t model_width() const {
+    constexpr int kMost = 45, kLeast = 19, kOthers = 98;
+    return options_.terminal_width == 0 ? kMost
+                                        : static_cast<std::size_t>(std::clamp(
+                                              options_.terminal_width - kOthers, kLeast, kMost));
+  }
+
   std::string line(const storage::Statement& row) const {
     const auto text = [&row](int column) { return printable(row.bytes(column)); };
     std::string result = row.is_null(6) ? text(5) : text(6);  // the error, else the outcome
@@ -149,10 +157,14 @@ class Tail {
     if (!row.is_null(9)) {
       std::snprintf(latency, sizeof latency, "%lld ms", static_cast<long long>(row.integer(9)));
     }
-    std::string line = padded(text(0), 7, true) + "  " + text(1) + "  " + padded(text(2), 14) +
-                       "  " + padded(text(3), 45) + "  " + padded(text(4), 3, true) + " " +
-                       padded(result, 8) + "  " + padded(tokens_text(row, 7, 8), 13, true) + "  " +
-                       padded(latency, 9, true) + "  " + text(10);
+    const std::size_t model_columns = model_width();
+    std::string line =
+        padded(text(0), 7, true) + "  " + text(1) + "  " + padded(text(2), 14) + "  " +
+        padded(text(4), 3, true) + " " + padded(result, 8) + "  " +
+        padded(options_.terminal_width > 0 ? cut_to_width(text(3), model_columns) : text(3),
+               model_columns) +
+        "  " + padded(tokens_text(row, 7, 8), 13, true) + "  " + padded(latency, 9, true) + "  " +
+        text(10);
     line.erase(line.find_last_not_of(' ') + 1);
     return options_.terminal_width > 0
                ? cut_to_width(line, static_cast<std::size_t>(options_.terminal_width))

@@ -85,26 +85,31 @@ void print_text(const std::string& path, const storage::VerifyReport& report, st
   for (const storage::VerifyProblem& problem : report.problems) {
     out << printable(problem.where) << ": " << printable(problem.what) << '\n';
   }
-  const auto count = [](std::uint64_t number) { return grouped(static_cast<long long>(number)); };
+  const auto count = [](std::uint64_t number, std::string_view noun) {
+    return counted(static_cast<long long>(number), noun);
+  };
   out << path
       << (report.problems.empty() ? " is whole: "
-                                  : ": " + count(report.problems.size()) + " problems; ")
-      << count(report.records) << " records, " << count(report.segments) << " segments ("
-      << count(report.closed_segments) << " closed), " << count(report.events) << " events, "
-      << readable_size(report.body_bytes) << " of bodies read back\n";
+                                  : ": " + count(report.problems.size(), "problem") + "; ")
+      << count(report.records, "record") << ", " << count(report.segments, "segment") << " ("
+      << grouped(static_cast<long long>(report.closed_segments)) << " closed), "
+      << count(report.events, "event") << ", " << readable_size(report.body_bytes)
+      << " of bodies read back\n";
   if (report.taken && report.taken->last_record > 0) {
     out << "records up to " << grouped(report.taken->last_record)
         << " were taken by retention, most recently on "
         << storage::iso_seconds(report.taken->at_us) << " (event " << report.taken->event << ")\n";
   }
   if (report.erased > 0) {
-    out << count(report.erased) << " records' bodies were erased, as events in the chain say\n";
+    out << "the bodies of " << count(report.erased, "record")
+        << " were erased, as events in the chain say\n";
   }
   for (const storage::VerifyProblem& note : report.notes) {
     out << printable(note.where) << ": " << printable(note.what) << '\n';
   }
   if (report.heads > 0) {
-    out << count(report.heads) << " chain heads kept elsewhere are in its chain\n";
+    out << count(report.heads, "chain head") << " kept elsewhere "
+        << (report.heads == 1 ? "is" : "are") << " in its chain\n";
   }
   if (!report.chain_head.empty()) {
     // As --head takes it.

@@ -168,10 +168,10 @@ const SettingsTable& agent_table() {
       {
           {"region", ValueForm::text, set_region},
           {"region_mismatch", ValueForm::text, set_region_mismatch, "refuse"},
-          {"state_dir", ValueForm::text, set_state_dir, "/var/lib/invlog"},
+          {"state_dir", ValueForm::path, set_state_dir, "/var/lib/invlog"},
           {"listen", ValueForm::texts, set_listen, "127.0.0.1:4180"},
           {"upstream", ValueForm::text, set_upstream},
-          {"ca_bundle", ValueForm::text, set_ca_bundle},
+          {"ca_bundle", ValueForm::path, set_ca_bundle},
           {"account_id", ValueForm::text, set_account_id},
           {"identity_arn", ValueForm::text, set_identity_arn},
           {"durability", ValueForm::text, set_durability, "group"},

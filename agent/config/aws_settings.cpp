@@ -43,7 +43,7 @@ const SettingsTable& aws_table() {
           {"sts_endpoint", ValueForm::text, set_endpoint<&AwsConfig::sts_endpoint>},
           {"bedrock_endpoint", ValueForm::text, set_endpoint<&AwsConfig::bedrock_endpoint>},
           {"cloudtrail_endpoint", ValueForm::text, set_endpoint<&AwsConfig::cloudtrail_endpoint>},
-          {"ca_bundle", ValueForm::text, set_ca_bundle},
+          {"ca_bundle", ValueForm::path, set_ca_bundle},
       },
       [](AgentConfig&) {},
       finish};

@@ -44,6 +44,7 @@ const char* description_of(ValueForm form) {
     case ValueForm::pairs:
       return "an array of \"key=value\", or { key = \"value\" }";
     case ValueForm::text:
+    case ValueForm::path:
       break;
   }
   return "a string in quotes";
@@ -89,8 +90,21 @@ Texts pairs_of_table(const toml::table& table) {
   return pairs;
 }
 
+// Whoever reads the file may stand anywhere: a service in /, a command in its user's directory.
+Texts absolute_path_in(const std::string& text) {
+  if (text.empty() || text.front() == '/') {
+    return std::vector{text};
+  }
+  return tl::unexpected(
+      in_quotes(text) + " is no absolute path" +
+      (text.front() == '~' ? ": a ~ is not expanded here" : ": write it from / on"));
+}
+
 // The value as text; the error without its place.
 Texts texts_of(const toml::node& node, ValueForm form) {
+  if (const auto* text = node.as_string(); text != nullptr && form == ValueForm::path) {
+    return absolute_path_in(text->get());
+  }
   const bool takes_string =
       form == ValueForm::text || form == ValueForm::texts || form == ValueForm::size;
   if (const auto* text = node.as_string(); text != nullptr && takes_string) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/config/config_file.h"
+#include "agent/config/permission_advice.h"
 #include "agent/config/settings.h"
 #include "storage/store_file.h"
 
@@ -52,6 +53,14 @@ std::vector<std::string> files_in(const std::filesystem::path& directory, Proble
   return files;
 }
 
+// A flag's value as the setting takes it.
+SettingValues values_of_flag(const Setting& setting, const std::string& value) {
+  if (setting.form == ValueForm::texts) {
+    return split_at_commas(value);
+  }
+  return {setting.form == ValueForm::path && !value.empty() ? absolute_path(value) : value};
+}
+
 struct Collected {
   GivenTables given;
   std::vector<std::string> files;
@@ -97,9 +106,7 @@ Collected collect(const ConfigSources& sources) {
       continue;
     }
     const std::string flag = flag_of(key);
-    agent.values[key] = {
-        setting->form == ValueForm::texts ? split_at_commas(value) : std::vector{value}, flag,
-        "flag " + flag};
+    agent.values[key] = {values_of_flag(*setting, value), flag, "flag " + flag};
   }
   return collected;
 }
@@ -266,12 +273,10 @@ tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
   std::error_code error;
   const std::vector<std::string> stores = stores_in(directory, error);
   if (error && error != std::errc::no_such_file_or_directory) {
-    return tl::unexpected(NoStore{
-        "cannot look for a store in " + directory + ": " + error.message() +
-            (error == std::errc::permission_denied
-                 ? "; this user may not use it: run the command as the user that runs the agent"
-                 : ""),
-        false});
+    return tl::unexpected(
+        NoStore{"cannot look for a store in " + directory + ": " + error.message() +
+                    (error == std::errc::permission_denied ? "; " + advice_to_read(directory) : ""),
+                false});
   }
   if (stores.empty()) {
     return tl::unexpected(NoStore{"there is no store (*.db) in " + directory +
@@ -305,6 +310,11 @@ AssembledConfig assemble_config(const GivenTables& given) {
     if (found == given.end() || !found->second.faulty) {
       sound.push_back(table);
     }
+    if (found != given.end() && table->warn != nullptr) {
+      for (const Mismatch& doubtful : table->warn(assembled.configuration)) {
+        assembled.warnings.push_back(text_of(doubtful, *table, given));
+      }
+    }
   }
   if (assembled.configuration.region.empty() || sound.empty() || sound.front() != &agent_table()) {
     return assembled;  // what the others say of the Region would mean nothing
@@ -333,7 +343,7 @@ LoadedConfig load_config(const ConfigSources& sources) {
   collected.problems.insert(collected.problems.end(), assembled.problems.begin(),
                             assembled.problems.end());
   return {std::move(assembled.configuration), std::move(collected.given),
-          std::move(collected.files), std::move(collected.problems)};
+          std::move(collected.files), std::move(collected.problems), std::move(assembled.warnings)};
 }
 
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources) {
@@ -349,20 +359,26 @@ tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
   if (store) {
     return location_of(*store, folder_of(*store));
   }
-  Collected collected = collect(sources);
+  const Collected collected = collect(sources);
+  const bool directory_by_flag = sources.flags.contains("state_dir");
   AgentConfig configuration;
-  // Only [agent] says where a store is; whoever reads one need not be able to ship it.
-  if (collected.problems.empty()) {
-    WrongKeys wrong;
-    apply(configuration, agent_table(), collected.given.find(agent_table().name)->second,
-          collected.problems, wrong);
+  // What is missing may stand in what could not be read.
+  Problems problems = directory_by_flag ? Problems() : collected.problems;
+  for (const char* key : {"region", "state_dir"}) {
+    const GivenValue* value = find_value(collected.given, agent_table().name, key);
+    const auto error = value == nullptr
+                           ? std::nullopt
+                           : agent_table().find(key)->apply(configuration, value->values);
+    if (error && (!directory_by_flag || sources.flags.contains(key))) {
+      problems.push_back(value->place + ": " + *error);
+    }
   }
-  if (!collected.problems.empty()) {
-    return tl::unexpected(NoStore{std::move(collected.problems.front())});
+  if (!problems.empty()) {
+    const char* const advice = " (to read, --state-dir DIR or --store FILE does without it)";
+    return tl::unexpected(NoStore{problems.front() + (directory_by_flag ? "" : advice)});
   }
   // A Region of the file says which store of the file's directory, but nothing about one named by a
   // flag.
-  const bool directory_by_flag = sources.flags.contains("state_dir");
   const bool region_by_flag = sources.flags.contains("region");
   if (!configuration.region.empty() && (region_by_flag || !directory_by_flag)) {
     return location_of(configuration.store_path(), configuration.state_dir);

@@ -44,6 +44,7 @@ struct LoadedConfig {
   GivenTables given;               // all that is no default, the Region among it
   std::vector<std::string> files;  // which were read, in this order
   Problems problems;               // all that was found
+  Problems warnings;               // what is taken, and yet probably not what was meant
 };
 
 // Unknown tables are problems, also those that a later invlog will know.
@@ -53,6 +54,7 @@ LoadedConfig load_config(const ConfigSources& sources);
 struct AssembledConfig {
   AgentConfig configuration;
   Problems problems;
+  Problems warnings;
 };
 AssembledConfig assemble_config(const GivenTables& given);
 
@@ -60,7 +62,10 @@ AssembledConfig assemble_config(const GivenTables& given);
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources);
 
 // For commands that only need a store: --store FILE, else --state-dir DIR (the one *.db in it;
-// several: the error lists them), else the configured state_dir and Region.
+// several: the error lists them), else the configured state_dir and Region. Only the last needs the
+// configuration: files that can be read, with known names and values of the right form, and a
+// state_dir and a Region that are right. What other values mean, in whichever table, and whether
+// they fit together is no matter of whoever reads.
 struct StoreLocation {
   std::string store_path;
   std::string state_dir;  // where the agent that writes it says of itself what it says

@@ -122,8 +122,11 @@ ConfigChange ConfigReloader::reload() {
     }
     return {std::move(assembled.problems), {}, {}};
   }
-  before_ = std::exchange(
-      running_, {std::move(assembled.configuration), std::move(given), std::move(fresh.files), {}});
+  before_ = std::exchange(running_, {std::move(assembled.configuration),
+                                     std::move(given),
+                                     std::move(fresh.files),
+                                     {},
+                                     std::move(assembled.warnings)});
   return change;
 }
 

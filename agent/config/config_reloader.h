@@ -32,6 +32,8 @@ class ConfigReloader {
   // What the last reload() brought could not be put in force: configuration() is the one before.
   void take_back();
   const AgentConfig& configuration() const { return running_.configuration; }
+  // What is doubtful about it, each with its place.
+  const Problems& warnings() const { return running_.warnings; }
 
  private:
   ConfigSources sources_;

@@ -115,6 +115,7 @@ std::string literal(const EffectiveValue& value, std::string_view between) {
       return pairs + "}";
     }
     case ValueForm::text:
+    case ValueForm::path:
     case ValueForm::size:
       break;
   }

@@ -38,7 +38,10 @@ std::string nearest_name(std::string_view name, const std::vector<std::string_vi
   std::size_t fewest = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string_view candidate : known) {
     const std::size_t changes = distance(name, candidate);
-    if (changes < fewest && changes < candidate.size()) {
+    const bool swapped =
+        changes == fewest &&
+        std::is_permutation(name.begin(), name.end(), candidate.begin(), candidate.end());
+    if ((changes < fewest || swapped) && changes < candidate.size()) {
       fewest = changes;
       nearest = candidate;
     }

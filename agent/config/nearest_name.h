@@ -8,7 +8,7 @@
 namespace invlog::config {
 
 // The known name with the fewest changed, missing, added or swapped letters, if they are few for
-// its length; else "". Pure; any thread.
+// its length; of several one that has the same letters. Else "". Pure; any thread.
 std::string nearest_name(std::string_view name, const std::vector<std::string_view>& known);
 
 }  // namespace invlog::config

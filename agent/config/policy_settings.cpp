@@ -3,7 +3,10 @@
 #include <sstream>
 
 #include "agent/config/config_file.h"
+#include "agent/config/nearest_name.h"
 #include "agent/config/settings.h"
+#include "agent/residency/known_regions.h"
+#include "agent/residency/profile_id.h"
 #include "exporters/aws/endpoints.h"
 
 namespace invlog::config {
@@ -173,6 +176,56 @@ Mismatches finish(AgentConfig&) {
   return {};
 }
 
+// "" or why a geography probably matches no call. A profile that is newer than this program may
+// have it all the same.
+std::string doubt_of_geography(const std::string& geography) {
+  std::vector<std::string_view> known;
+  std::string list;
+  for (const std::string_view prefix : residency::kProfilePrefixes) {
+    if (prefix == geography) {
+      return prefix == "global" ? "\"geo:global\" matches no call: a global profile has no "
+                                  "geography; write \"global\""
+                                : "";
+    }
+    if (prefix != "global") {
+      known.push_back(prefix);
+      list.append(list.empty() ? "geo:" : ", geo:").append(prefix);
+    }
+  }
+  const std::string nearest = nearest_name(geography, known);
+  return in_quotes("geo:" + geography) + " probably matches no call: no known profile has it; " +
+         (nearest.empty() ? "known are " + list
+                          : "did you mean " + in_quotes("geo:" + nearest) + "?");
+}
+
+void add_doubts(std::string_view key, const std::vector<PolicyRule>& rules, Mismatches& doubts) {
+  for (const PolicyRule& rule : rules) {
+    for (const PolicyTerm& term : rule.terms) {
+      std::string doubt = term.kind == Kind::geography ? doubt_of_geography(term.pattern) : "";
+      if (!doubt.empty()) {
+        doubts.push_back({std::string(key), std::move(doubt)});
+      }
+    }
+  }
+}
+
+Mismatches warn(const AgentConfig& configuration) {
+  const PolicyConfig& policy = configuration.policy;
+  Mismatches doubts;
+  add_doubts("rules", policy.rules, doubts);
+  add_doubts("deny", policy.deny, doubts);
+  add_doubts("allow", policy.allow, doubts);
+  const std::vector<std::string_view> known(std::begin(residency::kKnownRegions),
+                                            std::end(residency::kKnownRegions));
+  for (const std::string& region : policy.allow_destinations) {
+    if (std::find(known.begin(), known.end(), region) == known.end()) {
+      doubts.push_back({"allow_destinations",
+                        in_quotes(region) + " is no known Region" + suggestion(region, known)});
+    }
+  }
+  return doubts;
+}
+
 }  // namespace
 
 const SettingsTable& policy_table() {
@@ -188,7 +241,8 @@ const SettingsTable& policy_table() {
       },
       [](AgentConfig& configuration) { configuration.policy.given = true; },
       finish,
-      true};
+      true,
+      warn};
   return table;
 }
 

@@ -1,6 +1,7 @@
 // What the tables of settings check alike: choices, sizes, durations, URLs, files, account ids.
 //
-// Pure functions, but for set_certificates_file(), which reads the file; any thread. Errors: the
+// Pure functions, but for set_certificates_file(), which reads the file, and absolute_path(), which
+// asks where this process stands; any thread. Errors: the
 // cause without the place, which the caller knows.
 #pragma once
 
@@ -39,6 +40,9 @@ SettingError choose(Enumeration& member, const std::string& text,
   }
   return in_quotes(text) + " is none of " + names;
 }
+
+// Absolute, for whoever stands elsewhere; `path` itself if this process has no working directory.
+std::string absolute_path(const std::string& path);
 
 // "true" or "false", which is what the file's reader makes of a TOML boolean.
 void set_truth(bool& member, const std::string& text);

@@ -18,6 +18,7 @@ namespace invlog::config {
 // How a value is written in the file.
 enum class ValueForm {
   text,      // a string in quotes
+  path,      // the same, of a file or a directory: absolute, or ""; relative in a flag only
   texts,     // a string or an array of strings; comma-separated in a flag
   size,      // a string such as "64MiB", or a bare number of bytes
   number,    // a whole number without quotes
@@ -55,6 +56,8 @@ struct SettingsTable {
   // the Region), and all that does not fit together. Does nothing for a table that was not begun.
   Mismatches (*finish)(AgentConfig& configuration);
   bool reloads = false;  // a running agent can take new values for all of its keys
+  // What is taken, and yet probably not what was meant; null: nothing is.
+  Mismatches (*warn)(const AgentConfig& configuration) = nullptr;
 
   bool can_reload(const Setting& setting) const { return reloads || setting.reloads; }
   const Setting* find(std::string_view key) const;  // null: unknown

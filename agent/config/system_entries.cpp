@@ -40,6 +40,13 @@ Found<SystemUser> find_user_entry(const Ask& ask) {
   });
 }
 
+template <class Ask>
+Found<SystemGroup> find_group_entry(const Ask& ask) {
+  return find_entry<group, SystemGroup>(ask, [](const group& entry) {
+    return SystemGroup{entry.gr_name == nullptr ? "" : entry.gr_name, entry.gr_gid};
+  });
+}
+
 }  // namespace
 
 Found<SystemUser> find_system_user(std::uint32_t id) {
@@ -54,14 +61,16 @@ Found<SystemUser> find_system_user(const std::string& name) {
   });
 }
 
+Found<SystemGroup> find_system_group(std::uint32_t id) {
+  return find_group_entry([id](group* entry, char* buffer, std::size_t size, group** found) {
+    return ::getgrgid_r(id, entry, buffer, size, found);
+  });
+}
+
 Found<SystemGroup> find_system_group(const std::string& name) {
-  return find_entry<group, SystemGroup>(
-      [&name](group* entry, char* buffer, std::size_t size, group** found) {
-        return ::getgrnam_r(name.c_str(), entry, buffer, size, found);
-      },
-      [](const group& entry) {
-        return SystemGroup{entry.gr_name == nullptr ? "" : entry.gr_name, entry.gr_gid};
-      });
+  return find_group_entry([&name](group* entry, char* buffer, std::size_t size, group** found) {
+    return ::getgrnam_r(name.c_str(), entry, buffer, size, found);
+  });
 }
 
 }  // namespace invlog::config

@@ -27,6 +27,7 @@ using Found = tl::expected<std::optional<Entry>, int>;
 
 Found<SystemUser> find_system_user(std::uint32_t id);
 Found<SystemUser> find_system_user(const std::string& name);
+Found<SystemGroup> find_system_group(std::uint32_t id);
 Found<SystemGroup> find_system_group(const std::string& name);
 
 }  // namespace invlog::config

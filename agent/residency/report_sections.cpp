@@ -248,19 +248,22 @@ void add_comparison(Section& section, const Coverage& coverage) {
 }
 
 void add_verification(Section& section, const storage::VerifyReport& report) {
-  const auto count = [](std::uint64_t number) { return spaced(static_cast<std::int64_t>(number)); };
+  const auto count = [](std::uint64_t number, const char* noun = "") {
+    return spaced(static_cast<std::int64_t>(number)) + noun +
+           (*noun == '\0' || number == 1 ? "" : "s");
+  };
   if (report.problems.empty()) {
-    section.blocks.push_back(Paragraph{
-        "The whole store was verified for this report and is whole: " + count(report.records) +
-        " records and " + count(report.segments) + " segments (" + count(report.closed_segments) +
-        " closed) against their checksums, digests and the chain; " + count(report.body_bytes) +
-        " bytes of bodies were read back."});
+    section.blocks.push_back(
+        Paragraph{"The whole store was verified for this report and is whole: " +
+                  count(report.records, " record") + " and " + count(report.segments, " segment") +
+                  " (" + count(report.closed_segments) +
+                  " closed) against their checksums, digests and the chain; " +
+                  count(report.body_bytes) + " bytes of bodies were read back."});
     return;
   }
   section.blocks.push_back(
       Paragraph{"The whole store was verified for this report and is NOT whole: " +
-                    count(report.problems.size()) +
-                    (report.problems.size() == 1 ? " problem." : " problems."),
+                    count(report.problems.size(), " problem") + ".",
                 true});
   Table table{"What verification found", {{"Where"}, {"What"}}, {}, false};
   for (const storage::VerifyProblem& problem : report.problems) {

@@ -36,6 +36,8 @@ def test_users_are_told_apart_on_loopback_and_on_the_socket():
         os.chmod(folder, 0o755)
         socket = Path(folder) / "invlog.sock"
         with Stack(listen=["127.0.0.1:0", f"unix:{socket}"], allow_users=["nobody"], allow_groups=["4242"]) as stack:
+            listeners = [f"127.0.0.1:{stack.agent.port}", f"unix:{socket}"]
+            assert f"invlog ready: http://{', '.join(listeners)} -> " in stack.agent.output.decode()
             assert call_as(stack, NOBODY) == 200
             assert call_as(stack, NOBODY, socket=socket) == 200
             for _ in range(5):
@@ -49,6 +51,7 @@ def test_users_are_told_apart_on_loopback_and_on_the_socket():
             told = "SELECT details ->> '$.caller' AS caller, details ->> '$.calls' AS calls FROM event WHERE kind = 'call-refused'"
             eventually(lambda: len(store.rows(stack.agent.store, told)) == 2)
             status = json.loads((stack.agent.state / "status.json").read_text())
+            assert status["listen"] == listeners[0] and status["listeners"] == listeners, status
             assert stack.agent.stop() == 0
             calls: dict[str, int] = {}
             for row in store.rows(stack.agent.store, told):

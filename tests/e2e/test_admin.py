@@ -12,7 +12,7 @@ from harness import store
 from harness.aws import eventually
 from harness.client import MODEL, Answer, call, converse, converse_body, converse_stream, target
 from harness.delivery import Delivery
-from harness.processes import BEARER_KEY, BUILD, SIGNING, Process, Stack
+from harness.processes import BEARER_KEY, BUILD, REPOSITORY, SIGNING, Process, Stack
 from harness.skip import Skipped
 from test_storage_failure import locked
 
@@ -56,6 +56,9 @@ def test_metrics_say_what_has_happened():
             return text, seen
 
         text, seen = eventually(all_there)
+        in_readme = re.findall(r"`(…?)([a-z_0-9]+)(?:\{[a-z,]*\})?`", (REPOSITORY / "README.md").read_text())
+        for name in re.findall(r"^# TYPE invlog_(\S+)", text, re.M):
+            assert name == "build_info" or any(name.endswith(told) if begun else name == told for begun, told in in_readme), f"the README lacks {name}"
         calls = {name: value for name, value in seen.items() if name.startswith("invlog_calls_total") and value}
         assert calls == {'invlog_calls_total{operation="Converse",outcome="complete",status="2xx"}': 2,
                          'invlog_calls_total{operation="Converse",outcome="complete",status="4xx"}': 1,

@@ -70,7 +70,8 @@ def test_each_call_is_judged_and_its_record_says_how():
 
 
 def test_observe_denies_nothing():
-    with Stack(tables={"policy": {"deny": ["global"], "mode": "observe"}}) as stack:
+    with Stack(tables={"policy": {"deny": ["global", "geo:ue"], "mode": "observe"}}) as stack:
+        assert '"geo:ue" probably matches no call' in stack.agent.errors() and 'did you mean "geo:eu"?' in stack.agent.errors()
         assert say(stack, GLOBAL).status == 200
         row = store.wait_for(stack.agent.store, 1)[0]
         assert (row["outcome"], row["decision"], json.loads(row["details"])["rule"]) == ("complete", "flag", 'deny = "global"')

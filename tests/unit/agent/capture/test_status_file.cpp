@@ -29,6 +29,7 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   agent.version = "0.1.0";
   agent.region = "eu-central-1";
   agent.listen = "127.0.0.1:4180";
+  agent.listeners = {"127.0.0.1:4180", "unix:/run/invlog/invlog.sock"};
   agent.upstream = "https://bedrock.test";
   agent.started_at = "2026-10-05T13:59:00Z";
   Statistics statistics;
@@ -66,6 +67,8 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   CHECK(number("queued_records") == 5);
   CHECK(number("queued_bytes") == 2048);
   CHECK(std::string_view(json["listen"]) == "127.0.0.1:4180");
+  CHECK(json["listeners"].get_array().size() == 2);
+  CHECK(std::string_view(json["listeners"].at(1)) == "unix:/run/invlog/invlog.sock");
   CHECK(bool(json["storage"]["failing"]));
   CHECK(std::string_view(json["storage"]["last_error"]) == "disk full");
   CHECK(std::string_view(json["last_errors"].at(0)) == "a \"quoted\" \\ text\nof two lines \x01");

@@ -1,6 +1,7 @@
 #include "tests/unit/agent/cli/example_store.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "storage/writer.h"
 
@@ -113,9 +114,11 @@ cli::StoreOptions ExampleStore::options() const {
   return options;
 }
 
-void ExampleStore::append(const std::string& request_text, const std::string& details) const {
+void ExampleStore::append(const std::string& request_text, const std::string& details,
+                          const std::string& request_metadata) const {
   Record record = call(kFirstCall + 10 * kDay, "nova", "{\"text\":\"" + request_text + "\"}", "{}");
   record.details = details;
+  record.request_metadata = request_metadata;
   write(path(), {std::move(record)});
 }
 

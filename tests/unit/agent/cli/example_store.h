@@ -26,7 +26,8 @@ class ExampleStore {
   const TemporaryDirectory& directory() const { return directory_; }
   cli::StoreOptions options() const;
   // One more call, written as another run of the agent would.
-  void append(const std::string& request_text, const std::string& details = "") const;
+  void append(const std::string& request_text, const std::string& details = "",
+              const std::string& request_metadata = "") const;
 
  private:
   TemporaryDirectory directory_;

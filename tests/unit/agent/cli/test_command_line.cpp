@@ -88,11 +88,47 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   }
 }
 
+TEST_CASE("what is not known is said first, with what was probably meant") {
+  const auto refusal = [](std::vector<const char*> arguments) {
+    const Answer answer = invlog_command(std::move(arguments));
+    CHECK(answer.exit_code == 2);
+    CHECK(answer.out.empty());
+    return answer.err;
+  };
+  const std::string help = "\nRun with --help for more information.\n";
+  CHECK(refusal({"agent", "--regoin", "eu-west-1"}) ==
+        "invlog: there is no option \"--regoin\"; did you mean \"--region\"?" + help);
+  CHECK(refusal({"show", "--stor=x"}) ==  // that ID is missing may come of it
+        "invlog: there is no option \"--stor\"; did you mean \"--store\"?" + help);
+  CHECK(refusal({"status", "--zzzzzzzzzz"}) ==
+        "invlog: there is no option \"--zzzzzzzzzz\"" + help);
+  CHECK(refusal({"--verion"}) ==
+        "invlog: there is no option \"--verion\"; did you mean \"--version\"?" + help);
+  CHECK(refusal({"ca", "shw"}) ==
+        "invlog: there is no command \"shw\"; did you mean \"show\"?" + help);
+  CHECK(refusal({"dead-letters", "list", "--destnation", "s3"}) ==
+        "invlog: there is no option \"--destnation\"; did you mean \"--destination\"?" + help);
+  CHECK(refusal({"status", "extra"}) ==
+        "invlog: nothing is expected where \"extra\" stands" + help);
+}
+
+TEST_CASE("show's options stand with the others, and each excludes the others") {
+  const std::string help = invlog_command({"show", "--help"}).out;
+  CHECK(!contains(help, "Option Group"));
+  CHECK(contains(help, "\n  --response                  the response's bytes"));
+  for (const char* other : {"--record", "--request", "--response"}) {
+    CHECK(invlog_command({"show", "1", "--json", other}).exit_code == 2);
+    CHECK(invlog_command({"show", "1", other, "--json"}).exit_code == 2);
+  }
+}
+
 TEST_CASE("what an option does not take is said in plain words") {
   const auto refusal = [](std::vector<const char*> arguments) {
     const Answer answer = invlog_command(std::move(arguments));
     CHECK(answer.exit_code == 2);
-    return answer.err.substr(0, answer.err.find('\n'));
+    const std::string prefix = "invlog: ";
+    CHECK(answer.err.starts_with(prefix));
+    return answer.err.substr(prefix.size(), answer.err.find('\n') - prefix.size());
   };
   CHECK(refusal({"tail", "-n", "x"}) == "--lines: \"x\" is no whole number");
   CHECK(refusal({"tail", "-n", "1.5"}) == "--lines: \"1.5\" is no whole number");

@@ -50,7 +50,7 @@ TEST_CASE("check-config says which files it read, and that they are valid") {
   options.json = true;
   CHECK(told(run_check_config, options).out ==
         R"({"valid":true,"region":"eu-central-1","files":[")" + file + "\",\"" + more +
-            "\"],\"problems\":[]}\n");
+            "\"],\"problems\":[],\"warnings\":[]}\n");
 
   directory.write("c.toml", "");
   options.json = false;
@@ -67,6 +67,24 @@ TEST_CASE("check-config says which files it read, and that they are valid") {
   answer = told(run_check_config, options);
   CHECK(answer.exit_code == 2);
   CHECK(answer.out == "nothing could be used of " + *options.sources.file + "\n");
+}
+
+TEST_CASE("check-config warns of what is taken and yet probably not meant") {
+  const TemporaryDirectory directory;
+  const std::string file =
+      directory.write("c.toml", kRegion + "[policy]\ndeny = [\"global\", \"geo:ue\"]\n");
+  ConfigOptions options = options_with(file);
+  Told answer = told(run_check_config, options);
+  CHECK(answer.exit_code == 0);
+  CHECK(answer.err == "invlog check-config: warning: " + file +
+                          ":4:8: deny: \"geo:ue\" probably matches no call: no known profile has "
+                          "it; did you mean \"geo:eu\"?\n");
+  CHECK(contains(answer.out, "the configuration is valid"));
+  options.json = true;
+  answer = told(run_check_config, options);
+  CHECK(answer.err.empty());
+  CHECK(contains(answer.out, "{\"valid\":true,"));
+  CHECK(contains(answer.out, "\"problems\":[],\"warnings\":[\"" + file + ":4:8: deny: "));
 }
 
 TEST_CASE("check-config lists every problem, and shows no password") {

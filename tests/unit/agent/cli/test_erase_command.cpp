@@ -86,6 +86,33 @@ TEST_CASE("erase --yes erases, says so, and leaves a store that verifies") {
   CHECK(contains(again.out, "2 records had none any more"));
 }
 
+TEST_CASE("erase says which records have request metadata, which stays") {
+  const ExampleStore store;
+  CHECK(!contains(erase(store, where("id <= 6")).out, "metadata"));
+  CHECK(contains(erase(store, where("id <= 6", false, true)).out,
+                 "\"request_metadata_records\":[],"));
+  store.append("seven", "", R"({"customer":"Jane Doe"})");
+  store.append("eight", "", R"({"customer":"Jane Doe"})");
+  const std::string told =
+      "\n2 of these records have request metadata, which stays: SELECT id, request_metadata FROM "
+      "invocations WHERE id IN (7, 8)\n";
+  CHECK(contains(erase(store, where("id > 5")).out, told));
+  CHECK(contains(erase(store, where("id > 5", false, true)).out,
+                 "\"request_metadata_records\":[[7,8]],"));
+  CHECK(contains(erase(store, where("id = 8")).out, "\n1 of these records has request metadata"));
+  CHECK(contains(erase(store, where("id > 5", true)).out, told));
+}
+
+TEST_CASE("erase names the first records with request metadata where there are many") {
+  const ExampleStore store;
+  for (int i = 0; i < 21; ++i) {
+    store.append("call", "", R"({"customer":"Jane Doe"})");
+  }
+  const std::string out = erase(store, where("true")).out;
+  CHECK(contains(out, "\n21 of these records have request metadata, which stays: "));
+  CHECK(contains(out, ", 25, 26) shows the first of them; --json has all ids\n"));
+}
+
 TEST_CASE("erase takes request ids, and does nothing if one is unknown") {
   const ExampleStore store;
   EraseOptions options;
@@ -104,7 +131,8 @@ TEST_CASE("erase takes request ids, and does nothing if one is unknown") {
 TEST_CASE("erase refuses what it cannot understand") {
   const ExampleStore store;
   CHECK(erase(store, where("no such thing", true)).exit_code == 2);
-  CHECK(contains(erase(store, where("unheard_of = 1")).err, "no such column: unheard_of"));
+  CHECK(erase(store, where("unheard_of = 1")).err ==
+        "invlog erase: this is no SQL expression over `invocations`: no such column: unheard_of\n");
   CHECK(erase(store, {}).exit_code == 2);
   for (const char* several : {"false) OR (true", "true; SELECT 1", "true LIMIT 1", "SELECT 1",
                               "1 /*", "true)) --", "false)) OR ((true"}) {

@@ -164,6 +164,16 @@ TEST_CASE("an address that no URL can name is an error that says what to do") {
   Host host;
   host.configure("\"unix:/run/x.sock\"");
   CHECK(contains(found(host.search()), "listens on unix:/run/x.sock only, and no URL"));
+  CHECK(contains(found(host.search()),
+                 "ListenStream=127.0.0.1:4180 in its socket unit (systemctl edit invlog.socket)"));
+  host.configure("\"127.0.0.1:4190\"", "eu-west-1/invlog.toml");
+  host.unit_sockets = {"unix:/run/invlog/eu-west-1.sock"};
+  AgentSearch of_region = host.search();
+  of_region.config_file = host.directory.path() + "/eu-west-1/invlog.toml";
+  CHECK(contains(found(of_region),
+                 "ListenStream=127.0.0.1:4190 in its socket unit (systemctl "
+                 "edit invlog@eu-west-1.socket)"));
+  host.unit_sockets.clear();
   host.agent_says("unix:/run/y.sock");
   CHECK(contains(found(host.search()), "unix:/run/y.sock only"));
   CHECK(env_told(host.search()).exit_code == 1);

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "agent/cli/display_text.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 #include "tests/unit/agent/cli/watched_output.h"
@@ -52,6 +53,21 @@ TEST_CASE("status shows the store, and that no agent has run") {
                  "\"destinations\":[]}\n"));
 }
 
+TEST_CASE("the status's tables are cut to the terminal's width") {
+  const ExampleStore store;
+  StatusOptions options;
+  options.store = store.options();
+  options.terminal_width = 80;
+  std::ostringstream out, err;
+  CHECK(run_status(options, out, err) == 0);
+  std::istringstream tables(out.str().substr(out.str().find("LAST FAILED CALLS")));
+  for (std::string line; std::getline(tables, line);) {
+    INFO(line);
+    CHECK(display_width(line) <= 80);
+  }
+  CHECK(contains(out.str(), "client-closed"));
+}
+
 TEST_CASE("while the status is printed, the store's log can be emptied") {
   const ExampleStore store;
   StatusOptions options;
@@ -83,6 +99,26 @@ TEST_CASE("status shows what the agent says of itself") {
   const std::string json = status(store, true);
   CHECK(contains(json, "\"agent_running\":true,\"agent\":{\"pid\":4242,"));
   CHECK(json.find('\n') == json.size() - 1);
+}
+
+TEST_CASE("status counts one as one") {
+  const ExampleStore store;
+  store.directory().write(
+      "status.json",
+      R"({"pid":4242,"access_denied":1,"connections_refused":1,"queued_records":1})");
+  const std::string text = status(store, false);
+  CHECK(contains(text, "refused callers 1 call\n"));
+  CHECK(contains(text, "clients         1 connection refused at max_connections, "));
+  CHECK(contains(text, "queue           1 record, "));
+}
+
+TEST_CASE("status names each place where the agent listens") {
+  const ExampleStore store;
+  store.directory().write("status.json",
+                          R"({"pid":4242,"listen":"127.0.0.1:4180","listeners":["127.0.0.1:4180",)"
+                          R"("127.0.0.1:8080","unix:/run/invlog/invlog.sock"]})");
+  CHECK(contains(status(store, false),
+                 "listening on    127.0.0.1:4180, 127.0.0.1:8080, unix:/run/invlog/invlog.sock\n"));
 }
 
 TEST_CASE("status shows callers and clients that were turned away") {

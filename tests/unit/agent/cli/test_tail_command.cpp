@@ -23,8 +23,8 @@ TEST_CASE("tail shows the newest records, one a line") {
   REQUIRE(run_tail(options, out, err) == 0);
   const std::string text = out.str();
   CHECK(std::count(text.begin(), text.end(), '\n') == 4);
-  CHECK(contains(text, "      3  2026-10-06T09:00:00Z  Converse        claude"));
-  CHECK(contains(text, "400 ValidationException"));
+  CHECK(contains(text,
+                 "      3  2026-10-06T09:00:00Z  Converse        400 ValidationException  claude"));
   CHECK(contains(text, "200 client-closed"));
   CHECK(contains(text, "200 ok"));
   CHECK(contains(text, "1,000→10"));
@@ -35,6 +35,18 @@ TEST_CASE("tail shows the newest records, one a line") {
   std::ostringstream narrow;
   run_tail(options, narrow, err);
   CHECK(narrow.str().substr(0, narrow.str().find('\n')) == "      3  2026-10-06T09:00:00Z…");
+
+  // What became of the call, and of which model, is to be seen on a usual terminal.
+  options.terminal_width = 80;
+  std::ostringstream usual;
+  run_tail(options, usual, err);
+  CHECK(contains(usual.str(), "  Converse        400 ValidationException  claude"));
+  CHECK(contains(usual.str(), "  Converse        200 ok        nova"));
+  options.terminal_width = 120;
+  std::ostringstream wide;
+  run_tail(options, wide, err);
+  CHECK(contains(wide.str(),
+                 "200 ok        nova                         1,000→10    1500 ms  alice\n"));
 
   options.json = true;
   options.records = 1;

@@ -403,6 +403,72 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
 }
 
+TEST_CASE("what a configuration says of other things does not keep readers from the store") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  const auto configure = [&](const std::string& more) {
+    sources.file = directory.write("c.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" +
+                                                 directory.path() + "\"\n" + more);
+  };
+  for (const char* wrong : {"log_level = \"loud\"\n", "ca_bundle = \"/nonexistent.pem\"\n",
+                            "[policy]\nunknown = \"x\"\n", "[retention]\nmax_size = \"x\"\n",
+                            "[exporters.s3]\nbucket = \"X\"\n"}) {
+    INFO(wrong);
+    configure(wrong);
+    CHECK(!load_config(sources).problems.empty());
+    REQUIRE(locate_store(sources, std::nullopt));
+    CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
+  }
+  for (const char* wrong : {"regoin = \"x\"\n", "log_level = 3\n", "[agnet]\n",
+                            "[policy]\ndenny = []\n", "[policy]\ndeny = 3\n", "[policy\n"}) {
+    INFO(wrong);
+    configure(wrong);
+    const auto location = locate_store(sources, std::nullopt);
+    REQUIRE(!location);
+    CHECK(location.error().misconfigured);
+    CHECK(contains(location.error().cause, "/c.toml:"));
+    CHECK(location.error().cause.ends_with(
+        " (to read, --state-dir DIR or --store FILE does without it)"));
+  }
+}
+
+TEST_CASE("a directory that is named needs no configuration that can be used") {
+  TemporaryDirectory directory;
+  directory.write("eu-central-1.db", "");
+  ConfigSources sources = with_flags({{"state_dir", directory.path()}});
+  for (const char* wrong :
+       {"[agent\n", "[agent]\nregion = \"Frankfurt\"\n", "[agent]\nregoin = \"x\"\n",
+        "[agent]\nstate_dir = \"there\"\n", "[policy]\ndeny = 3\n"}) {
+    INFO(wrong);
+    sources.file = directory.write("c.toml", wrong);
+    REQUIRE(locate_store(sources, std::nullopt));
+    CHECK(locate_store(sources, std::nullopt)->store_path == directory.path() + "/eu-central-1.db");
+  }
+  sources.file = directory.path() + "/absent.toml";
+  CHECK(locate_store(sources, std::nullopt));
+  sources.flags["state_dir"] = "";
+  CHECK(locate_store(sources, std::nullopt).error().cause ==
+        "--state-dir: it is empty: name a directory that the agent may write to");
+}
+
+TEST_CASE("a path in a file is absolute, since whoever reads the file may stand anywhere") {
+  CHECK(error_of(from_file("[agent]\nstate_dir = \"~/invlog\"\n")) ==
+        "c.toml:2:13: state_dir: \"~/invlog\" is no absolute path: a ~ is not expanded here");
+  for (const char* table : {"[agent]\n", "[aws]\n"}) {
+    CHECK(error_of(from_file(std::string(table) + "ca_bundle = \"company.pem\"\n")) ==
+          "c.toml:2:13: ca_bundle: \"company.pem\" is no absolute path: write it from / on");
+  }
+  CHECK(contains(error_of(from_file("[agent]\nstate_dir = 3\n")), "must be a string in quotes"));
+  CHECK(from_file(kRegion + "ca_bundle = \"\"\n[aws]\nca_bundle = \"\"\n"));
+}
+
+TEST_CASE("a path of a flag may be relative, and becomes absolute") {
+  const auto loaded =
+      load_agent_config(with_flags({{"region", "eu-central-1"}, {"state_dir", "some/where/"}}));
+  REQUIRE(loaded);
+  CHECK(loaded->state_dir == std::filesystem::current_path().string() + "/some/where");
+}
+
 TEST_CASE("a directory that cannot be looked into is not said to have no store") {
   TemporaryDirectory directory;
   const std::string file = directory.write("file", "");
@@ -419,10 +485,10 @@ TEST_CASE("a directory that cannot be looked into is not said to have no store")
   location = locate_store(with_flags({{"state_dir", directory.path()}}), std::nullopt);
   REQUIRE(::seteuid(0) == 0);
   REQUIRE(!location);
-  CHECK(location.error().cause ==
-        "cannot look for a store in " + directory.path() +
-            ": Permission denied; this user may not use it: run the command as the user that runs "
-            "the agent");
+  CHECK(
+      location.error().cause ==
+      "cannot look for a store in " + directory.path() +
+          ": Permission denied; run this as the agent's user, \"root\" (sudo -u root invlog ...)");
   CHECK_FALSE(location.error().misconfigured);
 }
 

@@ -22,12 +22,16 @@ TEST_CASE("users and groups of the system are found by name and number") {
   const auto group_by_name = find_system_group(wheel->gr_name);
   REQUIRE((group_by_name && *group_by_name));
   CHECK((*group_by_name)->id == 0);
+  const auto group_by_number = find_system_group(0);
+  REQUIRE((group_by_number && *group_by_number));
+  CHECK((*group_by_number)->name == wheel->gr_name);
 }
 
 TEST_CASE("nobody of that name is an answer, not an error") {
   const auto user = find_system_user(4'000'000'000u);
   REQUIRE(user);
   CHECK_FALSE(*user);
+  CHECK_FALSE(*find_system_group(4'000'000'000u));
   const auto group = find_system_group("no-such-group");
   REQUIRE(group);
   CHECK_FALSE(*group);
