@@ -390,7 +390,8 @@ TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {
   if (suspected_) {
     // The marker that `invlog doctor` sends arrives: then it is not the configuration.
     const auto checks = destination_.check(pending.origin);
-    if (all_passed(checks)) {
+    // Asked for a pause, it is asked nothing more before that is over.
+    if (all_passed(checks) && !checks.back().retry_after) {
       poison_.acquit_configuration();
       suspected_ = false;
       return bury(failure.message);

@@ -8,6 +8,7 @@
 #include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
+#include "storage/time_text.h"
 #include "storage/verify.h"
 #include "storage/writer.h"
 #include "tests/catch.h"
@@ -592,7 +593,9 @@ TEST_CASE("Another file in the store's place is left alone, and records wait") {
 
 TEST_CASE("A group's bytes are those of its bodies and of what its rows say beside them") {
   TemporaryStore file;
-  Store store(file.options());
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  Store store(options);
   Record record = record_with("ab", "c");
   record.details = R"({"a":1})";
   store.add(record);
