@@ -57,7 +57,7 @@ class FrameServer {
   }
   void begin_answer(std::uint32_t stream) {
     send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, stream,
-         hpack({{":status", "200"}, {"content-type", "application/vnd.amazon.eventstream"}}));
+         hpack({{":status", "200"}, {"content-type", "application/octet-stream"}}));
   }
   // No request after this stream's will be taken.
   void send_goaway(std::uint32_t last_stream) {
