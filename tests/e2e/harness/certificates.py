@@ -1,5 +1,6 @@
 """Throw-away certificate authorities and what they certify, made with the openssl command."""
 
+import datetime
 import pathlib
 import subprocess
 
@@ -31,6 +32,13 @@ class CertificateAuthority:
         extensions.write_text("subjectAltName=" + ",".join(f"DNS:{name}" for name in names) + "\nextendedKeyUsage=serverAuth\n")
         new_key(key)
         openssl("req", "-new", "-key", key, "-subj", f"/CN={label}", "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-set_serial", abs(hash(label)), "-days", days,
-                "-extfile", extensions, "-out", certificate)
+        # `openssl x509 -days -1` is refused from OpenSSL 3.5 on.
+        configuration = self.folder / "issue.conf"
+        configuration.write_text(f"[ca]\ndefault_ca=here\n[here]\ndatabase={self.folder}/issued.txt\nnew_certs_dir={self.folder}\n"
+                                 "rand_serial=yes\ndefault_md=sha256\nunique_subject=no\npolicy=any\n[any]\ncommonName=supplied\n")
+        (self.folder / "issued.txt").touch()
+        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+        start = min(end, datetime.datetime.now(datetime.timezone.utc)) - datetime.timedelta(days=1)
+        openssl("ca", "-batch", "-notext", "-config", configuration, "-in", request, "-cert", self.certificate, "-keyfile", self.key,
+                "-startdate", f"{start:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}", "-extfile", extensions, "-out", certificate)
         return certificate, key
