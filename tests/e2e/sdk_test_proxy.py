@@ -74,6 +74,11 @@ def test_aws_sdk_for_javascript_with_a_proxy_agent():
         check([*node("proxy_cases.mjs"), TEXT], CONVERSE, stack, through_proxy(stack, "NODE_EXTRA_CA_CERTS"))
 
 
+def test_anthropic_sdk_for_javascript_with_a_proxy_agent():
+    with ProxyStack() as stack:
+        check([*node("anthropic_proxy_cases.mjs"), TEXT], INVOKE, stack, through_proxy(stack, "NODE_EXTRA_CA_CERTS"))
+
+
 def test_aws_sdk_for_go():
     program = go(SDK / "go")
     for variable in ("SSL_CERT_FILE", "AWS_CA_BUNDLE"):
