@@ -197,6 +197,11 @@ TEST_CASE("A large body gets its room under a load of others that never ends") {
   CHECK(*more);
   CHECK(followers < 15);
   CHECK(budget.used() <= budget.limit());
+  // Nobody is left waiting when the budget goes.
+  for (int round = 0; round < 3; ++round) {
+    budget.give_back(budget.used());
+    loop.run();
+  }
 }
 
 TEST_CASE("A body that nobody needs any more stops waiting, and others get on") {
@@ -235,6 +240,9 @@ TEST_CASE("A body that has waited for room has its time to arrive anew") {
   CHECK(budget.tick(start + 6 * limit, limit).cut == 0);
   CHECK(budget.tick(start + 7 * limit, limit).cut == 1);
   CHECK_FALSE(*other);
+  budget.give_back(budget.used());
+  loop.run();
+  CHECK(*other);
 }
 
 TEST_CASE("A copy takes what is left, and no more") {
