@@ -35,6 +35,7 @@
 #include "agent/version.h"
 #include "exporters/aws/credentials.h"
 #include "exporters/log_fields.h"
+#include "storage/joined.h"
 #include "storage/store_file.h"
 #include "storage/time_text.h"
 
@@ -190,13 +191,6 @@ std::vector<std::string> addresses_of(const capture::AgentLoop& loop) {
   return addresses;
 }
 
-std::string joined(const std::vector<std::string>& addresses) {
-  std::string all;
-  for (const std::string& address : addresses)
-    all += (all.empty() ? "" : ", ") + address;
-  return all;
-}
-
 // Who changes `listen` must hear that something else decides.
 void say_what_replaces_listen(const config::AgentConfig& configuration,
                               const capture::AgentLoop& loop) {
@@ -270,7 +264,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   facts.region = configuration.region;
   facts.listen = loop.listen_address();
   facts.listeners = addresses_of(loop);
-  const std::string everywhere = joined(facts.listeners);
+  const std::string everywhere = storage::joined(facts.listeners, ", ");
   facts.proxy = loop.proxy_address();
   facts.upstream = configuration.upstream;
   facts.started_at = storage::iso_seconds(storage::system_now_us());

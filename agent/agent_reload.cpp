@@ -9,20 +9,11 @@
 #include <vector>
 
 #include "agent/config/json_strings.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 
 namespace invlog {
-namespace {
-
-std::string joined_keys(const std::vector<std::string>& keys) {
-  std::string all;
-  for (const std::string& key : keys) {
-    all += (all.empty() ? "" : ", ") + key;
-  }
-  return all;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 // What the helper brings back to the I/O thread.
 struct AgentReload::Read {
@@ -130,7 +121,8 @@ void AgentReload::put_in_force(Read& read) {
       note_refusal(error.what());
       return;
     }
-    spdlog::info("the configuration was read again; new in force: {}", joined_keys(change.changed));
+    spdlog::info("the configuration was read again; new in force: {}",
+                 storage::joined(change.changed, ", "));
     for (const std::string& warning : read.warnings)
       spdlog::warn("{}", warning);
   }
@@ -138,7 +130,7 @@ void AgentReload::put_in_force(Read& read) {
     spdlog::warn(
         "the configuration was read again, but a new value of these keys needs a restart; until "
         "then the old one stays: {}",
-        joined_keys(change.needs_restart));
+        storage::joined(change.needs_restart, ", "));
   }
   std::string details = "{";
   storage::append_json_raw(details, "changed", config::json_strings(change.changed));

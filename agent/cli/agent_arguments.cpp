@@ -7,6 +7,7 @@
 #include "agent/cli/agent_flags.h"
 #include "agent/cli/command_line.h"
 #include "agent/delivery/aws_access.h"
+#include "storage/joined.h"
 
 namespace invlog::cli {
 
@@ -47,10 +48,7 @@ void AgentArguments::add_agent_options(CLI::App* command) {
 void AgentArguments::take_agent_flags() {
   for (const auto& [key, values] : agent_values_) {
     if (!values.empty()) {
-      std::string& joined = agent_.flags[key];
-      for (const std::string& value : values) {
-        joined += (joined.empty() ? "" : ",") + value;
-      }
+      agent_.flags[key] = storage::joined(values, ",");
     }
   }
   agent_.environment = aws::process_environment();

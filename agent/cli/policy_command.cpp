@@ -8,6 +8,7 @@
 #include "agent/residency/catalogue.h"
 #include "agent/residency/policy.h"
 #include "agent/residency/profile_store.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -41,14 +42,6 @@ std::optional<Loaded> load(const StoreOptions& options, const aws::Environment& 
     return std::nullopt;
   }
   return Loaded{std::move(*configuration), std::move(profiles)};
-}
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) {
-    all += (all.empty() ? "" : ", ") + text;
-  }
-  return all;
 }
 
 std::string json_array(const std::vector<std::string>& texts) {
@@ -100,7 +93,7 @@ void print_text(const Tested& tested, std::ostream& out) {
   print_field(out, "destinations",
               global                       ? "any commercial Region"
               : known.destinations.empty() ? "unknown"
-                                           : printable(joined(known.destinations)));
+                                           : printable(storage::joined(known.destinations, ", ")));
   print_field(out, "known from", printable(known.source));
   print_field(out, "decision", std::string(to_string(tested.verdict.decision)));
   print_field(out, "rule", printable(tested.verdict.rule));

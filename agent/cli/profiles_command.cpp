@@ -9,6 +9,7 @@
 #include "agent/residency/profile_client.h"
 #include "agent/residency/profile_store.h"
 #include "exporters/patient_caller.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
@@ -34,21 +35,13 @@ std::string learned_text(const Profile& profile) {
   return profile.learned_at_us == 0 ? "" : storage::iso_seconds(profile.learned_at_us);
 }
 
-std::string joined(const std::vector<std::string>& list, std::string_view separator) {
-  std::string text;
-  for (const std::string& item : list) {
-    text.append(text.empty() ? "" : separator).append(item);
-  }
-  return text;
-}
-
 // For people: the columns' "*" and "" would have to be explained.
 std::string destinations_for_people(residency::Scope scope,
                                     const std::vector<std::string>& destinations) {
   if (scope == residency::Scope::global) {
     return "any commercial Region";
   }
-  return destinations.empty() ? "not known" : joined(destinations, " ");
+  return destinations.empty() ? "not known" : storage::joined(destinations, " ");
 }
 
 std::string json_list(const std::vector<std::string>& list) {
@@ -123,7 +116,7 @@ void print_table(const std::vector<std::shared_ptr<const Profile>>& profiles, in
     table.add({{printable(profile->id), false},
                {std::string(residency::to_string(profile->scope)), false},
                {std::string(kind_text(*profile)), false},
-               {printable(joined(profile->models, " ")), false},
+               {printable(storage::joined(profile->models, " ")), false},
                {printable(destinations_for_people(profile->scope, profile->destinations)), false},
                {std::string(origin_text(profile->origin)), false},
                {learned_text(*profile), false}});

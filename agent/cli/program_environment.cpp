@@ -5,6 +5,7 @@
 
 #include "agent/cli/proxy_environment.h"
 #include "agent/config/setting_checks.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -36,11 +37,7 @@ std::string merged(const std::string& no_proxy, const std::string& host) {
       added = true;
     }
   }
-  std::string joined;
-  for (const std::string& entry : added ? entries : std::vector<std::string>()) {
-    joined += (joined.empty() ? "" : ",") + entry;
-  }
-  return joined;
+  return added ? storage::joined(entries, ",") : "";
 }
 
 // Programs read one of the two names, or one before the other, so both must be right.

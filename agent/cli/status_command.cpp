@@ -6,6 +6,7 @@
 #include "agent/cli/delivery_status.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/row_format.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 #include "storage/statement.h"
 #include "storage/store_file.h"
@@ -150,11 +151,8 @@ void print_agent(const AgentStatus& agent, std::ostream& out) {
               (agent.running ? "running, process " + std::to_string(agent.pid)
                              : "not running (process " + std::to_string(agent.pid) + " is gone)") +
                   ", version " + printable(agent.version));
-  std::string listeners;
-  for (const std::string& listener : agent.listeners) {
-    listeners += (listeners.empty() ? "" : ", ") + printable(listener);
-  }
-  print_field(out, "listening on", agent.running ? listeners : "");
+  print_field(out, "listening on",
+              agent.running ? printable(storage::joined(agent.listeners, ", ")) : "");
   if (!agent.proxy_listen.empty()) {
     print_field(out, "proxy on", agent.running ? printable(agent.proxy_listen) : "");
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/residency/built_in_profiles.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 #include "storage/schema.h"
 #include "storage/side_connection.h"
@@ -26,14 +27,6 @@ constexpr const char* kSelect =
 constexpr const char* kInsert =
     "INSERT OR REPLACE INTO inference_profile(id, arn, kind, scope, geography, models, "
     "destinations, wraps, name, learned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-
-std::string joined(const std::vector<std::string>& list) {
-  std::string text;
-  for (const std::string& item : list) {
-    text.append(text.empty() ? "" : ",").append(item);
-  }
-  return text;
-}
 
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> list;
@@ -80,7 +73,8 @@ std::optional<Profile> profile_of(const Statement& row) {
 }
 
 void insert(Statement& statement, const Profile& profile) {
-  const std::string models = joined(profile.models), destinations = destinations_text(profile);
+  const std::string models = storage::joined(profile.models, ","),
+                    destinations = destinations_text(profile);
   statement.bind_text(1, profile.id)
       .bind_text(2, profile.arn)
       .bind_text(3, kind_text(profile.kind))

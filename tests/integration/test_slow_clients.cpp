@@ -47,6 +47,19 @@ std::string begun_post(std::size_t bytes) {
          " HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + std::string(bytes, 'x');
 }
 
+// Clients whose bodies, 90,000 bytes of each so far, fill the memory of an agent whose
+// max_request_bytes are 100,000.
+std::vector<LoopbackSocket> fill_memory(AgentFixture& agent) {
+  std::vector<LoopbackSocket> clients;
+  for (int number = 0; number < 4; ++number) {
+    clients.push_back(agent.connect());
+    clients.back().send(begun_post(90'000));
+  }
+  while (agent.body_bytes() < 400'000) {
+  }
+  return clients;
+}
+
 constexpr std::string_view kChunkedHead = "Transfer-Encoding: chunked\r\n\r\n";
 
 std::string chunked_head() {
@@ -181,13 +194,7 @@ TEST_CASE("Bodies that stop half-way make room for others") {
   configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
   configuration.clients.header_timeout = milliseconds(100);
   AgentFixture agent(configuration);
-  std::vector<LoopbackSocket> slow;
-  for (int number = 0; number < 4; ++number) {
-    slow.push_back(agent.connect());
-    slow.back().send(begun_post(90'000));
-  }
-  while (agent.body_bytes() < 400'000) {
-  }
+  std::vector<LoopbackSocket> slow = fill_memory(agent);
   // All four are slow by now: those that are not yet would stay, once there is room.
   std::this_thread::sleep_for(configuration.clients.header_timeout + milliseconds(10));
   LoopbackSocket small = agent.connect();
@@ -212,13 +219,7 @@ TEST_CASE("HTTP/2: a call that is reset while it waits for memory ends at once")
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 100'000;  // of which four fit the memory for bodies
   AgentFixture agent(configuration);
-  std::vector<LoopbackSocket> slow;
-  for (int number = 0; number < 4; ++number) {
-    slow.push_back(agent.connect());
-    slow.back().send(begun_post(90'000));
-  }
-  while (agent.body_bytes() < 400'000) {
-  }
+  const std::vector<LoopbackSocket> slow = fill_memory(agent);
   Http2Client client(agent.port());
   const auto id = client.post(kConverse, std::string(90'000, ' '));
   CHECK(client.run_until([&] { return client.body_sent(id) == 90'000; }));
