@@ -1,4 +1,8 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -33,6 +37,24 @@ void check_whole(const TemporaryStore& store) {
   for (const VerifyProblem& problem : verify_store(store.path(), {}).problems) {
     FAIL(problem.where << ": " << problem.what);
   }
+}
+
+template <typename Act>
+std::chrono::steady_clock::duration time_of(Act act) {
+  const auto begin = std::chrono::steady_clock::now();
+  act();
+  return std::chrono::steady_clock::now() - begin;
+}
+
+void write_durably(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(file >= 0);
+  const std::string page(4096, 'x');
+  const bool written =
+      ::write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size()) &&
+      ::fsync(file) == 0;
+  ::close(file);
+  REQUIRE(written);
 }
 
 class ThrowingRecord : public PendingRecord {
@@ -288,12 +310,12 @@ TEST_CASE("A record is durable within the commit interval") {
   submit_and_wait(writer, record_with("first: opens the segment", ""));
   auto best = std::chrono::steady_clock::duration::max();
   for (int i = 0; i < 20; ++i) {
-    const auto before = std::chrono::steady_clock::now();
-    submit_and_wait(writer, record_with("body", ""));
-    best = std::min(best, std::chrono::steady_clock::now() - before);
+    const auto disk = time_of([&store] { write_durably(store.path() + ".beside"); });
+    best = std::min(
+        best, time_of([&writer] { submit_and_wait(writer, record_with("body", "")); }) - disk);
   }
-  // The best of many, because the machine may be busy; a commit that waits for more than its
-  // interval fails all.
+  // The best of many, because the machine may be busy, and without what its disk takes, which may
+  // be more than the interval; a commit that waits for more than its interval fails all.
   CHECK(best <= std::chrono::milliseconds(20));
 }
 
