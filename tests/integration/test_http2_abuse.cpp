@@ -217,7 +217,7 @@ TEST_CASE("HTTP/2: an endless header block ends the connection") {
 TEST_CASE("HTTP/2: a half-sent header block does not keep its connection for ever") {
   ScriptedUpstream upstream(echo());
   auto configuration = AgentFixture::configuration(upstream.url());
-  configuration.clients.header_timeout = std::chrono::milliseconds(60);
+  configuration.clients.header_timeout = std::chrono::milliseconds(500);
   AgentFixture agent(configuration);
   LoopbackSocket socket = agent.connect();
   socket.send(http2_opening() +

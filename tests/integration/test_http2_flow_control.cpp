@@ -91,7 +91,7 @@ TEST_CASE("HTTP/2: a client that takes nothing for longer than the stall timeout
     cancelled.set_value(connection.sees_end());
   });
   auto configuration = AgentFixture::configuration(upstream.url());
-  configuration.idle_timeout = std::chrono::milliseconds(60);
+  configuration.idle_timeout = std::chrono::milliseconds(500);
   AgentFixture agent(configuration);
   Http2Client client(agent.port(), Http2Client::Windows::by_hand, 1000);
   const Http2Client::Stream& answer = client.wait_for(client.post(kConverse, "{}"));

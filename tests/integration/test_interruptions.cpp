@@ -120,14 +120,14 @@ TEST_CASE("An upstream that stays silent is a 504 after idle_timeout") {
     connection.sees_end();
   });
   auto configuration = AgentFixture::configuration(upstream.url());
-  configuration.idle_timeout = std::chrono::milliseconds(80);
+  configuration.idle_timeout = std::chrono::milliseconds(500);
   AgentFixture agent(configuration);
   LoopbackSocket client = agent.connect();
   client.send(post(kConverse, "{}"));
   const HttpResponse response = read_response(client);
   CHECK(response.status == 504);
   CHECK(response.header("x-amzn-ErrorType") == "ServiceUnavailableException");
-  CHECK(response.body.find("no answer within 80 ms ([agent] idle_timeout)") != std::string::npos);
+  CHECK(response.body.find("no answer within 500 ms ([agent] idle_timeout)") != std::string::npos);
   const auto records = agent.sink().wait_for(1);
   REQUIRE(records.size() == 1);
   CHECK(records[0].outcome == "timeout");
@@ -142,7 +142,7 @@ TEST_CASE("An upstream that stalls in mid-stream is cut after idle_timeout") {
     connection.sees_end();
   });
   auto configuration = AgentFixture::configuration(upstream.url());
-  configuration.idle_timeout = std::chrono::milliseconds(80);
+  configuration.idle_timeout = std::chrono::milliseconds(500);
   AgentFixture agent(configuration);
   LoopbackSocket client = agent.connect();
   client.send(post(kConverse, "{}"));

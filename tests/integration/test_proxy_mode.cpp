@@ -588,7 +588,7 @@ TEST_CASE("proxy: behind CONNECT a server may speak first, and a hello must not 
   ProxyFixture fixture(
       echo.handler(), {}, true, [](const char*) { return std::optional<std::string>(); },
       [](config::AgentConfig& change) {
-        change.clients.header_timeout = std::chrono::milliseconds(60);
+        change.clients.header_timeout = std::chrono::milliseconds(500);
       });
   ScriptedUpstream far([](LoopbackSocket& socket, int number) {
     if (number > 0) {

@@ -106,7 +106,7 @@ TEST_CASE("Proxy: one that does not answer is a 504 after connect_timeout") {
     socket.sees_end();
   });
   auto configuration = configuration_for(certificate, "https://bedrock.test");
-  configuration.connect_timeout = std::chrono::milliseconds(60);
+  configuration.connect_timeout = std::chrono::milliseconds(500);
   AgentFixture agent(configuration, true, with({{"HTTPS_PROXY", proxy_url(proxy)}}));
   LoopbackSocket client = agent.connect();
   client.send(post(kConverse, "{}"));
