@@ -120,7 +120,7 @@ void FakeSink::release_commits() {
 
 std::vector<storage::Record> FakeSink::wait_for(std::size_t count) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::seconds(5), [&] { return records_.size() >= count; });
+  changed_.wait_for(lock, std::chrono::seconds(30), [&] { return records_.size() >= count; });
   return records_;
 }
 

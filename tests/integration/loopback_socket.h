@@ -22,15 +22,15 @@ class LoopbackSocket {
 
   bool send(std::string_view bytes);
   // What has arrived; waits for at least one byte. Empty at the end, or after `limit`.
-  std::string read_some(std::chrono::milliseconds limit = std::chrono::seconds(5));
+  std::string read_some(std::chrono::milliseconds limit = std::chrono::seconds(30));
   // Until `text` is in what was read (and keeps what follows), or the end, or the limit.
   std::string read_until(std::string_view text);
   std::string read_exactly(std::size_t count);
   std::string read_to_end();
   // Whether the other side ends the connection within `limit` without sending anything more.
-  bool sees_end(std::chrono::milliseconds limit = std::chrono::seconds(5));
+  bool sees_end(std::chrono::milliseconds limit = std::chrono::seconds(30));
   // The same, by a reset.
-  bool sees_reset(std::chrono::milliseconds limit = std::chrono::seconds(5));
+  bool sees_reset(std::chrono::milliseconds limit = std::chrono::seconds(30));
   void shut_writing();
   void reset();  // closes with RST
   void close();

@@ -21,7 +21,7 @@ ScriptedUpstream::Script echo() {
 
 // Sends `piece` every few milliseconds until the agent ends the connection; false: it never does.
 bool cut_while_dripping(LoopbackSocket& socket, std::string_view piece) {
-  const auto limit = steady_clock::now() + std::chrono::seconds(5);
+  const auto limit = steady_clock::now() + std::chrono::seconds(30);
   while (steady_clock::now() < limit) {
     if (!socket.send(piece) || socket.sees_end(milliseconds(5)))
       return true;

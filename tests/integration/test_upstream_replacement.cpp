@@ -56,7 +56,7 @@ bool deafen(const LoopbackSocket& socket) {
 
 // Waits until the agent has written to the deaf socket; false if that took too long.
 bool request_is_under_way(const LoopbackSocket& socket) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (unacknowledged_by(socket) == 0) {
     if (std::chrono::steady_clock::now() > until)
       return false;

@@ -40,10 +40,10 @@ class CoroutineLoop {
     context_.restart();
     context_.poll();
   }
-  // Until `done`, for what other threads bring; false after 5 s.
+  // Until `done`, for what other threads bring; false after 30 s.
   template <class Done>
   bool run_until(Done done) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!done()) {
       if (std::chrono::steady_clock::now() > limit)
         return false;
