@@ -22,8 +22,8 @@
 namespace invlog::exporters {
 namespace {
 
-constexpr std::uint64_t kThrownSeeds = tests::kSanitized ? 60 : 250;
-constexpr std::uint64_t kRealSeeds = tests::kSanitized ? 5 : 50;
+constexpr std::uint64_t kThrownSeeds = tests::kSanitized ? 25 : 250;
+constexpr std::uint64_t kRealSeeds = tests::kSanitized ? 3 : 50;
 
 struct Seeds {
   std::uint64_t first = 1, last = 1;
