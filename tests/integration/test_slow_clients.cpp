@@ -283,8 +283,8 @@ TEST_CASE("Endless chunks are bounded together, and slow ones make room") {
   check_served(agent);
   // As many as it takes for the others to fit.
   std::size_t ended = 0;
-  for (const auto limit = steady_clock::now() + std::chrono::seconds(10);
-       ended < 4 && steady_clock::now() < limit;) {
+  const auto limit = steady_clock::now() + std::chrono::seconds(10);
+  while (ended < 4 && steady_clock::now() < limit) {
     ended = 0;
     for (LoopbackSocket& client : slow)
       ended += client.sees_end(milliseconds(10));
