@@ -13,10 +13,10 @@ using invlog::bedrock::Outcome;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'791'331'211'000'000;
+constexpr std::int64_t kNowUs = 1'791'331'211'000'000;
 
 std::string text_of(const AgentCounts& agent, const StoreFacts& store = {}) {
-  return metrics_text(agent, store, {}, kNow);
+  return metrics_text(agent, store, {}, kNowUs);
 }
 
 // The value behind this name and these labels, as written; "" if there is none.
@@ -51,9 +51,9 @@ StoreFacts delivering() {
   s3.state.delivered_batches = 4;
   s3.state.delivered_bytes = 9000;
   s3.state.retries = 3;
-  s3.state.last_success_us = kNow - 5'000'000;
+  s3.state.last_success_us = kNowUs - 5'000'000;
   s3.state.last_error = "no route";
-  s3.backlog = {10, 12345, kNow - 2'500'000};
+  s3.backlog = {10, 12345, kNowUs - 2'500'000};
   s3.dead_letters = 7;
   s3.lost = 6;
   store.destinations.push_back(s3);

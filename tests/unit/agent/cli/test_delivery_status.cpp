@@ -14,7 +14,7 @@ using invlog::delivery::DestinationDescription;
 namespace {
 
 // Ten seconds after the example store's last call, which took 1.5 seconds, ended.
-constexpr std::int64_t kNow = 1'791'331'212'500'000;
+constexpr std::int64_t kNowUs = 1'791'331'212'500'000;
 const DestinationDescription kS3{"s3", "s3://records-eu", false};
 const DestinationDescription kLogs{"cloudwatch_logs", "/invlog/records", false};
 
@@ -27,8 +27,8 @@ Shown shown(const ExampleStore& store, const std::vector<DestinationDescription>
   REQUIRE(reader);
   const auto destinations = delivery_status(**reader, configured);
   std::ostringstream out;
-  print_delivery(destinations, kNow, out);
-  return {out.str(), delivery_json(destinations, kNow)};
+  print_delivery(destinations, kNowUs, out);
+  return {out.str(), delivery_json(destinations, kNowUs)};
 }
 
 void deliver(const ExampleStore& store, const char* destination, std::int64_t last,

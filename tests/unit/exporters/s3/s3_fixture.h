@@ -23,7 +23,7 @@ inline const std::string kHourFolder = kFolder + "2026/09/21/14/";
 aws::Credentials test_credentials();
 std::chrono::system_clock::time_point test_time();
 
-class TestCredentials : public aws::CredentialsProvider {
+class FixedCredentials : public aws::CredentialsProvider {
  public:
   aws::ProvideResult provide() override { return test_credentials(); }
 };
@@ -43,7 +43,7 @@ struct S3Fixture {
   std::unique_ptr<Destination> restarted(S3Options options);
 
   FakeS3 s3;
-  TestCredentials credentials;
+  FixedCredentials credentials;
   Origin origin = test_origin();
   std::unique_ptr<Destination> destination;
 };

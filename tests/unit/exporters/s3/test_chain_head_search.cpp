@@ -15,7 +15,7 @@ namespace {
 struct SearchScene {
   ObjectLayout layout{"", "111122223333", "eu-central-1", Compression::gzip, std::string(32, 'a')};
   ScriptedHttpClient http;
-  TestCredentials credentials;
+  FixedCredentials credentials;
   std::vector<std::chrono::milliseconds> waits;
 
   tl::expected<std::vector<KeptHead>, aws::ServiceFailure> search(

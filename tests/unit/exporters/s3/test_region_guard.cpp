@@ -14,7 +14,7 @@ namespace {
 struct Guard {
   S3Options options = test_options();
   FakeS3 s3;
-  TestCredentials credentials;
+  FixedCredentials credentials;
 
   tl::expected<void, aws::ServiceFailure> prove() {
     S3Client client(options, s3, credentials, test_time);

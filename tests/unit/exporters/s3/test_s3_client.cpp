@@ -21,7 +21,7 @@ struct Client {
 
   S3Options options;
   FakeS3 s3;
-  TestCredentials credentials;
+  FixedCredentials credentials;
 };
 
 // The answer to the next call of this method is lost.
