@@ -20,7 +20,9 @@ class DeliveryLog {
   explicit DeliveryLog(std::function<std::int64_t()> clock) : clock_(std::move(clock)) {}
 
   // `where`: "s3 (s3://records-eu)".
-  void started(const std::string& where, std::int64_t cursor, std::int64_t waiting);
+  // `earlier`: the target that was delivered to before, "" the same.
+  void started(const std::string& where, const std::string& earlier, std::int64_t cursor,
+               std::int64_t waiting);
   // `pause`: until the next attempt. `quiet`: how long the same message is not repeated.
   void failed(const std::string& where, const std::string& message, std::chrono::milliseconds pause,
               std::chrono::milliseconds quiet = std::chrono::minutes(1));

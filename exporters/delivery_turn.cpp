@@ -357,7 +357,6 @@ TurnResult DeliveryTurn::settle() {
     poison_.buried();
   } else if (sent > 0) {
     poison_.delivered(sent);
-    suspected_ = false;
     log_.delivered(where(), arrived, *pending.answer);
   }
   result.pause = policy_.succeeded(pending.answer->throttled);
@@ -383,24 +382,23 @@ TurnResult DeliveryTurn::rejected(const aws::ServiceFailure& failure) {
       return only(Kind::again);
     case PoisonSearch::Verdict::poison:
       return bury(failure.message);
-    case PoisonSearch::Verdict::configuration:
+    case PoisonSearch::Verdict::doubtful:
       break;
   }
   std::optional<milliseconds> retry_after = failure.retry_after;
-  if (suspected_) {
-    // The marker that `invlog doctor` sends arrives: then it is not the configuration.
+  // Asked for a pause, it is asked nothing more before that is over.
+  if (!retry_after || paused_) {
     const auto checks = destination_.check(pending.origin);
-    // Asked for a pause, it is asked nothing more before that is over.
-    if (all_passed(checks) && !checks.back().retry_after) {
-      poison_.acquit_configuration();
-      suspected_ = false;
+    retry_after = checks.empty() ? retry_after : checks.back().retry_after;
+    // The marker that `invlog doctor` sends arrives: then it is not the configuration.
+    if (all_passed(checks) && !retry_after) {
       return bury(failure.message);
     }
-    retry_after = checks.empty() ? retry_after : checks.back().retry_after;
   }
-  suspected_ = true;
-  return failed(failure.message + "; it refused " + std::to_string(PoisonSearch::kSuspicious) +
-                    " records in a row, so the configuration is suspected, not the records",
+  paused_ = retry_after.has_value();
+  return failed(failure.message +
+                    "; nothing shows that it takes other records, so the configuration is "
+                    "suspected, not the record",
                 policy_.after_refusal(retry_after), true);
 }
 
@@ -503,7 +501,8 @@ void DeliveryTurn::refused_target(const std::string& message) {
 void DeliveryTurn::say_started(const storage::DeliveryState& known) {
   if (!started_) {
     started_ = true;
-    log_.started(where(), known.cursor, ledger().undelivered(name_));
+    const bool same = known.target.empty() || destination_.is_same_target(known.target);
+    log_.started(where(), same ? "" : known.target, known.cursor, ledger().undelivered(name_));
   }
 }
 

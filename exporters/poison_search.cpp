@@ -11,17 +11,17 @@ PoisonSearch::Verdict PoisonSearch::rejected(std::size_t records) {
   if (records > 1) {
     return Verdict::smaller;
   }
-  return in_a_row_ + 1 >= kSuspicious ? Verdict::configuration : Verdict::poison;
-}
-
-void PoisonSearch::buried() {
-  suspects_ = 0;
-  ++in_a_row_;
+  return others_arrived_ ? Verdict::poison : Verdict::doubtful;
 }
 
 void PoisonSearch::delivered(std::size_t records) {
   suspects_ = suspects_ > records ? suspects_ - records : 0;
-  in_a_row_ = 0;
+  others_arrived_ = suspects_ > 0;
+}
+
+void PoisonSearch::start_over() {
+  suspects_ = 0;
+  others_arrived_ = false;
 }
 
 }  // namespace invlog::exporters

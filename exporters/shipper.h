@@ -8,8 +8,8 @@
 //
 // A batch without a plan (CloudWatch Logs) that the destination refuses as a whole is halved until
 // the record that it will never take stands alone; that becomes a dead letter, and the rest goes
-// on. Three such records in a row without one success in between are no poison but a fault of the
-// configuration: then delivery waits instead. A batch with a plan (S3) must stay what it is, so a
+// on. If no other record arrived meanwhile, the marker of `invlog doctor` has to: where it does not,
+// the configuration is at fault, and delivery waits instead. A batch with a plan (S3) must stay what it is, so a
 // refusal of it is taken for the configuration's from the start.
 //
 // Threads: run() and drain() belong to one thread, on which everything happens (store reading,

@@ -50,11 +50,21 @@ std::string backlog_text(const storage::Backlog& backlog, std::int64_t now_us) {
          " of bodies, the oldest " + ago(now_us, backlog.oldest_at_us) + " old";
 }
 
+// Where the last delivery went, if another place is configured by now; else "".
+std::string earlier_target(const DestinationStatus& status) {
+  const std::string& last = status.state.target;
+  return status.configured && last != status.target ? last : "";
+}
+
 void print_destination(const DestinationStatus& status, std::int64_t now_us, std::ostream& out) {
   const storage::DeliveryState& state = status.state;
   print_field(out, "destination",
               state.destination + ": " + printable(status.target) +
                   (status.configured ? "" : " (not configured any more, or not here)"));
+  if (const std::string earlier = earlier_target(status); !earlier.empty()) {
+    print_field(out, "  before", "what was delivered went to " + printable(earlier) +
+                                     " and stays there; see `invlog report`");
+  }
   print_field(out, "  cursor",
               status.begun ? "record " + grouped(state.cursor) : "nothing was delivered yet");
   print_field(out, "  backlog", backlog_text(status.backlog, now_us));
@@ -97,6 +107,12 @@ std::string json_of(const DestinationStatus& status, std::int64_t now_us) {
   std::string json = "{";
   storage::append_json_member(json, "destination", state.destination);
   storage::append_json_member(json, "target", status.target);
+  const std::string earlier = earlier_target(status);
+  if (earlier.empty()) {
+    storage::append_json_raw(json, "earlier_target", "null");
+  } else {
+    storage::append_json_member(json, "earlier_target", earlier);
+  }
   storage::append_json_raw(json, "configured", status.configured ? "true" : "false");
   storage::append_json_raw(json, "begun", status.begun ? "true" : "false");
   storage::append_json_number(json, "cursor", state.cursor);

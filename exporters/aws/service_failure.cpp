@@ -282,7 +282,8 @@ std::string_view without_canonical_request(std::string_view message) {
   return message;
 }
 
-std::string message_of(const Answer& answer, const HttpResponse& response,
+// The same refusal of a place reads the same each time, whoever compares it with what was said.
+std::string message_of(const Answer& answer, const HttpResponse& response, FailureKind kind,
                        const std::string& what) {
   std::string message = what + ": ";
   const std::string text = one_line(without_canonical_request(answer.message), kLongestText);
@@ -297,6 +298,9 @@ std::string message_of(const Answer& answer, const HttpResponse& response,
     message += ", Region " + answer.region;
   }
   message += " (HTTP " + std::to_string(response.status);
+  if (kind == FailureKind::redirected) {
+    return message + ")";
+  }
   for (const std::string_view name : {"x-amzn-requestid", "x-amz-request-id"}) {
     const std::string_view id = response.header(name);
     if (!id.empty()) {
@@ -360,7 +364,7 @@ ServiceFailure failure_of(const HttpResponse& response, const std::string& what)
   ServiceFailure result;
   result.kind = kind_of_answer(answer, response.status);
   result.status = response.status;
-  result.message = message_of(answer, response, what);
+  result.message = message_of(answer, response, result.kind, what);
   result.retry_after = retry_after_of(response);
   result.code = std::move(answer.code);
   result.region = std::move(answer.region);

@@ -89,6 +89,21 @@ aws::ServiceClientOptions service_options(const S3Options& options, aws::SystemC
   return service;
 }
 
+// S3 answers 200 with an ETag (API reference, PutObject), and so do the stores that speak its
+// protocol. A proxy or a login page in between that says 2xx has stored nothing.
+tl::expected<void, aws::ServiceFailure> s3_took(const aws::HttpResponse& answer,
+                                                const std::string& what) {
+  constexpr int kOk = 200;
+  if (answer.status == kOk && !answer.header("etag").empty()) {
+    return {};
+  }
+  aws::ServiceFailure failure;
+  failure.status = answer.status;
+  failure.message = what + ": HTTP " + std::to_string(answer.status) +
+                    " without an ETag is not S3's answer; does something stand between?";
+  return tl::unexpected(std::move(failure));
+}
+
 }  // namespace
 
 bool uses_path_style(const S3Options& options) {
@@ -175,9 +190,10 @@ tl::expected<void, aws::ServiceFailure> S3Client::put(const S3Object& object) {
   add_options(request.headers, options_);
   request.headers.insert(request.headers.end(), object.metadata.begin(), object.metadata.end());
 
+  const std::string what = request.what;
   aws::ServiceResult result = call(std::move(request));
   if (result) {
-    return {};
+    return s3_took(*result, what);
   }
   constexpr int kConflict = 409, kPreconditionFailed = 412;
   if (options_.if_none_match && result.error().status == kPreconditionFailed) {

@@ -151,6 +151,7 @@ def test_throttling_slows_down_and_retry_after_is_honoured():
 
 def test_each_fault_passes_and_nothing_is_lost():
     faults = [("error", {"status": 500}), ("error", {"status": 503}), ("error", {"status": 500, "commit": True}), ("html", {"status": 502}),
+              ("html", {"status": 200}),
               ("throttle", {}), ("reset", {}), ("reset", {"commit": True}), ("close", {}), ("close", {"commit": True}), ("half_close", {}),
               ("half_close", {"commit": True}), ("cut", {}), ("garbage", {}), ("garbage", {"commit": True}), ("slow", {"seconds": 1})]
     with Delivery() as stack:
@@ -195,6 +196,21 @@ def test_poison_becomes_a_dead_letter_and_the_rest_goes_on():
         assert stack.invlog("dead-letters", "show", "99999", code=1) == "" and "99999" in stack.said
         same(stack.aws.records(), stack.exported())
         store.prove(stack.agent.store)
+
+
+def test_where_every_record_is_refused_none_is_given_up():
+    """Nor by one process after the other, as from cron: it is not the records."""
+    with Delivery(s3=None, logs={"batch_age": "1s"}) as stack:
+        stack.agent.stop()
+        stack.aws.fail("error", operation="PutLogEvents", status=400, code="InvalidParameterException", message="not this group", times=-1)
+        stack.start_agent()
+        stack.call("one", "two", "three", "four")
+        eventually(lambda: "configuration is suspected" in (stack.destinations()["cloudwatch_logs"]["last_error"] or ""))
+        for _ in range(3):
+            stack.ship(code=1)
+        assert stack.destinations()["cloudwatch_logs"]["dead_letters"] == 0
+        stack.aws.work()
+        stack.check_arrived(4, 90)
 
 
 def test_a_bucket_that_takes_nothing_keeps_the_records_waiting():

@@ -26,6 +26,8 @@ def refused(stack: Delivery, destination: str, *words: str) -> None:
     assert stack.destinations()[destination]["cursor"] == 0
     stack.ship(code=1)
     assert all(word in stack.said for word in words), stack.said
+    stack.ship(code=1)
+    assert len(stack.event_rows("delivery-refused")) == 1, "nor by each process anew"
     assert not (stack.aws.calls("s3", "PutObject") if destination == "s3" else stack.aws.calls("logs", "PutLogEvents"))
 
 

@@ -20,11 +20,9 @@ int deliver_all(int total, int batch, const std::set<int>& poison, std::set<int>
     if (found == poison.end() || *found >= first + size) {
       search.delivered(static_cast<std::size_t>(size));
       first += size;
-    } else if (search.rejected(static_cast<std::size_t>(size)) == Verdict::poison) {
+    } else if (search.rejected(static_cast<std::size_t>(size)) != Verdict::smaller) {
       buried.insert(first++);
       search.buried();
-    } else if (size == 1) {
-      return -1;  // the configuration is suspected
     }
   }
   return attempts;
@@ -46,25 +44,22 @@ TEST_CASE("Only the poisoned records are given up, wherever they are") {
   CHECK(buried == std::set<int>{3, 4, 40, 99});
 }
 
-TEST_CASE("The third record in a row puts the configuration under suspicion") {
+TEST_CASE("A record is at fault only if others arrived while it was looked for") {
   PoisonSearch search;
-  CHECK(search.rejected(1) == Verdict::poison);
+  CHECK(search.rejected(1) == Verdict::doubtful);
   search.buried();
+  search.delivered(5);  // before the search
   CHECK(search.rejected(4) == Verdict::smaller);
   CHECK(search.most_records() == 2);
   CHECK(search.rejected(2) == Verdict::smaller);
+  CHECK(search.rejected(1) == Verdict::doubtful);
+
+  search.start_over();
+  CHECK(search.rejected(4) == Verdict::smaller);
+  search.delivered(2);
   CHECK(search.rejected(1) == Verdict::poison);
   search.buried();
-  CHECK(search.rejected(1) == Verdict::configuration);
-
-  SECTION("a success clears it") {
-    search.delivered(1);
-    CHECK(search.rejected(1) == Verdict::poison);
-  }
-  SECTION("so does knowing better") {
-    search.acquit_configuration();
-    CHECK(search.rejected(1) == Verdict::poison);
-  }
+  CHECK(search.rejected(1) == Verdict::doubtful);
 }
 
 TEST_CASE("After a cursor moved by somebody else the search is over") {

@@ -200,28 +200,35 @@ TEST_CASE("Poison beside a damaged record") {
   CHECK(fixture.dead_records().size() == 3);
 }
 
-TEST_CASE("Three records refused in a row: the configuration is suspected and delivery waits") {
+TEST_CASE("Where everything is refused the configuration is suspected and nothing is given up") {
   ShippingFixture fixture;
   fixture.write(20);
   for (const std::int64_t record : numbers(1, 20)) {
     fixture.service.poison.insert(record);
   }
   fixture.run(50);
-  CHECK(fixture.dead_records() == std::vector<std::int64_t>{1, 2});
-  CHECK(fixture.state().cursor == 2);
+  CHECK(fixture.dead_records().empty());
+  CHECK(fixture.state().cursor == 0);
   CHECK_THAT(fixture.state().last_error,
              contains_text("poisoned") && contains_text("configuration"));
   CHECK(fixture.waits == std::vector<milliseconds>(50, seconds(60)));
 
+  SECTION("nor after restarts") {
+    for (int start = 0; start < 4; ++start) {
+      fixture.restart();
+      fixture.run(2);
+    }
+    CHECK(fixture.dead_records().empty());
+  }
   SECTION("it goes on when the fault is mended") {
     fixture.service.poison.clear();
     fixture.run(2);
-    CHECK(fixture.service.events == numbers(3, 20));
-    CHECK(fixture.dead_records() == std::vector<std::int64_t>{1, 2});
+    CHECK(fixture.service.events == numbers(1, 20));
+    CHECK(fixture.dead_records().empty());
   }
   SECTION("it goes on, too, if the destination takes what doctor sends: then it is the records") {
     fixture.service.checks = {{"logs:PutLogEvents", true, "ok"}};
-    fixture.service.poison = {3, 4, 5, 6};
+    fixture.service.poison = {1, 2, 3, 4, 5, 6};
     fixture.run(5);
     CHECK(fixture.dead_records() == numbers(1, 6));
     CHECK(fixture.service.events == numbers(7, 20));
@@ -230,14 +237,14 @@ TEST_CASE("Three records refused in a row: the configuration is suspected and de
     Destination::Check heads{"logs:PutLogEvents on the stream of heads", false, "no"};
     heads.for_records = false;
     fixture.service.checks = {{"logs:PutLogEvents", true, "ok"}, heads};
-    fixture.service.poison = {3, 4, 5, 6};
+    fixture.service.poison = {1, 2, 3, 4};
     fixture.run(5);
-    CHECK(fixture.dead_records() == numbers(1, 6));
+    CHECK(fixture.dead_records() == numbers(1, 4));
   }
   SECTION("a check that fails proves nothing") {
     fixture.service.checks = {{"a", true, ""}, {"b", false, ""}};
     fixture.run(5);
-    CHECK(fixture.state().cursor == 2);
+    CHECK(fixture.state().cursor == 0);
   }
 }
 
@@ -326,6 +333,20 @@ TEST_CASE("The log tells start, first failure, recovery and dead letters, and no
   CHECK_THAT(log.text(),
              contains_text("warning record 5 did not get to") && contains_text("too old"));
   CHECK_THAT(log.text(), !contains_text("prompt"));
+}
+
+TEST_CASE("A changed target is not said to have what went to the earlier one") {
+  ShippingFixture fixture;
+  fixture.write(3);
+  fixture.run(1);
+  CapturedLog log;
+  fixture.options_.target = "/other/group";
+  fixture.restart();
+  fixture.destination = std::make_unique<FakeDestination>(fixture.options_, fixture.service);
+  fixture.run(1);
+  CHECK_THAT(log.text(), contains_text("warning delivery to cloudwatch_logs (/other/group) begins "
+                                       "after record 3: what went to /invlog/records stays there"));
+  CHECK_THAT(log.text(), !contains_text("everything up to record"));
 }
 
 }  // namespace

@@ -237,6 +237,9 @@ TEST_CASE("a message names the call, the cause and the request's id on one bound
       "request 4442587FB7D0A2F9)");
   CHECK(failure_of(response_of(403), "HeadBucket b").message ==
         "HeadBucket b: the service gave no reason (HTTP 403)");
+  // The refusal of a place is said once, so it reads the same at each attempt.
+  CHECK(failure_of(response_of(301, "", {{"x-amz-request-id", "4442587FB7D0A2F9"}}), "HeadBucket b")
+            .message == "HeadBucket b: the service gave no reason (HTTP 301)");
 }
 
 TEST_CASE("what a stranger answers gives a short printable message") {

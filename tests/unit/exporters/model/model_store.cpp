@@ -51,7 +51,7 @@ void make_odd(StoreTemplate& made, std::int64_t id, storage::Record& record,
   if (options.wrong_times && id % 13 == 7) {
     record.started_at_us -= 10 * 24 * kHourUs;  // only retention may refuse it
   }
-  // The configuration is suspected where more than two of them stand together.
+  // The configuration is suspected where they stand alone or together.
   if (options.unwelcome && ((id >= 5 && id <= 8) || id == 24 || id == 35)) {
     made.unwelcome.insert(id);
     made.wrong_time.erase(id);

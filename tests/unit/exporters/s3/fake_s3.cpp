@@ -188,6 +188,7 @@ aws::HttpResponse FakeS3::put(const Call& call, std::string_view body) {
   objects[call.key] = std::move(object);
   aws::HttpResponse response;
   response.status = 200;
+  response.headers.emplace_back("etag", "\"d41d8cd98f00b204e9800998ecf8427e\"");
   return response;
 }
 

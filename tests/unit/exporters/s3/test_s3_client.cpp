@@ -83,6 +83,26 @@ TEST_CASE("Encryption, owner, storage class and tags go with every object") {
   CHECK(foreign.error().kind == FailureKind::denied);
 }
 
+TEST_CASE("An answer that is not S3's has stored nothing, whatever its status") {
+  for (const int status : {200, 202, 204, 206}) {
+    Client client;
+    client.s3.before = [status](const FakeS3::Call&) {
+      aws::HttpResponse login;
+      login.status = status;
+      login.headers.emplace_back("content-type", "text/html");
+      login.body = "<html>Please log in</html>";
+      return aws::HttpResult(login);
+    };
+    const auto put = client.put("k", "bytes");
+    REQUIRE_FALSE(put);
+    CHECK(put.error().kind == FailureKind::transient);
+    CHECK_THAT(put.error().message, contains_text("PutObject s3://records-eu/k") &&
+                                        contains_text(std::to_string(status)) &&
+                                        contains_text("not S3's answer"));
+    CHECK(client.s3.objects.empty());
+  }
+}
+
 TEST_CASE("Keys are encoded as S3 signs them") {
   Client client;
   const std::string key = "dt=2026 09/a+b/ü:~_.-(x)/y%z&?#";
