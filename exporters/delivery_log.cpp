@@ -34,12 +34,12 @@ std::string duration_text(milliseconds duration) {
   return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
 }
 
-void DeliveryLog::started(const std::string& where, const std::string& earlier,
-                          std::int64_t cursor, std::int64_t waiting) {
+void DeliveryLog::started(const std::string& where, const std::string& earlier, std::int64_t cursor,
+                          std::int64_t waiting) {
   if (!earlier.empty()) {
     spdlog::warn(
-        "delivery to {} begins after record {}: what went to {} stays there, {} records wait", where,
-        cursor, earlier, waiting);
+        "delivery to {} begins after record {}: what went to {} stays there, {} records wait",
+        where, cursor, earlier, waiting);
     return;
   }
   spdlog::info("delivery to {}: everything up to record {} is there, {} records wait", where,

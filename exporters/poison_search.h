@@ -33,7 +33,7 @@ class PoisonSearch {
   void start_over();
 
  private:
-  std::size_t suspects_ = 0;  // so many records from the cursor on hold at least one poison
+  std::size_t suspects_ = 0;     // so many records from the cursor on hold at least one poison
   bool others_arrived_ = false;  // during this search
 };
 

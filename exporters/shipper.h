@@ -8,9 +8,9 @@
 //
 // A batch without a plan (CloudWatch Logs) that the destination refuses as a whole is halved until
 // the record that it will never take stands alone; that becomes a dead letter, and the rest goes
-// on. If no other record arrived meanwhile, the marker of `invlog doctor` has to: where it does not,
-// the configuration is at fault, and delivery waits instead. A batch with a plan (S3) must stay what it is, so a
-// refusal of it is taken for the configuration's from the start.
+// on. If no other record arrived meanwhile, the marker of `invlog doctor` has to: where it does
+// not, the configuration is at fault, and delivery waits instead. A batch with a plan (S3) must
+// stay what it is, so a refusal of it is taken for the configuration's from the start.
 //
 // Threads: run() and drain() belong to one thread, on which everything happens (store reading,
 // compression, HTTP); stop() may be called from any. Ownership: destination and clock must outlive

@@ -62,8 +62,9 @@ void print_destination(const DestinationStatus& status, std::int64_t now_us, std
               state.destination + ": " + printable(status.target) +
                   (status.configured ? "" : " (not configured any more, or not here)"));
   if (const std::string earlier = earlier_target(status); !earlier.empty()) {
-    print_field(out, "  before", "what was delivered went to " + printable(earlier) +
-                                     " and stays there; see `invlog report`");
+    print_field(out, "  before",
+                "what was delivered went to " + printable(earlier) +
+                    " and stays there; see `invlog report`");
   }
   print_field(out, "  cursor",
               status.begun ? "record " + grouped(state.cursor) : "nothing was delivered yet");
@@ -107,12 +108,6 @@ std::string json_of(const DestinationStatus& status, std::int64_t now_us) {
   std::string json = "{";
   storage::append_json_member(json, "destination", state.destination);
   storage::append_json_member(json, "target", status.target);
-  const std::string earlier = earlier_target(status);
-  if (earlier.empty()) {
-    storage::append_json_raw(json, "earlier_target", "null");
-  } else {
-    storage::append_json_member(json, "earlier_target", earlier);
-  }
   storage::append_json_raw(json, "configured", status.configured ? "true" : "false");
   storage::append_json_raw(json, "begun", status.begun ? "true" : "false");
   storage::append_json_number(json, "cursor", state.cursor);
@@ -137,6 +132,12 @@ std::string json_of(const DestinationStatus& status, std::int64_t now_us) {
   storage::append_json_raw(json, "last_error_at", time_json(state.last_error_us));
   storage::append_json_number(json, "dead_letters", status.dead_letters);
   storage::append_json_number(json, "taken_undelivered", status.lost);
+  const std::string earlier = earlier_target(status);
+  if (earlier.empty()) {
+    storage::append_json_raw(json, "earlier_target", "null");
+  } else {
+    storage::append_json_member(json, "earlier_target", earlier);
+  }
   return json + "}";
 }
 

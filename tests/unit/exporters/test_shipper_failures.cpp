@@ -195,6 +195,7 @@ TEST_CASE("Poison beside a damaged record") {
   fixture.write(3);
   fixture.store.tamper("UPDATE record SET checksum = checksum + 1 WHERE id IN (1, 3)");
   fixture.service.poison = {2};
+  fixture.service.checks = {{"logs:PutLogEvents", true, "ok"}};
   fixture.run(1);
   CHECK(fixture.state().cursor == 3);
   CHECK(fixture.dead_records().size() == 3);

@@ -69,8 +69,9 @@ TEST_CASE("cursor, backlog with its age, and figures are those of the ledger") {
   CHECK(contains(seen.text, "  cursor        record 5\n  backlog       1 record, "));
   CHECK(contains(seen.text, "the oldest 10 s old\n"));
   CHECK(contains(seen.text, "  delivered     5 records in 1 batch, 2.0 KiB, 0 retries\n"));
-  CHECK(contains(seen.text, "  before        what was delivered went to s3://former and stays there"));
-  CHECK(contains(seen.json, "\"target\":\"s3://records-eu\",\"earlier_target\":\"s3://former\","));
+  CHECK(contains(seen.text,
+                 "  before        what was delivered went to s3://former and stays there"));
+  CHECK(contains(seen.json, "\"earlier_target\":\"s3://former\"}"));
   const Shown same = shown(store, {{"s3", "s3://former", false}});
   CHECK_FALSE(contains(same.text, "before"));
   CHECK(contains(same.json, "\"earlier_target\":null"));
