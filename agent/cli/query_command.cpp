@@ -55,7 +55,7 @@ int print_rows(sqlite3_stmt* statement, const QueryOptions& options, std::ostrea
   }
   if (options.format == RowFormat::csv) {
     out << csv_header(column_names(statement));
-    return each_row([&] { out << csv_row(statement); });
+    return each_row([&] { out << csv_row(statement, options.terminal_width > 0); });
   }
   std::vector<std::string> header;
   for (const std::string& name : column_names(statement)) {

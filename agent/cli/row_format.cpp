@@ -96,6 +96,23 @@ void append_json_value(std::string& out, sqlite3_stmt* statement, int column) {
   storage::append_json_string(out, bytes_of(statement, column));
 }
 
+void append_quoted(std::string& line, std::string_view text) {
+  const bool plain = !text.empty() && text.find_first_of("\",\r\n") == std::string_view::npos &&
+                     text.front() != ' ' && text.back() != ' ';
+  if (plain) {
+    line += text;
+    return;
+  }
+  line += '"';
+  for (const char byte : text) {
+    if (byte == '"') {
+      line += '"';
+    }
+    line += byte;
+  }
+  line += '"';
+}
+
 }  // namespace
 
 std::vector<std::string> column_names(sqlite3_stmt* statement) {
@@ -132,14 +149,15 @@ std::string json_row(sqlite3_stmt* statement) {
   return out;
 }
 
-std::string csv_row(sqlite3_stmt* statement) {
+std::string csv_row(sqlite3_stmt* statement, bool terminal) {
   std::string line;
   for (int column = 0; column < sqlite3_column_count(statement); ++column) {
     if (column > 0) {
       line += ',';
     }
     if (sqlite3_column_type(statement, column) != SQLITE_NULL) {
-      append_csv_field(line, text_of(statement, column));
+      const std::string text = text_of(statement, column);
+      append_quoted(line, terminal ? printable_lines(text) : text);
     }
   }
   return line + "\r\n";
@@ -157,21 +175,7 @@ std::string csv_header(const std::vector<std::string>& names) {
 }
 
 void append_csv_field(std::string& line, std::string_view foreign) {
-  const std::string text = printable_lines(foreign);
-  const bool plain = !text.empty() && text.find_first_of("\",\r\n") == std::string_view::npos &&
-                     text.front() != ' ' && text.back() != ' ';
-  if (plain) {
-    line += text;
-    return;
-  }
-  line += '"';
-  for (const char byte : text) {
-    if (byte == '"') {
-      line += '"';
-    }
-    line += byte;
-  }
-  line += '"';
+  append_quoted(line, printable_lines(foreign));
 }
 
 void append_csv_text(std::string& line, std::string_view text) {

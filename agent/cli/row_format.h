@@ -27,9 +27,10 @@ std::vector<TableCell> table_row(sqlite3_stmt* statement);
 std::string json_row(sqlite3_stmt* statement);
 
 // RFC 4180: fields quoted where needed, the line ended by CR LF. NULL is an empty field, an empty
-// string is "". Control characters but line ends and tabs come as \xNN: a field may have been a
-// stranger's, and be shown in a terminal.
-std::string csv_row(sqlite3_stmt* statement);
+// string is "". On a terminal, control characters but line ends and tabs come as \xNN, since a
+// field may have been a stranger's.
+std::string csv_row(sqlite3_stmt* statement, bool terminal);
+// Names and fields of reports: such characters always come as \xNN.
 std::string csv_header(const std::vector<std::string>& names);
 void append_csv_field(std::string& line, std::string_view text);
 // For texts that callers choose: with an apostrophe before what a spreadsheet would take for a

@@ -19,7 +19,9 @@ std::optional<StoredRecord> find(storage::Reader& reader, const std::string& id)
   std::int64_t number = 0;
   const auto [rest, code] = std::from_chars(id.data(), id.data() + id.size(), number);
   if (code == std::errc{} && rest == id.data() + id.size()) {
-    return reader.find(number, storage::Bodies::both);
+    if (auto found = reader.find(number, storage::Bodies::both)) {
+      return found;
+    }
   }
   return reader.find_by_request_id(id, storage::Bodies::both);
 }

@@ -115,10 +115,12 @@ cli::StoreOptions ExampleStore::options() const {
 }
 
 void ExampleStore::append(const std::string& request_text, const std::string& details,
-                          const std::string& request_metadata) const {
+                          const std::string& request_metadata,
+                          const std::string& request_id) const {
   Record record = call(kFirstCall + 10 * kDay, "nova", "{\"text\":\"" + request_text + "\"}", "{}");
   record.details = details;
   record.request_metadata = request_metadata;
+  record.request_id = request_id;
   write(path(), {std::move(record)});
 }
 

@@ -27,7 +27,7 @@ class ExampleStore {
   cli::StoreOptions options() const;
   // One more call, written as another run of the agent would.
   void append(const std::string& request_text, const std::string& details = "",
-              const std::string& request_metadata = "") const;
+              const std::string& request_metadata = "", const std::string& request_id = "") const;
 
  private:
   TemporaryDirectory directory_;

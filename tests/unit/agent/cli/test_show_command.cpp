@@ -43,6 +43,14 @@ TEST_CASE("a record is shown by its number or its request id") {
   CHECK(contains(show(store, "no-such-id"), "no-such-id"));
 }
 
+TEST_CASE("a request id may be all digits: what is no record's number may be one") {
+  const ExampleStore store;
+  store.append("seven", "", "", "2042");
+  CHECK(contains(show(store, "2042"), "id                  7\n"));
+  store.append("eight", "", "", "3");
+  CHECK(contains(show(store, "3"), "id                  3\n"));
+}
+
 TEST_CASE("bodies come out byte for byte") {
   const ExampleStore store;
   CHECK(show(store, "5", ShowWhat::request) == invlog::tests::kBinaryRequest);
