@@ -10,6 +10,7 @@
 
 #include "storage/record_row.h"
 #include "storage/reset_at_end.h"
+#include "storage/retention_base.h"
 #include "storage/row_order.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -114,15 +115,14 @@ ErasureSelection select_each(sqlite3* connection, const std::string& where,
                              std::int64_t last_record, const StoreError& failure) {
   Collector collector(connection);
   ErasureSelection& selection = collector.selection;
-  const std::int64_t first = single_integer(connection, "SELECT min(first_record) FROM segment");
+  const std::int64_t gone = read_retention_base(connection).record;
   const std::int64_t last =
       std::min(last_record, single_integer(connection, "SELECT max(id) FROM record"));
   Statement select(connection, where_sql("= ?1", "id = ?1 AND (\n" + where + "\n)"));
   Statement following(connection,
                       "SELECT id FROM record WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT 1");
   std::int64_t judged = 0;
-  for (auto next = next_id(following, first - 1, last); next;
-       next = next_id(following, *next, last)) {
+  for (auto next = next_id(following, gone, last); next; next = next_id(following, *next, last)) {
     const std::int64_t id = *next;
     ++judged;
     bool meant = false;
@@ -155,8 +155,7 @@ tl::expected<ErasureSelection, std::string> select_where(sqlite3* connection,
   if (std::string problem = expression_problem(connection, where); !problem.empty()) {
     return tl::unexpected(std::move(problem));
   }
-  const std::string sql =
-      where_sql("BETWEEN (SELECT min(first_record) FROM segment) AND ?1", where);
+  const std::string sql = where_sql("<= ?1", where);
   std::unique_ptr<Statement> select;
   try {
     select = std::make_unique<Statement>(connection, sql);
@@ -199,8 +198,7 @@ ErasureSelection select_requests(sqlite3* connection, const std::vector<std::str
   }
   Statement select(connection, "SELECT id, request_bytes + response_bytes, flags & " +
                                    std::to_string(kErasedFlag) +
-                                   ", request_id FROM record WHERE id BETWEEN (SELECT "
-                                   "min(first_record) FROM segment) AND ?1 AND request_id IS NOT "
+                                   ", request_id FROM record WHERE id <= ?1 AND request_id IS NOT "
                                    "NULL ORDER BY id");
   select.bind(1, last_record);
   Collector collector(connection);

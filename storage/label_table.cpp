@@ -1,10 +1,15 @@
 #include "storage/label_table.h"
 
+#include <algorithm>
+
+#include "storage/retention_base.h"
 #include "storage/store_error.h"
 
 namespace invlog::storage {
 namespace {
 
+// A damaged row of `segment` may name any.
+constexpr std::int64_t kMostLabels = std::int64_t{1} << 55;
 constexpr std::size_t kKnownBytes = 256 * 1024;
 constexpr std::size_t kReadBytes = 1024 * 1024;
 constexpr std::size_t kEntryBytes = 64;  // about what the map adds to a string
@@ -28,8 +33,14 @@ std::string_view cut_label(std::string_view text, std::size_t most) {
 
 LabelWriter::LabelWriter(sqlite3* connection)
     : find_(connection, "SELECT id FROM label WHERE text = ?1"),
-      insert_(connection, "INSERT INTO label(text) VALUES (?1)"),
-      connection_(connection) {}
+      insert_(connection,
+              "INSERT INTO label(id, text) "
+              "SELECT max(?2, coalesce(max(id), 0)) + 1, ?1 FROM label"),
+      connection_(connection),
+      given_(
+          std::min(kMostLabels,
+                   std::max(read_retention_base(connection).label,
+                            single_integer(connection, "SELECT max(last_label) FROM segment")))) {}
 
 std::optional<std::int64_t> LabelWriter::intern(std::string_view text) {
   if (text.empty()) {
@@ -44,7 +55,7 @@ std::optional<std::int64_t> LabelWriter::intern(std::string_view text) {
   std::int64_t id = found ? find_.integer(0) : 0;
   find_.reset();
   if (!found) {
-    insert_.bind_text(1, text).run();
+    insert_.bind_text(1, text).bind(2, given_).run();
     id = sqlite3_last_insert_rowid(connection_);
   }
   known_bytes_ += text.size() + kEntryBytes;

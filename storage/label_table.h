@@ -41,6 +41,9 @@ class LabelWriter {
   };
   Statement find_, insert_;
   sqlite3* connection_;
+  // The last id that the segments know of: where the newest labels were lost, no other text gets an
+  // id that records have.
+  std::int64_t given_;
   std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> known_;
   std::size_t known_bytes_ = 0;
 };

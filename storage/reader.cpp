@@ -34,7 +34,7 @@ class Reader::Implementation {
 
   std::optional<StoredRecord> find(std::int64_t id, Bodies bodies) {
     forget_open_place();
-    Statement select(connection_, select_sql() + "WHERE id = ?1 AND id >= " + kFirstVisible);
+    Statement select(connection_, select_sql() + "WHERE id = ?1");
     if (!select.bind(1, id).step()) {
       return std::nullopt;
     }
@@ -50,10 +50,9 @@ class Reader::Implementation {
 
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
             const Damaged& damaged) {
-    Statement select(connection_, select_sql() + "WHERE id >= max(?1, " + kFirstVisible +
-                                      ") AND id <= ?2 ORDER BY id");
+    Statement select(connection_, select_sql() + "WHERE id >= ?1 AND id <= ?2 ORDER BY id");
     Scan scan;
-    scan.next = first;
+    scan.next = std::max(first, first_there());
     // The first portions are small: some callers want one record.
     for (std::size_t most = 1; !scan.ended; most = std::min(2 * most, kPortionRecords)) {
       read_portion(select, scan, bodies, most, static_cast<bool>(damaged));
@@ -75,8 +74,18 @@ class Reader::Implementation {
   }
 
  private:
-  // Rows before the first segment are of segments that retention is about to take away.
-  static constexpr const char* kFirstVisible = "(SELECT min(first_record) FROM segment)";
+  // Where reading begins: on a damaged page one number after the other is tried, and retention may
+  // have taken the first of them. A record before the first segment belongs to none, as damage may
+  // have it, and whoever reads is told.
+  std::int64_t first_there() {
+    const std::int64_t of_segments =
+        single_integer(connection_, "SELECT min(first_record) FROM segment");
+    try {
+      return std::min(of_segments, single_integer(connection_, "SELECT min(id) FROM record"));
+    } catch (const StoreError&) {
+      return of_segments;
+    }
+  }
 
   // How much is read before it is visited: enough that it costs no time to begin anew, and little
   // memory.
@@ -102,8 +111,6 @@ class Reader::Implementation {
     scan.damaged.reset();
     forget_open_place();
     // The open statement holds the snapshot for everything else that is read on this connection.
-    scan.next =
-        std::max(scan.next, single_integer(connection_, std::string("SELECT ") + kFirstVisible));
     select.bind(1, scan.next).bind(2, scan.last);
     try {
       fill_portion(select, scan, bodies, most);

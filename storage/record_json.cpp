@@ -2,8 +2,8 @@
 // own: a failed call keeps its bodies (AWS empties `input` and `output` then; nothing may be lost
 // here), and whatever AWS has no field for stands under the one key `invlog`.
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,10 +35,13 @@ class Object {
   }
   void milliseconds(std::string_view name, std::optional<std::int64_t> microseconds) {
     if (microseconds) {
+      // Not by printf, which asks the host program's locale for the decimal point.
       char text[32];
-      std::snprintf(text, sizeof(text), "%.3f", static_cast<double>(*microseconds) / 1000.0);
+      const auto end =
+          std::to_chars(text, text + sizeof(text), static_cast<double>(*microseconds) / 1000.0,
+                        std::chars_format::fixed, 3);
       key(name);
-      out_ += text;
+      out_.append(text, end.ptr);
     }
   }
   // `list` is "a,b": an array of them.

@@ -123,6 +123,7 @@ class Store {
   void check_identity();
   void recover();
   void recover_segment();
+  [[noreturn]] void throw_unnumbered(const char* what, std::int64_t number) const;
   void recover_intents();
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();

@@ -28,6 +28,8 @@ namespace {
 
 // A million years of a thousand calls a second.
 constexpr std::int64_t kMostRecords = std::int64_t{1} << 55;
+// Ids of chunks have 2^39 times 2^24 numbers.
+constexpr std::int64_t kMostSegments = (std::int64_t{1} << 39) - 1;
 
 struct FreeStream {
   void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
@@ -152,16 +154,18 @@ void Store::recover() {
   sqlite3* connection = connection_.get();
   // Numbers of what retention has taken away are never used again.
   const RetentionBase gone = read_retention_base(connection);
-  last_segment_ = std::max(gone.segment, single_integer(connection, "SELECT max(id) FROM segment"));
   recover_segment();
+  // A row of `segment` may be damaged: the chunks of a segment are not written over all the same.
+  last_segment_ = std::max({gone.segment, single_integer(connection, "SELECT max(id) FROM segment"),
+                            single_integer(connection, "SELECT max(id) >> 24 FROM chunk")});
+  if (last_segment_ >= kMostSegments) {
+    throw_unnumbered("segment", last_segment_);
+  }
   const std::int64_t newest =
       std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
                 single_integer(connection, "SELECT max(last_record) FROM segment")});
   if (newest >= kMostRecords) {
-    throw StoreError("store " + options_.path + ": record " + std::to_string(newest) +
-                     " has a number that no invlog gives, and nothing could be numbered after it: "
-                     "the store was damaged or changed; see `invlog verify`, and restore it from a "
-                     "backup or use another state_dir");
+    throw_unnumbered("record", newest);
   }
   next_record_ = newest + 1;
   next_intent_ = 1 + static_cast<std::uint64_t>(
@@ -219,8 +223,14 @@ void Store::recover_segment() {
                "{\"segment\":" + std::to_string(segment_.id) +
                    (stream_bytes == 0 ? ",\"damaged\":true}" : "}")});
   transaction.commit();
-  last_segment_ = segment_.id;
   segment_ = {};
+}
+
+void Store::throw_unnumbered(const char* what, std::int64_t number) const {
+  throw StoreError("store " + options_.path + ": " + what + " " + std::to_string(number) +
+                   " has a number that no invlog gives, and nothing could be numbered after it: "
+                   "the store was damaged or changed; see `invlog verify`, and restore it from a "
+                   "backup or use another state_dir");
 }
 
 // How much the open segment's frame decodes to, without keeping it; 0 if it is damaged (readers and

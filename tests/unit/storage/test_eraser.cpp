@@ -322,6 +322,22 @@ TEST_CASE("What is to be erased is said in SQL or by request ids, and nothing is
   CHECK(contents(store.path()) == before);
 }
 
+TEST_CASE("An erasure does not leave out what lies before the first segment") {
+  TemporaryStore store;
+  for (const char* body : {"one", "two"}) {
+    Writer writer(store.options());
+    Record record = record_with(body, "");
+    record.request_id = body;
+    submit_and_wait(writer, std::move(record));
+  }
+  store.tamper("DELETE FROM segment WHERE id = 1");
+  const auto reader = Reader::open(store.path());
+  for (const ErasureScope& scope : {ErasureScope{"true", {}}, ErasureScope{"", {"one"}}}) {
+    CHECK_THROWS_WITH(select_for_erasure(**reader, scope),
+                      contains_text("record 1 belongs to no segment"));
+  }
+}
+
 TEST_CASE("Records are looked for behind a page whose rows are out of order", "[eraser]") {
   TemporaryStore store;
   fill_marked(store);

@@ -337,6 +337,32 @@ TEST_CASE("A row with the last number there is ends a reading") {
   CHECK_THROWS_WITH(Writer(store.options()), contains_text("has a number that no invlog gives"));
 }
 
+TEST_CASE("Records whose segment was lost are told of, wherever it was") {
+  TemporaryStore store;
+  for (std::int64_t first = 1; first <= 13; first += 6) {
+    Writer writer(store.options());
+    append(writer, first, first + 5);
+  }
+  std::set<std::int64_t> lost{1, 2, 3, 4, 5, 6};
+  SECTION("in front") {
+    store.tamper("DELETE FROM segment WHERE id = 1");
+  }
+  SECTION("behind") {
+    store.tamper("DELETE FROM segment WHERE id = 3");
+    lost = {13, 14, 15, 16, 17, 18};
+  }
+  SECTION("all") {
+    store.tamper("DELETE FROM segment");
+    lost = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+  }
+  const auto reader = open_reader(store);
+  const Found found = read_around_damage(*reader);
+  CHECK(found.damaged == lost);
+  CHECK(found.whole.size() == 18 - lost.size());
+  CHECK_THAT(found.why, contains_text("belongs to no segment"));
+  CHECK_THROWS_AS(reader->find(*lost.begin(), Bodies::none), StoreError);
+}
+
 TEST_CASE("A store under two names is not written") {
   TemporaryStore store;
   fill(store, 3, 1 << 20);

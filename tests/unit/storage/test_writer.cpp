@@ -210,6 +210,53 @@ TEST_CASE("A store goes on where it was") {
   check_whole(store);
 }
 
+TEST_CASE("Where a segment's row was lost, what comes next leaves its chunks alone") {
+  TemporaryStore store;
+  for (int i = 1; i <= 3; ++i) {
+    Writer writer(store.options());
+    CHECK(submit_and_wait(writer, record_with("body " + std::to_string(i), "")));
+  }
+  const auto first_chunks = [&store] {
+    return store.query(
+        "SELECT group_concat(hex(bytes)) FROM (SELECT bytes FROM chunk ORDER BY id "
+        "LIMIT 3)");
+  };
+  const std::string before = first_chunks();
+  SECTION("a new segment has a number of its own") {
+    store.tamper("DELETE FROM segment WHERE id = 3");
+    {
+      Writer writer(store.options());
+      CHECK(submit_and_wait(writer, record_with("new", "")));
+    }
+    CHECK(first_chunks() == before);
+    CHECK(store.query("SELECT count(*) FROM chunk") == "4");
+    CHECK((*Reader::open(store.path()))->find(4, Bodies::request)->record.request.bytes == "new");
+  }
+  SECTION("a number after which none can follow is told of") {
+    store.tamper("UPDATE segment SET id = 9223372036854775807 WHERE id = 3");
+    CHECK(contains(refusal(store.options()),
+                   "segment 9223372036854775807 has a number that no invlog gives"));
+    CHECK(first_chunks() == before);
+  }
+}
+
+TEST_CASE("Where labels were lost, no other text takes their place in earlier records") {
+  TemporaryStore store;
+  for (const char* model : {"first", "second", "third"}) {
+    if (std::string_view(model) == "third") {
+      store.tamper("DELETE FROM label WHERE text = 'second'");
+    }
+    Writer writer(store.options());
+    Record record = record_with("body", "");
+    record.model_id = model;
+    CHECK(submit_and_wait(writer, std::move(record)));
+  }
+  auto reader = Reader::open(store.path());
+  CHECK((*reader)->find(1, Bodies::none)->record.model_id == "first");
+  CHECK_THROWS_AS((*reader)->find(2, Bodies::none), StoreError);
+  CHECK((*reader)->find(3, Bodies::none)->record.model_id == "third");
+}
+
 TEST_CASE("The queue is bounded, and says when it has room again") {
   TemporaryStore store;
   WriterOptions options = store.options();
