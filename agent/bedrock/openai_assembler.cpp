@@ -1,5 +1,7 @@
 #include "agent/bedrock/openai_assembler.h"
 
+#include <simdjson.h>
+
 #include <optional>
 
 #include "storage/json_writer.h"
@@ -21,6 +23,9 @@ void OpenaiAssembler::add(std::string_view data) {
   }
   if (!parser_.parse(data, kLevelsAroundEvent)) {
     storage::append_json_string(elements_, data);
+    if (!simdjson::validate_utf8(data.data(), data.size())) {
+      other_events_.add("data", data, false);
+    }
     return;
   }
   elements_ += data;

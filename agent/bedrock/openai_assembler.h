@@ -5,13 +5,16 @@
 // form is ours, chosen like that of InvokeModelWithResponseStream: nothing is merged, so nothing is
 // lost.
 //
-// Thread: one at a time. Errors: none; data that is not JSON becomes a string in the array.
+// Thread: one at a time. Errors: none; data that is not JSON becomes a string in the array. Of data
+// that is not UTF-8 that string lacks bytes (storage/json_writer.h): they are in other_events(),
+// too.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "agent/bedrock/json_text.h"
+#include "agent/bedrock/other_events.h"
 #include "agent/bedrock/response_facts.h"
 
 namespace invlog::bedrock {
@@ -25,11 +28,14 @@ class OpenaiAssembler {
 
   // A JSON array; "" if there was no event.
   std::string body() const;
+  // Those that are not UTF-8, under the type "data".
+  const OtherEvents& other_events() const { return other_events_; }
 
  private:
   JsonText& parser_;
   ResponseFacts& facts_;
   std::string elements_;
+  OtherEvents other_events_;
 };
 
 }  // namespace invlog::bedrock

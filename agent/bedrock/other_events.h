@@ -1,4 +1,5 @@
-// The events of a stream that have no place in an assembled body, as a record's details keep them.
+// The events of a stream that have no place in an assembled body, or one that cannot hold their
+// bytes, as a record's details keep them.
 //
 // Why a bound: details stand in the record's row, where nothing is compressed, and a client can
 // send a million empty events in a few MB. AWS sends none or a few of a kind that is new here: the

@@ -437,9 +437,6 @@ void RecordBuilder::take_stream_exception(const EventMessage& message) {
 
 void RecordBuilder::assemble_server_sent_events() {
   storage::Body& response = record_.response;
-  if (!simdjson::validate_utf8(response.bytes.data(), response.bytes.size())) {
-    return;  // kept as it came: an event in a JSON string would lose its bytes
-  }
   SseDecoder decoder;
   OpenaiAssembler assembler(parsers_.payload, facts_);
   const auto take_events = [&] {
@@ -459,6 +456,7 @@ void RecordBuilder::assemble_server_sent_events() {
                        ? "before response.completed, response.incomplete or response.failed"
                        : "before a finish_reason or [DONE]");
   }
+  note_other_events("otherEvents", assembler.other_events());
   std::string body = assembler.body();
   if (body.empty()) {
     return;

@@ -1,7 +1,9 @@
 #include "agent/bedrock/openai_assembler.h"
 
+#include "storage/base64.h"
 #include "tests/catch.h"
 
+using namespace invlog;
 using namespace invlog::bedrock;
 
 namespace {
@@ -91,6 +93,27 @@ TEST_CASE("an event too deep for the array around it stays as a string") {
   const std::string deeper = nested(JsonText::kMaximumDepth);
   CHECK(assemble({deepest.c_str()}, facts) == "[" + deepest + "]");
   CHECK(assemble({deeper.c_str()}, facts) == "[\"" + deeper + "\"]");
+}
+
+TEST_CASE("data that is not UTF-8 stays as a string, its bytes beside it, and stops nothing") {
+  JsonText parser;
+  ResponseFacts facts;
+  OpenaiAssembler assembler(parser, facts);
+  assembler.add("{\"a\":1}");
+  CHECK(assembler.other_events().elements().empty());
+  const std::string bad = "{\"usage\":{\"prompt_tokens\":1},\"b\":\"\xFF\"}";
+  assembler.add(bad);
+  assembler.add("{\"choices\":[{\"finish_reason\":\"stop\"}]}");
+  assembler.add("{\"cut");
+  assembler.add("[DONE]");
+  CHECK(assembler.body() ==
+        "[{\"a\":1},\"{\\\"usage\\\":{\\\"prompt_tokens\\\":1},\\\"b\\\":\\\"\xEF\xBF\xBD\\\"}\","
+        "{\"choices\":[{\"finish_reason\":\"stop\"}]},\"{\\\"cut\"]");
+  CHECK(assembler.other_events().elements() ==
+        "{\"type\":\"data\",\"payload\":\"" + storage::base64_encode(bad) + "\"}");
+  CHECK_FALSE(facts.input_tokens);
+  CHECK(facts.stop_reason == "stop");
+  CHECK(facts.finished);
 }
 
 TEST_CASE("data that is not JSON stays as a string, and no event is no body") {

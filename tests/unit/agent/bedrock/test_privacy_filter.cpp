@@ -618,10 +618,21 @@ TEST_CASE("what cannot be read of a stream is omitted, what can be read stays") 
   CHECK(sse(only("email"), events) == "[" + whole + omission);
   CHECK(sse(with_path("$..secret"), events) ==
         R"([{"choices":[{"delta":{"secret":"[redacted:path 1]"}}]})" + omission);
-  // Cut within a character it is stored as it came, and pieces of a text are not found.
-  const std::string in_character = events + "\xC3";
-  CHECK(sse(only("email"), in_character) ==
-        "\"" + omitted("text/event-stream", in_character) + "\"");
+  // Cut within a character: of the body what stands for that, of the details its bytes.
+  const std::string in_character = ",\"" + omitted("text", cut + "\xEF\xBF\xBD") + "\"]";
+  CHECK(sse(only("email"), events + "\xC3") == "[" + whole + in_character);
+  CHECK(sse(with_path("$..secret"), events + "\xC3") ==
+        R"([{"choices":[{"delta":{"secret":"[redacted:path 1]"}}]})" + in_character);
+  const std::string bytes = R"("payload":")" + omitted("binary", cut + "\xC3") + "\"";
+  config::PrivacyConfig nothing;
+  nothing.metadata_only = true;
+  for (const auto& configuration : {only("email"), no_image, with_path("$..secret"), nothing}) {
+    const std::string details = kept_call(configuration, "/openai/v1/chat/completions",
+                                          "text/event-stream", events + "\xC3")
+                                    .details;
+    CAPTURE(details);
+    CHECK(details.find(bytes) != std::string::npos);
+  }
 
   using tests::chunk;
   using tests::event;

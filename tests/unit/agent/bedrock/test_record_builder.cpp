@@ -593,12 +593,77 @@ TEST_CASE("OpenAI-compatible streams are complete with the end of their own prot
         "response.incomplete or response.failed\"}");
 }
 
-TEST_CASE("a stream of events that is not UTF-8 is kept as it came") {
-  const std::string bytes = "data: \xFF\xFE\n\n";
-  const storage::Record record = build_record(openai("text/event-stream", bytes));
-  CHECK(record.response.bytes == bytes);
-  CHECK(record.response.content_type == "text/event-stream");
-  CHECK_FALSE(record.response.is_json);
+TEST_CASE("an event that is not UTF-8 costs a stream of events that event alone") {
+  const auto other = [](const std::string& data) {
+    return "\"otherEvents\":[{\"type\":\"data\",\"payload\":\"" + storage::base64_encode(data) +
+           "\"}]";
+  };
+  const std::string early =
+      "\"stream\":\"ended early\",\"error\":\"the stream ended before a finish_reason or [DONE]\"";
+  const std::string first = "data: {\"choices\":[]}\n\n";
+  const std::string bad = "{\"choices\":\"\xFF\"}";
+  const std::string shown = "\"{\\\"choices\\\":\\\"\xEF\xBF\xBD\\\"}\"";
+  const std::string last =
+      "{\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,"
+      "\"completion_tokens\":6}}";
+
+  const storage::Record whole = build_record(openai(
+      "text/event-stream", first + "data: " + bad + "\n\ndata: " + last + "\n\ndata: [DONE]\n\n"));
+  CHECK(whole.response.bytes == "[{\"choices\":[]}," + shown + "," + last + "]");
+  CHECK(whole.response.content_type == "application/json");
+  CHECK(whole.response.is_json);
+  CHECK(whole.outcome == "complete");
+  CHECK(whole.stop_reason == "stop");
+  CHECK((whole.input_tokens == 5 && whole.output_tokens == 6));
+  CHECK(whole.details == "{" + other(bad) + "}");
+
+  const storage::Record ended =
+      build_record(openai("text/event-stream", first + "data: " + bad + "\n\n"));
+  CHECK(ended.response.bytes == "[{\"choices\":[]}," + shown + "]");
+  CHECK(ended.outcome == "upstream-closed");
+  CHECK(ended.details == "{" + early + "," + other(bad) + "}");
+
+  // What only max_recorded_response_size cut did not end early.
+  Invocation cut = openai("text/event-stream", "data: " + last + "\n\ndata: {\"a\":\"\xE4\xBD");
+  cut.response.truncated = true;
+  cut.response.total = 1000;
+  const storage::Record recorded = build_record(cut);
+  CHECK(recorded.response.bytes == "[" + last + ",\"{\\\"a\\\":\\\"\xEF\xBF\xBD\xEF\xBF\xBD\"]");
+  CHECK(recorded.response.is_json);
+  CHECK(recorded.outcome == "complete");
+  CHECK(recorded.input_tokens == 5);
+  CHECK(recorded.details == "{\"responseBytes\":1000," + other("{\"a\":\"\xE4\xBD") + "}");
+
+  // Without any event it is kept as it came, and did end early.
+  const storage::Record none = build_record(openai("text/event-stream", ": \xFF\n\n"));
+  CHECK(none.response.bytes == ": \xFF\n\n");
+  CHECK(none.response.content_type == "text/event-stream");
+  CHECK_FALSE(none.response.is_json);
+  CHECK(none.outcome == "upstream-closed");
+  CHECK(none.details == "{" + early + "}");
+}
+
+TEST_CASE("a chunk that is not UTF-8 costs a model's stream that chunk alone") {
+  const std::string bad = "{\"outputText\":\"\xFF\"}";
+  const storage::Record record = build_record(
+      stream("invoke-with-response-stream",
+             chunk(bad) + chunk("{\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":7}}")));
+  CHECK(record.response.bytes ==
+        "[\"" + storage::base64_encode(bad) +
+            "\",{\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":7}}]");
+  CHECK(record.response.is_json);
+  CHECK(record.input_tokens == 7);
+  CHECK(record.outcome == "complete");
+
+  const std::string broken = "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"\xFF\"}}";
+  const storage::Record converse = build_record(stream(
+      "converse-stream", kStart + kDelta + event("contentBlockDelta", broken) + kStop + kMetadata));
+  CHECK(contains(converse.response.bytes, "{\"text\":\"hi\"}"));
+  CHECK(converse.response.is_json);
+  CHECK(converse.input_tokens == 3);
+  CHECK(converse.outcome == "complete");
+  CHECK(converse.details == "{\"otherEvents\":[{\"type\":\"contentBlockDelta\",\"payload\":\"" +
+                                storage::base64_encode(broken) + "\"}]}");
 }
 
 TEST_CASE("a target that is no recorded operation is named in details") {
