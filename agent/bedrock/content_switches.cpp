@@ -232,7 +232,8 @@ bool holds_anything(std::string_view name) {
   return is_one_of(name, kNames);
 }
 
-// Whether the body (or its first chunk) has a member that some model's form has at the top.
+// Whether the body has a member that some model's form has at the top, or of a stream its first
+// chunk: what could not be read of one stands among the chunks as a string.
 bool is_known_form(const JsonTree& tree) {
   static constexpr std::array<std::string_view, 37> kKnown = {"messages",
                                                               "system",
@@ -271,7 +272,10 @@ bool is_known_form(const JsonTree& tree) {
                                                               "stop_reason",
                                                               "contentBlockIndex",
                                                               "query"};
-  const std::size_t top = is_stored_stream(tree) ? 1 : 0;
+  std::size_t top = is_stored_stream(tree) ? 1 : 0;
+  while (top != 0 && top < tree.size() && tree[top].kind == Kind::string) {
+    top = tree[top].after;
+  }
   bool known = false;
   if (tree.size() > top && tree[top].kind == Kind::object) {
     tree.each_child(

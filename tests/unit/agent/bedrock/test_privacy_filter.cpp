@@ -633,6 +633,11 @@ TEST_CASE("what cannot be read of a stream is omitted, what can be read stays") 
     CAPTURE(details);
     CHECK(details.find(bytes) != std::string::npos);
   }
+  // Also as the first event, which says no form.
+  config::PrivacyConfig no_text;
+  no_text.text = false;
+  CHECK(sse(no_text, "data: \xC3\n\ndata: {\"choices\":[]}\n\n") ==
+        "[\"" + omitted("text", "\xEF\xBF\xBD") + "\",{\"choices\":[]}]");
 
   using tests::chunk;
   using tests::event;
