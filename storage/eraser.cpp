@@ -191,8 +191,10 @@ std::optional<SegmentSpan> Eraser::span_of(std::int64_t segment, Sha256& recorde
   span.opened_at = select.integer(4);
   span.closed_at = select.integer(5);
   span.stream_bytes = select.integer(6);
-  Statement before(connection_.get(), "SELECT last_label, last_event FROM segment WHERE id = ?1");
-  if (before.bind(1, segment - 1).step()) {
+  Statement before(connection_.get(),
+                   "SELECT last_label, last_event FROM segment WHERE id < ?1 AND closed_at IS NOT "
+                   "NULL ORDER BY id DESC LIMIT 1");
+  if (before.bind(1, segment).step()) {
     span.after_label = before.integer(0);
     span.after_event = before.integer(1);
   } else {

@@ -35,13 +35,15 @@ struct Store::Statements {
       : insert_record(connection, insert_record_sql()),
         insert_segment(connection,
                        "INSERT INTO segment(id, first_record, opened_at) VALUES (?1, ?2, ?3)"),
-        put_chunk(connection, "INSERT OR REPLACE INTO chunk(id, bytes) VALUES (?1, ?2)"),
+        insert_chunk(connection, "INSERT INTO chunk(id, bytes) VALUES (?1, ?2)"),
+        replace_chunk(connection, "INSERT OR REPLACE INTO chunk(id, bytes) VALUES (?1, ?2)"),
         insert_intent(connection, "INSERT INTO intent(id, bytes) VALUES (?1, ?2)"),
         delete_intent(connection, "DELETE FROM intent WHERE id = ?1"),
         insert_event(connection,
                      "INSERT INTO event(at, kind, count, details) VALUES (?1, ?2, ?3, ?4)") {}
 
-  Statement insert_record, insert_segment, put_chunk, insert_intent, delete_intent, insert_event;
+  Statement insert_record, insert_segment, insert_chunk, replace_chunk, insert_intent,
+      delete_intent, insert_event;
 };
 
 Store::Store(const WriterOptions& options) : options_(options) {
@@ -377,12 +379,12 @@ void Store::append_chunks(std::string_view bytes) {
   }
   SegmentState& segment = in_progress_;
   while (!bytes.empty()) {
+    // Over no other than the short one.
+    Statement& put = segment.tail.empty() ? statements_->insert_chunk : statements_->replace_chunk;
     const std::string_view part = bytes.substr(0, kChunkBytes - segment.tail.size());
     segment.tail += part;
     bytes.remove_prefix(part.size());
-    statements_->put_chunk.bind(1, chunk_id(segment.id, segment.chunks))
-        .bind_blob(2, segment.tail)
-        .run();
+    put.bind(1, chunk_id(segment.id, segment.chunks)).bind_blob(2, segment.tail).run();
     if (segment.tail.size() == kChunkBytes) {
       ++segment.chunks;
       segment.tail.clear();

@@ -28,8 +28,8 @@ namespace {
 
 // A million years of a thousand calls a second.
 constexpr std::int64_t kMostRecords = std::int64_t{1} << 55;
-// Ids of chunks have 2^39 times 2^24 numbers.
-constexpr std::int64_t kMostSegments = (std::int64_t{1} << 39) - 1;
+// Ids of chunks have room for 2^39.
+constexpr std::int64_t kMostSegments = std::int64_t{1} << 38;
 
 struct FreeStream {
   void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
@@ -154,13 +154,13 @@ void Store::recover() {
   sqlite3* connection = connection_.get();
   // Numbers of what retention has taken away are never used again.
   const RetentionBase gone = read_retention_base(connection);
-  recover_segment();
   // A row of `segment` may be damaged: the chunks of a segment are not written over all the same.
   last_segment_ = std::max({gone.segment, single_integer(connection, "SELECT max(id) FROM segment"),
                             single_integer(connection, "SELECT max(id) >> 24 FROM chunk")});
   if (last_segment_ >= kMostSegments) {
     throw_unnumbered("segment", last_segment_);
   }
+  recover_segment();
   const std::int64_t newest =
       std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
                 single_integer(connection, "SELECT max(last_record) FROM segment")});
@@ -196,20 +196,18 @@ void Store::recover_segment() {
   select.reset();
 
   const std::int64_t first = chunk_id(segment_.id, 0), last = chunk_id(segment_.id + 1, 0) - 1;
-  Statement chunks(connection_.get(),
-                   "SELECT bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1");
+  // By its number, not by how many there are: where one was lost, that is another's.
+  Statement chunks(
+      connection_.get(),
+      "SELECT id, bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1");
   if (chunks.bind(1, first).bind(2, last).step()) {
-    segment_.tail = std::string(chunks.bytes(0));
+    segment_.chunks = chunks.integer(0) - first;
+    segment_.tail = std::string(chunks.bytes(1));
   }
   chunks.reset();
-  Statement count(connection_.get(), "SELECT count(*) FROM chunk WHERE id BETWEEN ?1 AND ?2");
-  count.bind(1, first).bind(2, last).step();
-  segment_.chunks = count.integer(0);
-  count.reset();
   if (segment_.tail.size() == kChunkBytes) {
     segment_.tail.clear();
-  } else if (segment_.chunks > 0) {
-    --segment_.chunks;
+    ++segment_.chunks;
   }
   const std::int64_t stream_bytes = decoded_stream_bytes(segment_.id);
 
@@ -292,8 +290,11 @@ void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
   span.opened_at = own.integer(1);
 
   Sha256 before;
-  Statement previous(connection, "SELECT last_label, last_event, chain FROM segment WHERE id = ?1");
-  const bool found = previous.bind(1, segment - 1).step();
+  // The last one that is there, if damage took the row of the one with the number before.
+  Statement previous(connection,
+                     "SELECT last_label, last_event, chain FROM segment WHERE id < ?1 AND "
+                     "closed_at IS NOT NULL ORDER BY id DESC LIMIT 1");
+  const bool found = previous.bind(1, segment).step();
   if (const auto chain = found ? from_bytes(previous.bytes(2)) : std::nullopt) {
     span.after_label = previous.integer(0);
     span.after_event = previous.integer(1);

@@ -231,6 +231,13 @@ TEST_CASE("Where a segment's row was lost, what comes next leaves its chunks alo
     CHECK(first_chunks() == before);
     CHECK(store.query("SELECT count(*) FROM chunk") == "4");
     CHECK((*Reader::open(store.path()))->find(4, Bodies::request)->record.request.bytes == "new");
+    // What is missing is told, and what is new is whole.
+    for (const VerifyProblem& problem : verify_store(store.path(), {}).problems) {
+      INFO(problem.where << ": " << problem.what);
+      CHECK((problem.where == "chunks" ||
+             contains(problem.what, "segments before it are missing") ||
+             contains(problem.what, "but the one before ends with")));
+    }
   }
   SECTION("a number after which none can follow is told of") {
     store.tamper("UPDATE segment SET id = 9223372036854775807 WHERE id = 3");
@@ -238,6 +245,32 @@ TEST_CASE("Where a segment's row was lost, what comes next leaves its chunks alo
                    "segment 9223372036854775807 has a number that no invlog gives"));
     CHECK(first_chunks() == before);
   }
+  SECTION("nor is anything written for one that is open") {
+    // Its chunks would be those of segment 1.
+    store.tamper("UPDATE segment SET id = (1 << 40) + 1, closed_at = NULL WHERE id = 3");
+    CHECK(contains(refusal(store.options()),
+                   "segment 1099511627777 has a number that no invlog gives"));
+    CHECK(first_chunks() == before);
+    CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "0");
+  }
+}
+
+TEST_CASE("Where a chunk of the open segment was lost, its end is not written over another") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    REQUIRE(submit_and_wait(writer, record_with(noise(20'000, 1), "")));
+  }
+  const std::string chunks =
+      "SELECT group_concat(hex(bytes)) FROM (SELECT * FROM chunk ORDER BY id)";
+  store.tamper(
+      "DELETE FROM chunk WHERE id = (1 << 24) + 1; UPDATE segment SET closed_at = NULL; "
+      // A full one is the last.
+      "DELETE FROM chunk WHERE length(bytes) < 4057");
+  const std::string before = store.query(chunks);
+  { Writer writer(store.options()); }
+  CHECK((store.query(chunks) == before + ",010000"));
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "1");
 }
 
 TEST_CASE("Where labels were lost, no other text takes their place in earlier records") {
