@@ -34,8 +34,8 @@ std::string_view cut_label(std::string_view text, std::size_t most) {
 LabelWriter::LabelWriter(sqlite3* connection)
     : find_(connection, "SELECT id FROM label WHERE text = ?1"),
       insert_(connection,
-              "INSERT INTO label(id, text) "
-              "SELECT max(?2, coalesce(max(id), 0)) + 1, ?1 FROM label"),
+              "INSERT INTO label(id, text) VALUES (CASE WHEN coalesce((SELECT max(id) FROM "
+              "label), 0) < ?2 THEN ?2 + 1 END, ?1)"),
       connection_(connection),
       given_(
           std::min(kMostLabels,

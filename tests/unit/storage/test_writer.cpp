@@ -290,6 +290,22 @@ TEST_CASE("Where labels were lost, no other text takes their place in earlier re
   CHECK((*reader)->find(3, Bodies::none)->record.model_id == "third");
 }
 
+TEST_CASE("A label with the last number there is does not keep others from being written") {
+  TemporaryStore store;
+  { Writer writer(store.options()); }
+  store.tamper("INSERT INTO label(id, text) VALUES (9223372036854775807, 'damaged')");
+  Record record = record_with("body", "");
+  record.model_id = "new";
+  {
+    WriterOptions options = store.options();
+    options.clock = [] { return 1'790'000'000'000'000; };
+    Store writer(options);
+    writer.add(std::move(record));
+    REQUIRE_NOTHROW(writer.commit());
+  }
+  CHECK((*Reader::open(store.path()))->find(1, Bodies::none)->record.model_id == "new");
+}
+
 TEST_CASE("The queue is bounded, and says when it has room again") {
   TemporaryStore store;
   WriterOptions options = store.options();
