@@ -52,7 +52,7 @@ class Reader::Implementation {
             const Damaged& damaged) {
     Statement select(connection_, select_sql() + "WHERE id >= ?1 AND id <= ?2 ORDER BY id");
     Scan scan;
-    scan.next = std::max(first, first_there());
+    scan.next = first;
     // The first portions are small: some callers want one record.
     for (std::size_t most = 1; !scan.ended; most = std::min(2 * most, kPortionRecords)) {
       read_portion(select, scan, bodies, most, static_cast<bool>(damaged));
@@ -110,6 +110,7 @@ class Reader::Implementation {
     scan.portion.clear();
     scan.damaged.reset();
     forget_open_place();
+    scan.next = std::max(scan.next, first_there());
     // The open statement holds the snapshot for everything else that is read on this connection.
     select.bind(1, scan.next).bind(2, scan.last);
     try {

@@ -78,6 +78,15 @@ Found read_around_damage(Reader& reader) {
   return found;
 }
 
+void damage_page_of(const TemporaryStore& store, const std::string& text) {
+  std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t at = bytes.find(text);
+  REQUIRE(at != std::string::npos);
+  file.seekp(static_cast<std::streamoff>(at / 4096 * 4096));
+  file.write("\x7f\x7f\x7f\x7f", 4);
+}
+
 // Whether somebody's snapshot keeps the write-ahead log from being emptied. The writer is in the
 // way too, but for moments.
 bool log_is_held(const TemporaryStore& store) {
@@ -238,18 +247,38 @@ TEST_CASE("What a visitor throws is no damage") {
 TEST_CASE("Rows on a damaged page are reported, and those behind it are read") {
   TemporaryStore store;
   fill_marked(store);
-  std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t at = bytes.find("number-150-");
-  REQUIRE(at != std::string::npos);
-  file.seekp(static_cast<std::streamoff>(at / 4096 * 4096));
-  file.write("\x7f\x7f\x7f\x7f", 4);
-  file.close();
+  damage_page_of(store, "number-150-");
   auto reader = open_reader(store);
   const Found found = read_around_damage(*reader);
   CHECK(found.damaged.count(150) == 1);
   CHECK(found.damaged.size() < 60);
   CHECK(found.whole.size() + found.damaged.size() == 300);
+}
+
+TEST_CASE("What retention takes meanwhile is passed over before a damaged page, too") {
+  TemporaryStore store;
+  fill_marked(store);
+  auto reader = open_reader(store);
+  std::set<std::int64_t> found, damaged;
+  reader->each(
+      1, Bodies::none,
+      [&](StoredRecord& stored) {
+        if (found.empty()) {
+          store.tamper(
+              "PRAGMA secure_delete = ON; DELETE FROM record WHERE id < 150; UPDATE segment SET "
+              "first_record = 150; PRAGMA wal_checkpoint(TRUNCATE)");
+          damage_page_of(store, "number-150-");
+        }
+        found.insert(stored.id);
+        return true;
+      },
+      [&](std::int64_t id, const std::string&) {
+        damaged.insert(id);
+        return true;
+      });
+  REQUIRE(damaged.count(150) == 1);
+  CHECK(*damaged.begin() == 150);
+  CHECK(found.size() + damaged.size() == 152);
 }
 
 TEST_CASE("Rows that come with smaller numbers than asked for are damage, and reading ends") {

@@ -206,6 +206,18 @@ TEST_CASE("erase says which records it could not look into, and erases the other
                   invlog::storage::StoreError);
 }
 
+TEST_CASE("erase does not leave out records in front of the first segment") {
+  const ExampleStore store;
+  store.append("number seven");
+  store.append("number eight");
+  change(store, "DELETE FROM segment WHERE id = 1");
+  const Answer answer = erase(store, where("invlog_contains(id, 'eight')", true));
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.out, "erased the bodies of 1 record ("));
+  CHECK(contains(answer.out, "; 6 records could not be looked into\n"));
+  CHECK(contains(answer.err, "record 1 belongs to no segment"));
+}
+
 TEST_CASE("erase ends at a row with the last number there is") {
   const ExampleStore store;
   store.append("number seven");

@@ -69,6 +69,24 @@ TEST_CASE("what is damaged is told, and all else is exported and searched") {
   CHECK(contains(damage.str(), "invlog search: record 7: "));
 }
 
+TEST_CASE("records in front of the first segment are told, not left out") {
+  const ExampleStore store;
+  store.append("seven");
+  sqlite3* connection = nullptr;
+  sqlite3_open(store.path().c_str(), &connection);
+  CHECK(sqlite3_exec(connection, "DELETE FROM segment WHERE id = 1", nullptr, nullptr, nullptr) ==
+        SQLITE_OK);
+  sqlite3_close(connection);
+  ExportOptions options;
+  options.store = store.options();
+  std::ostringstream out, err;
+  CHECK(run_export(options, out, err) == 1);
+  const std::string text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+  CHECK(contains(err.str(), "record 1 belongs to no segment"));
+  CHECK(contains(err.str(), "invlog export: 6 damaged records left out"));
+}
+
 TEST_CASE("export writes a line of AWS's schema for each record") {
   const ExampleStore store;
   ExportOptions options;
