@@ -1,5 +1,11 @@
 #include <simdjson.h>
 
+#include <array>
+#include <clocale>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
 #include "storage/reader.h"
 #include "tests/catch.h"
 #include "tests/unit/storage/temporary_store.h"
@@ -43,6 +49,35 @@ TEST_CASE("A record's line has AWS's fields, and everything else under invlog") 
         R"("caller":{"user":"www-data","executable":"/usr/bin/python3.11","pid":4711},)"
         R"("host":"host-7","outputTruncated":true,"outputBodyBase64":"AP8KIGJpbmFyeQ==",)"
         R"("details":{"damage":"crc"}}})");
+}
+
+TEST_CASE("Milliseconds are written alike in every locale") {
+  using Time = std::pair<std::int64_t, const char*>;
+  const std::array times{Time{0, "0.000"},
+                         Time{7, "0.007"},
+                         Time{1'909, "1.909"},
+                         Time{999'999, "999.999"},
+                         Time{1'000'000, "1000.000"},
+                         Time{-1'500, "-1.500"},
+                         Time{4'503'599'627'370'497, "4503599627370.497"}};
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  // Those with a comma that the machine has, if any.
+  for (const char* name :
+       {"C", "de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "nl_NL.UTF-8"}) {
+    if (std::setlocale(LC_NUMERIC, name) == nullptr) {
+      continue;
+    }
+    for (const auto& [microseconds, text] : times) {
+      Record record = record_with("", "");
+      record.duration_us = microseconds;
+      const std::string line = record_json(store_information(), stored(std::move(record)));
+      std::setlocale(LC_NUMERIC, before.c_str());
+      INFO(name);
+      CHECK(line.find("\"latencyMs\":" + std::string(text) + ",") != std::string::npos);
+      std::setlocale(LC_NUMERIC, name);
+    }
+  }
+  std::setlocale(LC_NUMERIC, before.c_str());
 }
 
 TEST_CASE("What is unknown is left out") {
