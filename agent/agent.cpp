@@ -226,6 +226,7 @@ void warn_of_strangers(const config::AgentConfig& configuration, const capture::
 int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& reloader) {
   keep_heap_small();
   logging::set_up_log(configuration.log_format, configuration.log_level);
+  const logging::LogFlush log_flush;
   std::signal(SIGPIPE, SIG_IGN);
   for (const std::string& warning : reloader.warnings())
     spdlog::warn("{}", warning);

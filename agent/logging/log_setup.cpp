@@ -9,6 +9,7 @@
 
 #include "agent/logging/journal_sink.h"
 #include "agent/logging/json_log_formatter.h"
+#include "agent/logging/queued_sink.h"
 
 namespace invlog::logging {
 namespace {
@@ -52,13 +53,18 @@ void set_up_log(const std::string& format, const std::string& level) {
     form = LogForm::text;
   }
   // The formatter is the sink's own: a logger would put its default one in its place.
-  auto logger = std::make_shared<spdlog::logger>("invlog", make_log_sink(form));
+  auto logger =
+      std::make_shared<spdlog::logger>("invlog", std::make_shared<QueuedSink>(make_log_sink(form)));
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
   if (missing) {
     spdlog::warn("there is no journal on this host ({} is missing): logging to standard error",
                  kJournalSocket);
   }
+}
+
+LogFlush::~LogFlush() {
+  spdlog::default_logger()->flush();
 }
 
 }  // namespace invlog::logging

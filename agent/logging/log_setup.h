@@ -29,7 +29,17 @@ LogForm choose_log_form(const std::string& format, const std::optional<std::stri
 // Writes to standard error, or for LogForm::journal to the journal.
 std::shared_ptr<spdlog::sinks::sink> make_log_sink(LogForm form);
 
-// Everything that is logged from now on. `level`: spdlog's name of the lowest that is kept.
+// Everything that is logged from now on, by a thread of the log's own (queued_sink.h). `level`:
+// spdlog's name of the lowest that is kept.
 void set_up_log(const std::string& format, const std::string& level);
+
+// At its end what was logged is written, as far as what it is written to takes it in 2 s.
+class LogFlush {
+ public:
+  LogFlush() = default;
+  ~LogFlush();
+  LogFlush(const LogFlush&) = delete;
+  LogFlush& operator=(const LogFlush&) = delete;
+};
 
 }  // namespace invlog::logging

@@ -1,7 +1,12 @@
 """What goes wrong passes to the client as it came, and is in the record."""
 
+import fcntl
 import json
+import os
 import socket
+import sys
+import tempfile
+import termios
 import time
 
 from harness import store
@@ -165,3 +170,19 @@ def test_malformed_requests_get_an_answer_and_end_nothing():
             client.close()
             assert not said.startswith(b"HTTP/1.1 2"), (attack[:60], said)
         assert converse(stack.agent.url, "still there").status == 200
+
+
+def test_a_log_that_nobody_reads_holds_up_no_call_and_no_stop():
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = os.path.join(folder, "log")
+        os.mkfifo(pipe)
+        unread = os.open(pipe, os.O_RDWR)
+        fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+        with Stack(log_level="debug", wrapper=["sh", "-c", 'exec "$@" 2>"$0"', pipe]) as stack:
+            for _ in range(150):
+                assert call(stack.agent.url, target("converse"), converse_body("x")).status == 200
+            waiting = int.from_bytes(fcntl.ioctl(unread, termios.FIONREAD, bytes(4)), sys.byteorder)
+            assert waiting > 3000, f"{waiting} bytes: the pipe is not full"
+            assert stack.agent.stop() == 0
+            assert len(store.wait_for(stack.agent.store, 150)) == 150
+        os.close(unread)

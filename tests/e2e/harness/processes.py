@@ -61,6 +61,9 @@ class Process:
                              + self.output.decode(errors="replace") + self.errors())
 
     def errors(self) -> str:
+        """What it wrote on standard error. A thread of its own writes an agent's log: a line may come a moment after what it tells of."""
+        if self.child.poll() is None:
+            time.sleep(0.2)
         return self.stderr_path.read_text(errors="replace")
 
     def resident_kilobytes(self) -> int:
