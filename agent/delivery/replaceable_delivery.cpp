@@ -75,6 +75,9 @@ void ReplaceableDelivery::stop(std::chrono::milliseconds limit) {
   }
   if (service_) {
     service_->stop(limit);
+    // Its readers of the store go with it: the writer closes the store as the last one, and folds
+    // the write-ahead log in.
+    service_.reset();
   }
 }
 

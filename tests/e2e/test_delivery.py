@@ -1,7 +1,9 @@
 """Records leave the host: to S3 and CloudWatch Logs, from the agent and from the command line."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -42,6 +44,18 @@ def test_the_least_configuration_delivers_to_both():
         assert {line["headers"]["user-agent"].partition("/")[0] for line in calls} == {"invlog"}
         assert all(line["status"] in (200, 400) for line in calls), [(line["operation"], line["status"], line["code"]) for line in calls]
         assert stack.aws.calls("logs", "PutLogEvents")[0]["headers"]["content-encoding"] == "gzip"
+
+
+def test_a_stopped_agents_store_is_one_file():
+    """Whoever copies it then has all of it, whatever read it meanwhile."""
+    with Delivery() as stack:
+        stack.call("one", "two", "three")
+        stack.arrived(3)
+        assert stack.agent.stop() == 0
+        assert not os.path.exists(f"{stack.agent.store}-wal")
+        copy = stack.agent.folder / "copy.db"
+        shutil.copy(stack.agent.store, copy)
+        assert store.rows(copy, "SELECT count(*) AS n FROM record")[0]["n"] == 3
 
 
 def test_no_record_leaves_before_a_slow_sts_has_said_whose_it_is():
