@@ -160,6 +160,13 @@ Mismatches finish(AgentConfig& configuration) {
   return mismatches;
 }
 
+// A store is pinned for good to what was misspelt.
+Mismatches warn(const AgentConfig& configuration) {
+  const std::string doubt =
+      configuration.region.empty() ? "" : doubt_of_region(configuration.region);
+  return doubt.empty() ? Mismatches() : Mismatches{{"region", doubt}};
+}
+
 }  // namespace
 
 const SettingsTable& agent_table() {
@@ -194,7 +201,9 @@ const SettingsTable& agent_table() {
           {"max_connections", ValueForm::number, set_max_connections, "1024"},
       },
       [](AgentConfig&) {},
-      finish};
+      finish,
+      false,
+      warn};
   return table;
 }
 

@@ -215,12 +215,9 @@ Mismatches warn(const AgentConfig& configuration) {
   add_doubts("rules", policy.rules, doubts);
   add_doubts("deny", policy.deny, doubts);
   add_doubts("allow", policy.allow, doubts);
-  const std::vector<std::string_view> known(std::begin(residency::kKnownRegions),
-                                            std::end(residency::kKnownRegions));
   for (const std::string& region : policy.allow_destinations) {
-    if (std::find(known.begin(), known.end(), region) == known.end()) {
-      doubts.push_back({"allow_destinations",
-                        in_quotes(region) + " is no known Region" + suggestion(region, known)});
+    if (std::string doubt = doubt_of_region(region); !doubt.empty()) {
+      doubts.push_back({"allow_destinations", std::move(doubt)});
     }
   }
   return doubts;

@@ -14,7 +14,9 @@
 #include <filesystem>
 #include <memory>
 
+#include "agent/config/config_file.h"
 #include "agent/config/units.h"
+#include "agent/residency/known_regions.h"
 #include "exporters/aws/endpoints.h"
 #include "exporters/endpoint_check.h"
 #include "storage/lower_case.h"
@@ -199,6 +201,14 @@ SettingError set_url(std::string& member, const std::string& url) {
   }
   member = url.substr(0, authority_end);
   return std::nullopt;
+}
+
+std::string doubt_of_region(const std::string& region) {
+  const std::vector<std::string_view> known(std::begin(residency::kKnownRegions),
+                                            std::end(residency::kKnownRegions));
+  return std::find(known.begin(), known.end(), region) != known.end()
+             ? ""
+             : in_quotes(region) + " is no known Region" + suggestion(region, known);
 }
 
 std::optional<std::string> region_of_aws_host(std::string_view host) {

@@ -83,6 +83,10 @@ SettingError set_url(std::string& member, const std::string& url);
 // Of a URL that set_url() took; an IPv6 address in its brackets.
 std::string_view host_of(std::string_view url);
 
+// What there is to say of a Region that nobody knew when this was written, "" nothing: it may be
+// new.
+std::string doubt_of_region(const std::string& region);
+
 // The Region that a host name of AWS's stands for; "" if it is AWS's and names none; no value if it
 // is not AWS's.
 std::optional<std::string> region_of_aws_host(std::string_view host);

@@ -795,6 +795,11 @@ TEST_CASE("proxy: an agent whose HTTPS_PROXY or upstream leads nowhere else does
   CHECK(contains(problem(itself, "", socket.descriptor),
                  "upstream " + itself + " is this agent itself (127.0.0.1:" + port + ")"));
   CHECK(problem(itself, "", other.descriptor) == "");
+  for (const char* host : {"127.0.0.1", "127.1", "0.0.0.0"})
+    CHECK(contains(problem("http://" + std::string(host) + ":" + port, "", socket.descriptor),
+                   "is this agent itself"));
+  for (const char* host : {"127.0.0.2", "[::1]"})  // other addresses, of other programs
+    CHECK(problem("http://" + std::string(host) + ":" + port, "", socket.descriptor) == "");
   ::close(socket.descriptor);
   ::close(other.descriptor);
 }
