@@ -243,6 +243,17 @@ TEST_CASE("without a Region the error says how to give one") {
   CHECK(contains(error, "AWS_REGION"));
 }
 
+TEST_CASE("a Region that nobody knows is warned of, wherever it was named") {
+  const auto warnings = [](const char* region) {
+    return load_config(with_flags({{"region", region}})).warnings;
+  };
+  REQUIRE(warnings("eu-centrl-1").size() == 1);
+  CHECK(contains(warnings("eu-centrl-1").front(),
+                 "--region: \"eu-centrl-1\" is no known Region; did you mean \"eu-central-1\"?"));
+  CHECK(warnings("eu-central-1").empty());
+  CHECK(warnings("").empty());
+}
+
 TEST_CASE("an error has the file, line and column, and the cause") {
   CHECK(contains(error_of(from_file("[agent\n")), "c.toml:1:7: "));
   CHECK(error_of(from_file(kRegion + "lisen = \"x\"\n")) ==
