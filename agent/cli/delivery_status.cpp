@@ -93,13 +93,17 @@ void print_destination(const DestinationStatus& status, std::int64_t now_us, std
   }
 }
 
-std::string time_json(std::int64_t at_us) {
-  std::string json;
-  if (at_us == 0) {
+std::string text_json(std::string_view text) {
+  if (text.empty()) {
     return "null";
   }
-  storage::append_json_string(json, storage::iso_seconds(at_us));
+  std::string json;
+  storage::append_json_string(json, text);
   return json;
+}
+
+std::string time_json(std::int64_t at_us) {
+  return text_json(at_us == 0 ? "" : storage::iso_seconds(at_us));
 }
 
 std::string json_of(const DestinationStatus& status, std::int64_t now_us) {
@@ -123,21 +127,11 @@ std::string json_of(const DestinationStatus& status, std::int64_t now_us) {
   storage::append_json_number(json, "delivered_bytes", state.delivered_bytes);
   storage::append_json_number(json, "retries", state.retries);
   storage::append_json_raw(json, "last_success_at", time_json(state.last_success_us));
-  std::string error = "null";
-  if (!state.last_error.empty()) {
-    error.clear();
-    storage::append_json_string(error, state.last_error);
-  }
-  storage::append_json_raw(json, "last_error", error);
+  storage::append_json_raw(json, "last_error", text_json(state.last_error));
   storage::append_json_raw(json, "last_error_at", time_json(state.last_error_us));
   storage::append_json_number(json, "dead_letters", status.dead_letters);
   storage::append_json_number(json, "taken_undelivered", status.lost);
-  const std::string earlier = earlier_target(status);
-  if (earlier.empty()) {
-    storage::append_json_raw(json, "earlier_target", "null");
-  } else {
-    storage::append_json_member(json, "earlier_target", earlier);
-  }
+  storage::append_json_raw(json, "earlier_target", text_json(earlier_target(status)));
   return json + "}";
 }
 

@@ -5,7 +5,6 @@
 #include "agent/config/config_file.h"
 #include "agent/config/nearest_name.h"
 #include "agent/config/settings.h"
-#include "agent/residency/known_regions.h"
 #include "agent/residency/profile_id.h"
 #include "exporters/aws/endpoints.h"
 
