@@ -40,23 +40,26 @@ CXXFLAGS += $(if $(findstring undefined,$(SANITIZE)),$(if $(OPTIMIZED),,-fsaniti
 CXXFLAGS += $(if $(findstring thread,$(SANITIZE)),-funsigned-char)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
+# So many sources go through one run of the compiler, which halves the time of a build; UNITY=1 compiles each by itself.
+# Without optimization reading headers is most of the work, so that larger groups are worth it.
+UNITY   ?= $(if $(SANITIZE),16,8)
+# Two builds that go on at once (tests/check) must not write each other's groups.
+UNITIES := build/unity-$(UNITY)
+
 # Tests are compiled once and run once, so they are not optimized. What they test is, as it is shipped.
-TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/,unit/% integration%)) $(addprefix $(OBJ)/tests/,test_main.o precompiled.h.gch)
+TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/,unit/% integration%)) $(addprefix $(OBJ)/tests/,test_main.o precompiled.h.gch)
 $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
 # Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
-$(foreach at,$(OBJ) $(OBJ)/build/unity,$(addprefix $(at)/tests/unit/,storage% exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
+$(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/unit/,storage% exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
 ifneq ($(SANITIZE),)
-$(OBJ)/storage/% $(OBJ)/build/unity/storage%: OPTIMIZE := -O1 -fno-omit-frame-pointer
+$(OBJ)/storage/% $(OBJ)/$(UNITIES)/storage%: OPTIMIZE := -O1 -fno-omit-frame-pointer
 endif
 
 STORAGE_LIBS   := -lsqlite3 -lzstd -lxxhash -lcrypto -lsimdjson
 EXPORTERS_LIBS := -lpugixml -ldeflate -lzstd -lsimdjson -lxxhash -lspdlog -lfmt -lcrypto
 AGENT_LIBS     := -lnghttp2 -lssl -lcrypto -lspdlog -lfmt -lsystemd -lz -lbrotlidec -lsimdjson -lre2 -lprometheus-cpp-core
 
-# So many sources go through one run of the compiler, which halves the time of a build; UNITY=1 compiles each by itself.
-# Without optimization reading headers is most of the work, so that larger groups are worth it.
-UNITY   ?= $(if $(SANITIZE),16,8)
 # What compiles nothing writes no build/ either: as root's (`sudo make deps`) it would be in the way of the next `make all`.
 COMPILES := $(filter-out help deps uninstall clean,$(or $(MAKECMDGOALS),help))
 # Headers of the kernel do not get along with those of the C library.
@@ -64,7 +67,7 @@ ALONE   := agent/capture/tcp_progress.cpp
 sources = $(sort $(shell find $(1) -name '*.cpp'))
 objects = $(patsubst %.cpp,$(OBJ)/%.o,$(1))
 # What to compile for a folder (1) of these sources (2).
-units   = $(filter $(ALONE),$(2)) $(if $(filter 1,$(UNITY))$(if $(COMPILES),,1),$(filter-out $(ALONE),$(2)),$(shell tests/unity-groups build/unity/$(1) $(UNITY) $(filter-out $(ALONE),$(2))))
+units   = $(filter $(ALONE),$(2)) $(if $(filter 1,$(UNITY))$(if $(COMPILES),,1),$(filter-out $(ALONE),$(2)),$(shell tests/unity-groups $(UNITIES)/$(1) $(UNITY) $(filter-out $(ALONE),$(2))))
 
 STORAGE_UNITS   := $(call units,storage,$(filter-out storage/extension.cpp,$(call sources,storage)))
 EXPORTERS_UNITS := $(call units,exporters,$(call sources,exporters))
@@ -123,7 +126,7 @@ build/obj/extension-$(VARIANT)/%.o: %.cpp
 	$(call say,compile)$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<
 
 # GCC minds types of anonymous namespaces in a file that another one includes; here nothing else includes it.
-$(OBJ)/build/unity/%.o build/obj/extension-$(VARIANT)/build/unity/%.o: CXXFLAGS += $(if $(SANITIZE),,-Wno-subobject-linkage)
+$(OBJ)/$(UNITIES)/%.o build/obj/extension-$(VARIANT)/$(UNITIES)/%.o: CXXFLAGS += $(if $(SANITIZE),,-Wno-subobject-linkage)
 $(OBJ)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,compile)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
