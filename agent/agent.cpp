@@ -324,11 +324,17 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   };
   reload.start();
 
-  service.start([&](const aws::CallerIdentity& identity) {
-    boost::asio::post(loop.context(),
-                      [&loop, arn = identity.arn] { loop.set_signing_identity(arn); });
-    delivery::pin_account(configuration.store_path(), identity.account_id);
-  });
+  const auto signing_key = std::make_shared<delivery::SigningKey>();
+  loop.when_signed_with_unknown_key([signing_key](const std::string& id) { signing_key->use(id); });
+  service.start(
+      [&, pinned = std::string()](const aws::CallerIdentity& identity) mutable {
+        boost::asio::post(loop.context(), [&loop, identity] {
+          loop.set_signing_identity({identity.access_key_id, identity.arn});
+        });
+        if (std::exchange(pinned, identity.account_id) != identity.account_id)
+          delivery::pin_account(configuration.store_path(), identity.account_id);
+      },
+      signing_key);
 
   profiles.start();
 

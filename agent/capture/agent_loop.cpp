@@ -140,7 +140,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
       calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
               configuration.connect_timeout, configuration.idle_timeout},
              configuration.identity_arn,
-             "",
+             {},
              [] { return std::chrono::system_clock::now(); },
              pool_,
              signer_,

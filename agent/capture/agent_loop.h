@@ -59,7 +59,14 @@ class AgentLoop {
   void stop();  // on the I/O thread; from elsewhere, post it to context()
 
   // Whose the agent's credentials are, once that is known; on the I/O thread.
-  void set_signing_identity(std::string arn) { calls_.signing_identity_arn = std::move(arn); }
+  void set_signing_identity(SigningIdentity identity) {
+    calls_.signing_identity = std::move(identity);
+  }
+  // Called on the I/O thread with the access key id of a call that is signed, where that is not
+  // the key of set_signing_identity(). Before run(), or on that thread.
+  void when_signed_with_unknown_key(std::function<void(const std::string& access_key_id)> told) {
+    calls_.signed_with_unknown_key = std::move(told);
+  }
 
   // What inference profiles there are, from now on; until then none is known. On the I/O thread.
   void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }

@@ -345,8 +345,11 @@ Task<bool> ProxiedCall::authorize() {
       co_await refuse(403, "AccessDeniedException", problem, bedrock::Outcome::denied);
       co_return false;
     }
-    if (invocation_.identity_arn.empty())
-      invocation_.identity_arn = services_.signing_identity_arn;
+    signed_with_ = (*provided)->access_key_id;
+    if (signed_with_ != services_.signing_identity.access_key_id &&
+        services_.signed_with_unknown_key)
+      services_.signed_with_unknown_key(signed_with_);
+    name_signer();
   }
   if (target_ && services_.recorder.strict()) {
     bedrock::Invocation intent = invocation_;
@@ -374,6 +377,13 @@ Task<bool> ProxiedCall::authorize() {
                                        as_it_is ? nullptr : &**provided, services_.wall_clock());
   }
   co_return true;
+}
+
+void ProxiedCall::name_signer() {
+  const SigningIdentity& known = services_.signing_identity;
+  if (invocation_.identity_arn.empty() && !signed_with_.empty() &&
+      signed_with_ == known.access_key_id)
+    invocation_.identity_arn = known.arn;
 }
 
 void ProxiedCall::keep(bedrock::CapturedBody& body, std::string_view bytes, std::uint64_t announced,
@@ -441,6 +451,7 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
   invocation_.error = std::move(error);
   invocation_.not_sent = !forwarded_;
   invocation_.duration_us = elapsed_us();
+  name_signer();
   services_.statistics.ended.count(target_->operation, invocation_);
   services_.log.ended(target_->operation, invocation_, services_.watchdog.now());
   give_back_memory();

@@ -43,12 +43,17 @@ struct CallLimits {
   std::chrono::milliseconds idle_timeout{300000};
 };
 
+// Whose one of the agent's own keys is, as STS said; "" until then.
+struct SigningIdentity {
+  std::string access_key_id;
+  std::string arn;
+};
+
 struct CallServices {
   CallLimits limits;
   std::string identity_arn;  // as configured, "" unknown
-  // Whose the agent's own credentials are, as STS said; "" until then. It stands in the records of
-  // calls that were signed with them, where nothing is configured.
-  std::string signing_identity_arn;
+  // Stands in the records of calls that were signed with that key, where nothing is configured.
+  SigningIdentity signing_identity;
   std::function<std::chrono::system_clock::time_point()> wall_clock;
   UpstreamPool& pool;
   RequestSigner& signer;
@@ -65,6 +70,8 @@ struct CallServices {
   bool cutting = false;
   CallLog log{};
   RareWarning cut_for_memory{};
+  // With the access key id of a call, where that is not signing_identity's; may be empty.
+  std::function<void(const std::string& access_key_id)> signed_with_unknown_key{};
 };
 
 class ProxiedCall {
@@ -87,6 +94,8 @@ class ProxiedCall {
   bool left_without_name() const;
   Task<bool> judge();
   Task<bool> authorize();
+  // In the record, as far as that is known by now.
+  void name_signer();
   Task<std::string> send();  // upstream, up to the response's head; "" or the problem
   Task<std::string> attempt(bool may_reuse);
   Task<std::string> connect(bool may_reuse);
@@ -127,6 +136,7 @@ class ProxiedCall {
   bedrock::Invocation invocation_;
   std::optional<bedrock::Target> target_;
   Recorder::IntentId intent_ = 0;
+  std::string signed_with_;  // the agent's access key id, "" not by the agent
   std::string upstream_head_;
   std::string chunked_body_;  // the request's, if it goes on in chunks
   std::shared_ptr<UpstreamConnection> connection_;

@@ -26,9 +26,11 @@ DeliveryService::~DeliveryService() {
   stop(std::chrono::milliseconds(0));
 }
 
-void DeliveryService::start(IdentityWatch::Known known) {
+void DeliveryService::start(IdentityWatch::Known known, std::shared_ptr<SigningKey> signing_key) {
   if (known) {
-    identity_watch_ = std::make_unique<IdentityWatch>(identity_, std::move(known));
+    identity_watch_ = std::make_unique<IdentityWatch>(
+        identity_, std::move(known),
+        signing_key ? std::move(signing_key) : std::make_shared<SigningKey>());
   }
   for (std::size_t at = 0; at < shippers_.size(); ++at) {
     exporters::Destination& destination = *destinations_[at].destination;

@@ -40,9 +40,9 @@ class DeliveryService {
   DeliveryService(const DeliveryService&) = delete;
   DeliveryService& operator=(const DeliveryService&) = delete;
 
-  // The store must be there. `known` is called once on a thread of the service, when AWS has said
-  // who the agent is; it may be empty.
-  void start(IdentityWatch::Known known = {});
+  // The store must be there. `known` is called on a thread of the service when AWS has said who the
+  // agent is, and again for each other key that `signing_key` has; both may be empty.
+  void start(IdentityWatch::Known known = {}, std::shared_ptr<SigningKey> signing_key = {});
   // Attempts under way may go on for three quarters of `limit`; then they are cancelled. Returns
   // when the threads are gone.
   void stop(std::chrono::milliseconds limit);

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "storage/delivery_ledger.h"
@@ -13,12 +15,13 @@ namespace invlog::delivery {
 namespace {
 
 // OwnIdentity knows when an attempt is due; this is how often it is asked.
-constexpr std::chrono::seconds kPoll{1};
+constexpr std::chrono::milliseconds kPoll{1000};
 
 }  // namespace
 
-IdentityWatch::IdentityWatch(OwnIdentity& identity, Known known)
-    : identity_(identity), known_(std::move(known)) {
+IdentityWatch::IdentityWatch(OwnIdentity& identity, Known known,
+                             std::shared_ptr<SigningKey> signing_key)
+    : identity_(identity), known_(std::move(known)), signing_key_(std::move(signing_key)) {
   if (!identity_.endpoint().empty()) {
     thread_ = std::thread([this] { run(); });
   }
@@ -29,27 +32,25 @@ IdentityWatch::~IdentityWatch() {
 }
 
 void IdentityWatch::stop() {
-  {
-    const std::lock_guard guard(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
+  stopping_ = true;
+  signing_key_->wake();
   if (thread_.joinable()) {
     thread_.join();
   }
 }
 
 void IdentityWatch::run() {
-  std::unique_lock lock(mutex_);
+  std::string told;  // whose answer; "" nobody's
   while (!stopping_) {
-    lock.unlock();
-    const auto identity = identity_.ask();
-    if (identity) {
+    const std::string in_use = signing_key_->in_use();
+    const auto identity = identity_.ask(in_use);
+    if (identity && identity->access_key_id != told) {
       known_(*identity);
-      return;
+      told = identity->access_key_id;
     }
-    lock.lock();
-    wake_.wait_for(lock, kPoll, [this] { return stopping_; });
+    const bool settled = identity && (in_use.empty() || identity->access_key_id == in_use);
+    signing_key_->wait_for_another(in_use, stopping_,
+                                   settled ? std::nullopt : std::optional(kPoll));
   }
 }
 

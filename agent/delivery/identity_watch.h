@@ -1,17 +1,19 @@
-// Asks who the agent is until AWS has said so, and then tells once: records of calls that the agent
-// signs carry that identity, and the store is pinned to its account.
+// Asks who the agent is until AWS has said so, and again whenever it signs with another key:
+// records of calls that the agent signs carry that identity, and the store is pinned to its
+// account.
 //
 // Threads: one of its own, on which `known` is called; construction and stop() belong to one
 // thread. Ownership: the identity must outlive it. Errors: OwnIdentity keeps and logs them; here
 // they only mean another attempt.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <functional>
-#include <mutex>
+#include <memory>
 #include <thread>
 
 #include "agent/delivery/own_identity.h"
+#include "agent/delivery/signing_key.h"
 
 namespace invlog::delivery {
 
@@ -19,8 +21,8 @@ class IdentityWatch {
  public:
   using Known = std::function<void(const aws::CallerIdentity&)>;
 
-  // Starts no thread where STS may not be asked.
-  IdentityWatch(OwnIdentity& identity, Known known);
+  // Starts no thread where STS may not be asked. `signing_key` is not null.
+  IdentityWatch(OwnIdentity& identity, Known known, std::shared_ptr<SigningKey> signing_key);
   ~IdentityWatch();  // stop()
   IdentityWatch(const IdentityWatch&) = delete;
   IdentityWatch& operator=(const IdentityWatch&) = delete;
@@ -33,9 +35,8 @@ class IdentityWatch {
 
   OwnIdentity& identity_;
   const Known known_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
+  const std::shared_ptr<SigningKey> signing_key_;
+  std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
 

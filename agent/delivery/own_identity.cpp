@@ -31,9 +31,9 @@ std::string OwnIdentity::endpoint() const {
   return sts_ == nullptr ? "" : sts_->options().endpoint;
 }
 
-std::optional<aws::CallerIdentity> OwnIdentity::ask() {
+std::optional<aws::CallerIdentity> OwnIdentity::ask(std::string_view access_key_id) {
   const std::lock_guard guard(mutex_);
-  return ask_locked();
+  return ask_locked(access_key_id);
 }
 
 std::string OwnIdentity::problem() {
@@ -46,7 +46,7 @@ tl::expected<std::string, aws::ServiceFailure> OwnIdentity::account_id() {
     return configured_account_;
   }
   const std::lock_guard guard(mutex_);
-  if (const auto identity = ask_locked()) {
+  if (const auto identity = ask_locked({})) {
     return identity->account_id;
   }
   if (lookup_ == nullptr || !lookup_->worth_waiting()) {
@@ -61,14 +61,18 @@ std::string OwnIdentity::last_error() const {
   return lookup_->last_failure() ? lookup_->last_failure()->message : "";
 }
 
-std::optional<aws::CallerIdentity> OwnIdentity::ask_locked() {
+std::optional<aws::CallerIdentity> OwnIdentity::ask_locked(std::string_view access_key_id) {
   if (lookup_ == nullptr) {
     return std::nullopt;
   }
-  std::optional<aws::CallerIdentity> identity = lookup_->poll();
-  if (!identity && last_error() != logged_) {
+  std::optional<aws::CallerIdentity> identity = lookup_->poll(access_key_id);
+  if (last_error() != logged_) {
     logged_ = last_error();
-    spdlog::warn("the account is not known yet: {}", logged_);
+    if (!logged_.empty()) {
+      spdlog::warn("{} not known yet: {}",
+                   identity ? "whose the agent's new credentials are is" : "the account is",
+                   logged_);
+    }
   }
   return identity;
 }

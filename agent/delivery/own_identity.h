@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "agent/config/agent_config.h"
@@ -36,8 +37,9 @@ class OwnIdentity {
 
   // scheme://host of the STS that is asked, "" if none may be.
   std::string endpoint() const;
-  // Asks if an attempt is due, which blocks for one call.
-  std::optional<aws::CallerIdentity> ask();
+  // Asks if an attempt is due, which blocks for one call. What is known already is enough if it is
+  // that of `access_key_id`, or that is "".
+  std::optional<aws::CallerIdentity> ask(std::string_view access_key_id = {});
   // Why the last attempt gave nothing, "" if it did or none was made.
   std::string problem();
 
@@ -47,7 +49,7 @@ class OwnIdentity {
   tl::expected<std::string, aws::ServiceFailure> account_id();
 
  private:
-  std::optional<aws::CallerIdentity> ask_locked();
+  std::optional<aws::CallerIdentity> ask_locked(std::string_view access_key_id);
   std::string last_error() const;
 
   const std::string configured_account_;

@@ -14,9 +14,11 @@ ReplaceableDelivery::~ReplaceableDelivery() {
   stop(std::chrono::milliseconds(0));
 }
 
-void ReplaceableDelivery::start(IdentityWatch::Known known) {
+void ReplaceableDelivery::start(IdentityWatch::Known known,
+                                std::shared_ptr<SigningKey> signing_key) {
   known_ = std::move(known);
-  service_->start(known_);
+  signing_key_ = std::move(signing_key);
+  service_->start(known_, signing_key_);
 }
 
 void ReplaceableDelivery::replace(const config::AgentConfig& configuration) {
@@ -55,7 +57,7 @@ void ReplaceableDelivery::make_another(const config::AgentConfig& configuration)
     auto made = make_(configuration);
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
-      made->start(known_);
+      made->start(known_, signing_key_);
     }
     service_ = std::move(made);
   } catch (const std::exception& error) {

@@ -34,7 +34,7 @@ class ReplaceableDelivery {
   ReplaceableDelivery& operator=(const ReplaceableDelivery&) = delete;
 
   // As DeliveryService::start(); `known` is for each service that comes, on a thread of its own.
-  void start(IdentityWatch::Known known = {});
+  void start(IdentityWatch::Known known = {}, std::shared_ptr<SigningKey> signing_key = {});
   // Returns at once; of several in a row only the last counts.
   void replace(const config::AgentConfig& configuration);
   // As DeliveryService::stop(), after a replacement under way, which takes kReplaceLimit at most.
@@ -48,6 +48,7 @@ class ReplaceableDelivery {
 
   const Make make_;
   IdentityWatch::Known known_;
+  std::shared_ptr<SigningKey> signing_key_;
   std::unique_ptr<DeliveryService> service_;  // while thread_ runs, that thread's
   std::mutex mutex_;
   std::condition_variable wake_;

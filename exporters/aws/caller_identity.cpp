@@ -33,22 +33,37 @@ CallerIdentityLookup::CallerIdentityLookup(ServiceClient& sts, SteadyClock clock
                                            std::function<double()> random)
     : sts_(sts), clock_(std::move(clock)), random_(std::move(random)), due_(clock_()) {}
 
-const std::optional<CallerIdentity>& CallerIdentityLookup::poll() {
-  if (identity_ || clock_() < due_) {
+bool CallerIdentityLookup::knows(std::string_view access_key_id) const {
+  return identity_ && (access_key_id.empty() || identity_->access_key_id == access_key_id);
+}
+
+void CallerIdentityLookup::wait_longer() {
+  wait_ = wait_.count() == 0 ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+}
+
+const std::optional<CallerIdentity>& CallerIdentityLookup::poll(std::string_view access_key_id) {
+  if (knows(access_key_id) || clock_() < due_) {
     return identity_;
   }
   auto answer = get_caller_identity(sts_);
   if (answer) {
     identity_ = std::move(*answer);
     failure_.reset();
-    return identity_;
-  }
-  failure_ = std::move(answer.error());
-  if (failure_->no_credentials) {
-    wait_ = kFirstWait;
+    failing_since_.reset();
+    if (knows(access_key_id)) {
+      wait_ = seconds(0);
+      due_ = clock_();
+      return identity_;
+    }
+    wait_longer();  // it was asked with a key that whoever asks here does not use yet
   } else {
-    failing_since_ = failing_since_.value_or(clock_());
-    wait_ = wait_.count() == 0 ? kFirstWait : std::min(wait_ * 2, kLongestWait);
+    failure_ = std::move(answer.error());
+    if (failure_->no_credentials) {
+      wait_ = kFirstWait;
+    } else {
+      failing_since_ = failing_since_.value_or(clock_());
+      wait_longer();
+    }
   }
   // Full of jitter, so that hosts that start together do not ask together; never less than half.
   const auto jittered = std::chrono::duration_cast<std::chrono::milliseconds>(

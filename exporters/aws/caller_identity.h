@@ -1,5 +1,5 @@
 // Who the agent is, by AWS's own account: the account's number and the identity's ARN, which
-// records carry. Asked once, by GetCallerIdentity, which needs no permission.
+// records carry. Asked once for each key, by GetCallerIdentity, which needs no permission.
 //
 // A private set-up (a fake upstream, a compatible store) must never see this host call AWS by
 // surprise: whether STS may be asked at all is decided here, too.
@@ -32,9 +32,10 @@ class CallerIdentityLookup {
   CallerIdentityLookup(ServiceClient& sts, SteadyClock clock = std::chrono::steady_clock::now,
                        std::function<double()> random = random_fraction);
 
-  // The identity, once it is known. Until then, asks if an attempt is due: at once, then after 1 s
-  // growing to 5 minutes; without credentials, where nobody is asked, each second.
-  const std::optional<CallerIdentity>& poll();
+  // The identity, once it is known. Until it is that of `access_key_id` (anybody's will do if that
+  // is ""), asks if an attempt is due: at once, then after 1 s growing to 5 minutes; without
+  // credentials, where nobody is asked, each second. Until the next answer it is the last one's.
+  const std::optional<CallerIdentity>& poll(std::string_view access_key_id = {});
   // When poll() will ask next; no value: never, since the identity is known.
   std::optional<std::chrono::steady_clock::time_point> due() const;
   // Of the last attempt; none if it succeeded or none was made.
@@ -45,6 +46,9 @@ class CallerIdentityLookup {
   bool worth_waiting() const;
 
  private:
+  bool knows(std::string_view access_key_id) const;
+  void wait_longer();
+
   ServiceClient& sts_;
   const SteadyClock clock_;
   const std::function<double()> random_;

@@ -102,6 +102,7 @@ ServiceResult ServiceClient::call_once(const ServiceRequest& request) {
       return tl::unexpected(no_credentials(request, provided));
     }
     credentials = std::move(**provided);
+    signed_with_ = credentials.access_key_id;
     sign(http, request, credentials);
   }
 

@@ -57,6 +57,8 @@ class ServiceClient {
   const ServiceClientOptions& options() const { return options_; }
   // What the service's clock is ahead of this host's, as last seen; 0 until a call failed for it.
   std::chrono::seconds clock_offset() const { return clock_offset_; }
+  // The access key id of the last request that was signed, "" before the first.
+  const std::string& signed_with() const { return signed_with_; }
 
  private:
   ServiceResult call_once(const ServiceRequest& request);
@@ -69,6 +71,7 @@ class ServiceClient {
   CredentialsProvider& credentials_;
   Signer signer_;
   std::chrono::seconds clock_offset_{0};
+  std::string signed_with_;
 };
 
 }  // namespace invlog::aws

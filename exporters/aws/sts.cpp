@@ -115,7 +115,8 @@ tl::expected<CallerIdentity, ServiceFailure> get_caller_identity(ServiceClient& 
                        pugi::encoding_utf8);
   const pugi::xml_node found =
       document.child("GetCallerIdentityResponse").child("GetCallerIdentityResult");
-  CallerIdentity identity{found.child_value("Account"), found.child_value("Arn")};
+  CallerIdentity identity{found.child_value("Account"), found.child_value("Arn"),
+                          sts.signed_with()};
   constexpr std::size_t kAccountDigits = 12, kLongestArn = 2048;
   if (identity.account_id.size() != kAccountDigits || !all_digits(identity.account_id) ||
       !identity.arn.starts_with("arn:") || identity.arn.size() > kLongestArn ||

@@ -15,6 +15,7 @@ namespace invlog::aws {
 struct CallerIdentity {
   std::string account_id;  // 12 digits
   std::string arn;
+  std::string access_key_id;  // of the credentials whose identity it is
 };
 
 struct AssumeRoleRequest {

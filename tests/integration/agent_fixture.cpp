@@ -42,10 +42,19 @@ void AgentFixture::join() {
     thread_.join();
 }
 
-void AgentFixture::set_signing_identity(const std::string& arn) {
+void AgentFixture::set_signing_identity(const capture::SigningIdentity& identity) {
   std::promise<void> done;
   boost::asio::post(loop_->context(), [&] {
-    loop_->set_signing_identity(arn);
+    loop_->set_signing_identity(identity);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void AgentFixture::when_signed_with_unknown_key(std::function<void(const std::string&)> told) {
+  std::promise<void> done;
+  boost::asio::post(loop_->context(), [&] {
+    loop_->when_signed_with_unknown_key(std::move(told));
     done.set_value();
   });
   done.get_future().wait();

@@ -2,6 +2,7 @@
 // loopback port 0.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -47,7 +48,8 @@ class AgentFixture {
   void begin_stop();
   void join();
   // As if STS had said whose the credentials are.
-  void set_signing_identity(const std::string& arn);
+  void set_signing_identity(const capture::SigningIdentity& identity);
+  void when_signed_with_unknown_key(std::function<void(const std::string&)> told);
   // As if the catalogue had been read.
   void set_profiles(residency::FindProfile profiles);
   // As a reload does, with a filter of the configuration's [privacy].

@@ -1,6 +1,7 @@
 #include "agent/delivery/identity_watch.h"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "storage/reader.h"
@@ -16,8 +17,25 @@ using invlog::aws::HttpFailure;
 using invlog::delivery::IdentityWatch;
 using invlog::delivery::OwnIdentity;
 using invlog::delivery::pin_account;
+using invlog::delivery::SigningKey;
 
 namespace {
+
+class TestKey : public invlog::aws::CredentialsProvider {
+ public:
+  invlog::aws::ProvideResult provide() override {
+    const std::lock_guard guard(mutex_);
+    return invlog::aws::Credentials{id_, "secret", "", {}, "test"};
+  }
+  void change(const std::string& id) {
+    const std::lock_guard guard(mutex_);
+    id_ = id;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string id_ = "AKIDONE";
+};
 
 struct Scene {
   explicit Scene(const std::string& sts = "http://127.0.0.1:5000")
@@ -31,7 +49,8 @@ struct Scene {
                                       std::unique_ptr<invlog::aws::HttpClient>(script));
   }
 
-  FixedCredentials credentials;
+  TestKey credentials;
+  std::shared_ptr<SigningKey> signing_key = std::make_shared<SigningKey>();
   ScriptedHttpClient* script;  // the identity's; gone if it may ask nobody
   std::unique_ptr<OwnIdentity> identity;
 };
@@ -67,11 +86,14 @@ TEST_CASE("who the agent is, is told once, on a thread of the watch") {
   std::atomic<int> told{0};
   std::string arn;
   std::thread::id where;
-  IdentityWatch watch(*scene.identity, [&](const invlog::aws::CallerIdentity& identity) {
-    arn = identity.arn;
-    where = std::this_thread::get_id();
-    ++told;
-  });
+  IdentityWatch watch(
+      *scene.identity,
+      [&](const invlog::aws::CallerIdentity& identity) {
+        arn = identity.arn;
+        where = std::this_thread::get_id();
+        ++told;
+      },
+      scene.signing_key);
   CHECK(eventually([&] { return told == 1; }));
   watch.stop();
   CHECK(arn == "arn:aws:iam::123456789012:user/x");
@@ -80,21 +102,49 @@ TEST_CASE("who the agent is, is told once, on a thread of the watch") {
   CHECK(scene.script->seen.size() == 1);
 }
 
+TEST_CASE("a watch asks again when calls are signed with another key, and not when with the same") {
+  Scene scene;
+  scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/one"));
+  scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/two"));
+  std::atomic<int> told{0};
+  std::vector<invlog::aws::CallerIdentity> seen;
+  IdentityWatch watch(
+      *scene.identity,
+      [&](const invlog::aws::CallerIdentity& identity) {
+        seen.push_back(identity);
+        ++told;
+      },
+      scene.signing_key);
+  CHECK(eventually([&] { return told == 1; }));
+  scene.signing_key->use("AKIDONE");
+  scene.credentials.change("AKIDTWO");
+  scene.signing_key->use("AKIDTWO");
+  CHECK(eventually([&] { return told == 2; }));
+  watch.stop();
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].access_key_id == "AKIDONE");
+  CHECK(seen[0].arn == "arn:aws:iam::123456789012:user/one");
+  CHECK(seen[1].access_key_id == "AKIDTWO");
+  CHECK(seen[1].arn == "arn:aws:iam::123456789012:user/two");
+  CHECK(scene.script->seen.size() == 2);
+}
+
 TEST_CASE("a watch asks again after a failure") {
   Scene scene;
   scene.script->fail(HttpFailure::Kind::resolve);
   scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/x"));
   std::atomic<bool> told{false};
-  const IdentityWatch watch(*scene.identity,
-                            [&](const invlog::aws::CallerIdentity&) { told = true; });
+  const IdentityWatch watch(
+      *scene.identity, [&](const invlog::aws::CallerIdentity&) { told = true; }, scene.signing_key);
   CHECK(eventually([&] { return told.load(); }));
 }
 
 TEST_CASE("a watch that has no answer stops at once") {
   Scene scene;
   std::atomic<bool> told{false};
-  IdentityWatch watch(*scene.identity,
-                      [&told](const invlog::aws::CallerIdentity&) { told = true; });
+  IdentityWatch watch(
+      *scene.identity, [&told](const invlog::aws::CallerIdentity&) { told = true; },
+      scene.signing_key);
   CHECK(eventually([&] { return !scene.identity->problem().empty(); }));
   const auto begin = std::chrono::steady_clock::now();
   watch.stop();
@@ -107,8 +157,9 @@ TEST_CASE("a watch asks nobody where STS may not be asked") {
   Scene scene("");
   CHECK(scene.identity->endpoint().empty());
   std::atomic<bool> told{false};
-  IdentityWatch watch(*scene.identity,
-                      [&told](const invlog::aws::CallerIdentity&) { told = true; });
+  IdentityWatch watch(
+      *scene.identity, [&told](const invlog::aws::CallerIdentity&) { told = true; },
+      scene.signing_key);
   watch.stop();
   CHECK(!told);
 }

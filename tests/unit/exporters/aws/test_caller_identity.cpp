@@ -27,9 +27,10 @@ constexpr const char* kAnswer =
 class StaticKeys final : public CredentialsProvider {
  public:
   ProvideResult provide() override {
-    return there ? ProvideResult(Credentials{"AKID", "hushhush", "", {}, "test"}) : std::nullopt;
+    return there ? ProvideResult(Credentials{id, "hushhush", "", {}, "test"}) : std::nullopt;
   }
   bool there = true;
+  std::string id = "AKID";
 };
 
 struct Lookup {
@@ -137,6 +138,32 @@ TEST_CASE(
     CHECK(host.lookup.poll());
     CHECK(!host.lookup.last_failure());
   }
+}
+
+TEST_CASE("who we are is asked again for another key, and the last answer stays until the next") {
+  Lookup host;
+  host.scene.http.answer = [](const auto&) { return http_response(200, kAnswer); };
+  CHECK(host.lookup.poll()->access_key_id == "AKID");
+  CHECK(host.lookup.poll("AKID"));
+  CHECK(host.asked() == 1);
+  host.keys.id = "AKIDTWO";
+  host.scene.http.answer = [](const auto&) {
+    return http_response(503, sts_error("ServiceUnavailable", "not now"));
+  };
+  CHECK(host.lookup.poll("AKIDTWO")->access_key_id == "AKID");
+  CHECK(host.lookup.last_failure());
+  CHECK(host.asked() == 2);
+  host.lookup.poll("AKIDTWO");
+  CHECK(host.asked() == 2);  // not before a second is over
+  host.scene.pass(1s);
+  host.scene.http.answer = [](const auto&) { return http_response(200, kAnswer); };
+  CHECK(host.lookup.poll("AKIDTWO")->access_key_id == "AKIDTWO");
+  CHECK(!host.lookup.last_failure());
+  CHECK(host.asked() == 3);
+  // Whoever signs with a key that the next answer is not about any more does not ask all the time.
+  host.lookup.poll("AKIDOLD");
+  host.lookup.poll("AKIDOLD");
+  CHECK(host.asked() == 4);
 }
 
 TEST_CASE("an STS that may answer in a moment is worth a minute's wait") {
