@@ -15,7 +15,7 @@
 namespace invlog::bedrock {
 namespace {
 
-using Decoded = tl::expected<std::string, std::string>;
+using Decoded = tl::expected<std::string, ContentFailure>;
 
 constexpr std::size_t kStep = 64 * 1024;
 constexpr std::size_t kMaximumCodings = 4;
@@ -23,11 +23,15 @@ constexpr std::size_t kMaximumCodings = 4;
 // memory.
 constexpr int kZstdWindowLog = 23;
 
-tl::unexpected<std::string> failure(std::string cause) {
-  return tl::unexpected<std::string>(std::move(cause));
+tl::unexpected<ContentFailure> failure(std::string cause) {
+  return tl::unexpected(ContentFailure{std::move(cause)});
 }
 
-tl::unexpected<std::string> too_large(std::size_t maximum) {
+tl::unexpected<ContentFailure> ends_early() {
+  return tl::unexpected(ContentFailure{"ends within the stream", true});
+}
+
+tl::unexpected<ContentFailure> too_large(std::size_t maximum) {
   return failure("decodes to more than " + std::to_string(maximum) + " bytes");
 }
 
@@ -76,7 +80,7 @@ class Inflater {
       }
       if (result == Z_BUF_ERROR ||
           (result == Z_OK && stream_.avail_in == 0 && bytes.empty() && stream_.avail_out != 0)) {
-        return failure("ends within the stream");
+        return ends_early();
       }
       if (result != Z_OK) {
         return failure(stream_.msg != nullptr ? stream_.msg : "damaged");
@@ -130,7 +134,7 @@ Decoded decode_brotli(std::string_view bytes, std::size_t maximum) {
         }
         return out;
       case BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT:
-        return failure("ends within the stream");
+        return ends_early();
       case BROTLI_DECODER_RESULT_ERROR:
         return failure(BrotliDecoderErrorString(BrotliDecoderGetErrorCode(state.get())));
       case BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT:
@@ -166,7 +170,7 @@ Decoded decode_zstd(std::string_view bytes, std::size_t maximum) {
       return out;
     }
     if (output.pos < output.size) {
-      return failure("ends within the stream");
+      return ends_early();
     }
   }
 }
@@ -214,8 +218,8 @@ bool has_content_coding(std::string_view content_encoding) {
   return !codings_of(content_encoding).empty();
 }
 
-tl::expected<std::string, std::string> decode_content(std::string_view content_encoding,
-                                                      std::string_view bytes, std::size_t maximum) {
+Decoded decode_content(std::string_view content_encoding, std::string_view bytes,
+                       std::size_t maximum) {
   const std::vector<std::string> codings = codings_of(content_encoding);
   if (codings.size() > kMaximumCodings) {
     return failure("more than " + std::to_string(kMaximumCodings) + " codings");
@@ -224,7 +228,8 @@ tl::expected<std::string, std::string> decode_content(std::string_view content_e
   for (auto coding = codings.rbegin(); coding != codings.rend(); ++coding) {
     Decoded next = decode_one(*coding, coding == codings.rbegin() ? bytes : decoded, maximum);
     if (!next) {
-      return failure(*coding + ": " + next.error());
+      next.error().cause.insert(0, *coding + ": ");
+      return next;
     }
     decoded = std::move(*next);
   }

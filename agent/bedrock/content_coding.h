@@ -2,7 +2,8 @@
 // from a captured body.
 //
 // Thread: any; pure function. Errors: damage, a coding unknown here and a body that would grow
-// beyond the bound are ordinary outcomes: the cause, in words.
+// beyond the bound are ordinary outcomes: the cause, in words, and whether it is the body's end
+// that is not there.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +19,14 @@ inline constexpr std::size_t kMaximumDecodedBody = 64 * 1024 * 1024;
 
 // Whether `content_encoding`, the header's value, names a coding at all ("" and "identity" do not).
 bool has_content_coding(std::string_view content_encoding);
+struct ContentFailure {
+  std::string cause;
+  bool ends_early = false;  // all that is there is what its coding says
+};
+
 // Removes the codings in the reverse of the order in which the header lists them.
-tl::expected<std::string, std::string> decode_content(std::string_view content_encoding,
-                                                      std::string_view bytes,
-                                                      std::size_t maximum = kMaximumDecodedBody);
+tl::expected<std::string, ContentFailure> decode_content(std::string_view content_encoding,
+                                                         std::string_view bytes,
+                                                         std::size_t maximum = kMaximumDecodedBody);
 
 }  // namespace invlog::bedrock

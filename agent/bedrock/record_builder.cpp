@@ -137,6 +137,7 @@ class RecordBuilder {
   Parsers& parsers_;
   storage::Record record_;
   ResponseFacts facts_;
+  bool coding_ends_early_ = false;  // of the body that was last taken, if that could not be read
   std::optional<Operation> operation_;
   std::string stream_errors_;   // elements of a JSON array
   std::string overlong_ = "{";  // what was cut: its length as it came, by name
@@ -202,9 +203,10 @@ bool RecordBuilder::take_body(storage::Body& body, CapturedBody& captured, const
     return true;
   }
   append_json_member(details_, name + "ContentEncoding", coding);
-  tl::expected<std::string, std::string> decoded = decode_content(coding, body.bytes);
+  tl::expected<std::string, ContentFailure> decoded = decode_content(coding, body.bytes);
   if (!decoded) {
-    append_json_member(details_, name + "ContentError", decoded.error());
+    append_json_member(details_, name + "ContentError", decoded.error().cause);
+    coding_ends_early_ = decoded.error().ends_early;
     return false;
   }
   body.bytes = std::move(*decoded);
@@ -334,6 +336,9 @@ void RecordBuilder::take_response() {
   const bool server_sent_events = is_media_type(type, "text/event-stream");
   record_.stream = event_stream || server_sent_events;
   if (!readable) {
+    if (record_.stream && coding_ends_early_) {
+      note_early_end("within its content coding");
+    }
     return;
   }
   if (event_stream) {
@@ -485,7 +490,15 @@ std::string RecordBuilder::missing_end(const ConverseAssembler& converse,
   if (is_converse()) {
     return std::string(converse.missing_event());
   }
-  return facts_.has_invocation_metrics ? "" : std::string(facts_.awaited_end);
+  if (facts_.has_invocation_metrics) {
+    return "";
+  }
+  if (!facts_.awaited_end.empty()) {
+    return std::string(facts_.awaited_end);
+  }
+  // facts/bedrock.md §1.4: the last chunk holds them, whatever the model. One that says why it
+  // stopped has ended, too.
+  return facts_.finished || !facts_.stop_reason.empty() ? "" : "amazon-bedrock-invocationMetrics";
 }
 
 // `where`: after "the stream ended".

@@ -8,8 +8,12 @@
 namespace invlog::bedrock {
 namespace {
 
+// No call has more; sums over all that a store can hold stay far from where SQLite gives up.
+constexpr std::int64_t kMostTokens = 1'000'000'000'000;
+
 void take_count(std::optional<std::int64_t>& target, JsonText::Value value) {
-  if (const std::optional<std::int64_t> count = json_count(value)) {
+  const std::optional<std::int64_t> count = json_count(value);
+  if (count && *count <= kMostTokens) {
     target = count;
   }
 }
@@ -59,7 +63,8 @@ void take_header_count(std::optional<std::int64_t>& target, const Headers& heade
   const std::string_view text = header(headers, name);
   std::int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (!text.empty() && error == std::errc() && end == text.data() + text.size() && count >= 0) {
+  if (!text.empty() && error == std::errc() && end == text.data() + text.size() && count >= 0 &&
+      count <= kMostTokens) {
     target = count;
   }
 }
@@ -139,6 +144,7 @@ void read_anthropic_type(JsonText::Value value, ResponseFacts& facts) {
     facts.awaited_end = "message_stop";
   } else if (type == "message_stop") {
     facts.awaited_end = {};
+    facts.finished = true;
   }
 }
 
@@ -233,6 +239,7 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
     } else if (name == "messageStop") {
       take_text_of_member(facts.stop_reason, value, "stopReason");
       facts.awaited_end = {};
+      facts.finished = true;
     } else if (name == "results") {  // Titan
       take_text_of_elements(facts.stop_reason, value, "completionReason");
     } else if (name == "outputs") {  // Mistral

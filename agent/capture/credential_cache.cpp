@@ -3,15 +3,23 @@
 #include <boost/asio/post.hpp>
 
 namespace invlog::capture {
+namespace {
+
+// Of an answer: after that a call waits for news of it. Calls that come all the time never do.
+constexpr std::chrono::seconds kOld{5};
+
+}  // namespace
 
 CredentialCache::CredentialCache(Executor executor, asio::thread_pool& helper,
                                  aws::CredentialsProvider& provider, SteadyNow now,
-                                 WallClock wall_clock)
+                                 WallClock wall_clock, std::chrono::milliseconds moment)
     : executor_(executor),
       helper_(helper),
       provider_(provider),
       now_(std::move(now)),
-      wall_clock_(std::move(wall_clock)) {}
+      wall_clock_(std::move(wall_clock)),
+      moment_(moment),
+      moment_over_(executor) {}
 
 void CredentialCache::ask() {
   state_->asking = true;
@@ -20,6 +28,7 @@ void CredentialCache::ask() {
     auto result = std::make_shared<aws::ProvideResult>(provider.provide());
     asio::post(executor, [state, result] {
       state->result = std::move(*result);
+      state->result_asked_at = state->asked_at;
       state->asking = false;
       state->known = true;
       state->wake_all();
@@ -27,13 +36,19 @@ void CredentialCache::ask() {
   });
 }
 
-void CredentialCache::State::wake_all() {
-  for (Event* each : std::exchange(waiting, {}))
+void CredentialCache::State::wake(std::list<Event*>& each_of) {
+  for (Event* each : std::exchange(each_of, {}))
     each->set();
+}
+
+void CredentialCache::State::wake_all() {
+  wake(waiting);
+  wake(waiting_a_moment);
 }
 
 void CredentialCache::stop_waiting() {
   state_->stopping = true;
+  moment_over_.cancel();
   state_->wake_all();
 }
 
@@ -48,6 +63,10 @@ bool CredentialCache::has_expired() const {
     return false;
   const auto expiration = (*state_->result)->expiration;
   return expiration && *expiration <= wall_clock_();
+}
+
+bool CredentialCache::is_old() const {
+  return now_() - state_->result_asked_at >= kOld;
 }
 
 std::string CredentialCache::problem() {
@@ -65,9 +84,20 @@ Task<aws::ProvideResult> CredentialCache::get() {
   const std::shared_ptr<State> state = state_;
   ask_if_stale();
   const bool useful = state->known && state->result && *state->result && !has_expired();
-  if (!useful && state->asking && !state->stopping) {
+  if (state->asking && !state->stopping && (!useful || is_old())) {
     Event answered;
-    state->waiting.push_back(&answered);
+    if (!useful) {
+      state->waiting.push_back(&answered);
+    } else {
+      if (state->waiting_a_moment.empty()) {
+        moment_over_.expires_after(moment_);
+        moment_over_.async_wait([state](error_code failure) {
+          if (!failure)
+            State::wake(state->waiting_a_moment);
+        });
+      }
+      state->waiting_a_moment.push_back(&answered);
+    }
     co_await answered.wait();
   }
   co_return state->result;

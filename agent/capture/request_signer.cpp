@@ -69,6 +69,7 @@ std::string RequestSigner::upstream_head(const RequestHead& request, std::string
     signing.path = std::string_view(target).substr(0, mark);
     if (mark != std::string::npos)
       signing.query = std::string_view(target).substr(mark + 1);
+    signing.normalize_path = true;
     signing.payload_sha256_hex = digest;
     signing.headers.reserve(8);
     signing.headers.emplace_back("host", endpoint.host_header);

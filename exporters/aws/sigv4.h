@@ -25,7 +25,7 @@ struct SigningRequest {
   // added by sign(), which takes no notice of such headers given here.
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string_view payload_sha256_hex;  // lower-case hex of SHA-256 of the body
-  bool normalize_path = false;  // remove dot segments and double slashes; false for Bedrock and S3
+  bool normalize_path = false;    // remove dot segments and double slashes; true for all but S3
   bool encode_path_again = true;  // false for S3
 };
 

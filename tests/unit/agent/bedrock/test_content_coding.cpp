@@ -47,9 +47,9 @@ TEST_CASE("names are read as RFC 9110 says") {
 }
 
 TEST_CASE("damage, ends within the stream and unknown codings say why") {
-  CHECK(decode_content("compress", "abc").error() == "compress: unknown coding");
-  CHECK(decode_content("gzip", "plain text").error() == "gzip: incorrect header check");
-  CHECK(decode_content("gzip,gzip,gzip,gzip,gzip", "").error() == "more than 4 codings");
+  CHECK(decode_content("compress", "abc").error().cause == "compress: unknown coding");
+  CHECK(decode_content("gzip", "plain text").error().cause == "gzip: incorrect header check");
+  CHECK(decode_content("gzip,gzip,gzip,gzip,gzip", "").error().cause == "more than 4 codings");
   const std::string content = varied(5000);
   const std::pair<const char*, std::string> bodies[] = {{"gzip", gzip(content)},
                                                         {"deflate", deflated(content, 15)},
@@ -60,9 +60,11 @@ TEST_CASE("damage, ends within the stream and unknown codings say why") {
     for (const std::size_t kept : {std::size_t{1}, body.size() / 2, body.size() - 1}) {
       CHECK_FALSE(decode_content(coding, body.substr(0, kept)));
     }
-    CHECK(decode_content(coding, body.substr(0, body.size() - 1)).error() ==
+    CHECK(decode_content(coding, body.substr(0, body.size() - 1)).error().cause ==
           std::string(coding) + ": ends within the stream");
+    CHECK(decode_content(coding, body.substr(0, body.size() - 1)).error().ends_early);
     CHECK_FALSE(decode_content(coding, body + "behind"));
+    CHECK_FALSE(decode_content(coding, "no coding of these").error().ends_early);
     CHECK_FALSE(decode_content(coding, ""));
   }
 }
@@ -77,7 +79,7 @@ TEST_CASE("a bomb is not decoded beyond the bound") {
     INFO(coding);
     CHECK(body.size() < 3000);
     CHECK(decode_content(coding, body, 1 << 20).value() == bomb);
-    CHECK(decode_content(coding, body, (1 << 20) - 1).error() ==
+    CHECK(decode_content(coding, body, (1 << 20) - 1).error().cause ==
           std::string(coding) + ": decodes to more than 1048575 bytes");
   }
   // Each layer is held to the bound.

@@ -257,9 +257,14 @@ TEST_CASE("a model's own stream ended early if it said how it ends, and did not"
   CHECK(outcome(nova + metrics) == "complete");
   CHECK(build_record(stream("invoke-with-response-stream", anthropic)).details ==
         "{\"stream\":\"ended early\",\"error\":\"the stream ended before message_stop\"}");
-  // What is not known to have an end of its own ends with the response.
-  CHECK(outcome(chunk("{\"outputText\":\"a\"}")) == "complete");
-  CHECK(outcome(chunk("{\"generation\":\"a\",\"stop_reason\":null}")) == "complete");
+  // What is not known to have an end of its own has the service's.
+  const std::string llama = chunk("{\"generation\":\"a\",\"stop_reason\":null}");
+  CHECK(outcome(llama) == "upstream-closed");
+  CHECK(outcome(llama + metrics) == "complete");
+  CHECK(outcome(llama + chunk("{\"generation\":\"\",\"stop_reason\":\"stop\"}")) == "complete");
+  CHECK(build_record(stream("invoke-with-response-stream", llama)).details ==
+        "{\"stream\":\"ended early\",\"error\":\"the stream ended before "
+        "amazon-bedrock-invocationMetrics\"}");
   CHECK(build_record(stream("invoke-with-bidirectional-stream", "")).outcome == "complete");
 }
 
@@ -457,6 +462,43 @@ TEST_CASE("a compressed event stream is decoded, too") {
   const storage::Record record = build_record(invocation);
   CHECK(record.input_tokens == 3);
   CHECK(record.response.is_json);
+}
+
+TEST_CASE("a compressed stream that ends early says so, whatever it is a stream of") {
+  const std::string whole = zstd(kStart + kDelta + kStop + kMetadata);
+  Invocation invocation = stream("converse-stream", std::string(whole.substr(0, whole.size() - 1)));
+  invocation.response_headers.emplace_back("Content-Encoding", "zstd");
+  const auto check = [](Invocation& early) {
+    const storage::Record record = build_record(early);
+    CHECK(record.outcome == "upstream-closed");
+    CHECK(contains(record.details, "the stream ended within its content coding"));
+  };
+  Invocation events = invocation;
+  check(events);
+  Invocation sse = openai("text/event-stream", std::string(whole.substr(0, whole.size() - 1)));
+  sse.response_headers.emplace_back("Content-Encoding", "zstd");
+  check(sse);
+  // What is no stream is not known to have ended early: it has no end that it lacks.
+  Invocation plain = converse();
+  plain.response.bytes = whole.substr(0, whole.size() - 1);
+  plain.response_headers.emplace_back("Content-Encoding", "zstd");
+  CHECK(build_record(plain).outcome == "complete");
+  // Nor is what nobody here can read.
+  Invocation unknown = stream("converse-stream", "abc");
+  unknown.response_headers.emplace_back("Content-Encoding", "compress");
+  CHECK(build_record(unknown).outcome == "complete");
+}
+
+TEST_CASE("token counts that nothing can have are not taken") {
+  Invocation invocation = converse();
+  invocation.response.bytes =
+      R"({"usage":{"inputTokens":9223372036854775807,"outputTokens":1000000000000}})";
+  invocation.response_headers.emplace_back("X-Amzn-Bedrock-Cache-Read-Input-Token-Count",
+                                           "1000000000001");
+  const storage::Record record = build_record(invocation);
+  CHECK_FALSE(record.input_tokens);
+  CHECK(record.output_tokens == 1'000'000'000'000);
+  CHECK_FALSE(record.cache_read_tokens);
 }
 
 TEST_CASE("a body whose coding cannot be removed is kept as it is") {

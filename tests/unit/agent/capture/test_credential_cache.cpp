@@ -27,8 +27,12 @@ struct Scene {
   asio::thread_pool helper{1};
   std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
   std::chrono::system_clock::time_point date{};
-  CredentialCache cache{loop.executor(), helper, provider, [this] { return now; },
-                        [this] { return date; }};
+  CredentialCache cache{loop.executor(),
+                        helper,
+                        provider,
+                        [this] { return now; },
+                        [this] { return date; },
+                        std::chrono::milliseconds(1)};
   ~Scene() { helper.join(); }
 
   aws::ProvideResult get() {
@@ -108,6 +112,37 @@ TEST_CASE(
   CHECK(scene.cache.problem() == "they have expired");
   CHECK((*scene.get())->access_key_id == "NEW");
   CHECK(scene.cache.problem().empty());
+}
+
+TEST_CASE("The first call after a while waits a moment for keys that may have changed, no longer") {
+  Scene scene;
+  scene.provider.result = credentials("OLD");
+  CHECK((*scene.get())->access_key_id == "OLD");
+  scene.provider.result = credentials("NEW");
+  scene.now += std::chrono::seconds(5);
+  std::unique_lock slow(scene.provider.gate);
+  const auto waiting = scene.loop.start(scene.cache.get());
+  scene.loop.run_until([&] { return waiting->has_value(); });
+  CHECK((**waiting).value()->access_key_id == "OLD");  // there is no news
+  slow.unlock();
+  scene.wait_until_asked(2);
+  CHECK((*scene.get())->access_key_id == "NEW");
+
+  scene.provider.result = credentials("NEWEST");
+  scene.now += std::chrono::seconds(5);
+  CredentialCache patient{scene.loop.executor(),
+                          scene.helper,
+                          scene.provider,
+                          [&scene] { return scene.now; },
+                          [&scene] { return scene.date; },
+                          std::chrono::hours(1)};
+  const auto first = scene.loop.start(patient.get());
+  scene.loop.run_until([&] { return first->has_value(); });
+  scene.provider.result = credentials("LAST");
+  scene.now += std::chrono::seconds(5);
+  const auto second = scene.loop.start(patient.get());
+  scene.loop.run_until([&] { return second->has_value(); });
+  CHECK((**second).value()->access_key_id == "LAST");
 }
 
 TEST_CASE("At a stop nobody waits for a provider, and what is known is given") {

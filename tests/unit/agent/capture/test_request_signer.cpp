@@ -5,6 +5,10 @@
 namespace invlog::capture {
 namespace {
 
+std::string signature_in(const std::string& head) {
+  return head.substr(head.find("Signature="), std::string("Signature=").size() + 64);
+}
+
 const std::chrono::system_clock::time_point kNow{std::chrono::seconds(1440938160)};
 
 RequestHead request_with(Headers headers) {
@@ -46,6 +50,23 @@ std::string signed_headers(const std::string& head) {
 }
 
 }  // namespace
+
+TEST_CASE("A path goes on as it came, and is signed as the services read it") {
+  const aws::Credentials own = credentials();
+  RequestHead request = request_with({});
+  request.target = "/model/eu.amazon.nova-2-lite-v1%3A0/converse";
+  const std::string plain = head_of(request, "{}", &own);
+  for (const std::string odd : {"//model/eu.amazon.nova-2-lite-v1%3A0/converse",
+                                "/model/./eu.amazon.nova-2-lite-v1%3A0//converse",
+                                "/x/../model/eu.amazon.nova-2-lite-v1%3A0/converse"}) {
+    request.target = odd;
+    const std::string head = head_of(request, "{}", &own);
+    CHECK(head.starts_with("POST " + odd + " HTTP/1.1\r\n"));
+    CHECK(signature_in(head) == signature_in(plain));
+  }
+  request.target = "/model/another/converse";
+  CHECK(signature_in(head_of(request, "{}", &own)) != signature_in(plain));
+}
 
 TEST_CASE("A client's signature is replaced by the agent's, whatever the case of its headers") {
   const aws::Credentials own = credentials();
