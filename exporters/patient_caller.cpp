@@ -48,6 +48,9 @@ bool PatientCaller::wait_after(const aws::ServiceFailure& failure, Backoff& back
       backoff.attempts() + 1 >= most_attempts_) {
     return false;
   }
+  if (times_.told) {
+    times_.told(failure);
+  }
   return times_.wait(
       backoff.next(failure.kind == aws::FailureKind::throttled, failure.retry_after));
 }

@@ -21,6 +21,8 @@ struct CallTimes {
   // Waits before another attempt; false: give up now. Empty: no other attempts.
   std::function<bool(std::chrono::milliseconds)> wait;
   std::function<double()> random;  // [0, 1)
+  // Hears of what is waited for before each wait; may be empty.
+  std::function<void(const aws::ServiceFailure& failure)> told = {};
 };
 
 // The system's. `cancelled`, which may be null: once true, nobody waits any longer.

@@ -1,16 +1,15 @@
 #include "agent/capture/agent_loop.h"
 
-#include <arpa/inet.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <stdexcept>
 
 #include "agent/bedrock/privacy_filter.h"
+#include "agent/config/own_address.h"
 #include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
@@ -57,40 +56,6 @@ std::chrono::milliseconds tick_length(const config::AgentConfig& configuration) 
       std::min({configuration.connect_timeout, configuration.idle_timeout,
                 configuration.clients.header_timeout, configuration.clients.keep_alive_timeout});
   return std::clamp(shortest / 4, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
-}
-
-// The address that `host` is: also in a form (127.1) that only name look-ups take for one. Where
-// one is asked for that is none, the system connects to this host.
-std::optional<asio::ip::address> address_of(const std::string& host) {
-  boost::system::error_code no_address;
-  asio::ip::address address = asio::ip::make_address(host, no_address);
-  if (no_address) {
-    in_addr numbers{};
-    if (::inet_aton(host.c_str(), &numbers) == 0)
-      return std::nullopt;
-    address = asio::ip::address_v4(ntohl(numbers.s_addr));
-  }
-  if (!address.is_unspecified())
-    return address;
-  return address.is_v4() ? asio::ip::address(asio::ip::address_v4::loopback())
-                         : asio::ip::address(asio::ip::address_v6::loopback());
-}
-
-// Whether who connects to `host` and `port` comes to a listener of ours at `address`.
-bool leads_to(const std::string& address, const std::string& host, std::uint16_t port) {
-  std::string own;
-  std::uint16_t own_port = 0;
-  if (!config::split_host_and_port(address, own, own_port) || port != own_port)
-    return false;
-  const auto there = address_of(host);
-  if (own == "0.0.0.0" || own == "::")
-    return there ? there->is_loopback() : is_this_host(host);
-  const auto here = address_of(own);
-  if (there || !is_this_host(host))
-    return own == host || (here && here == there);
-  // localhost
-  return here &&
-         (*here == asio::ip::address_v4::loopback() || *here == asio::ip::address_v6::loopback());
 }
 
 }  // namespace
@@ -219,7 +184,7 @@ void AgentLoop::refuse_own_upstream() const {
 
 std::string AgentLoop::own_address_at(const std::string& host, std::uint16_t port) const {
   for (const Listener* listener : all_listeners()) {
-    if (std::string address = listener->address(); leads_to(address, host, port))
+    if (std::string address = listener->address(); config::leads_to(address, host, port))
       return address;
   }
   return "";

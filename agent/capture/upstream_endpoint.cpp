@@ -1,9 +1,9 @@
 #include "agent/capture/upstream_endpoint.h"
 
-#include <arpa/inet.h>
 #include <openssl/evp.h>
 
 #include "agent/capture/http_message.h"
+#include "agent/config/own_address.h"
 #include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
@@ -112,11 +112,6 @@ std::optional<std::string> variable(const aws::Environment& environment, const c
 
 }  // namespace
 
-bool is_this_host(const std::string& host) {
-  return config::is_loopback_host(host) || equal_ignoring_case(host, "localhost") ||
-         (host.size() > 10 && equal_ignoring_case(host.substr(host.size() - 10), ".localhost"));
-}
-
 bool is_exempt_from_proxy(std::string_view no_proxy, std::string_view host, std::uint16_t port) {
   while (!no_proxy.empty()) {
     const std::size_t comma = no_proxy.find(',');
@@ -191,7 +186,7 @@ tl::expected<UpstreamEndpoint, std::string> parse_upstream(std::string_view url,
     endpoint.base_path.pop_back();
   }
 
-  if (!endpoint.tls || is_this_host(endpoint.host))
+  if (!endpoint.tls || config::is_this_host(endpoint.host))
     return endpoint;
   const auto no_proxy = variable(environment, "no_proxy", "NO_PROXY");
   if (no_proxy && is_exempt_from_proxy(*no_proxy, endpoint.host, endpoint.port))

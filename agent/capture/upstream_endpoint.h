@@ -51,8 +51,6 @@ tl::expected<UpstreamEndpoint, std::string> parse_upstream(std::string_view url,
 // HTTPS_PROXY's value, if there is any.
 tl::expected<std::optional<ProxyEndpoint>, std::string> company_proxy(
     const aws::Environment& environment);
-// Whether it is a name or an address of this host's loopback interface.
-bool is_this_host(const std::string& host);
 // Whether NO_PROXY's value exempts host:port.
 bool is_exempt_from_proxy(std::string_view no_proxy, std::string_view host, std::uint16_t port);
 

@@ -8,6 +8,7 @@
 #include "agent/cli/store_access.h"
 #include "agent/config/config_loader.h"
 #include "agent/config/setting_checks.h"
+#include "agent/config/settings.h"
 #include "agent/delivery/aws_access.h"
 #include "agent/proxy/authority_files.h"
 #include "agent/proxy/bedrock_hosts.h"
@@ -262,6 +263,9 @@ int run_ca_init(const AuthorityAccess& access, std::ostream& out, std::ostream& 
   const auto configuration = configuration_of(access, false);
   if (!configuration) {
     return failed(err, configuration.error(), kUsageError);
+  }
+  if (const auto problem = config::problem_with_authority(*configuration)) {
+    return failed(err, "the agent would not start any more: " + *problem, kUsageError);
   }
   const std::string& state_dir = configuration->state_dir;
   const auto roots = proxy::system_roots(access.environment, state_dir);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/upstream_endpoint.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/effective_config.h"
@@ -17,7 +18,16 @@ config::LoadedConfig load(const ConfigOptions& options) {
   config::ConfigSources sources = options.sources;
   sources.instance_region = {};
   sources.region_optional = true;
-  return config::load_config(sources);
+  config::LoadedConfig loaded = config::load_config(sources);
+  // The service's environment is another one: what is wrong with this one may not be its problem.
+  const std::string& upstream = loaded.configuration.upstream;
+  if (loaded.problems.empty() && !upstream.empty()) {
+    if (const auto endpoint = capture::parse_upstream(upstream, sources.environment); !endpoint) {
+      loaded.warnings.push_back(endpoint.error() +
+                                "; an agent with this environment would not start");
+    }
+  }
+  return loaded;
 }
 
 int print_check(const config::LoadedConfig& loaded, std::ostream& out) {

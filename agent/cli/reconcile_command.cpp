@@ -83,9 +83,14 @@ std::string first_of(const std::string& configured, const aws::Environment& envi
   return value;
 }
 
-exporters::CallTimes call_times(const ReconcileOptions& options,
-                                const std::atomic<bool>& cancelled) {
+exporters::CallTimes call_times(const ReconcileOptions& options, const std::atomic<bool>& cancelled,
+                                std::ostream& err) {
   exporters::CallTimes times = exporters::system_call_times(&cancelled);
+  times.told = [&err, told = std::string()](const aws::ServiceFailure& failure) mutable {
+    if (std::exchange(told, failure.message) != failure.message) {
+      err << "invlog reconcile: " << printable(failure.message) << "; trying again\n";
+    }
+  };
   if (options.sleep) {
     times.wait = [&options, &cancelled](std::chrono::milliseconds pause) {
       options.sleep(pause);
@@ -127,7 +132,7 @@ int reconcile_lookup(ReconcileOptions options, const DeliveryAccess& access, con
   }
   aws::ServiceClient client(std::move(service), *calls.http, *calls.credentials);
   residency::TrailLookup source(client, *options.since_us, *options.until_us,
-                                call_times(options, cancelled));
+                                call_times(options, cancelled, err));
   return compare(options, target, source, cancelled, out, err);
 }
 
@@ -148,7 +153,7 @@ int reconcile_bucket(const ReconcileOptions& options, const Target& target, cons
   exporters::S3ObjectReader reader(bucket, *calls.http, *calls.credentials,
                                    std::chrono::system_clock::now);
   residency::TrailBucket source(reader, *place, target.information.region,
-                                call_times(options, cancelled));
+                                call_times(options, cancelled, err));
   return compare(options, target, source, cancelled, out, err);
 }
 

@@ -65,6 +65,9 @@ std::string with_advice(const std::string& error, const std::string& store_path,
       (is_denied(store_path, R_OK) || is_denied(directory, R_OK | X_OK))) {
     return error + "; " + config::advice_to_read(path);
   }
+  if (use == StoreUse::writing && ::access(store_path.c_str(), W_OK) != 0 && errno == EROFS) {
+    return error + "; its file system is mounted read-only";
+  }
   // A reader, too, where the store has no log that it could read beside the agent's.
   const bool unwritable =
       is_denied(store_path, R_OK | W_OK) || is_denied(directory, R_OK | W_OK | X_OK);

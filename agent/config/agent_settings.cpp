@@ -3,7 +3,9 @@
 
 #include "agent/config/access_settings.h"
 #include "agent/config/listen_setting.h"
+#include "agent/config/own_address.h"
 #include "agent/config/settings.h"
+#include "agent/proxy/certificate_authority.h"
 #include "exporters/aws/endpoints.h"
 
 namespace invlog::config {
@@ -125,6 +127,27 @@ SettingError set_idle_timeout(AgentConfig& configuration, const SettingValues& v
   return set_duration(configuration.idle_timeout, values.front());
 }
 
+// Whether calls to the upstream come back to the agent, as far as that can be told without asking
+// for a name.
+bool calls_itself(const AgentConfig& configuration) {
+  const std::string_view url = configuration.upstream;
+  const std::size_t begin = url.find("://") + 3;
+  std::string authority(url.substr(begin, url.find('/', begin) - begin));
+  if (authority.find(':', authority.rfind(']') + 1) == std::string::npos) {
+    authority += url.starts_with("https:") ? ":443" : ":80";
+  }
+  std::string host;
+  std::uint16_t port = 0;
+  const auto leads = [&](const std::string& own_host, std::uint16_t own_port) {
+    return !own_host.empty() &&
+           leads_to(host_and_port(listen_address(own_host), own_port), host, port);
+  };
+  return split_host_and_port(authority, host, port) &&
+         (leads(configuration.listen_host, configuration.listen_port) ||
+          (proxy::CertificateAuthority::exists(configuration.state_dir) &&
+           leads(configuration.proxy.listen_host, configuration.proxy.listen_port)));
+}
+
 Mismatches finish(AgentConfig& configuration) {
   Mismatches mismatches;
   if (auto problem = listen_problem(configuration)) {
@@ -133,6 +156,12 @@ Mismatches finish(AgentConfig& configuration) {
   if (configuration.upstream.empty()) {
     configuration.upstream =
         "https://" + aws::service_host("bedrock-runtime", configuration.region);
+  }
+  if (calls_itself(configuration)) {
+    mismatches.push_back({"upstream",
+                          in_quotes(configuration.upstream) +
+                              " is this agent itself: its calls would come back to it",
+                          "listen"});
   }
   const std::string upstream_region =
       region_of_aws_host(host_of(configuration.upstream)).value_or("");

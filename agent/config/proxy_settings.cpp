@@ -79,7 +79,7 @@ SettingError region_problem(const std::string& host, const std::string& region) 
          in_quotes(region) + ": one agent serves one source Region";
 }
 
-std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
+std::optional<Mismatch> listen_conflict(const AgentConfig& configuration, bool has_authority) {
   const ProxyConfig& proxy = configuration.proxy;
   if (proxy.listen_host.empty()) {
     return std::nullopt;
@@ -97,8 +97,7 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
   // The default is no wish for proxy mode, which only an authority turns on.
   const ProxyConfig defaults;
   const bool may_be_off = proxy.listen_host == defaults.listen_host &&
-                          proxy.listen_port == defaults.listen_port &&
-                          !proxy::CertificateAuthority::exists(configuration.state_dir);
+                          proxy.listen_port == defaults.listen_port && !has_authority;
   if (!may_be_off && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
       listen_address(proxy.listen_host) == listen_address(admin.listen_host)) {
     return Mismatch{"listen",
@@ -112,7 +111,8 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration) {
 
 Mismatches check_proxy(AgentConfig& configuration) {
   Mismatches mismatches;
-  if (auto conflict = listen_conflict(configuration)) {
+  const bool has_authority = proxy::CertificateAuthority::exists(configuration.state_dir);
+  if (auto conflict = listen_conflict(configuration, has_authority)) {
     mismatches.push_back(std::move(*conflict));
   }
   const ProxyConfig& proxy = configuration.proxy;
@@ -133,6 +133,11 @@ Mismatches check_proxy(AgentConfig& configuration) {
 }
 
 }  // namespace
+
+SettingError problem_with_authority(const AgentConfig& configuration) {
+  auto conflict = listen_conflict(configuration, true);
+  return conflict ? SettingError(std::move(conflict->cause)) : std::nullopt;
+}
 
 const SettingsTable& proxy_table() {
   static const SettingsTable table{

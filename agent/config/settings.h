@@ -74,6 +74,9 @@ const SettingsTable& privacy_table();          // privacy_settings.cpp
 const SettingsTable& admin_table();            // admin_settings.cpp
 const SettingsTable& proxy_table();            // proxy_settings.cpp
 
+// Why the agent would not start if it had a certificate authority, which turns proxy mode on.
+SettingError problem_with_authority(const AgentConfig& configuration);
+
 // All of them, in the order in which they are finished.
 const std::vector<const SettingsTable*>& settings_tables();
 const SettingsTable* find_settings_table(std::string_view name);  // null: unknown

@@ -59,6 +59,19 @@ TEST_CASE("What passes by itself is tried again, a few times") {
   }
 }
 
+TEST_CASE("Each wait is told of before it begins, and an end is not") {
+  Scene scene;
+  CallTimes times = scene.times();
+  std::vector<std::size_t> waits_before;
+  times.told = [&](const aws::ServiceFailure& failure) {
+    CHECK(failure.kind == FailureKind::transient);
+    waits_before.push_back(scene.waits.size());
+  };
+  PatientCaller caller(times, milliseconds(0), 3);
+  CHECK_FALSE(caller.call([&] { return scene.attempt(9, FailureKind::transient); }));
+  CHECK(waits_before == std::vector<std::size_t>{0, 1});
+}
+
 TEST_CASE("Where nothing can wait there is one attempt") {
   Scene scene;
   PatientCaller caller({}, milliseconds(0));

@@ -121,6 +121,20 @@ TEST_CASE("ca init needs a Region, and a configuration without errors", "[ca]") 
   CHECK_FALSE(CertificateAuthority::exists(host.scene.directory.path()));
 }
 
+TEST_CASE("ca init makes nothing with which the agent would not start", "[ca]") {
+  Host host;
+  host.scene.directory.write("invlog.toml", "[admin]\nlisten = \"127.0.0.1:4181\"\n");
+  const Told refused = host.init();
+  CHECK(refused.exit_code == 2);
+  CHECK(refused.out.empty());
+  CHECK(contains(refused.err,
+                 "invlog ca: the agent would not start any more: proxy mode listens on "
+                 "\"127.0.0.1:4181\", and so do metrics and health (listen below [admin])"));
+  CHECK_FALSE(std::filesystem::exists(host.path("ca.pem")));
+  host.scene.directory.write("invlog.toml", "[admin]\nlisten = \"127.0.0.1:4182\"\n");
+  CHECK(host.init().exit_code == 0);
+}
+
 TEST_CASE("ca rotate says until when both are trusted, and what only the new one permits", "[ca]") {
   Host host;
   CHECK(host.rotate().exit_code == 1);

@@ -87,6 +87,38 @@ TEST_CASE("check-config warns of what is taken and yet probably not meant") {
   CHECK(contains(answer.out, "\"problems\":[],\"warnings\":[\"" + file + ":4:8: deny: "));
 }
 
+TEST_CASE("check-config refuses an upstream that is the agent itself") {
+  const TemporaryDirectory directory;
+  const auto answer = [&](const std::string& upstream, const std::string& more = "") {
+    return told(run_check_config,
+                options_with(directory.write(
+                    "c.toml", kRegion + "upstream = \"" + upstream + "\"\n" + more)));
+  };
+  for (const char* upstream : {"http://127.0.0.1:4180", "http://localhost:4180/x",
+                               "http://127.1:4180", "http://0.0.0.0:4180"}) {
+    const Told refused = answer(upstream);
+    CHECK(refused.exit_code == 2);
+    CHECK(contains(refused.err, "c.toml:3:12: upstream: \"" + std::string(upstream) +
+                                    "\" is this agent itself: its calls would come back to it"));
+  }
+  CHECK(answer("http://[::1]:80", "listen = \"[::1]:80\"\n").exit_code == 2);
+  CHECK(answer("https://127.0.0.1", "listen = \"127.0.0.1:443\"\n").exit_code == 2);
+  CHECK(answer("http://127.0.0.1:4181").exit_code == 0);  // proxy mode is off
+  CHECK(answer("http://127.0.0.2:4180").exit_code == 0);
+  CHECK(answer("https://127.0.0.1:8443").exit_code == 0);
+}
+
+TEST_CASE("check-config warns of a company's proxy that an agent would refuse") {
+  const TemporaryDirectory directory;
+  ConfigOptions options = options_with(directory.write("c.toml", kRegion));
+  options.sources.environment = environment_of({{"HTTPS_PROXY", "socks5://proxy.example:1080"}});
+  const Told answer = told(run_check_config, options);
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.err, "check-config: warning: HTTPS_PROXY: expected http://"));
+  options.sources.environment = environment_of({{"HTTPS_PROXY", "http://proxy.example:1080"}});
+  CHECK(told(run_check_config, options).err.empty());
+}
+
 TEST_CASE("check-config lists every problem, and shows no password") {
   const TemporaryDirectory directory;
   const std::string file = directory.write(

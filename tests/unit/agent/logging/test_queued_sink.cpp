@@ -71,7 +71,8 @@ TEST_CASE("whoever logs does not wait for a sink that stands still, and what is 
   const auto queued = std::make_shared<QueuedSink>(scene.slow, 10'000);
   spdlog::logger logger("test", queued);
   logger.info("line 0");
-  while (!scene.slow->entered) {  // what is taken out later than that would make room for later lines
+  while (
+      !scene.slow->entered) {  // what is taken out later than that would make room for later lines
     std::this_thread::yield();
   }
   for (int line = 1; line < 1000; ++line) {
