@@ -76,7 +76,7 @@ void check_cut(const Cut& cut, const WriterOptions& options) {
 
 }  // namespace
 
-TEST_CASE("After a power cut at any moment every acknowledged record reads back") {
+TEST_CASE("After a power cut at any moment every acknowledged record reads back", "[long]") {
   UnsyncedVfs& vfs = UnsyncedVfs::instance();
   vfs.clear();
   constexpr int kCuts = 120;

@@ -317,7 +317,7 @@ TEST_CASE("A reader does not hold the write-ahead log while records are visited"
   CHECK(!log_is_held(store));
 }
 
-TEST_CASE("Who reads a store as one that nobody writes is told when somebody begins to") {
+TEST_CASE("Who reads a store as one that nobody writes is told when somebody begins to", "[long]") {
   TemporaryStore store;
   fill(store, 600, 1 << 20);
   sqlite3* opened = nullptr;

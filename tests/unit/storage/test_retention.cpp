@@ -135,7 +135,8 @@ class BusyReader {
 
 }  // namespace
 
-TEST_CASE("A week with every destination down stays within max_size, oldest segments first") {
+TEST_CASE("A week with every destination down stays within max_size, oldest segments first",
+          "[long]") {
   RetentionFixture week;
   WriterOptions options = week.options();
   options.retention.keep_undelivered = false;
@@ -587,7 +588,8 @@ TEST_CASE("A max_size that holds no segment is refused") {
   }
 }
 
-TEST_CASE("verify accepts a store that begins at a later segment only as its event says") {
+TEST_CASE("verify accepts a store that begins at a later segment only as its event says",
+          "[long]") {
   RetentionFixture fixture;
   WriterOptions options = fixture.options();
   options.retention.keep_undelivered = false;
@@ -645,8 +647,8 @@ TEST_CASE("verify accepts a store that begins at a later segment only as its eve
   }
 }
 
-TEST_CASE(
-    "Calls that CloudTrail knows do not fill a store: those over an eighth go, oldest first") {
+TEST_CASE("Calls that CloudTrail knows do not fill a store: those over an eighth go, oldest first",
+          "[long]") {
   RetentionFixture fleet;
   WriterOptions options = fleet.options();
   options.retention.destinations.clear();
@@ -857,7 +859,7 @@ TEST_CASE("A plan that covers what is taken away is dropped, and the rest goes o
   CHECK(ledger->state("s3").cursor >= state.cursor);
 }
 
-TEST_CASE("A dead letter goes with its record, which counts as undelivered, once") {
+TEST_CASE("A dead letter goes with its record, which counts as undelivered, once", "[long]") {
   RetentionFixture fixture;
   Writer writer(fixture.options());
   auto ledger = fixture.ledger();
@@ -968,7 +970,7 @@ TEST_CASE("Somebody who reads a full store slowly does not keep it from taking r
   CHECK(fixture.size() <= kMost);
 }
 
-TEST_CASE("A full store is verified while its writer goes on") {
+TEST_CASE("A full store is verified while its writer goes on", "[long]") {
   RetentionFixture fixture;
   WriterOptions options = fixture.options();
   options.retention.keep_undelivered = false;
@@ -1000,7 +1002,7 @@ TEST_CASE("A full store is verified while its writer goes on") {
   fixture.check_whole();
 }
 
-TEST_CASE("What goes while a store is verified, but not by retention, is found") {
+TEST_CASE("What goes while a store is verified, but not by retention, is found", "[long]") {
   RetentionFixture fixture;
   WriterOptions options = fixture.options();
   options.retention.keep_undelivered = false;

@@ -122,8 +122,8 @@ class HangingDisk {
 
 }  // namespace
 
-TEST_CASE(
-    "After a power cut amid removal a store verifies, lacks nothing it need not, and goes on") {
+TEST_CASE("After a power cut amid removal a store verifies, lacks nothing it need not, and goes on",
+          "[long]") {
   UnsyncedVfs& vfs = UnsyncedVfs::instance();
   vfs.clear();
   RetentionFixture fixture;

@@ -212,7 +212,7 @@ TEST_CASE("A view that shows less than is recorded is found, and so is what is n
   }
 }
 
-TEST_CASE("No flipped byte gives a wrong body, and whatever it changes is reported") {
+TEST_CASE("No flipped byte gives a wrong body, and whatever it changes is reported", "[long]") {
   TemporaryStore store;
   fill(store);
   const std::string original = contents(store.path());
