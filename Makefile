@@ -117,10 +117,14 @@ $(OUT)/lib%.a:
 	@rm -f $@
 	$(call say,archive)ar rcs $@ $^
 
-# The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host.
-EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(STORAGE_UNITS))
+# The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host. Only what
+# it needs of the store is compiled for it; `-z defs` tells what is missing here.
+EXTENSION_SOURCES := $(patsubst %,storage/%.cpp,base64 details_match functions integrity json_escapes json_writer label_table reader \
+                     record record_row request_keys retention_base schema segment_cache segment_decoder statement store_file \
+                     text_matcher uuid)
+EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(call units,extension,$(EXTENSION_SOURCES)))
 $(OUT)/invlog_sqlite.so: $(EXTENSION_OBJECTS)
-	$(call say,link   )$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
+	$(call say,link   )$(CXX) -shared -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,--gc-sections$(if $(SANITIZE),,$(comma)-z$(comma)defs) -o $@ $^ $(filter-out -lsqlite3,$(STORAGE_LIBS))
 build/obj/extension-$(VARIANT)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call say,compile)$(CXX) $(CPPFLAGS) -DINVLOG_SQLITE_EXTENSION $(filter-out -fPIE,$(CXXFLAGS)) -fPIC -fvisibility=hidden -ffunction-sections -c -o $@ $<

@@ -171,8 +171,9 @@ class Accounts(threading.Thread):
     def _judge(self, call: Call) -> None:
         kind = call.seen + (f" {call.status // 100}xx" if call.status else "")
         self.verdicts[kind + (": recorded" if call.record else ": no record")] += 1
-        # A stop may meet a request on a kept connection, which closes; it answers all on new ones.
-        if call.seen == "unanswered" and not (self._killed(call) or not call.fresh and self._stopped(call)):
+        # A stop may meet a request on a kept connection, which closes; it answers all on new ones. A connection that a kill has
+        # closed may have been looked at just before.
+        if call.seen == "unanswered" and not (self._killed(call) or not call.fresh and (self._stopped(call) or self._killed(call, NOTICE))):
             self.wrong("answers", f"the agent gave no answer: {describe(call)}")
         if not call.record:
             if self._required(call):
@@ -198,8 +199,8 @@ class Accounts(threading.Thread):
                 if call.ended < newest - SCHEDULING:
                     self.wrong("missing", f"no record of a call, but later ones: {describe(call)}, kill {killed - BEGAN:.2f}")
 
-    def _killed(self, call: Call) -> bool:
-        times = call.started, call.ended + LAG
+    def _killed(self, call: Call, before: float = 0.0) -> bool:
+        times = call.started - before, call.ended + LAG
         return self.history.group_kills.meets(*times) or self.history.strict_kills.meets(*times)
 
     def _stopped(self, call: Call) -> bool:
