@@ -173,7 +173,7 @@ class Accounts(threading.Thread):
         self.verdicts[kind + (": recorded" if call.record else ": no record")] += 1
         # A stop may meet a request on a kept connection, which closes; it answers all on new ones. A connection that a kill has
         # closed may have been looked at just before.
-        if call.seen == "unanswered" and not (self._killed(call) or not call.fresh and (self._stopped(call) or self._killed(call, NOTICE))):
+        if call.seen == "unanswered" and not (self._killed(call) or not call.fresh and (self._stopped(call) or self._killed(call, SCHEDULING))):
             self.wrong("answers", f"the agent gave no answer: {describe(call)}")
         if not call.record:
             if self._required(call):
