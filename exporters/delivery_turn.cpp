@@ -354,7 +354,7 @@ TurnResult DeliveryTurn::settle() {
   result.line_bytes = pending.answer->line_bytes;
   log_.dead_letters(where(), refused);
   if (pending.rejected_alone) {
-    poison_.buried();
+    poison_.start_over();
   } else if (sent > 0) {
     poison_.delivered(sent);
     log_.delivered(where(), arrived, *pending.answer);

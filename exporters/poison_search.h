@@ -25,11 +25,9 @@ class PoisonSearch {
 
   // A batch of `records` (from the cursor on) was refused as a whole.
   Verdict rejected(std::size_t records);
-  // The one record has become a dead letter.
-  void buried() { start_over(); }
   // A batch of `records` arrived.
   void delivered(std::size_t records);
-  // The cursor was moved by somebody else.
+  // The one record has become a dead letter, or somebody else moved the cursor.
   void start_over();
 
  private:

@@ -22,7 +22,7 @@ int deliver_all(int total, int batch, const std::set<int>& poison, std::set<int>
       first += size;
     } else if (search.rejected(static_cast<std::size_t>(size)) != Verdict::smaller) {
       buried.insert(first++);
-      search.buried();
+      search.start_over();
     }
   }
   return attempts;
@@ -47,7 +47,7 @@ TEST_CASE("Only the poisoned records are given up, wherever they are") {
 TEST_CASE("A record is at fault only if others arrived while it was looked for") {
   PoisonSearch search;
   CHECK(search.rejected(1) == Verdict::doubtful);
-  search.buried();
+  search.start_over();
   search.delivered(5);  // before the search
   CHECK(search.rejected(4) == Verdict::smaller);
   CHECK(search.most_records() == 2);
@@ -58,7 +58,7 @@ TEST_CASE("A record is at fault only if others arrived while it was looked for")
   CHECK(search.rejected(4) == Verdict::smaller);
   search.delivered(2);
   CHECK(search.rejected(1) == Verdict::poison);
-  search.buried();
+  search.start_over();
   CHECK(search.rejected(1) == Verdict::doubtful);
 }
 
