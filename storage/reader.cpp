@@ -49,13 +49,17 @@ class Reader::Implementation {
   }
 
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
-            const Damaged& damaged) {
+            const Damaged& damaged, const Gone& gone) {
     Statement select(connection_, select_sql() + "WHERE id >= ?1 AND id <= ?2 ORDER BY id");
     Scan scan;
     scan.next = first;
     // The first portions are small: some callers want one record.
     for (std::size_t most = 1; !scan.ended; most = std::min(2 * most, kPortionRecords)) {
+      const std::int64_t expected = scan.next;
       read_portion(select, scan, bodies, most, static_cast<bool>(damaged));
+      if (gone && scan.first > expected) {
+        gone(expected, std::min(scan.first - 1, scan.last));
+      }
       for (StoredRecord& record : scan.portion) {
         if (!visit(record)) {
           return;
@@ -64,6 +68,31 @@ class Reader::Implementation {
       if (scan.damaged && !damaged(*scan.damaged, scan.damage)) {
         return;
       }
+    }
+  }
+
+  std::int64_t last_id() {
+    try {
+      return single_integer(connection_, "SELECT coalesce(max(id), 0) FROM record");
+    } catch (const StoreError& error) {
+      if (error.sqlite_code() != SQLITE_CORRUPT) {
+        throw;
+      }
+    }
+    std::int64_t last = single_integer(
+        connection_, "SELECT coalesce(max(ifnull(last_record, first_record - 1)), 0) FROM segment");
+    try {
+      Statement next(connection_, "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT 1");
+      while (next.bind(1, last).step()) {
+        last = next.integer(0);
+        next.reset();
+      }
+      return last;
+    } catch (const StoreError& error) {
+      if (error.sqlite_code() != SQLITE_CORRUPT) {
+        throw;
+      }
+      return last + 1;
     }
   }
 
@@ -95,6 +124,7 @@ class Reader::Implementation {
   // How far each() has come.
   struct Scan {
     std::int64_t next = 0;
+    std::int64_t first = 0;               // where this portion began
     std::int64_t last = kNoEnd;           // the last record when it began, once that is known
     bool ended = false;                   // nothing comes behind this portion
     std::vector<StoredRecord> portion;    // to be visited
@@ -110,7 +140,7 @@ class Reader::Implementation {
     scan.portion.clear();
     scan.damaged.reset();
     forget_open_place();
-    scan.next = std::max(scan.next, first_there());
+    scan.next = scan.first = std::max(scan.next, first_there());
     // The open statement holds the snapshot for everything else that is read on this connection.
     select.bind(1, scan.next).bind(2, scan.last);
     try {
@@ -166,8 +196,6 @@ class Reader::Implementation {
   static bool is_damage(const StoreError& error) {
     return error.sqlite_code() == SQLITE_OK || error.sqlite_code() == SQLITE_CORRUPT;
   }
-
-  std::int64_t last_id() { return single_integer(connection_, "SELECT max(id) FROM record"); }
 
   // It may have been closed since.
   void forget_open_place() {
@@ -353,12 +381,13 @@ std::optional<StoredRecord> Reader::find_by_request_id(std::string_view request_
 
 void Reader::each(std::int64_t first, Bodies bodies,
                   const std::function<bool(StoredRecord&)>& visit) {
-  implementation_->each(first, bodies, visit, {});
+  implementation_->each(first, bodies, visit, {}, {});
 }
 
 void Reader::each(std::int64_t first, Bodies bodies,
-                  const std::function<bool(StoredRecord&)>& visit, const Damaged& damaged) {
-  implementation_->each(first, bodies, visit, damaged);
+                  const std::function<bool(StoredRecord&)>& visit, const Damaged& damaged,
+                  const Gone& gone) {
+  implementation_->each(first, bodies, visit, damaged, gone);
 }
 
 void Reader::release_memory() {
@@ -366,7 +395,7 @@ void Reader::release_memory() {
 }
 
 std::int64_t Reader::last_id() {
-  return single_integer(connection(), "SELECT coalesce(max(id), 0) FROM record");
+  return implementation_->last_id();
 }
 
 bool Reader::sees_what_is_newest() {

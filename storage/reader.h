@@ -73,15 +73,19 @@ class Reader {
   // reading goes on behind it until one of them returns false. What is no damage (a disk that does
   // not answer, a locked store) throws StoreError all the same.
   using Damaged = std::function<bool(std::int64_t id, const std::string& why)>;
+  // Hears which ids from `first` on were not there any more when it was their turn: retention has
+  // taken them.
+  using Gone = std::function<void(std::int64_t first, std::int64_t last)>;
   void each(std::int64_t first, Bodies bodies, const std::function<bool(StoredRecord&)>& visit,
-            const Damaged& damaged);
+            const Damaged& damaged, const Gone& gone = {});
   // False: this one was opened by a user who may not write the store's directory, while nobody
   // wrote the store, and somebody has begun to. What is new is seen by a Reader opened now. Once
   // the file itself is changed, what is read here throws StoreError.
   bool sees_what_is_newest();
   // Gives decoded segments and cached pages back, before a pause.
   void release_memory();
-  // Highest record id, 0 if none.
+  // Highest record id, 0 if none. Where a damaged page hides it, the first id that cannot be read
+  // of those that no closed segment has.
   std::int64_t last_id();
   // The connection, for SQL of one's own; has functions.h's registered.
   sqlite3* connection();

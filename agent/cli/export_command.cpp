@@ -44,17 +44,17 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
   }
   const storage::StoreInformation information = reader->information();
   std::int64_t records = 0;
-  DamagedRecords damaged;
+  LeftOutRecords left_out;
   {
     Progress progress(err, "exporting", options.progress_width);
-    damaged = each_in_range(*reader, {options.since_us, options.until_us}, storage::Bodies::both,
-                            progress, [&](storage::StoredRecord& stored) {
-                              const std::string line =
-                                  storage::record_json(information, stored) + "\n";
-                              gzip ? gzip->write(line) : write_out(line);
-                              ++records;
-                              return static_cast<bool>(out);
-                            });
+    left_out = each_in_range(*reader, {options.since_us, options.until_us}, storage::Bodies::both,
+                             progress, [&](storage::StoredRecord& stored) {
+                               const std::string line =
+                                   storage::record_json(information, stored) + "\n";
+                               gzip ? gzip->write(line) : write_out(line);
+                               ++records;
+                               return static_cast<bool>(out);
+                             });
   }
   if (gzip) {
     gzip->finish();
@@ -63,8 +63,8 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
     file->commit();
     err << "invlog export: " << counted(records, "record") << " in " << *options.output << '\n';
   }
-  damaged.print("invlog export", err);
-  return damaged.count == 0 ? kSuccess : kFailure;
+  left_out.print("invlog export", err);
+  return left_out.any() ? kFailure : kSuccess;
 }
 
 }  // namespace invlog::cli

@@ -22,13 +22,16 @@ struct TimeRange {
 // mistake for a time without calls.
 bool is_empty(const TimeRange& range, const std::string& command, std::ostream& err);
 
-// Records that cannot be read, because the store was damaged or changed there.
-struct DamagedRecords {
+// Records that could not be visited: the store was damaged or changed there, or retention took them
+// while those before them were visited.
+struct LeftOutRecords {
   static constexpr std::size_t kMostTold = 20;
 
-  std::int64_t count = 0;
-  std::vector<std::string> told;  // what is wrong with the first of them
+  std::int64_t damaged = 0;
+  std::vector<std::string> told;                         // what is wrong with the first of them
+  std::int64_t gone = 0, first_gone = 0, last_gone = 0;  // ids, of any time
 
+  bool any() const { return damaged > 0 || gone > 0; }
   // On `err`, which is to have no progress on it any more.
   void print(const std::string& command, std::ostream& err) const;
 };
@@ -37,7 +40,7 @@ struct DamagedRecords {
 // nobody is to lose all others because of one. Records are stored when they end, so their starts
 // are only nearly in order: the first and the last to look at are found beforehand.
 // Thread: the reader's. Throws StoreError.
-DamagedRecords each_in_range(storage::Reader& reader, const TimeRange& range,
+LeftOutRecords each_in_range(storage::Reader& reader, const TimeRange& range,
                              storage::Bodies bodies, Progress& progress,
                              const std::function<bool(storage::StoredRecord&)>& visit);
 

@@ -114,18 +114,18 @@ int run_search(const SearchOptions& options, std::ostream& out, std::ostream& er
     return exit_code;
   }
   Search search(options, out);
-  DamagedRecords damaged;
+  LeftOutRecords left_out;
   {
     Progress progress(err, "searching", options.progress_width);
-    damaged = each_in_range(
+    left_out = each_in_range(
         *reader, {options.since_us, options.until_us}, options.where, progress,
         [&search](storage::StoredRecord& stored) { return search.look_into(stored); });
   }
   if (search.found() == 0) {
     err << "invlog search: not found in " << counted(search.looked_at(), "record") << '\n';
   }
-  damaged.print("invlog search", err);
-  return damaged.count == 0 ? kSuccess : kFailure;
+  left_out.print("invlog search", err);
+  return left_out.any() ? kFailure : kSuccess;
 }
 
 }  // namespace invlog::cli

@@ -153,6 +153,9 @@ bool take_file(const std::string& path, const Take& take, std::ostream& err) {
   bool any = false;
   for (std::string line; std::getline(file, line);) {
     ++number;
+    if (line.ends_with('\r')) {  // heads kept elsewhere may have been kept on Windows
+      line.pop_back();
+    }
     if (line.empty()) {
       continue;
     }

@@ -63,7 +63,7 @@ TEST_CASE("verify compares with heads that were kept elsewhere") {
   CHECK(head.starts_with("1:"));
   options.heads = {head};
   options.heads_file = store.directory().path() + "/heads";
-  std::ofstream(*options.heads_file) << head << "\n\n" << head << '\n';
+  std::ofstream(*options.heads_file) << head << "\r\n\r\n\n" << head << '\n';
   std::ostringstream same;
   CHECK(run_verify(options, same, err) == 0);
   CHECK(contains(same.str(), "3 chain heads kept elsewhere are in its chain"));
