@@ -7,6 +7,7 @@
 #include "agent/cli/output_file.h"
 #include "agent/cli/terminal.h"
 #include "agent/cli/time_option.h"
+#include "agent/residency/report_document.h"
 #include "agent/residency/report_html.h"
 #include "agent/residency/report_json.h"
 #include "agent/residency/report_markdown.h"
@@ -110,6 +111,10 @@ int run_report(const ReportOptions& options, std::ostream& out, std::ostream& er
     file->commit();
     err << "invlog report: " << counted(report.total.calls, "record") << " in " << *options.output
         << '\n';
+  }
+  // Its rows have no place for that.
+  if (options.format == ReportFormat::csv && report.taken.concerns_period) {
+    err << "invlog report: not complete. " << residency::taken_in_words(report.taken) << '\n';
   }
   const auto& verified = report.integrity.verified;
   if (verified && !verified->problems.empty()) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "agent/residency/record_totals.h"
+#include "agent/residency/report_losses.h"
 #include "agent/residency/trail_event.h"
 #include "storage/read_transaction.h"
 #include "storage/retention_base.h"
@@ -44,7 +45,8 @@ void read_reconciliations(sqlite3* connection, const Period& period, Coverage& c
                                         select.integer(5),
                                         select.integer(6),
                                         select.integer(7),
-                                        select.integer(8)});
+                                        select.integer(8),
+                                        0});
   }
 }
 
@@ -62,11 +64,12 @@ void read_unseen_calls(sqlite3* connection, const Period& period, Coverage& cove
   }
 }
 
-Coverage read_coverage(sqlite3* connection, const Period& period) {
+Coverage read_coverage(sqlite3* connection, const Period& period, const TakenByRetention& taken) {
   Coverage coverage;
   if (storage::has_trail(connection)) {
     read_reconciliations(connection, period, coverage);
     read_unseen_calls(connection, period, coverage);
+    read_gone_unseen(connection, period, taken, coverage);
   }
   std::vector<Period> spans;
   for (const ReconciliationRow& row : coverage.reconciliations) {
@@ -82,7 +85,8 @@ Coverage read_coverage(sqlite3* connection, const Period& period) {
   return coverage;
 }
 
-std::vector<EventKind> read_event_kinds(sqlite3* connection, const Period& period) {
+std::vector<EventKind> read_event_kinds(sqlite3* connection, const Period& period,
+                                        const TakenByRetention& taken) {
   storage::Statement select(connection,
                             "SELECT kind, count(*), coalesce(sum(count), 0), min(at), max(at) FROM "
                             "event WHERE at >= ?1 AND at < ?2 GROUP BY kind ORDER BY kind");
@@ -91,6 +95,9 @@ std::vector<EventKind> read_event_kinds(sqlite3* connection, const Period& perio
   while (select.step()) {
     kinds.push_back({std::string(select.bytes(0)), select.integer(1), select.integer(2),
                      select.integer(3), select.integer(4)});
+    if (kinds.back().kind == "retention" && taken.untold_in_period) {
+      kinds.back().records += taken.untold;
+    }
   }
   return kinds;
 }
@@ -113,12 +120,11 @@ std::vector<EventRow> read_events(sqlite3* connection, const Period& period,
 IntegrityFacts read_integrity(sqlite3* connection) {
   IntegrityFacts facts;
   facts.segments = storage::single_integer(connection, "SELECT count(*) FROM segment");
-  facts.events = storage::single_integer(connection, "SELECT count(*) FROM event");
+  // Not the rows: retention takes some of them. Their ids are never used again.
+  facts.events = storage::single_integer(connection, "SELECT max(id) FROM event");
   facts.closed_segments = storage::single_integer(
       connection, "SELECT count(*) FROM segment WHERE closed_at IS NOT NULL");
-  const storage::RetentionBase base = storage::read_retention_base(connection);
-  facts.removed_records = base.record;
-  std::int64_t last_covered = base.record;
+  std::int64_t last_covered = storage::read_retention_base(connection).record;
   storage::Statement select(connection,
                             "SELECT id, closed_at, chain, last_record FROM segment "
                             "WHERE closed_at IS NOT NULL ORDER BY id DESC LIMIT 1");
@@ -224,9 +230,10 @@ Report gather_report(storage::Reader& reader, const Period& period,
   report.period = period;
   report.store = reader.information();
   report.records_in_store = storage::single_integer(connection, "SELECT count(*) FROM record");
-  report.coverage = read_coverage(connection, period);
+  report.taken = read_taken(connection, period);
+  report.coverage = read_coverage(connection, period, report.taken);
   add_up_records(connection, report, progress);
-  report.event_kinds = read_event_kinds(connection, period);
+  report.event_kinds = read_event_kinds(connection, period, report.taken);
   report.alarms = read_events(connection, period, kAlarms, "details");
   report.removals = read_events(
       connection, period, "('retention', 'erased')",

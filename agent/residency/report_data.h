@@ -77,6 +77,7 @@ struct ReconciliationRow {
   std::string source;
   Period span;
   std::int64_t events = 0, matched = 0, unseen = 0, missing = 0, outside = 0;
+  std::int64_t listed = 0;  // of the unseen: that still have their row
 };
 
 // Calls in the period that CloudTrail knows and the agent never saw.
@@ -100,9 +101,28 @@ struct Coverage {
   std::int64_t not_compared = 0;  // records outside the covered spans
   std::int64_t outside = 0;
   std::vector<UnseenRow> unseen;
-  std::int64_t unseen_calls = 0;
+  std::int64_t unseen_calls = 0;  // what `unseen` adds up to
+  // That comparisons found besides, and whose rows are gone: at least so many. Their times are
+  // known as far as which comparison it was; that may reach beyond the period.
+  std::int64_t unseen_gone = 0;
+  bool gone_may_be_beside = false;
+
+  std::int64_t unseen_found() const { return unseen_calls + unseen_gone; }
 };
 
+// What retention took from the store.
+struct TakenByRetention {
+  std::int64_t last_record = 0;  // records 1 to this one; 0: none
+  std::int64_t at_us = 0;        // when the last of them went
+  // Calls that began from then on and what happened from then on are all there.
+  std::int64_t complete_from_us = 0;
+  bool concerns_period = false;  // the period begins before that
+  // Of the records: so many whose events went, too; all of these events were in the period.
+  std::int64_t untold = 0;
+  bool untold_in_period = false;
+};
+
+// `records` of retention: those whose events are gone, too, if all of these were in the period.
 struct EventKind {
   std::string kind;
   std::int64_t events = 0, records = 0, first_us = 0, last_us = 0;
@@ -117,9 +137,9 @@ struct EventRow {
 
 struct IntegrityFacts {
   std::int64_t segments = 0, closed_segments = 0, last_segment = 0, last_closed_us = 0;
-  std::int64_t events = 0, records_without_digest = 0;
-  std::int64_t removed_records = 0;  // by retention: ids up to here
-  std::string chain_head;            // hex
+  std::int64_t events = 0;  // since the store's birth, those that are gone among them
+  std::int64_t records_without_digest = 0;
+  std::string chain_head;  // hex
   std::optional<storage::VerifyReport> verified;
 };
 
@@ -135,6 +155,7 @@ struct Report {
   Period period;
   std::int64_t made_at_us = 0;
   std::int64_t records_in_store = 0;
+  TakenByRetention taken;  // all that follows is of what is left
   Volume total;
   std::vector<UsageRow> usage;         // most calls first, as all that follows
   std::vector<FlowRow> flows;          // each call is in one

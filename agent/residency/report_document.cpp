@@ -163,10 +163,15 @@ Table flow_table(const Report& report) {
   return table;
 }
 
+Paragraph no_calls(const Report& report) {
+  return {report.taken.concerns_period ? "No calls of this period are left."
+                                       : "There are no calls in this period."};
+}
+
 Section volume_section(const Report& report) {
   Section section{"volume", "Volume", {}};
   if (report.total.calls == 0) {
-    section.blocks.push_back(Paragraph{"There are no calls in this period."});
+    section.blocks.push_back(no_calls(report));
     return section;
   }
   section.blocks.push_back(Picture::daily);
@@ -179,7 +184,7 @@ Section volume_section(const Report& report) {
 Section region_section(const Report& report) {
   Section section{"regions", "Source and destination Regions", {}};
   if (report.total.calls == 0) {
-    section.blocks.push_back(Paragraph{"There are no calls in this period."});
+    section.blocks.push_back(no_calls(report));
     return section;
   }
   section.blocks.push_back(

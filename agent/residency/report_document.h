@@ -79,5 +79,7 @@ std::string percentage(std::int64_t part, std::int64_t whole);
 // "eu-central-1,eu-west-1" -> "eu-central-1, eu-west-1"; "*" -> "any commercial Region"; "" ->
 // "unknown".
 std::string destinations_in_words(const std::string& destinations);
+// Up to which record and when, and what that does to a period that it concerns.
+std::string taken_in_words(const TakenByRetention& taken);
 
 }  // namespace invlog::residency

@@ -136,6 +136,7 @@ std::string comparison_json(const ReconciliationRow& row) {
       .number("unseen", row.unseen)
       .number("missing", row.missing)
       .number("outside", row.outside)
+      .number("listed", row.listed)
       .end();
 }
 
@@ -162,6 +163,7 @@ std::string coverage_json(const Coverage& coverage) {
       .number("records_not_compared", coverage.not_compared)
       .number("outside", coverage.outside)
       .number("unseen_calls", coverage.unseen_calls)
+      .number("unseen_not_listed", coverage.unseen_gone)
       .raw("unseen", array(coverage.unseen, unseen_json))
       .raw("comparisons", array(coverage.reconciliations, comparison_json))
       .end();
@@ -184,7 +186,8 @@ std::string verified_json(const std::optional<storage::VerifyReport>& verified) 
       .end();
 }
 
-std::string integrity_json(const IntegrityFacts& facts) {
+std::string integrity_json(const Report& report) {
+  const IntegrityFacts& facts = report.integrity;
   return Object()
       .number("segments", facts.segments)
       .number("closed_segments", facts.closed_segments)
@@ -192,7 +195,7 @@ std::string integrity_json(const IntegrityFacts& facts) {
       .time("last_closed_at", facts.last_closed_us)
       .text("chain_head", facts.chain_head)
       .number("records_without_digest", facts.records_without_digest)
-      .number("removed_up_to_record", facts.removed_records)
+      .number("removed_up_to_record", report.taken.last_record)
       .number("events", facts.events)
       .raw("verified", verified_json(facts.verified))
       .end();
@@ -245,6 +248,17 @@ std::string delivery_json(const DeliveryRow& row) {
       .end();
 }
 
+std::string taken_json(const TakenByRetention& taken) {
+  if (!taken.concerns_period) {
+    return "null";
+  }
+  return Object()
+      .number("up_to_record", taken.last_record)
+      .time("at", taken.at_us)
+      .time("complete_from", taken.complete_from_us)
+      .end();
+}
+
 std::string store_json(const Report& report) {
   return Object()
       .text("path", report.store_path)
@@ -268,13 +282,14 @@ std::string report_json(const Report& report) {
                           .number("in_period", report.total.calls)
                           .number("in_store", report.records_in_store)
                           .end())
+      .raw("taken", taken_json(report.taken))
       .raw("total", Object().volume(report.total).end())
       .raw("usage", array(report.usage, usage_json))
       .raw("flows", array(report.flows, flow_json))
       .raw("days", array(report.days, day_json))
       .raw("decisions", array(report.decisions, decision_json))
       .raw("cloudtrail", coverage_json(report.coverage))
-      .raw("integrity", integrity_json(report.integrity))
+      .raw("integrity", integrity_json(report))
       .raw("alarms", array(report.alarms, event_json))
       .raw("removals", array(report.removals, event_json))
       .raw("events", array(report.event_kinds, kind_json))

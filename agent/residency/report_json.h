@@ -5,6 +5,9 @@
 //   store              path, source_region, account_id, host, created_at
 //   period             from, until (excluded)
 //   records            in_period, in_store
+//   taken              null, or what retention took and the period may lack: up_to_record (from 1),
+//                      at (when the last of them went), complete_from (calls and events from then
+//                      on are all there)
 //   total              a volume: calls, errors, input_tokens, output_tokens, cache_read_tokens,
 //                      cache_write_tokens
 //   usage              [model, profile, scope, caller, and a volume]
@@ -15,13 +18,15 @@
 //   decisions          [decision, rule, caller, model, calls, first, last]
 //   cloudtrail         compared, covered and gaps [from, until], records_with_event,
 //                      records_without_event, records_too_recent, records_not_compared, outside,
-//                      unseen_calls, unseen [principal, source_address, model, calls, first, last],
-//                      comparisons [at, source, from, until, events, matched, unseen, missing,
-//                      outside]
+//                      unseen_calls, unseen [principal, source_address, model, calls, first, last]
+//                      (these add up to unseen_calls), unseen_not_listed (that comparisons found
+//                      besides, at least; their rows are gone), comparisons [at, source, from,
+//                      until, events, matched, unseen, missing, outside, listed (of the unseen:
+//                      that still have their row)]
 //   integrity          segments, closed_segments, last_segment, last_closed_at, chain_head,
-//                      records_without_digest, removed_up_to_record, events,
-//                      verified (null, or whole, records, segments, body_bytes, problems [where,
-//                      what])
+//                      records_without_digest, removed_up_to_record, events (since the store's
+//                      birth), verified (null, or whole, records, segments, body_bytes, problems
+//                      [where, what])
 //   alarms, removals   [at, kind, records, details]
 //   events             [kind, events, records, first, last]
 //   deliveries         [destination, target (of the last one), places [target, records [first,

@@ -75,13 +75,21 @@ std::string known_regions(const Report& report) {
                       : text + "; known of " + share_of_calls(report, known) + " of the calls";
 }
 
+// Of the unseen calls, whose rows retention may have taken; a record may have turned up since, too.
+std::string still_listed(const Coverage& coverage) {
+  return spaced(coverage.unseen_calls) + " of " + spaced(coverage.unseen_found()) +
+         " are still listed" +
+         (coverage.gone_may_be_beside ? "; the others may be of a time beside the period" : "");
+}
+
 std::string coverage_summary(const Report& report) {
   const Coverage& coverage = report.coverage;
   if (coverage.reconciliations.empty()) {
     return "not compared";
   }
   return calls_text(coverage.with_event) + " matched, " + spaced(coverage.without_event) +
-         " without an event, " + spaced(coverage.unseen_calls) + " unseen by the agent, " +
+         " without an event, " + spaced(coverage.unseen_found()) + " unseen by the agent" +
+         (coverage.unseen_gone > 0 ? " (" + still_listed(coverage) + "), " : ", ") +
          spaced(coverage.outside) + " processed where it was not allowed";
 }
 
@@ -146,6 +154,9 @@ Section head_section(const Report& report) {
       {"Made", text_cell(time_or_nothing(report.made_at_us) + " by invlog " + report.version)}};
   Section section{"summary", "Summary", {}};
   section.blocks.push_back(std::move(facts));
+  if (report.taken.concerns_period) {
+    section.blocks.push_back(Paragraph{taken_in_words(report.taken), true});
+  }
   section.blocks.push_back(summary(report));
   return section;
 }
@@ -160,7 +171,10 @@ Section decision_section(const Report& report) {
         "of all events."});
   }
   if (report.decisions.empty()) {
-    section.blocks.push_back(Paragraph{"No recorded call of the period was denied or flagged."});
+    section.blocks.push_back(
+        Paragraph{report.taken.concerns_period
+                      ? "No recorded call of the period that is left was denied or flagged."
+                      : "No recorded call of the period was denied or flagged."});
     return section;
   }
   Table table{"Decisions of the policy other than allow",
@@ -190,6 +204,7 @@ Table reconciliation_table(const Coverage& coverage) {
                {"Events", true},
                {"Matched", true},
                {"Unseen", true},
+               {"Still listed", true},
                {"Missing", true},
                {"Not allowed", true}},
               {},
@@ -198,15 +213,28 @@ Table reconciliation_table(const Coverage& coverage) {
       coverage.reconciliations.size() - std::min(coverage.reconciliations.size(), kMostRows);
   for (std::size_t at = skipped; at < coverage.reconciliations.size(); ++at) {
     const ReconciliationRow& row = coverage.reconciliations[at];
-    table.rows.push_back({time_cell(row.at_us), name_cell(row.source),
-                          text_cell(span_text(row.span)), number_cell(row.events),
-                          number_cell(row.matched), number_cell(row.unseen),
-                          number_cell(row.missing), number_cell(row.outside)});
+    table.rows.push_back(
+        {time_cell(row.at_us), name_cell(row.source), text_cell(span_text(row.span)),
+         number_cell(row.events), number_cell(row.matched), number_cell(row.unseen),
+         number_cell(row.listed), number_cell(row.missing), number_cell(row.outside)});
   }
   return table;
 }
 
 void add_unseen(Section& section, const Coverage& coverage) {
+  if (coverage.unseen_found() == 0) {
+    return;
+  }
+  section.blocks.push_back(
+      Paragraph{calls_text(coverage.unseen_found()) +
+                    " went past the agent, so that no record has a prompt or an answer.",
+                true});
+  if (coverage.unseen_gone > 0) {
+    section.blocks.push_back(Paragraph{
+        still_listed(coverage) +
+        ". Retention took the rows of the others, or their records turned up since. Comparing that "
+        "time again finds what the store still has records to compare with."});
+  }
   if (coverage.unseen.empty()) {
     return;
   }
@@ -222,10 +250,6 @@ void add_unseen(Section& section, const Coverage& coverage) {
                           name_cell(row.model), number_cell(row.calls), time_cell(row.first_us),
                           time_cell(row.last_us)});
   }
-  section.blocks.push_back(
-      Paragraph{calls_text(coverage.unseen_calls) +
-                    " went past the agent, so that no record has a prompt or an answer.",
-                true});
   section.blocks.push_back(std::move(table));
   note_left_out(section, coverage.unseen.size(), kMostRows, "most frequent");
 }
@@ -331,16 +355,32 @@ Section integrity_section(const Report& report) {
       {"Chain head", facts.chain_head.empty() ? text_cell("none") : name_cell(facts.chain_head)},
       {"Records that no digest covers yet", number_cell(facts.records_without_digest)},
       {"Records taken away by retention",
-       facts.removed_records == 0
+       report.taken.last_record == 0
            ? text_cell("none")
-           : text_cell("those up to record " + spaced(facts.removed_records))},
+           : text_cell("those up to record " + spaced(report.taken.last_record))},
       {"Events since the store's birth", number_cell(facts.events)}};
   section.blocks.push_back(std::move(lines));
   return section;
 }
 
+namespace {
+
+std::string gone_events_text(const TakenByRetention& taken) {
+  return "Retention took records 1 to " + spaced(taken.last_record) +
+         " since the store's birth. With them went the events of refusals and denials that became "
+         "no record (call-refused, policy-denied, proxy-flagged, proxy-refused)" +
+         (taken.untold > 0 ? ", and older events of retention itself, which told of " +
+                                 spaced(taken.untold) + " of these records."
+                           : ".");
+}
+
+}  // namespace
+
 Section event_section(const Report& report) {
   Section section{"events", "Retention, erasures and other events", {}};
+  if (report.taken.concerns_period) {
+    section.blocks.push_back(Paragraph{gone_events_text(report.taken)});
+  }
   if (report.event_kinds.empty()) {
     section.blocks.push_back(Paragraph{"The store has no event of this period."});
     return section;
@@ -447,7 +487,8 @@ Section reading_section() {
         "profiles: global., jp. and au., and that us., apac. and us-gov. are geographic.",
         "Prompts and answers are not part of this report; none was read to make it, unless it says "
         "that the store was verified. The limits of retention are configured and not kept in the "
-        "store; what retention took is."}) {
+        "store. Up to which record it took is kept; what went with these records is not: what "
+        "CloudTrail said of them, and events of refusals and denials that became no record."}) {
     section.blocks.push_back(Paragraph{text});
   }
   return section;

@@ -114,4 +114,10 @@ std::string destinations_in_words(const std::string& destinations) {
   return words;
 }
 
+std::string taken_in_words(const TakenByRetention& taken) {
+  return "Retention took records 1 to " + spaced(taken.last_record) + ", most recently at " +
+         time_or_nothing(taken.at_us) + "; calls, denials and events of that time (before " +
+         time_or_nothing(taken.complete_from_us) + ") may be missing here.";
+}
+
 }  // namespace invlog::residency

@@ -78,7 +78,7 @@ void add_trail(const ExampleStore& store) {
          "INSERT INTO reconciliation VALUES (1, " +
              at(3) + ", 'lookup', " + at(-5) + ", " + at(1) + ", 9, 8, 1, 0, 1), (2, " + at(3) +
              ", 'trail.json', " + at(1) + ", " + at(2) +
-             ", 2, 0, 2, 2, 0);"
+             ", 1, 0, 1, 2, 0);"
              "UPDATE record SET request_id = 'r4' WHERE id IN (3, 4);"
              "INSERT INTO unseen_call VALUES ('u1', " +
              at(1) + ", 'x', 'Converse', 'nova', 'arn:role', '10.0.0.1', '', ''), ('u2', " + at(9) +
@@ -336,6 +336,173 @@ TEST_CASE("report: coverage is what was compared, and says what was not") {
   const std::string nothing = report_text(options_of(alone, ReportFormat::markdown));
   CHECK(contains(nothing, "- CloudTrail: **not compared**"));
   CHECK(contains(nothing, "Not compared: the records of this period were not compared"));
+}
+
+namespace {
+
+// Of three days with a record and a denial each, retention has taken the first two.
+class ShrunkStore {
+ public:
+  ShrunkStore() {
+    std::int64_t now = kFifth;
+    invlog::storage::WriterOptions options;
+    options.path = path();
+    options.region = "eu-central-1";
+    options.clock = [&now] { return now; };
+    options.retention.max_age = std::chrono::hours(1);
+    invlog::storage::Store store(options);
+    for (std::int64_t day = 0; day < 3; ++day) {
+      now = kFifth + day * kDay;
+      invlog::storage::Record record;
+      record.started_at_us = now + kSecond;
+      record.outcome = "complete";
+      store.add(std::move(record));
+      store.add_event("policy-denied", {}, "{}");
+      store.commit();
+      while (store.tidy()) {
+      }
+      if (day < 2) {
+        store.close_segment();
+      }
+    }
+    store.close();
+  }
+
+  std::string path() const { return directory_.path() + "/eu-central-1.db"; }
+  Report report(const Period& period) const {
+    auto reader = invlog::storage::Reader::open(path());
+    REQUIRE(reader);
+    return gather_report(**reader, period, {});
+  }
+  ReportOptions options(ReportFormat format, std::int64_t from_us) const {
+    ReportOptions options;
+    options.store.store = path();
+    options.format = format;
+    options.from_us = from_us;
+    options.until_us = kFifth + 3 * kDay;
+    options.now_us = kFifth + 10 * kDay;
+    return options;
+  }
+
+ private:
+  invlog::tests::TemporaryDirectory directory_;
+};
+
+}  // namespace
+
+TEST_CASE("report: a period from which retention took something says so") {
+  const ShrunkStore store;
+  const Report report = store.report({kFifth, kFifth + 3 * kDay});
+  CHECK(report.total.calls == 1);
+  CHECK(report.taken.last_record == 2);
+  CHECK(report.taken.at_us == kFifth + 2 * kDay);
+  CHECK(report.taken.complete_from_us == kFifth + 2 * kDay);
+  CHECK(report.taken.concerns_period);
+  CHECK(report.taken.untold == 1);  // its event went with the second
+  // The store's birth, three denials, two of retention; three of them are left.
+  CHECK(report.integrity.events == 6);
+  std::int64_t left = 0, told = 0;
+  for (const EventKind& kind : report.event_kinds) {
+    left += kind.events;
+    told += kind.kind == "retention" ? kind.records : 0;
+  }
+  CHECK(left == 3);
+  CHECK(told == 2);
+
+  const std::string text = report_text(store.options(ReportFormat::markdown, kFifth));
+  CHECK(contains(text,
+                 "**Attention:** Retention took records 1 to 2, most recently at "
+                 "2026-10-07T00:00:00Z; calls, denials and events of that time (before "
+                 "2026-10-07T00:00:00Z) may be missing here."));
+  CHECK(contains(text, "- Events since the store's birth: **6**"));
+  CHECK(contains(text, "which told of 1 of these records"));
+  CHECK(contains(text, "No recorded call of the period that is left was denied or flagged."));
+  CHECK_FALSE(contains(text, "what retention took is."));
+  CHECK(contains(report_text(store.options(ReportFormat::html, kFifth)),
+                 "<p class=\"alarm\">Retention took records 1 to 2, "));
+  CHECK(contains(report_text(store.options(ReportFormat::json, kFifth)),
+                 R"("taken":{"up_to_record":2,"at":"2026-10-07T00:00:00Z",)"
+                 R"("complete_from":"2026-10-07T00:00:00Z"})"));
+  std::ostringstream out, err;
+  CHECK(run_report(store.options(ReportFormat::csv, kFifth), out, err) == 0);
+  CHECK(contains(err.str(), "invlog report: not complete. Retention took records 1 to 2, "));
+
+  ReportOptions before = store.options(ReportFormat::markdown, kFifth);
+  before.until_us = kFifth + kDay;
+  CHECK(contains(report_text(before), "No calls of this period are left."));
+}
+
+TEST_CASE("report: a period of which retention took nothing is not said to lack anything") {
+  const ShrunkStore store;
+  const std::int64_t third = kFifth + 2 * kDay;
+  CHECK(store.report({third - 1, third + kDay}).taken.concerns_period);
+  const Report report = store.report({third, third + kDay});
+  CHECK_FALSE(report.taken.concerns_period);
+  CHECK(report.taken.last_record == 2);
+  // Older ones of retention were not of this period.
+  for (const EventKind& kind : report.event_kinds) {
+    CHECK((kind.kind != "retention" || kind.records == 1));
+  }
+  const std::string text = report_text(store.options(ReportFormat::markdown, third));
+  CHECK_FALSE(contains(text, "may be missing"));
+  CHECK(contains(text, "- Records taken away by retention: **those up to record 2**"));
+  CHECK(contains(report_text(store.options(ReportFormat::json, third)), R"("taken":null)"));
+  std::ostringstream out, err;
+  CHECK(run_report(store.options(ReportFormat::csv, third), out, err) == 0);
+  CHECK(err.str().empty());
+  const ExampleStore whole;
+  CHECK_FALSE(gathered(whole).taken.concerns_period);
+  CHECK(contains(report_text(options_of(whole, ReportFormat::json)), R"("taken":null)"));
+}
+
+TEST_CASE("report: unseen calls that are listed no more are still counted") {
+  const ExampleStore store;
+  const auto at = [](std::int64_t day) { return std::to_string(kFifth + day * kDay); };
+  const auto compare = [&](int id, std::int64_t made, std::int64_t since, std::int64_t until,
+                           int unseen) {
+    const std::string calls = std::to_string(unseen);
+    change(store, "INSERT OR REPLACE INTO reconciliation VALUES (" + std::to_string(id) + ", " +
+                      at(made) + ", 'source " + std::to_string(id) + "', " + at(since) + ", " +
+                      at(until) + ", " + calls + ", 0, " + calls + ", 0, 0)");
+  };
+  change(store, "INSERT INTO unseen_call SELECT 'u' || column1, " + at(1) +
+                    " + column1, 'x', 'Converse', 'nova', 'arn:role', '10.0.0.1', '', '' FROM "
+                    "(VALUES (1), (2), (3))");
+  compare(1, 3, 0, 2, 600);
+  const Report report = gathered(store);
+  CHECK(report.coverage.unseen_calls == 3);
+  CHECK(report.coverage.unseen_gone == 597);
+  CHECK_FALSE(report.coverage.gone_may_be_beside);
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "600 unseen by the agent (3 of 600 are still listed), 0 processed"));
+  CHECK(contains(text, "**Attention:** 600 calls went past the agent"));
+  CHECK(contains(text, "3 of 600 are still listed. Retention took"));
+  const std::string json = report_text(options_of(store, ReportFormat::json));
+  CHECK(contains(json, R"("unseen_calls":3,"unseen_not_listed":597,)"));
+  CHECK(contains(json, R"("unseen":600,"missing":0,"outside":0,"listed":3})"));
+
+  // The oldest went: nothing is missing behind one that is left.
+  ReportOptions later = options_of(store, ReportFormat::json);
+  later.from_us = kFifth + kDay + 2;
+  CHECK(contains(report_text(later), R"("unseen_calls":2,"unseen_not_listed":0,)"));
+  // But it may have been of a time before the period.
+  later.format = ReportFormat::markdown;
+  later.from_us = kFifth + kSecond;
+  CHECK(contains(report_text(later), "the others may be of a time beside the period"));
+
+  // What a newer comparison of some of that time found says nothing of the rest, and a call that
+  // several found is one call.
+  compare(2, 4, 1, 3, 3);
+  CHECK(gathered(store).coverage.unseen_gone == 597);
+  compare(3, 2, -1, 1, 100);
+  CHECK(gathered(store).coverage.unseen_gone == 597);
+  change(store, "DELETE FROM unseen_call");
+  CHECK(gathered(store).coverage.unseen_gone == 600);
+  CHECK(contains(report_text(options_of(store, ReportFormat::markdown)),
+                 "600 unseen by the agent (0 of 600 are still listed"));
+  // All of it was compared again, and their records were there.
+  compare(4, 5, -1, 3, 0);
+  CHECK(gathered(store).coverage.unseen_gone == 0);
 }
 
 TEST_CASE("report: spans meet, overlap and leave gaps") {
