@@ -47,6 +47,24 @@ void append_utf8(std::string& out, unsigned code) {
 
 }  // namespace
 
+void replace_lone_surrogates(std::string& json, std::size_t from) {
+  std::size_t at = from;
+  while ((at = json.find('\\', at)) != std::string::npos) {
+    const int unit = read_unit(json, at);
+    if (unit < 0xD800 || unit >= 0xE000) {
+      at += 2;  // what follows \u is no backslash
+      continue;
+    }
+    const int second = unit < 0xDC00 ? read_unit(json, at + 6) : -1;
+    if (second >= 0xDC00 && second < 0xE000) {
+      at += 12;
+    } else {
+      json.replace(at + 2, 4, "fffd");
+      at += 6;
+    }
+  }
+}
+
 std::size_t undo_json_escape(std::string_view raw, std::size_t at, std::string& out) {
   const int unit = read_unit(raw, at);
   if (unit >= 0) {

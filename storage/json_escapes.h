@@ -14,4 +14,9 @@ namespace invlog::storage {
 // its length in bytes, 0 if it is none.
 std::size_t undo_json_escape(std::string_view raw, std::size_t at, std::string& out);
 
+// In the JSON text from `from` on, writes \ufffd, of the same length, for each half of a surrogate
+// pair that stands alone: RFC 8259 §8.2 leaves open what that is, and readers refuse all of a file
+// for it.
+void replace_lone_surrogates(std::string& json, std::size_t from);
+
 }  // namespace invlog::storage

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "storage/base64.h"
+#include "storage/json_escapes.h"
 #include "storage/json_writer.h"
 #include "storage/reader.h"
 #include "storage/time_text.h"
@@ -64,7 +65,8 @@ class Object {
       out_ += "true";
     }
   }
-  // `json` is one JSON text; line ends in it are white space, which becomes spaces.
+  // `json` is one JSON text; line ends in it are white space, which becomes spaces. Half a
+  // surrogate pair, which is no character, becomes the one for that.
   void json(std::string_view name, std::string_view json) {
     if (!json.empty()) {
       key(name);
@@ -73,6 +75,7 @@ class Object {
       std::replace_if(
           out_.begin() + static_cast<std::ptrdiff_t>(start), out_.end(),
           [](char character) { return character == '\n' || character == '\r'; }, ' ');
+      replace_lone_surrogates(out_, start);
     }
   }
   void base64(std::string_view name, std::string_view bytes) {

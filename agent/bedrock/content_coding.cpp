@@ -27,6 +27,10 @@ tl::unexpected<ContentFailure> failure(std::string cause) {
   return tl::unexpected(ContentFailure{std::move(cause)});
 }
 
+tl::unexpected<ContentFailure> damage(std::string cause) {
+  return tl::unexpected(ContentFailure{std::move(cause), false, true});
+}
+
 tl::unexpected<ContentFailure> ends_early() {
   return tl::unexpected(ContentFailure{"ends within the stream", true});
 }
@@ -74,7 +78,7 @@ class Inflater {
         }
         // RFC 1952 §2.2: a gzip file is a series of members.
         if (inflateReset(&stream_) != Z_OK) {
-          return failure("bytes behind the end of the stream");
+          return damage("bytes behind the end of the stream");
         }
         continue;
       }
@@ -83,7 +87,7 @@ class Inflater {
         return ends_early();
       }
       if (result != Z_OK) {
-        return failure(stream_.msg != nullptr ? stream_.msg : "damaged");
+        return damage(stream_.msg != nullptr ? stream_.msg : "damaged");
       }
     }
   }
@@ -99,8 +103,9 @@ Decoded decode_deflate(std::string_view bytes, std::size_t maximum) {
   if (wrapped) {
     return wrapped;
   }
+  // What is damaged with it and only ends early without it has none.
   Decoded plain = Inflater(-MAX_WBITS).run(bytes, maximum);
-  return plain ? plain : wrapped;
+  return plain || (plain.error().ends_early && wrapped.error().damaged) ? plain : wrapped;
 }
 
 Decoded decode_brotli(std::string_view bytes, std::size_t maximum) {
@@ -130,13 +135,13 @@ Decoded decode_brotli(std::string_view bytes, std::size_t maximum) {
     switch (result) {
       case BROTLI_DECODER_RESULT_SUCCESS:
         if (available_in != 0) {
-          return failure("bytes behind the end of the stream");
+          return damage("bytes behind the end of the stream");
         }
         return out;
       case BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT:
         return ends_early();
       case BROTLI_DECODER_RESULT_ERROR:
-        return failure(BrotliDecoderErrorString(BrotliDecoderGetErrorCode(state.get())));
+        return damage(BrotliDecoderErrorString(BrotliDecoderGetErrorCode(state.get())));
       case BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT:
         break;
     }
@@ -157,7 +162,7 @@ Decoded decode_zstd(std::string_view bytes, std::size_t maximum) {
     ZSTD_outBuffer output{step.data(), step.size(), 0};
     const std::size_t left = ZSTD_decompressStream(context.get(), &output, &input);
     if (ZSTD_isError(left)) {
-      return failure(ZSTD_getErrorName(left));
+      return damage(ZSTD_getErrorName(left));
     }
     out.append(step.data(), output.pos);
     if (out.size() > maximum) {

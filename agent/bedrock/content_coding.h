@@ -2,8 +2,8 @@
 // from a captured body.
 //
 // Thread: any; pure function. Errors: damage, a coding unknown here and a body that would grow
-// beyond the bound are ordinary outcomes: the cause, in words, and whether it is the body's end
-// that is not there.
+// beyond the bound are ordinary outcomes: the cause, in words, and whether it is damage, or the
+// body's end that is not there.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,7 @@ bool has_content_coding(std::string_view content_encoding);
 struct ContentFailure {
   std::string cause;
   bool ends_early = false;  // all that is there is what its coding says
+  bool damaged = false;     // it is not; neither: nobody here can tell
 };
 
 // Removes the codings in the reverse of the order in which the header lists them.

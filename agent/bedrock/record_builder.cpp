@@ -126,6 +126,7 @@ class RecordBuilder {
   void assemble_server_sent_events();
   void note_damaged_frame(const EventStreamDamage& damage);
   void note_early_end(std::string_view where);
+  void note_failed_coding();
   std::string missing_end(const ConverseAssembler& converse, std::size_t messages) const;
   bool claims_success() const;
   void note_failure(const std::string& error);
@@ -137,7 +138,7 @@ class RecordBuilder {
   Parsers& parsers_;
   storage::Record record_;
   ResponseFacts facts_;
-  bool coding_ends_early_ = false;  // of the body that was last taken, if that could not be read
+  ContentFailure coding_failure_;  // of the body that was last taken, if that could not be read
   std::optional<Operation> operation_;
   std::string stream_errors_;   // elements of a JSON array
   std::string overlong_ = "{";  // what was cut: its length as it came, by name
@@ -206,7 +207,7 @@ bool RecordBuilder::take_body(storage::Body& body, CapturedBody& captured, const
   tl::expected<std::string, ContentFailure> decoded = decode_content(coding, body.bytes);
   if (!decoded) {
     append_json_member(details_, name + "ContentError", decoded.error().cause);
-    coding_ends_early_ = decoded.error().ends_early;
+    coding_failure_ = std::move(decoded.error());
     return false;
   }
   body.bytes = std::move(*decoded);
@@ -336,8 +337,8 @@ void RecordBuilder::take_response() {
   const bool server_sent_events = is_media_type(type, "text/event-stream");
   record_.stream = event_stream || server_sent_events;
   if (!readable) {
-    if (record_.stream && coding_ends_early_) {
-      note_early_end("within its content coding");
+    if (record_.stream) {
+      note_failed_coding();
     }
     return;
   }
@@ -506,6 +507,14 @@ void RecordBuilder::note_early_end(std::string_view where) {
   if (claims_success() && !record_.response.truncated) {
     append_json_member(details_, "stream", "ended early");
     note_failure("the stream ended " + std::string(where));
+  }
+}
+
+void RecordBuilder::note_failed_coding() {
+  if (coding_failure_.ends_early) {
+    note_early_end("within its content coding");
+  } else if (coding_failure_.damaged && claims_success() && !record_.response.truncated) {
+    note_failure("the stream's content coding is damaged: " + coding_failure_.cause);
   }
 }
 

@@ -23,12 +23,13 @@ CredentialCache::CredentialCache(Executor executor, asio::thread_pool& helper,
 
 void CredentialCache::ask() {
   state_->asking = true;
+  state_->moment_spent = false;
   state_->asked_at = now_();
-  asio::post(helper_, [&provider = provider_, executor = executor_, state = state_] {
+  asio::post(helper_, [&provider = provider_, executor = executor_, state = state_, now = now_] {
     auto result = std::make_shared<aws::ProvideResult>(provider.provide());
-    asio::post(executor, [state, result] {
+    asio::post(executor, [state, result, now] {
       state->result = std::move(*result);
-      state->result_asked_at = state->asked_at;
+      state->answered_at = now();
       state->asking = false;
       state->known = true;
       state->wake_all();
@@ -66,7 +67,7 @@ bool CredentialCache::has_expired() const {
 }
 
 bool CredentialCache::is_old() const {
-  return now_() - state_->result_asked_at >= kOld;
+  return now_() - state_->answered_at >= kOld;
 }
 
 std::string CredentialCache::problem() {
@@ -84,7 +85,7 @@ Task<aws::ProvideResult> CredentialCache::get() {
   const std::shared_ptr<State> state = state_;
   ask_if_stale();
   const bool useful = state->known && state->result && *state->result && !has_expired();
-  if (state->asking && !state->stopping && (!useful || is_old())) {
+  if (state->asking && !state->stopping && (!useful || (is_old() && !state->moment_spent))) {
     Event answered;
     if (!useful) {
       state->waiting.push_back(&answered);
@@ -92,8 +93,10 @@ Task<aws::ProvideResult> CredentialCache::get() {
       if (state->waiting_a_moment.empty()) {
         moment_over_.expires_after(moment_);
         moment_over_.async_wait([state](error_code failure) {
-          if (!failure)
-            State::wake(state->waiting_a_moment);
+          if (failure)
+            return;
+          state->moment_spent = true;
+          State::wake(state->waiting_a_moment);
         });
       }
       state->waiting_a_moment.push_back(&answered);

@@ -44,10 +44,11 @@ class CredentialCache {
   struct State {
     aws::ProvideResult result = std::optional<aws::Credentials>();
     std::chrono::steady_clock::time_point asked_at;
-    std::chrono::steady_clock::time_point result_asked_at;
+    std::chrono::steady_clock::time_point answered_at;  // the last answer
     bool asking = false;
     bool known = false;
     bool stopping = false;
+    bool moment_spent = false;  // on the answer that is still to come: nobody waits again
     std::list<Event*> waiting, waiting_a_moment;
     void wake_all();
     static void wake(std::list<Event*>& each_of);

@@ -273,10 +273,21 @@ void check_bedrock(const config::AgentConfig& configuration, aws::HttpClient& ht
   request.body = R"({"messages":[{"role":"user","content":[{"text":"invlog doctor"}]}]})";
   request.what = "Converse of a model that does not exist";
   const aws::ServiceResult answer = bedrock.call(request);
-  const FailureKind kind = answer ? FailureKind::rejected : answer.error().kind;
-  if (kind == FailureKind::rejected || kind == FailureKind::not_found) {
-    diagnosis.ok(subject, "a model that does not exist may be asked for" +
-                              (answer ? "" : " (" + answer.error().code + ")"));
+  if (answer) {
+    diagnosis.failed(subject,
+                     configuration.upstream + " answers " + std::to_string(answer->status) +
+                         " for a model that does not exist: what is there is not Bedrock",
+                     "correct upstream, or see what stands between it and this host");
+    return;
+  }
+  const FailureKind kind = answer.error().kind;
+  const bool refuses_model = kind == FailureKind::rejected || kind == FailureKind::not_found;
+  if (refuses_model && !answer.error().code.empty()) {
+    diagnosis.ok(subject,
+                 "a model that does not exist may be asked for (" + answer.error().code + ")");
+  } else if (refuses_model) {
+    diagnosis.failed(subject, answer.error().message + ": this is not how Bedrock refuses a model",
+                     "correct upstream, or see what stands between it and this host");
   } else if (kind == FailureKind::denied) {
     diagnosis.warning(subject, answer.error().message,
                       "a policy that names models denies the one asked for here, which does not "

@@ -127,27 +127,6 @@ SettingError set_idle_timeout(AgentConfig& configuration, const SettingValues& v
   return set_duration(configuration.idle_timeout, values.front());
 }
 
-// Whether calls to the upstream come back to the agent, as far as that can be told without asking
-// for a name.
-bool calls_itself(const AgentConfig& configuration) {
-  const std::string_view url = configuration.upstream;
-  const std::size_t begin = url.find("://") + 3;
-  std::string authority(url.substr(begin, url.find('/', begin) - begin));
-  if (authority.find(':', authority.rfind(']') + 1) == std::string::npos) {
-    authority += url.starts_with("https:") ? ":443" : ":80";
-  }
-  std::string host;
-  std::uint16_t port = 0;
-  const auto leads = [&](const std::string& own_host, std::uint16_t own_port) {
-    return !own_host.empty() &&
-           leads_to(host_and_port(listen_address(own_host), own_port), host, port);
-  };
-  return split_host_and_port(authority, host, port) &&
-         (leads(configuration.listen_host, configuration.listen_port) ||
-          (proxy::CertificateAuthority::exists(configuration.state_dir) &&
-           leads(configuration.proxy.listen_host, configuration.proxy.listen_port)));
-}
-
 Mismatches finish(AgentConfig& configuration) {
   Mismatches mismatches;
   if (auto problem = listen_problem(configuration)) {
@@ -156,12 +135,6 @@ Mismatches finish(AgentConfig& configuration) {
   if (configuration.upstream.empty()) {
     configuration.upstream =
         "https://" + aws::service_host("bedrock-runtime", configuration.region);
-  }
-  if (calls_itself(configuration)) {
-    mismatches.push_back({"upstream",
-                          in_quotes(configuration.upstream) +
-                              " is this agent itself: its calls would come back to it",
-                          "listen"});
   }
   const std::string upstream_region =
       region_of_aws_host(host_of(configuration.upstream)).value_or("");
@@ -191,12 +164,48 @@ Mismatches finish(AgentConfig& configuration) {
 
 // A store is pinned for good to what was misspelt.
 Mismatches warn(const AgentConfig& configuration) {
+  Mismatches warnings;
   const std::string doubt =
       configuration.region.empty() ? "" : doubt_of_region(configuration.region);
-  return doubt.empty() ? Mismatches() : Mismatches{{"region", doubt}};
+  if (!doubt.empty()) {
+    warnings.push_back({"region", doubt});
+  }
+  if (calls_itself(configuration, proxy::CertificateAuthority::exists(configuration.state_dir))) {
+    warnings.push_back({"upstream", upstream_is_itself(configuration)});
+  }
+  return warnings;
 }
 
 }  // namespace
+
+bool calls_itself(const AgentConfig& configuration, bool has_authority) {
+  const std::string_view url = configuration.upstream;
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) {
+    return false;  // it is AWS's own, or not given yet
+  }
+  const std::size_t begin = scheme + 3;
+  std::string authority(url.substr(begin, url.find('/', begin) - begin));
+  if (authority.find(':', authority.rfind(']') + 1) == std::string::npos) {
+    authority += url.starts_with("https:") ? ":443" : ":80";
+  }
+  std::string host;
+  std::uint16_t port = 0;
+  const auto leads = [&](const std::string& own_host, std::uint16_t own_port) {
+    return !own_host.empty() &&
+           leads_to(host_and_port(listen_address(own_host), own_port), host, port);
+  };
+  return split_host_and_port(authority, host, port) &&
+         (leads(configuration.listen_host, configuration.listen_port) ||
+          (has_authority &&
+           leads(configuration.proxy.listen_host, configuration.proxy.listen_port)));
+}
+
+std::string upstream_is_itself(const AgentConfig& configuration) {
+  return in_quotes(configuration.upstream) +
+         " is this agent itself, if no socket of a service manager takes the place of listen: its "
+         "calls would come back to it, so that it does not start";
+}
 
 const SettingsTable& agent_table() {
   static const SettingsTable table{

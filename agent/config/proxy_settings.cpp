@@ -135,8 +135,11 @@ Mismatches check_proxy(AgentConfig& configuration) {
 }  // namespace
 
 SettingError problem_with_authority(const AgentConfig& configuration) {
-  auto conflict = listen_conflict(configuration, true);
-  return conflict ? SettingError(std::move(conflict->cause)) : std::nullopt;
+  if (auto conflict = listen_conflict(configuration, true)) {
+    return std::move(conflict->cause);
+  }
+  const bool comes_to_be = calls_itself(configuration, true) && !calls_itself(configuration, false);
+  return comes_to_be ? SettingError(upstream_is_itself(configuration)) : std::nullopt;
 }
 
 const SettingsTable& proxy_table() {

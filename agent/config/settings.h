@@ -74,6 +74,11 @@ const SettingsTable& privacy_table();          // privacy_settings.cpp
 const SettingsTable& admin_table();            // admin_settings.cpp
 const SettingsTable& proxy_table();            // proxy_settings.cpp
 
+// Whether calls to the upstream come back to the agent's configured addresses, as far as that can
+// be told without asking for a name; proxy mode has one with an authority only.
+bool calls_itself(const AgentConfig& configuration, bool has_authority);
+std::string upstream_is_itself(const AgentConfig& configuration);
+
 // Why the agent would not start if it had a certificate authority, which turns proxy mode on.
 SettingError problem_with_authority(const AgentConfig& configuration);
 

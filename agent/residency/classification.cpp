@@ -64,10 +64,12 @@ Classification by_id(std::string_view id, std::string_view source_region, const 
   if (const auto profile = look_up(find, id)) {
     return by_profile(*profile);
   }
-  if (looks_like_system_profile(id)) {
+  const bool has_dot = id.find('.') != std::string_view::npos;
+  // A model's id has a dot; an application profile's has none.
+  if (looks_like_system_profile(id) || (!has_dot && is_profile_id(id))) {
     return unknown_profile(id);
   }
-  if (id.find('.') == std::string_view::npos || id.find('/') != std::string_view::npos) {
+  if (!has_dot || id.find('/') != std::string_view::npos) {
     return unknown("neither a model's id nor a profile of the catalogue");
   }
   return in_one_region(source_region, source_region, id, "a model's id");

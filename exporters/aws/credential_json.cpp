@@ -24,12 +24,6 @@ std::string text_in(const Object& object, std::string_view key) {
   return object[key].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
 }
 
-// They go into headers: nothing but printable ASCII will do.
-bool fits_a_header(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char byte) { return byte > ' ' && byte < '\x7f'; });
-}
-
 bool is_version_1(const Object& object) {
   std::int64_t version = 0;
   return object["Version"].get(version) == simdjson::SUCCESS && version == 1;

@@ -1,5 +1,6 @@
 #include "exporters/aws/credentials.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -26,6 +27,17 @@ class EnvironmentProvider final : public CredentialsProvider {
     if (credentials.secret_access_key.empty()) {
       return tl::unexpected<std::string>(
           "environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
+    }
+    const std::pair<const char*, const std::string&> values[] = {
+        {"AWS_ACCESS_KEY_ID", credentials.access_key_id},
+        {"AWS_SECRET_ACCESS_KEY", credentials.secret_access_key},
+        {"AWS_SESSION_TOKEN", credentials.session_token}};
+    for (const auto& [variable, value] : values) {
+      if (!fits_a_header(value)) {
+        return tl::unexpected<std::string>(
+            std::string("environment: ") + variable +
+            " has characters that no such value has, such as a line end behind it");
+      }
     }
     return credentials;
   }
@@ -89,6 +101,11 @@ Environment process_environment() {
     const char* value = std::getenv(name);
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+}
+
+bool fits_a_header(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char byte) { return byte > ' ' && byte < '\x7f'; });
 }
 
 std::string value_of(const Environment& environment, const char* name) {

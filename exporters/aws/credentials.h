@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <utility>
 #include <vector>
@@ -43,6 +44,9 @@ using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 Environment process_environment();
 // The variable's value, "" if it is not set.
 std::string value_of(const Environment& environment, const char* name);
+
+// Whether it is nothing but printable ASCII: keys and tokens go into headers.
+bool fits_a_header(std::string_view text);
 
 // What one link of the chain says, for `invlog doctor`. Holds no secret.
 struct LinkReport {

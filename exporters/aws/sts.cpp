@@ -57,12 +57,9 @@ bool all_digits(std::string_view text) {
   return text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// They go into headers, so nothing but printable ASCII will do.
 bool is_credential_text(std::string_view text) {
   constexpr std::size_t kLongest = 16 << 10;
-  return !text.empty() && text.size() <= kLongest &&
-         std::all_of(text.begin(), text.end(),
-                     [](char byte) { return byte > ' ' && byte < '\x7f'; });
+  return !text.empty() && text.size() <= kLongest && fits_a_header(text);
 }
 
 // Why the service would refuse, so that the message names the cause; "" if it would not.

@@ -31,6 +31,17 @@ StoredRecord stored(Record record) {
 
 }  // namespace
 
+TEST_CASE("half a surrogate pair in a body is no character in the line, which stays valid") {
+  Record record;
+  record.request.bytes = R"({"a":"x\ud83d y\ude00\ud83d\ud83d\ude00 \\ud83d \u00e9"})";
+  record.request.is_json = true;
+  record.request_metadata = R"({"cut":"\uDBFF"})";
+  const std::string line = record_json(store_information(), stored(std::move(record)));
+  CHECK(line.find(R"({"a":"x\ufffd y\ufffd\ufffd\ud83d\ude00 \\ud83d \u00e9"})") !=
+        std::string::npos);
+  CHECK(line.find(R"("requestMetadata":{"cut":"\ufffd"})") != std::string::npos);
+}
+
 TEST_CASE("A record's line has AWS's fields, and everything else under invlog") {
   CHECK(record_json(store_information(), stored(full_record())) ==
         R"({"schemaType":"ModelInvocationLog","schemaVersion":"1.0",)"

@@ -69,6 +69,20 @@ TEST_CASE("damage, ends within the stream and unknown codings say why") {
   }
 }
 
+TEST_CASE("damage is told from a lacking end, with and without zlib's wrapper") {
+  const std::string content = varied(5000);
+  for (const int window_bits : {15, -15}) {
+    const std::string body = deflated(content, window_bits);
+    CHECK(decode_content("deflate", body.substr(0, body.size() / 2)).error().ends_early);
+  }
+  std::string body = gzip(content);
+  body[body.size() - 8] ^= 1;  // its checksum
+  CHECK(decode_content("gzip", body).error().damaged);
+  CHECK_FALSE(decode_content("gzip", body).error().ends_early);
+  CHECK_FALSE(decode_content("compress", body).error().damaged);
+  CHECK_FALSE(decode_content("gzip", gzip(content), 10).error().damaged);
+}
+
 TEST_CASE("a bomb is not decoded beyond the bound") {
   const std::string bomb(1 << 20, '\0');
   const std::pair<const char*, std::string> bodies[] = {{"gzip", gzip(bomb)},

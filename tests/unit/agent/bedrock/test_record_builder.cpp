@@ -478,6 +478,12 @@ TEST_CASE("a compressed stream that ends early says so, whatever it is a stream 
   Invocation sse = openai("text/event-stream", std::string(whole.substr(0, whole.size() - 1)));
   sse.response_headers.emplace_back("Content-Encoding", "zstd");
   check(sse);
+  Invocation damaged = invocation;
+  damaged.response.bytes = whole;
+  damaged.response.bytes[0] ^= 1;
+  const storage::Record record = build_record(damaged);
+  CHECK(record.outcome == "upstream-closed");
+  CHECK(contains(record.details, "the stream's content coding is damaged: zstd: "));
   // What is no stream is not known to have ended early: it has no end that it lacks.
   Invocation plain = converse();
   plain.response.bytes = whole.substr(0, whole.size() - 1);

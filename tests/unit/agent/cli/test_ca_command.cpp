@@ -131,6 +131,9 @@ TEST_CASE("ca init makes nothing with which the agent would not start", "[ca]") 
                  "invlog ca: the agent would not start any more: proxy mode listens on "
                  "\"127.0.0.1:4181\", and so do metrics and health (listen below [admin])"));
   CHECK_FALSE(std::filesystem::exists(host.path("ca.pem")));
+  host.scene.directory.write("invlog.toml", "[agent]\nupstream = \"http://127.0.0.1:4181\"\n");
+  CHECK(host.init().exit_code == 2);
+  CHECK(contains(host.init().err, "\"http://127.0.0.1:4181\" is this agent itself"));
   host.scene.directory.write("invlog.toml", "[admin]\nlisten = \"127.0.0.1:4182\"\n");
   CHECK(host.init().exit_code == 0);
 }

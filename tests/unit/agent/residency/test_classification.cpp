@@ -70,7 +70,8 @@ constexpr Row kRows[] = {
      kMissing},
     {"mea.ai21.jamba-9-v1:0", "", "", "mea.ai21.jamba-9-v1:0", "ai21.jamba-9-v1:0", kMissing},
     {"", "", "", "", "", "neither a model's id nor a profile of the catalogue"},
-    {"9arbu5hu2sjr", "", "", "", "", "neither a model's id nor a profile of the catalogue"},
+    {"9arbu5hu2sjr", "", "", "9arbu5hu2sjr", "", kMissing},
+    {"no/id", "", "", "", "", "neither a model's id nor a profile of the catalogue"},
     {"../a.b", "", "", "", "", "neither a model's id nor a profile of the catalogue"},
     // ARNs of models
     {"arn:aws:bedrock:eu-central-1::foundation-model/amazon.nova-lite-v1:0", "in-region",

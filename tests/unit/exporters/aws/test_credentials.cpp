@@ -69,6 +69,21 @@ TEST_CASE("the environment gives keys, and a token if there is one") {
   CHECK(!(*result)->expiration);
 }
 
+TEST_CASE("values of the environment that would break a header are refused, and not shown") {
+  for (const char* variable : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}) {
+    Variables variables{{"AWS_ACCESS_KEY_ID", "hush"},
+                        {"AWS_SECRET_ACCESS_KEY", "hush"},
+                        {"AWS_SESSION_TOKEN", "hush"}};
+    for (const char* end : {"\n", "\r", " ", "\x01", "\xc3\xa9"}) {
+      variables[variable] = std::string("hush") + end;
+      const std::string error =
+          error_of(environment_provider(environment_of(variables))->provide());
+      CHECK(contains(error, std::string("environment: ") + variable + " has characters"));
+      CHECK(!contains(error, "hush"));
+    }
+  }
+}
+
 TEST_CASE("an environment without keys is not an error, half a pair is") {
   CHECK(error_of(environment_provider(environment_of({}))->provide()) == "nothing");
   CHECK(error_of(environment_provider(environment_of({{"AWS_ACCESS_KEY_ID", ""}}))->provide()) ==
