@@ -74,6 +74,28 @@ class TrailLedger::Implementation {
     }
   }
 
+  // The index has rows by time, so one pass over both tells how many of a span are left.
+  std::vector<TimeSpan> delisted(const std::string& source) {
+    Statement rows(connection_.get(), "SELECT at FROM unseen_call ORDER BY at");
+    bool left = rows.step();
+    const std::int64_t oldest = left ? rows.integer(0) : std::numeric_limits<std::int64_t>::max();
+    Statement spans(connection_.get(),
+                    "SELECT since, until, unseen FROM reconciliation WHERE source = ?1 AND unseen "
+                    "> 0 AND since <= ?2 ORDER BY until");
+    spans.bind_text(1, source).bind(2, oldest);
+    std::vector<TimeSpan> delisted;
+    std::int64_t listed = 0;
+    while (spans.step()) {
+      for (; left && rows.integer(0) <= spans.integer(1); left = rows.step()) {
+        ++listed;
+      }
+      if (listed < spans.integer(2)) {
+        delisted.push_back({spans.integer(0), std::min(spans.integer(1), oldest)});
+      }
+    }
+    return delisted;
+  }
+
   bool is_unseen(std::string_view event_id) {
     const bool found = is_unseen_.bind_text(1, event_id).step();
     is_unseen_.reset();
@@ -262,6 +284,9 @@ void TrailLedger::each_record(std::int64_t since_us, std::int64_t until_us,
 void TrailLedger::each_unseen(
     const std::function<void(std::string_view, std::string_view)>& visit) {
   implementation_->each_unseen(visit);
+}
+std::vector<TimeSpan> TrailLedger::delisted(const std::string& source) {
+  return implementation_->delisted(source);
 }
 bool TrailLedger::is_unseen(std::string_view event_id) {
   return implementation_->is_unseen(event_id);

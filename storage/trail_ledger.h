@@ -64,6 +64,11 @@ struct ReconciliationRow {
   std::int64_t events = 0, matched = 0, unseen = 0, missing = 0, outside = 0;
 };
 
+// From the one to the other, both included. Unix time in µs.
+struct TimeSpan {
+  std::int64_t since_us = 0, until_us = 0;
+};
+
 class TrailLedger {
  public:
   // No call lasts longer, so that no record was started longer than this before its segment (µs).
@@ -91,6 +96,10 @@ class TrailLedger {
   void each_unseen(
       const std::function<void(std::string_view event_id, std::string_view request_id)>& visit);
   bool is_unseen(std::string_view event_id);
+  // Whence calls may be that an earlier comparison with `source` found unseen, and whose rows are
+  // gone: its spans of which fewer are left than it found. Rows go oldest first, so each ends with
+  // the oldest row that is left, at the latest; others of that second may be gone, too.
+  std::vector<TimeSpan> delisted(const std::string& source);
 
   struct Changes {
     std::vector<LedgerEvent> events;

@@ -1,6 +1,7 @@
 #include "agent/residency/reconciler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "exporters/aws/endpoints.h"
@@ -128,6 +129,7 @@ void Reconciler::join_batch() {
   result_.left_out += static_cast<std::int64_t>(batch_.size()) - counted;
   std::vector<Match> changed = match_records();
   write_matches(changed);
+  note_delisted();  // before rows go that are not wanted any more
   forget_seen();
   write_unseen();
   batch_.clear();
@@ -255,6 +257,31 @@ void Reconciler::forget_seen() {
   ledger_.apply(changes);
 }
 
+// Again with each batch: the agent's retention may have taken rows since the last one.
+void Reconciler::note_delisted() {
+  for (const storage::TimeSpan& span : ledger_.delisted(source_.name())) {
+    delisted_.push_back(span);
+  }
+  std::sort(delisted_.begin(), delisted_.end(),
+            [](const auto& left, const auto& right) { return left.since_us < right.since_us; });
+  std::vector<storage::TimeSpan> apart;
+  for (const storage::TimeSpan& span : delisted_) {
+    if (apart.empty() || span.since_us > apart.back().until_us) {
+      apart.push_back(span);
+    } else {
+      apart.back().until_us = std::max(apart.back().until_us, span.until_us);
+    }
+  }
+  delisted_ = std::move(apart);
+}
+
+bool Reconciler::is_delisted(std::int64_t at_us) const {
+  const auto later = std::upper_bound(
+      delisted_.begin(), delisted_.end(), at_us,
+      [](std::int64_t at, const storage::TimeSpan& span) { return at < span.since_us; });
+  return later != delisted_.begin() && at_us <= std::prev(later)->until_us;
+}
+
 void Reconciler::write_unseen() {
   std::vector<const CompactEvent*> fresh;
   for (const CompactEvent& event : batch_) {
@@ -268,7 +295,7 @@ void Reconciler::write_unseen() {
     } else {
       ++result_.unseen;
       unseen_.push_back(event);
-      if (!ledger_.is_unseen(id_text(event.event, pool_))) {
+      if (!ledger_.is_unseen(id_text(event.event, pool_)) && !is_delisted(event.at_us)) {
         fresh.push_back(&event);
       }
     }

@@ -103,6 +103,8 @@ class Reconciler final : public TrailSink {
   void write_matches(std::vector<Match>& matches);
   void write_unseen();
   void forget_seen();
+  void note_delisted();
+  bool is_delisted(std::int64_t at_us) const;
   void keep_earliest_unseen(bool last);
   void find_span();
   void find_missing();
@@ -114,7 +116,8 @@ class Reconciler final : public TrailSink {
   const std::int64_t known_from_us_;
   TextPool pool_;
   std::vector<CompactEvent> batch_;
-  std::vector<CompactEvent> unseen_;  // of all batches, the earliest
+  std::vector<CompactEvent> unseen_;         // of all batches, the earliest
+  std::vector<storage::TimeSpan> delisted_;  // TrailLedger's, of all batches, without overlaps
   std::map<std::uint32_t, std::int64_t> regions_;
   Reconciliation result_;
   std::optional<std::int64_t> oldest_us_, newest_us_;  // of all events of the Region

@@ -125,6 +125,15 @@ class Scene {
     }
     return text;
   }
+  // As retention takes them.
+  void take_oldest_unseen(int rows) const {
+    const auto connection = storage::connect_beside_writer(store(), "", "");
+    REQUIRE(connection);
+    storage::execute(connection->get(),
+                     "DELETE FROM unseen_call WHERE event_id IN (SELECT event_id FROM unseen_call "
+                     "ORDER BY at LIMIT " +
+                         std::to_string(rows) + ")");
+  }
   // All that reconciliation writes, but for when it ended.
   std::string written() const {
     return rows("SELECT record, region, at, hex(event_id), outside FROM trail ORDER BY record") +
@@ -211,6 +220,61 @@ TEST_CASE("reconcile joins events and records, and a second run changes nothing"
   CHECK(scene.written() == before);
   CHECK_FALSE(contains(scene.out.str(), "of them new"));
   CHECK(storage::verify_store(scene.store(), {}).problems.empty());
+}
+
+TEST_CASE("an unseen call whose row retention took is not new when it is found again") {
+  Scene scene;
+  scene.write("a.json", {{"lost-1", "", minute(1)},
+                         {"lost-2", "", minute(2)},
+                         {"lost-2 too", "", minute(2)},
+                         {"lost-3", "", minute(3)},
+                         {"lost-6", "", minute(6)}});
+  CHECK(scene.run() == 0);
+  CHECK(contains(scene.out.str(), "never seen by the agent                     5   5 of them new"));
+  const auto again_is_no_news = [&scene] {
+    const std::string before = scene.written();
+    CHECK(scene.run() == 0);
+    CHECK(scene.written() == before);
+    CHECK(contains(scene.out.str(), "never seen by the agent                     5\n"));
+  };
+  SECTION("some are left, one of them of the same second") {
+    scene.take_oldest_unseen(2);
+    again_is_no_news();
+    // Later than the oldest that is left: no row of that time has gone.
+    scene.write("b.json", {{"late-4", "", minute(4)}});
+    CHECK(scene.run() == 0);
+    CHECK(contains(scene.out.str(), "never seen by the agent                     6   1 of them"));
+    CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+          "5\n1\n");
+    CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "4\n");
+  }
+  SECTION("none is left") {
+    scene.take_oldest_unseen(5);
+    again_is_no_news();
+    // Behind what was compared.
+    scene.write("b.json", {{"late-7", "", minute(7)}});
+    CHECK(scene.run() == 0);
+    CHECK(scene.rows("SELECT request_id FROM unseen_call") == "late-7\n");
+    CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+          "5\n1\n");
+  }
+  SECTION("all are left: what is older than they is new") {
+    scene.write("b.json", {{"late-1", "", minute(1)}});
+    CHECK(scene.run() == 0);
+    CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "6\n");
+    CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+          "5\n1\n");
+  }
+}
+
+TEST_CASE("an unseen call from the midst of what was compared, and clean, is new") {
+  Scene scene;
+  scene.write("a.json", {{uuid(0), "", minute(0)}, {uuid(7), "", minute(7)}});
+  CHECK(scene.run() == 0);
+  scene.write("b.json", {{"late-3", "", minute(3)}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT request_id FROM unseen_call") == "late-3\n");
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen'") == "1\n");
 }
 
 TEST_CASE("what was processed outside its destinations is an alarm, once, and exit code 1") {
