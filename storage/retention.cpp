@@ -14,7 +14,7 @@
 namespace invlog::storage {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kPageBytes = RetentionOptions::kPageBytes;
 constexpr std::uint64_t kMebibyte = 1 << 20;
 constexpr int kBusyMilliseconds = 5000;   // Store's
 constexpr std::int64_t kIncremental = 2;  // PRAGMA auto_vacuum
@@ -28,12 +28,10 @@ constexpr std::int64_t kStepPages = 128;
 
 constexpr std::uint64_t kStepLogs = 2;  // what a step writes at most, in logs of their usual size
 
-constexpr std::uint64_t kRowBytes = 256;  // about what a record's row takes
-// With the index, in pages that ids in no order leave half empty.
-constexpr std::uint64_t kUnseenRowBytes = 768;
+constexpr std::uint64_t kRowBytes = 256;      // about what a record's row takes
 constexpr std::uint64_t kEventRowBytes = 64;  // without details
-// Of max_size: what rows that others than recorded calls bring may take of it, each kind of them.
-constexpr std::uint64_t kShare = 8;
+// For so long a commit waits for unseen calls to go before records do.
+constexpr std::int64_t kUnseenTimeUs = 100'000;
 
 std::uint64_t bytes_of_file(const std::string& path) {
   struct stat status {};
@@ -51,11 +49,6 @@ std::uint64_t passing_bytes(sqlite3* connection, std::int64_t first, std::int64_
                                 "WHERE id BETWEEN ?1 AND ?2 AND kind IN " +
                                 kPassingEvents);
   return sum.bind(1, first).bind(2, last).step() ? static_cast<std::uint64_t>(sum.integer(0)) : 0;
-}
-
-std::uint64_t log_limit(std::uint64_t max_size) {
-  return max_size == 0 ? 4 * kMebibyte
-                       : std::clamp<std::uint64_t>(max_size / 128, kMebibyte / 8, 4 * kMebibyte);
 }
 
 }  // namespace
@@ -86,8 +79,8 @@ Retention::Retention(sqlite3* connection, std::string path, const RetentionOptio
       path_(std::move(path)),
       options_(options),
       clock_(std::move(clock)),
-      log_bytes_(log_limit(options.max_size_bytes)),
-      log_pages_(static_cast<std::int64_t>(log_bytes_ / kPageBytes)),
+      log_bytes_(options.log_bytes()),
+      log_pages_(options.scattered_rows()),
       can_shrink_(single_integer(connection, "PRAGMA auto_vacuum") == kIncremental),
       base_(read_retention_base(connection)),
       pages_(connection, "PRAGMA page_count"),
@@ -131,11 +124,6 @@ std::int64_t Retention::most_rows() const {
   return std::min(kStepRecords, static_cast<std::int64_t>(log_bytes_ / kRowBytes));
 }
 
-// Rows of unseen calls that are not the first to go.
-std::int64_t Retention::unseen_share() const {
-  return static_cast<std::int64_t>(options_.max_size_bytes / kShare / kUnseenRowBytes);
-}
-
 std::uint64_t Retention::group_bytes() const {
   return capped() ? options_.max_size_bytes / 64 : std::numeric_limits<std::uint64_t>::max();
 }
@@ -167,26 +155,42 @@ bool Retention::takes_passing_event(std::size_t bytes) {
   if (!capped()) {
     return true;
   }
-  const bool fits = passing_bytes_ + kEventRowBytes + bytes <= options_.max_size_bytes / kShare;
+  const bool fits =
+      passing_bytes_ + kEventRowBytes + bytes <= options_.max_size_bytes / RetentionOptions::kShare;
   passing_bytes_ += fits ? kEventRowBytes + bytes : 0;
   return fits;
 }
 
-void Retention::make_room(std::uint64_t bytes, std::uint64_t freed, bool small) {
+void Retention::make_room(std::uint64_t bytes, std::uint64_t freed, bool small,
+                          const std::function<void()>& busy) {
   if (!capped()) {
     return;
   }
   const std::uint64_t limit = options_.max_size_bytes + (small ? options_.max_size_bytes / 32 : 0);
   const std::uint64_t most = std::max(bytes, freed);
   bytes -= std::min(bytes, freed);
+  // Rows of unseen calls lie scattered: thousands may go before a page is free. Records that can be
+  // had at once then go first, so that calls need not wait for their commit.
+  std::int64_t began = clock_();
+  const auto is_patient = [this, &began] {
+    const std::int64_t spent = clock_() - began;
+    return spent >= 0 && spent < kUnseenTimeUs;
+  };
   while (true) {
     const File now = file();
     if (bytes <= now.free || size_with(now, bytes) <= limit) {
       break;
     }
+    busy();
     require_log(kStepLogs * log_bytes_);
-    if (step_chunks() || step_events() || take_unseen(unseen_share()) ||
-        remove("size", std::numeric_limits<std::int64_t>::max(), bytes) || take_unseen(0)) {
+    if (step_chunks() || step_events() || (is_patient() && take_unseen(options_.unseen_share()))) {
+      continue;
+    }
+    if (remove("size", std::numeric_limits<std::int64_t>::max(), bytes)) {
+      began = clock_();
+      continue;
+    }
+    if (take_unseen(0)) {
       continue;
     }
     // A record that is too large for any such store passes: it is the next to go.
@@ -392,7 +396,7 @@ bool Retention::step_size() {
   const std::uint64_t wanted = std::min<std::uint64_t>(group_bytes(), 16 * kMebibyte);
   const File now = file();
   return wanted > now.free && size_with(now, wanted) > options_.max_size_bytes &&
-         (take_unseen(unseen_share()) ||
+         (take_unseen(options_.unseen_share()) ||
           remove("size", std::numeric_limits<std::int64_t>::max(), wanted));
 }
 

@@ -43,8 +43,9 @@ class Retention {
 
   // Before a commit that adds about so many bytes to the file, and frees so many first. `small`:
   // events, which are to be written even when nothing else may be, or records that end calls under
-  // way, and so give room back.
-  void make_room(std::uint64_t bytes, std::uint64_t freed, bool small);
+  // way, and so give room back. `busy` is told of each step that it takes.
+  void make_room(std::uint64_t bytes, std::uint64_t freed, bool small,
+                 const std::function<void()>& busy);
   // Whether there is room for a passing event (is_passing_event()) of so many bytes; counted as
   // written if there is.
   bool takes_passing_event(std::size_t bytes);
@@ -56,8 +57,7 @@ class Retention {
   struct File;
 
   std::int64_t most_rows() const;
-  std::int64_t unseen_share() const;
-  bool capped() const { return options_.max_size_bytes != 0; }
+  bool capped() const { return options_.capped(); }
   File file();
   std::uint64_t size_with(const File& file, std::uint64_t bytes) const;
   bool log_takes(std::uint64_t bytes);

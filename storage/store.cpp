@@ -334,7 +334,11 @@ void Store::make_room() {
     bytes += kRowBytes + event.details.size();
   }
   const bool small = intents_.empty() && (rows_.empty() || !ended_intents_.empty());
-  retention_->make_room(bytes, ended_intent_bytes(), small);
+  retention_->make_room(bytes, ended_intent_bytes(), small, [this] {
+    if (told_) {
+      told_("it has reached max_size, and room is being made");
+    }
+  });
 }
 
 void Store::write_group() {

@@ -1,7 +1,9 @@
 #include "storage/trail_ledger.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -31,11 +33,22 @@ constexpr const char* kSelectRecords =
 
 class TrailLedger::Implementation {
  public:
-  Implementation(Connection connection, std::function<std::int64_t()> clock)
+  Implementation(Connection connection, std::string path, std::function<std::int64_t()> clock,
+                 std::uint64_t max_size_bytes)
       : connection_(std::move(connection)),
+        path_(std::move(path)),
         clock_(std::move(clock)),
         label_(connection_.get(), "SELECT text FROM label WHERE id = ?1"),
-        is_unseen_(connection_.get(), "SELECT 1 FROM unseen_call WHERE event_id = ?1") {}
+        is_unseen_(connection_.get(), "SELECT 1 FROM unseen_call WHERE event_id = ?1") {
+    limits_.max_size_bytes = max_size_bytes;
+    if (limits_.capped()) {
+      // As the writer's own.
+      execute(connection_.get(),
+              "PRAGMA wal_autocheckpoint = " + std::to_string(limits_.scattered_rows()));
+      execute(connection_.get(),
+              "PRAGMA journal_size_limit = " + std::to_string(limits_.log_bytes()));
+    }
+  }
 
   std::int64_t known_from_us() {
     // A record that is older than the store's birth tells that a clock was set.
@@ -74,10 +87,77 @@ class TrailLedger::Implementation {
     }
   }
 
+  // The index has rows by time, so one pass over both tells how many of a span are left.
+  std::vector<TimeSpan> delisted(const std::string& source) {
+    Statement rows(connection_.get(), "SELECT at FROM unseen_call ORDER BY at");
+    bool left = rows.step();
+    const std::int64_t oldest = left ? rows.integer(0) : std::numeric_limits<std::int64_t>::max();
+    Statement spans(connection_.get(),
+                    "SELECT since, until, unseen FROM reconciliation WHERE source = ?1 AND unseen "
+                    "> 0 AND since <= ?2 ORDER BY until");
+    spans.bind_text(1, source).bind(2, oldest);
+    std::vector<TimeSpan> delisted;
+    std::int64_t listed = 0;
+    while (spans.step()) {
+      for (; left && rows.integer(0) <= spans.integer(1); left = rows.step()) {
+        ++listed;
+      }
+      if (listed < spans.integer(2)) {
+        delisted.push_back({spans.integer(0), std::min(spans.integer(1), oldest)});
+      }
+    }
+    return delisted;
+  }
+
   bool is_unseen(std::string_view event_id) {
     const bool found = is_unseen_.bind_text(1, event_id).step();
     is_unseen_.reset();
     return found;
+  }
+
+  const RetentionOptions& limits() const { return limits_; }
+
+  std::int64_t unseen_rows() {
+    return single_integer(connection_.get(), "SELECT count(*) FROM unseen_call");
+  }
+
+  bool has_room(std::int64_t unseen_rows) {
+    if (!limits_.capped()) {
+      return true;
+    }
+    const auto pages = [this](const char* pragma) {
+      return static_cast<std::uint64_t>(single_integer(connection_.get(), pragma)) *
+             RetentionOptions::kPageBytes;
+    };
+    const std::uint64_t length = pages("PRAGMA page_count"), free = pages("PRAGMA freelist_count");
+    const std::uint64_t bytes =
+        static_cast<std::uint64_t>(unseen_rows) * RetentionOptions::kUnseenRowBytes;
+    std::error_code none;
+    const auto log = std::filesystem::file_size(path_ + "-wal", none);
+    // They go through the log first, a portion at a time, few of them by whole pages.
+    const std::uint64_t through_log =
+        std::max(std::min(bytes, kWritePortion * RetentionOptions::kUnseenRowBytes),
+                 std::min(static_cast<std::uint64_t>(unseen_rows) * RetentionOptions::kPageBytes,
+                          limits_.log_bytes()));
+    // The log may cost the writer as much more.
+    return length + (bytes > free ? bytes - free : 0) + (none ? 0 : log) + through_log <=
+           limits_.max_size_bytes + limits_.max_size_bytes / 32;
+  }
+
+  std::int64_t take_unseen(std::int64_t before_us, std::int64_t most) {
+    Statement take(connection_.get(),
+                   "DELETE FROM unseen_call WHERE event_id IN (SELECT event_id FROM unseen_call "
+                   "WHERE at < ?1 ORDER BY at LIMIT ?2)");
+    std::int64_t taken = 0;
+    while (taken < most) {
+      take.bind(1, before_us).bind(2, std::min(most - taken, limits_.scattered_rows())).run();
+      const int rows = sqlite3_changes(connection_.get());
+      if (rows == 0) {
+        break;
+      }
+      taken += rows;
+    }
+    return taken;
   }
 
   void apply(const Changes& changes) {
@@ -223,13 +303,16 @@ class TrailLedger::Implementation {
   }
 
   const Connection connection_;
+  const std::string path_;
   const std::function<std::int64_t()> clock_;
+  RetentionOptions limits_;  // max_size only
   Statement label_, is_unseen_;
   std::unordered_map<std::int64_t, std::string> labels_;
 };
 
 tl::expected<std::unique_ptr<TrailLedger>, std::string> TrailLedger::open(
-    const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock) {
+    const std::string& store_path, const std::string& vfs, std::function<std::int64_t()> clock,
+    std::uint64_t max_size_bytes) {
   auto connection = connect_beside_writer(store_path, vfs, "what CloudTrail says is kept there");
   if (!connection) {
     return tl::unexpected(std::move(connection.error()));
@@ -242,7 +325,8 @@ tl::expected<std::unique_ptr<TrailLedger>, std::string> TrailLedger::open(
       clock = system_now_us;
     }
     return std::unique_ptr<TrailLedger>(new TrailLedger(
-        std::make_unique<Implementation>(std::move(*connection), std::move(clock))));
+        std::make_unique<Implementation>(std::move(*connection), resolved_store_path(store_path),
+                                         std::move(clock), max_size_bytes)));
   } catch (const StoreError& error) {
     return tl::unexpected("store " + store_path + ": " + error.what());
   }
@@ -263,8 +347,23 @@ void TrailLedger::each_unseen(
     const std::function<void(std::string_view, std::string_view)>& visit) {
   implementation_->each_unseen(visit);
 }
+std::vector<TimeSpan> TrailLedger::delisted(const std::string& source) {
+  return implementation_->delisted(source);
+}
 bool TrailLedger::is_unseen(std::string_view event_id) {
   return implementation_->is_unseen(event_id);
+}
+const RetentionOptions& TrailLedger::limits() const {
+  return implementation_->limits();
+}
+std::int64_t TrailLedger::unseen_rows() {
+  return implementation_->unseen_rows();
+}
+bool TrailLedger::has_room(std::int64_t unseen_rows) {
+  return implementation_->has_room(unseen_rows);
+}
+std::int64_t TrailLedger::take_unseen(std::int64_t before_us, std::int64_t most) {
+  return implementation_->take_unseen(before_us, most);
 }
 void TrailLedger::apply(const Changes& changes) {
   implementation_->apply(changes);

@@ -18,6 +18,8 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "storage/retention_options.h"
+
 namespace invlog::storage {
 
 // A record as far as it is compared. Texts live until the visitor returns.
@@ -64,15 +66,21 @@ struct ReconciliationRow {
   std::int64_t events = 0, matched = 0, unseen = 0, missing = 0, outside = 0;
 };
 
+// From the one to the other, both included. Unix time in µs.
+struct TimeSpan {
+  std::int64_t since_us = 0, until_us = 0;
+};
+
 class TrailLedger {
  public:
   // No call lasts longer, so that no record was started longer than this before its segment (µs).
   static constexpr std::int64_t kSlackUs = 3'900ll * 1'000'000;
 
   // Adds the tables to a store that does not have them yet. `vfs` and `clock` as DeliveryLedger.
+  // `max_size_bytes`: the store's, 0 none, or none that is known.
   static tl::expected<std::unique_ptr<TrailLedger>, std::string> open(
       const std::string& store_path, const std::string& vfs = "",
-      std::function<std::int64_t()> clock = {});
+      std::function<std::int64_t()> clock = {}, std::uint64_t max_size_bytes = 0);
   ~TrailLedger();
   TrailLedger(const TrailLedger&) = delete;
   TrailLedger& operator=(const TrailLedger&) = delete;
@@ -91,6 +99,18 @@ class TrailLedger {
   void each_unseen(
       const std::function<void(std::string_view event_id, std::string_view request_id)>& visit);
   bool is_unseen(std::string_view event_id);
+  // Whence calls may be that an earlier comparison with `source` found unseen, and whose rows are
+  // gone: its spans of which fewer are left than it found. Rows go oldest first, so each ends with
+  // the oldest row that is left, at the latest; others of that second may be gone, too.
+  std::vector<TimeSpan> delisted(const std::string& source);
+
+  // Where the store has a max_size, for whoever adds unseen calls. apply() asks none of it.
+  const RetentionOptions& limits() const;
+  std::int64_t unseen_rows();
+  // Whether the file, with its log, stays within it when it gets so many more.
+  bool has_room(std::int64_t unseen_rows);
+  // Takes up to `most` of those from before `before_us`, oldest first; returns how many.
+  std::int64_t take_unseen(std::int64_t before_us, std::int64_t most);
 
   struct Changes {
     std::vector<LedgerEvent> events;

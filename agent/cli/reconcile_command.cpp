@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <limits>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "agent/cli/display_text.h"
@@ -17,6 +18,7 @@
 #include "agent/residency/trail_lookup.h"
 #include "exporters/aws/endpoints.h"
 #include "exporters/patient_caller.h"
+#include "storage/store_file.h"
 #include "storage/time_text.h"
 #include "storage/trail_ledger.h"
 
@@ -30,11 +32,20 @@ constexpr const char* kLookup = "lookup";
 struct Target {
   std::string path;
   storage::StoreInformation information;
+  std::uint64_t max_size_bytes = 0;  // 0: none, or none that is known
 };
+
+// If it is the configuration of this store, and not of another one on this host.
+std::uint64_t max_size_of(const std::string& store_path, const config::AgentConfig& configuration) {
+  const bool same = storage::resolved_store_path(configuration.store_path()) ==
+                    storage::resolved_store_path(store_path);
+  return same ? configuration.retention.max_size_bytes : 0;
+}
 
 int compare(const ReconcileOptions& options, const Target& target, residency::TrailSource& source,
             std::atomic<bool>& cancelled, std::ostream& out, std::ostream& err) {
-  const auto ledger = storage::TrailLedger::open(target.path, "", options.now_us);
+  const auto ledger =
+      storage::TrailLedger::open(target.path, "", options.now_us, target.max_size_bytes);
   if (!ledger) {
     err << "invlog: " << with_advice(ledger.error(), target.path, StoreUse::writing) << '\n';
     return kFailure;
@@ -46,6 +57,9 @@ int compare(const ReconcileOptions& options, const Target& target, residency::Tr
   comparing.until_us = options.until_us;
   comparing.listed =
       options.all || options.json ? std::numeric_limits<std::size_t>::max() : kListed;
+  comparing.wait = options.sleep ? options.sleep : [](std::chrono::milliseconds pause) {
+    std::this_thread::sleep_for(pause);
+  };
   residency::Reconciler reconciler(**ledger, source, std::move(comparing));
   {
     const StopSignals signals([&cancelled](int) { cancelled = true; });
@@ -164,7 +178,8 @@ int reconcile_aws(const ReconcileOptions& options, std::ostream& out, std::ostre
     return exit_code;
   }
   std::atomic<bool> cancelled{false};
-  const Target target{access->store_path, access->reader->information()};
+  const Target target{access->store_path, access->reader->information(),
+                      max_size_of(access->store_path, access->configuration)};
   const AwsCalls calls{
       options.world.make_credentials(access->configuration, options.world.environment, &cancelled),
       options.make_http_client(access->configuration.aws, options.world.environment, &cancelled)};
@@ -184,7 +199,12 @@ int reconcile_files(const ReconcileOptions& options, std::ostream& out, std::ost
     err << "invlog: " << with_advice(reader.error(), location->store_path) << '\n';
     return kFailure;
   }
-  const Target target{location->store_path, (*reader)->information()};
+  Target target{location->store_path, (*reader)->information()};
+  const auto configuration =
+      load_configuration(options.store, options.world.environment, target.information.region);
+  if (configuration) {
+    target.max_size_bytes = max_size_of(target.path, *configuration);
+  }
   residency::TrailFiles source(options.cloudtrail, target.information.region);
   std::atomic<bool> cancelled{false};
   return compare(options, target, source, cancelled, out, err);

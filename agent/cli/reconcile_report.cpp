@@ -41,6 +41,9 @@ void print_totals(const ReconcileHeading& heading, const Reconciliation& found, 
   line(out, "calls that CloudTrail knows", found.events, "of " + counted(found.read, "event"));
   line(out, "  with a record", found.matched, fresh(found.new_matched));
   line(out, "  never seen by the agent", found.unseen, fresh(found.new_unseen));
+  if (found.unlisted > 0) {
+    line(out, "    not listed in the store", found.unlisted);
+  }
   if (found.before > 0) {
     line(out, "  older than what the store has", found.before);
   }
@@ -147,15 +150,23 @@ std::string totals_json(const ReconcileHeading& heading, const Reconciliation& f
     append_json_member(json, "since", iso_seconds(found.since_us));
     append_json_member(json, "until", iso_seconds(found.until_us));
   }
-  const std::pair<const char*, std::int64_t> counts[] = {
-      {"events_read", found.read},      {"events_left_out", found.left_out},
-      {"duplicates", found.duplicates}, {"events", found.events},
-      {"matched", found.matched},       {"new_matched", found.new_matched},
-      {"unseen", found.unseen},         {"new_unseen", found.new_unseen},
-      {"before_store", found.before},   {"records", found.records},
-      {"missing", found.missing},       {"not_yet", found.not_yet},
-      {"outside", found.outside},       {"new_outside", found.new_outside},
-      {"unknown", found.unknown},       {"problem_count", found.problem_count}};
+  const std::pair<const char*, std::int64_t> counts[] = {{"events_read", found.read},
+                                                         {"events_left_out", found.left_out},
+                                                         {"duplicates", found.duplicates},
+                                                         {"events", found.events},
+                                                         {"matched", found.matched},
+                                                         {"new_matched", found.new_matched},
+                                                         {"unseen", found.unseen},
+                                                         {"new_unseen", found.new_unseen},
+                                                         {"unlisted", found.unlisted},
+                                                         {"before_store", found.before},
+                                                         {"records", found.records},
+                                                         {"missing", found.missing},
+                                                         {"not_yet", found.not_yet},
+                                                         {"outside", found.outside},
+                                                         {"new_outside", found.new_outside},
+                                                         {"unknown", found.unknown},
+                                                         {"problem_count", found.problem_count}};
   for (const auto& [name, count] : counts) {
     append_json_number(json, name, count);
   }

@@ -1,6 +1,8 @@
 #include "agent/residency/reconciler.h"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "exporters/aws/endpoints.h"
@@ -11,8 +13,12 @@ namespace invlog::residency {
 namespace {
 
 constexpr std::int64_t kSecondUs = 1'000'000;
+constexpr std::int64_t kEndOfTime = std::numeric_limits<std::int64_t>::max();
 // Rows that are made ready to be written at a time.
 constexpr std::size_t kPortion = 10'000;
+// An agent that has nothing to write looks once a second whether it is to make room.
+constexpr std::chrono::milliseconds kRoomWait{100};
+constexpr int kMostRoomWaits = 30;
 
 struct ByRequest {
   bool operator()(const CompactEvent& event, const CompactId& id) const {
@@ -128,6 +134,7 @@ void Reconciler::join_batch() {
   result_.left_out += static_cast<std::int64_t>(batch_.size()) - counted;
   std::vector<Match> changed = match_records();
   write_matches(changed);
+  note_delisted();  // before rows go that are not wanted any more
   forget_seen();
   write_unseen();
   batch_.clear();
@@ -255,6 +262,31 @@ void Reconciler::forget_seen() {
   ledger_.apply(changes);
 }
 
+// Again with each batch: the agent's retention may have taken rows since the last one.
+void Reconciler::note_delisted() {
+  for (const storage::TimeSpan& span : ledger_.delisted(source_.name())) {
+    delisted_.push_back(span);
+  }
+  std::sort(delisted_.begin(), delisted_.end(),
+            [](const auto& left, const auto& right) { return left.since_us < right.since_us; });
+  std::vector<storage::TimeSpan> apart;
+  for (const storage::TimeSpan& span : delisted_) {
+    if (apart.empty() || span.since_us > apart.back().until_us) {
+      apart.push_back(span);
+    } else {
+      apart.back().until_us = std::max(apart.back().until_us, span.until_us);
+    }
+  }
+  delisted_ = std::move(apart);
+}
+
+bool Reconciler::is_delisted(std::int64_t at_us) const {
+  const auto later = std::upper_bound(
+      delisted_.begin(), delisted_.end(), at_us,
+      [](std::int64_t at, const storage::TimeSpan& span) { return at < span.since_us; });
+  return later != delisted_.begin() && at_us <= std::prev(later)->until_us;
+}
+
 void Reconciler::write_unseen() {
   std::vector<const CompactEvent*> fresh;
   for (const CompactEvent& event : batch_) {
@@ -268,30 +300,89 @@ void Reconciler::write_unseen() {
     } else {
       ++result_.unseen;
       unseen_.push_back(event);
-      if (!ledger_.is_unseen(id_text(event.event, pool_))) {
+      if (ledger_.is_unseen(id_text(event.event, pool_))) {
+        continue;
+      }
+      if (is_delisted(event.at_us)) {
+        ++result_.unlisted;
+      } else {
         fresh.push_back(&event);
       }
     }
   }
   keep_earliest_unseen(false);
-  std::sort(fresh.begin(), fresh.end(), [](const CompactEvent* left, const CompactEvent* right) {
-    return left->event < right->event;
-  });
   result_.new_unseen += static_cast<std::int64_t>(fresh.size());
+  list_unseen(fresh);
+}
+
+// Where there is not room for all, the newest, and nothing that is older than one which is left
+// out: by that TrailLedger::delisted() knows those.
+void Reconciler::list_unseen(std::vector<const CompactEvent*>& fresh) {
+  const storage::RetentionOptions& limits = ledger_.limits();
+  const auto by_id = [](const CompactEvent* left, const CompactEvent* right) {
+    return left->event < right->event;
+  };
+  std::int64_t listed = 0;
+  if (limits.capped()) {
+    listed = ledger_.unseen_rows();
+    listed -= ledger_.take_unseen(kEndOfTime, listed - limits.unseen_share());
+  }
+  const auto all = static_cast<std::int64_t>(fresh.size());
+  const bool fits =
+      !limits.capped() || (listed + all <= limits.unseen_share() && ledger_.has_room(all));
+  if (fits) {
+    std::sort(fresh.begin(), fresh.end(), by_id);
+  } else {
+    std::sort(fresh.begin(), fresh.end(), [](const CompactEvent* left, const CompactEvent* right) {
+      return earlier(*left, *right);
+    });
+  }
   storage::TrailLedger::Changes changes;
   if (!fresh.empty()) {
     std::string details = "{";
     storage::append_json_member(details, "source", source_.name());
-    changes.events.push_back(
-        {"calls-unseen", static_cast<std::int64_t>(fresh.size()), details + "}"});
+    changes.events.push_back({"calls-unseen", all, details + "}"});
   }
-  for (std::size_t at = 0; at < fresh.size(); ++at) {
-    changes.unseen.push_back(unseen_call(*fresh[at], pool_));
-    if (changes.unseen.size() == kPortion || at + 1 == fresh.size()) {
-      ledger_.apply(changes);
-      changes = {};
+  const std::int64_t portion = fits ? std::int64_t{kPortion} : limits.scattered_rows();
+  for (std::int64_t end = all; end > 0;) {
+    const std::int64_t rows = std::min(portion, end);
+    const std::int64_t room = fits ? rows : room_for(*fresh[end - rows], rows, listed);
+    const auto first = fresh.begin() + (end - room), last = fresh.begin() + end;
+    std::sort(first, last, by_id);
+    for (auto event = first; event != last; ++event) {
+      changes.unseen.push_back(unseen_call(**event, pool_));
+    }
+    ledger_.apply(std::exchange(changes, {}));
+    listed += room;
+    end -= room;
+    if (room < rows) {
+      result_.unlisted += end;
+      ledger_.take_unseen(fresh[end - 1]->at_us, kEndOfTime);
+      break;
     }
   }
+}
+
+// For how many of so many rows, the first of which is `oldest`. What is older makes room for them:
+// theirs is the place of its rows, whether that frees pages or not.
+std::int64_t Reconciler::room_for(const CompactEvent& oldest, std::int64_t rows,
+                                  std::int64_t& listed) {
+  const std::int64_t left = std::max<std::int64_t>(0, ledger_.limits().unseen_share() - listed);
+  const std::int64_t room = left > 0 && wait_for_room(rows) ? std::min(rows, left) : 0;
+  const std::int64_t taken = ledger_.take_unseen(oldest.at_us, rows - room);
+  listed -= taken;
+  return room + taken;
+}
+
+bool Reconciler::wait_for_room(std::int64_t rows) {
+  for (int waits = 0; !ledger_.has_room(rows); ++waits) {
+    full_ = full_ || !options_.wait || waits == kMostRoomWaits;
+    if (full_ || stopped()) {
+      return false;
+    }
+    options_.wait(kRoomWait);
+  }
+  return true;
 }
 
 void Reconciler::keep_earliest_unseen(bool last) {

@@ -7,9 +7,13 @@
 // changes nothing and raises no second alarm. An event from just beside the span that was asked for
 // counts as left out, but is joined with its record if that was started within.
 //
+// A store with a max_size lists the newest of the calls that the agent never saw, as many as
+// retention would leave of them.
+//
 // Threads: one. Ownership: ledger and source must outlive it. Errors: StoreError, as the ledger.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,6 +33,8 @@ struct ReconcilerOptions {
   std::optional<std::int64_t> since_us, until_us;  // Unix time in µs; until is exclusive
   std::size_t listed = 20;                         // how many of each list are kept, the first ones
   std::size_t batch_events = 1 << 18;
+  // Lets the agent make room in a store that has reached its max_size; empty: none is waited for.
+  std::function<void(std::chrono::milliseconds)> wait;
 };
 
 struct MissingRecord {
@@ -52,6 +58,7 @@ struct Reconciliation {
   std::int64_t events = 0;      // of them: this store's calls; the five that follow add up to it
   std::int64_t matched = 0;     // with a record
   std::int64_t unseen = 0;      // without one
+  std::int64_t unlisted = 0;    // of them: found no place in `unseen_call`, now or earlier
   std::int64_t before = 0;      // from before the store's oldest record: nobody can tell
   std::int64_t outside = 0;     // records processed outside their destinations
   std::int64_t unknown = 0;     // records that do not say what their destinations were
@@ -102,7 +109,12 @@ class Reconciler final : public TrailSink {
   void note_outside(const storage::ComparedRecord& record, const CompactEvent& event, bool is_new);
   void write_matches(std::vector<Match>& matches);
   void write_unseen();
+  void list_unseen(std::vector<const CompactEvent*>& fresh);
+  std::int64_t room_for(const CompactEvent& oldest, std::int64_t rows, std::int64_t& listed);
+  bool wait_for_room(std::int64_t rows);
   void forget_seen();
+  void note_delisted();
+  bool is_delisted(std::int64_t at_us) const;
   void keep_earliest_unseen(bool last);
   void find_span();
   void find_missing();
@@ -114,9 +126,11 @@ class Reconciler final : public TrailSink {
   const std::int64_t known_from_us_;
   TextPool pool_;
   std::vector<CompactEvent> batch_;
-  std::vector<CompactEvent> unseen_;  // of all batches, the earliest
+  std::vector<CompactEvent> unseen_;         // of all batches, the earliest
+  std::vector<storage::TimeSpan> delisted_;  // TrailLedger's, of all batches, without overlaps
   std::map<std::uint32_t, std::int64_t> regions_;
   Reconciliation result_;
+  bool full_ = false;                                  // nobody makes room
   std::optional<std::int64_t> oldest_us_, newest_us_;  // of all events of the Region
 };
 

@@ -683,6 +683,30 @@ TEST_CASE("Calls that CloudTrail knows do not fill a store: those over an eighth
   fleet.check_whole();
 }
 
+TEST_CASE("A commit does not wait for thousands of calls that CloudTrail knows to go", "[long]") {
+  RetentionFixture fleet;
+  WriterOptions options = fleet.options();
+  options.retention.destinations.clear();
+  options.clock = [now = fleet.now] { return now->fetch_add(kSecondUs / 30); };
+  Store store(options);
+  write(store, 1, 60, 25'000);
+  constexpr std::int64_t kCalls = 25'000;
+  add_unseen(fleet, 1, kCalls);
+  REQUIRE(fleet.size() > kCap);
+  REQUIRE(fleet.first_record() == 1);
+  int told = 0;
+  store.when_busy([&told](const std::string& activity) {
+    CHECK(activity == "it has reached max_size, and room is being made");
+    ++told;
+  });
+  write(store, 61, 61, 25'000);
+  CHECK(told > 1);
+  CHECK(fleet.last_record() == 61);
+  CHECK(fleet.first_record() > 1);
+  const std::int64_t left = fleet.number("SELECT count(*) FROM unseen_call");
+  CHECK((left < kCalls && left > options.retention.unseen_share()));
+}
+
 TEST_CASE("Calls that CloudTrail knows go at max_age") {
   RetentionFixture fleet;
   WriterOptions options = fleet.options();

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "agent/cli/store_access.h"
@@ -11,6 +12,7 @@
 #include "agent/residency/trail_files.h"
 #include "storage/side_connection.h"
 #include "storage/statement.h"
+#include "storage/time_text.h"
 #include "storage/verify.h"
 #include "storage/writer.h"
 #include "tests/catch.h"
@@ -100,6 +102,17 @@ class Scene {
     folder_.write("trail/" + name, text + "]}");
   }
 
+  std::string configure(const std::string& text) const {
+    return folder_.write("invlog.toml", "[agent]\nregion = \"eu-central-1\"\nstate_dir = \"" +
+                                            folder_.path() + "\"\n" + text);
+  }
+  // Of file and write-ahead log, bytes.
+  std::uintmax_t size() const {
+    std::error_code none;
+    const auto log = std::filesystem::file_size(store() + "-wal", none);
+    return std::filesystem::file_size(store()) + (none ? 0 : log);
+  }
+
   int run(ReconcileOptions options = {}) {
     options.store.store = store();
     if (options.cloudtrail.empty()) {
@@ -125,6 +138,15 @@ class Scene {
     }
     return text;
   }
+  // As retention takes them.
+  void take_oldest_unseen(int rows) const {
+    const auto connection = storage::connect_beside_writer(store(), "", "");
+    REQUIRE(connection);
+    storage::execute(connection->get(),
+                     "DELETE FROM unseen_call WHERE event_id IN (SELECT event_id FROM unseen_call "
+                     "ORDER BY at LIMIT " +
+                         std::to_string(rows) + ")");
+  }
   // All that reconciliation writes, but for when it ended.
   std::string written() const {
     return rows("SELECT record, region, at, hex(event_id), outside FROM trail ORDER BY record") +
@@ -142,6 +164,23 @@ class Scene {
  private:
   tests::TemporaryDirectory folder_;
 };
+
+// Calls of other hosts, one a second from `first` seconds after noon on.
+std::vector<MadeEvent> calls_of_others(int first, int last) {
+  std::vector<MadeEvent> events;
+  for (int second = first; second <= last; ++second) {
+    events.push_back({"other-" + std::to_string(second * 7919 % 10'007), "",
+                      storage::iso_seconds(kNoon + second * kSecond)});
+  }
+  return events;
+}
+
+// A limit of 16 MiB, whose eighth is 2,730 rows.
+ReconcileOptions limited(const Scene& scene) {
+  ReconcileOptions options;
+  options.store.config_file = scene.configure("[retention]\nmax_size = \"16MiB\"\n");
+  return options;
+}
 
 std::string minute(int number) {
   return "2026-10-05T12:0" + std::to_string(number) + ":00Z";
@@ -211,6 +250,159 @@ TEST_CASE("reconcile joins events and records, and a second run changes nothing"
   CHECK(scene.written() == before);
   CHECK_FALSE(contains(scene.out.str(), "of them new"));
   CHECK(storage::verify_store(scene.store(), {}).problems.empty());
+}
+
+TEST_CASE("an unseen call whose row retention took is not new when it is found again") {
+  Scene scene;
+  scene.write("a.json", {{"lost-1", "", minute(1)},
+                         {"lost-2", "", minute(2)},
+                         {"lost-2 too", "", minute(2)},
+                         {"lost-3", "", minute(3)},
+                         {"lost-6", "", minute(6)}});
+  CHECK(scene.run() == 0);
+  CHECK(contains(scene.out.str(), "never seen by the agent                     5   5 of them new"));
+  const auto again_is_no_news = [&scene] {
+    const std::string before = scene.written();
+    CHECK(scene.run() == 0);
+    CHECK(scene.written() == before);
+    CHECK(contains(scene.out.str(), "never seen by the agent                     5\n"));
+  };
+  SECTION("some are left, one of them of the same second") {
+    scene.take_oldest_unseen(2);
+    again_is_no_news();
+    // Later than the oldest that is left: no row of that time has gone.
+    scene.write("b.json", {{"late-4", "", minute(4)}});
+    CHECK(scene.run() == 0);
+    CHECK(contains(scene.out.str(), "never seen by the agent                     6   1 of them"));
+    CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+          "5\n1\n");
+    CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "4\n");
+  }
+  SECTION("none is left") {
+    scene.take_oldest_unseen(5);
+    again_is_no_news();
+    // Behind what was compared.
+    scene.write("b.json", {{"late-7", "", minute(7)}});
+    CHECK(scene.run() == 0);
+    CHECK(scene.rows("SELECT request_id FROM unseen_call") == "late-7\n");
+    CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+          "5\n1\n");
+  }
+  SECTION("all are left: what is older than they is new") {
+    scene.write("b.json", {{"late-1", "", minute(1)}});
+    CHECK(scene.run() == 0);
+    CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "6\n");
+    CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+          "5\n1\n");
+  }
+}
+
+TEST_CASE("of more unseen calls than may take room of a store, the newest are listed") {
+  Scene scene;
+  const ReconcileOptions options = limited(scene);
+  scene.write("a.json", calls_of_others(1, 3000));
+  CHECK(scene.run(options) == 0);
+  INFO(scene.out.str() << scene.err.str());
+  CHECK(contains(scene.out.str(), "never seen by the agent                 3,000   3,000 of them"));
+  CHECK(contains(scene.out.str(), "    not listed in the store                 270\n"));
+  const auto listed_from = [&scene](int second) {
+    CHECK(scene.rows("SELECT count(*), min(at) FROM unseen_call") ==
+          "2730|" + std::to_string(kNoon + second * kSecond) + "\n");
+  };
+  listed_from(271);
+  CHECK(scene.rows("SELECT unseen FROM reconciliation") == "3000\n");
+  const std::string before = scene.written();
+  CHECK(scene.run(options) == 0);
+  CHECK(scene.written() == before);
+  CHECK_FALSE(contains(scene.out.str(), "of them new"));
+  CHECK(contains(scene.out.str(), "    not listed in the store                 270\n"));
+  // What is newer takes the place of what is older.
+  scene.write("b.json", calls_of_others(3001, 3100));
+  CHECK(scene.run(options) == 0);
+  listed_from(371);
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") ==
+        "3000\n100\n");
+  const std::string after = scene.written();
+  CHECK(scene.run(options) == 0);
+  CHECK(scene.written() == after);
+  // Another store's limit is none of this one's.
+  ReconcileOptions others = options;
+  const tests::TemporaryDirectory elsewhere;
+  others.store.state_dir = elsewhere.path();
+  scene.write("c.json", calls_of_others(3101, 3200));
+  CHECK(scene.run(others) == 0);
+  CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "2830\n");
+  // Rows over the share go, whatever there is to list.
+  CHECK(scene.run(options) == 0);
+  listed_from(471);
+}
+
+TEST_CASE("unseen calls wait for room in a full store, and are left out if nobody makes any") {
+  Scene scene;
+  ReconcileOptions options = limited(scene);
+  constexpr std::uintmax_t kCap = 16 << 20, kMost = kCap + kCap / 20;
+  storage::Record large = call(uuid(20), 8, "", "in-region");
+  std::mt19937_64 random(20);
+  large.request.bytes.resize(16'300'000);
+  for (char& byte : large.request.bytes) {
+    byte = static_cast<char>(random());
+  }
+  scene.add({std::move(large)});
+  REQUIRE((scene.size() < kCap && scene.size() > kCap - kCap / 40));
+  scene.write("a.json", calls_of_others(1, 3000));
+  int waits = 0;
+  std::uintmax_t largest = 0;
+  SECTION("without an agent") {
+    options.sleep = [&](std::chrono::milliseconds) {
+      ++waits;
+      largest = std::max(largest, scene.size());
+    };
+    CHECK(scene.run(options) == 0);
+    CHECK(waits == 30);
+    CHECK(largest <= kMost);
+    CHECK(scene.size() <= kMost);
+    const std::string left_out = scene.rows("SELECT 3000 - count(*) FROM unseen_call");
+    CHECK(scene.rows("SELECT count(*) BETWEEN 1 AND 2000, max(at) FROM unseen_call") ==
+          "1|" + std::to_string(kNoon + 3000 * kSecond) + "\n");
+    options.json = true;
+    const std::string before = scene.written();
+    CHECK(scene.run(options) == 0);
+    CHECK(scene.written() == before);
+    CHECK(contains(scene.out.str(), "\"new_unseen\":0,\"unlisted\":" +
+                                        left_out.substr(0, left_out.size() - 1) + ","));
+    // Where none is made, what is older makes it, row by row.
+    scene.write("b.json", calls_of_others(3001, 3100));
+    CHECK(scene.run(options) == 0);
+    CHECK(scene.rows("SELECT max(at) FROM unseen_call") ==
+          std::to_string(kNoon + 3100 * kSecond) + "\n");
+    CHECK(scene.size() <= kMost);
+  }
+  SECTION("with one") {
+    options.sleep = [&](std::chrono::milliseconds) {
+      ++waits;
+      largest = std::max(largest, scene.size());
+      const auto connection = storage::connect_beside_writer(scene.store(), "", "");
+      REQUIRE(connection);
+      storage::execute(connection->get(),
+                       "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk LIMIT 300)");
+      storage::execute(connection->get(), "PRAGMA incremental_vacuum(150)");
+      storage::execute(connection->get(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    };
+    CHECK(scene.run(options) == 0);
+    CHECK(waits > 0);
+    CHECK(largest <= kMost);
+    CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "2730\n");
+  }
+}
+
+TEST_CASE("an unseen call from the midst of what was compared, and clean, is new") {
+  Scene scene;
+  scene.write("a.json", {{uuid(0), "", minute(0)}, {uuid(7), "", minute(7)}});
+  CHECK(scene.run() == 0);
+  scene.write("b.json", {{"late-3", "", minute(3)}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT request_id FROM unseen_call") == "late-3\n");
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen'") == "1\n");
 }
 
 TEST_CASE("what was processed outside its destinations is an alarm, once, and exit code 1") {
