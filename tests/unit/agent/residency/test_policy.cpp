@@ -96,8 +96,7 @@ TEST_CASE("each rule of a policy decides as it is written") {
       // By its id alone, and with nobody who knows it.
       {"deny = [\"application\"]", "9arbu5hu2sjr", "", denied, "deny = \"application\""},
       {"deny = [\"profile:9arbu*\"]", "9arbu5hu2sjr", "", denied, "deny = \"profile:9arbu*\""},
-      {"deny = [\"model:anthropic.*\"]\n" + unknown_deny, "9arbu5hu2sjr", "", denied,
-       "deny = \"model:anthropic.*\""},
+      {"deny = [\"model:anthropic.*\"]\n" + unknown_deny, "9arbu5hu2sjr", "", denied, unknown_deny},
       {"deny = [\"unknown\"]", kNobody, "", denied, "deny = \"unknown\""},
       {"deny = [\"profile:eu.amazon.*\"]", kEu, "", denied, "deny = \"profile:eu.amazon.*\""},
       {"deny = [\"model:amazon.*\"]", kEu, "", denied, "deny = \"model:amazon.*\""},
