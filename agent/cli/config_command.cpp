@@ -9,6 +9,8 @@
 #include "agent/cli/store_access.h"
 #include "agent/config/effective_config.h"
 #include "agent/config/json_strings.h"
+#include "agent/config/settings.h"
+#include "agent/proxy/certificate_authority.h"
 #include "storage/json_writer.h"
 
 namespace invlog::cli {
@@ -19,9 +21,15 @@ config::LoadedConfig load(const ConfigOptions& options) {
   sources.instance_region = {};
   sources.region_optional = true;
   config::LoadedConfig loaded = config::load_config(sources);
-  // The service's environment is another one: what is wrong with this one may not be its problem.
-  const std::string& upstream = loaded.configuration.upstream;
+  // The service's sockets and environment are others: what is wrong with these may not be its
+  // problem. An agent knows, and says so itself.
+  const config::AgentConfig& configuration = loaded.configuration;
+  const std::string& upstream = configuration.upstream;
   if (loaded.problems.empty() && !upstream.empty()) {
+    if (config::calls_itself(configuration,
+                             proxy::CertificateAuthority::exists(configuration.state_dir))) {
+      loaded.warnings.push_back("upstream: " + config::upstream_is_itself(configuration));
+    }
     if (const auto endpoint = capture::parse_upstream(upstream, sources.environment); !endpoint) {
       loaded.warnings.push_back(endpoint.error() +
                                 "; an agent with this environment would not start");

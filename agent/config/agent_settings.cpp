@@ -5,7 +5,6 @@
 #include "agent/config/listen_setting.h"
 #include "agent/config/own_address.h"
 #include "agent/config/settings.h"
-#include "agent/proxy/certificate_authority.h"
 #include "exporters/aws/endpoints.h"
 
 namespace invlog::config {
@@ -164,16 +163,9 @@ Mismatches finish(AgentConfig& configuration) {
 
 // A store is pinned for good to what was misspelt.
 Mismatches warn(const AgentConfig& configuration) {
-  Mismatches warnings;
   const std::string doubt =
       configuration.region.empty() ? "" : doubt_of_region(configuration.region);
-  if (!doubt.empty()) {
-    warnings.push_back({"region", doubt});
-  }
-  if (calls_itself(configuration, proxy::CertificateAuthority::exists(configuration.state_dir))) {
-    warnings.push_back({"upstream", upstream_is_itself(configuration)});
-  }
-  return warnings;
+  return doubt.empty() ? Mismatches() : Mismatches{{"region", doubt}};
 }
 
 }  // namespace

@@ -98,8 +98,7 @@ TEST_CASE("check-config warns of an upstream that is the agent itself") {
                                "http://127.1:4180", "http://0.0.0.0:4180"}) {
     const Told warned = answer(upstream);
     CHECK(warned.exit_code == 0);  // a service manager's socket may take the place of `listen`
-    CHECK(contains(warned.err, "check-config: warning: "));
-    CHECK(contains(warned.err, "c.toml:3:12: upstream: \"" + std::string(upstream) +
+    CHECK(contains(warned.err, "check-config: warning: upstream: \"" + std::string(upstream) +
                                    "\" is this agent itself"));
   }
   CHECK(contains(answer("http://[::1]:80", "listen = \"[::1]:80\"\n").err, "itself"));
