@@ -133,14 +133,7 @@ std::optional<TurnResult> DeliveryTurn::prove() {
   }
   const auto proof = destination_.prove(origin());
   if (!proof) {
-    TurnResult result = failed(proof.error(), true);
-    proof_failed_ = true;
-    return result;
-  }
-  // Nothing may wait that would say so by arriving.
-  if (std::exchange(proof_failed_, false)) {
-    ledger().forget_failure(name_, noted_);
-    noted_.clear();
+    return failed(proof.error(), true);
   }
   proven_ = true;
   refusal_.clear();

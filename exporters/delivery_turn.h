@@ -115,7 +115,6 @@ class DeliveryTurn {
   std::string instance_;
   bool started_ = false;
   bool proven_ = false;
-  bool proof_failed_ = false;  // the last one; nothing else was noted since
   bool paused_ = false;        // as the destination asked, before it is asked about a refusal
   bool retried_last_ = false;  // dead letters and the rest take turns
   Milliseconds quiet_for_{0};  // since records were read

@@ -126,8 +126,6 @@ class DeliveryLedger {
   void advance(std::string_view destination, const Delivered& delivered);
   // A failed attempt: counts a retry and keeps the error.
   void note_failure(std::string_view destination, std::string_view error, bool is_retry);
-  // It has passed, if it is still the last one.
-  void forget_failure(std::string_view destination, std::string_view error);
   // An event row (`kind`: "delivery-refused", ...; `details`: JSON object text or "").
   void add_event(std::string_view kind, std::string_view details);
   // Not if the newest event says just that: for what is tried again and again.

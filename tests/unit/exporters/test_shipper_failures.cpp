@@ -161,25 +161,6 @@ TEST_CASE("Nothing leaves before the target is proven, and a refusal is an event
   }
 }
 
-TEST_CASE("A proof that fails and then succeeds leaves no error, although nothing waits") {
-  ShippingFixture fixture;
-  fixture.write(3);
-  fixture.run(1);
-  CHECK(fixture.service.events == numbers(1, 3));
-  int failures = 2;
-  fixture.service.fault = [&](Call call, bool) -> Fault {
-    return call == Call::prove && failures-- > 0
-               ? Fault(failure_with(FailureKind::transient, "slow down"))
-               : std::nullopt;
-  };
-  fixture.restart();
-  fixture.run(1);
-  CHECK(fixture.state().last_error == "slow down");
-  fixture.run(3);
-  CHECK(fixture.state().last_error.empty());
-  CHECK(fixture.state().last_error_us == 0);
-}
-
 TEST_CASE("After a redirect, a missing permission or a missing stream the target is proven again") {
   for (const FailureKind kind :
        {FailureKind::redirected, FailureKind::denied, FailureKind::not_found}) {

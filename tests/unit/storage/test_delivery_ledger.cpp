@@ -270,19 +270,12 @@ TEST_CASE("Dead letters are tried again on request, and each end is an event") {
   REQUIRE(wanted.size() == 3);
   wanted[2].reason = "still no";
   wanted[2].at_us = 0;
-  ledger->note_failure("s3", "slow down", true);
   const DeliveryState before = ledger->state("s3");
-  ledger->settle_retries({}, {wanted[2]}, "s3", "s3://bucket", {}, 0);
-  CHECK(ledger->state("s3").last_error == "slow down");  // nothing has arrived
-  ledger->forget_failure("s3", "another");
-  CHECK(ledger->state("s3").last_error == "slow down");
   ledger->settle_retries({wanted[0].id, wanted[1].id}, {wanted[2]}, "s3", "s3://bucket", {}, 50);
   const DeliveryState after = ledger->state("s3");
   CHECK(after.delivered_records == before.delivered_records + 2);
   CHECK(after.delivered_batches == before.delivered_batches + 1);
   CHECK(after.delivered_bytes == before.delivered_bytes + 50);
-  CHECK(after.last_error.empty());
-  CHECK(after.last_error_us == 0);
   CHECK(ledger->requested_retries("s3", 10).empty());
   CHECK(ledger->count_dead_letters("s3") == 2);
   CHECK(ledger->dead_letter(letters[2].id)->reason == "still no");
