@@ -99,15 +99,7 @@ void DeliveryLog::dead_letters(const std::string& where, const std::vector<Refus
 }
 
 void DeliveryLog::delivered(const std::string& where, std::size_t records, const Sent& sent) {
-  if (failing_since_us_ != 0) {
-    const LogContext context({log_message::kDeliveryRecovered, {}});
-    const std::int64_t lasted = clock_() - failing_since_us_;
-    spdlog::info("delivery to {}: delivered again after {}, {} retries", where,
-                 duration_text(milliseconds(lasted > 0 ? lasted / 1000 : 0)), failures_);
-  }
-  failing_since_us_ = 0;
-  failures_ = 0;
-  said_.clear();
+  end_failure(where, "delivered again");
   if (spdlog::should_log(spdlog::level::debug)) {
     std::string places;
     for (const std::string& place : sent.places) {
@@ -115,6 +107,22 @@ void DeliveryLog::delivered(const std::string& where, std::size_t records, const
     }
     spdlog::debug("{} records, {} bytes, delivered to {}{}", records, sent.bytes, where, places);
   }
+}
+
+void DeliveryLog::passed(const std::string& where) {
+  end_failure(where, "possible again");
+}
+
+void DeliveryLog::end_failure(const std::string& where, const char* what) {
+  if (failing_since_us_ != 0) {
+    const LogContext context({log_message::kDeliveryRecovered, {}});
+    const std::int64_t lasted = clock_() - failing_since_us_;
+    spdlog::info("delivery to {}: {} after {}, {} retries", where, what,
+                 duration_text(milliseconds(lasted > 0 ? lasted / 1000 : 0)), failures_);
+  }
+  failing_since_us_ = 0;
+  failures_ = 0;
+  said_.clear();
 }
 
 }  // namespace invlog::exporters

@@ -30,8 +30,12 @@ class DeliveryLog {
   void searching(const std::string& where, std::size_t records, const std::string& message);
   void dead_letters(const std::string& where, const std::vector<Refused>& refused);
   void delivered(const std::string& where, std::size_t records, const Sent& sent);
+  // What failed works again, and nothing had to be delivered to show that.
+  void passed(const std::string& where);
 
  private:
+  void end_failure(const std::string& where, const char* what);
+
   const std::function<std::int64_t()> clock_;
   std::int64_t failing_since_us_ = 0;  // 0: the last attempt succeeded
   std::int64_t failures_ = 0;

@@ -121,6 +121,10 @@ TurnResult DeliveryTurn::try_take(std::optional<std::int64_t> until) {
   }
   retried_last_ = false;
   TurnResult result = deliver(known, until);
+  if (result.kind == Kind::idle && !retries) {
+    // Proven, and nothing waits: what failed once, perhaps before a restart, does so no longer.
+    take_back(known.last_error);
+  }
   if (retries && (result.kind == Kind::idle || result.kind == Kind::collecting)) {
     return only(Kind::again);
   }
@@ -135,6 +139,9 @@ std::optional<TurnResult> DeliveryTurn::prove() {
   if (!proof) {
     return failed(proof.error(), true);
   }
+  // Where nothing waits, no delivery would do that.
+  take_back(proof_error_);
+  proof_error_.clear();
   proven_ = true;
   refusal_.clear();
   return std::nullopt;
@@ -193,6 +200,7 @@ std::optional<TurnResult> DeliveryTurn::retry() {
   if (outcome.delivered > 0) {
     result.pause = policy_.succeeded(outcome.sent.throttled);
     log_.delivered(where(), outcome.delivered, outcome.sent);
+    noted_.clear();
   }
   return result;
 }
@@ -423,6 +431,9 @@ TurnResult DeliveryTurn::failed(const aws::ServiceFailure& failure, bool proving
   if (failure.kind == aws::FailureKind::redirected) {
     refused_target(failure.message);
   }
+  if (proving) {
+    proof_error_ = failure.message;
+  }
   return failed(failure.message, decision, !proving);
 }
 
@@ -476,6 +487,15 @@ void DeliveryTurn::note(const std::string& message, bool is_retry) {
     noted_us_ = now;
   } catch (const storage::StoreError& error) {
     log_.store_failed(where(), error.what());
+  }
+}
+
+// The ledger's error, if it is this one.
+void DeliveryTurn::take_back(const std::string& error) {
+  if (!error.empty()) {
+    ledger().clear_failure(name_, error);
+    noted_.clear();
+    log_.passed(where());
   }
 }
 

@@ -95,6 +95,7 @@ class DeliveryTurn {
   TurnResult store_failed(const std::string& message);
   TurnResult locked() const;
   void note(const std::string& message, bool is_retry);
+  void take_back(const std::string& error);
   void refused_target(const std::string& message);
   void say_started(const storage::DeliveryState& state);
   tl::expected<std::string, aws::ServiceFailure> account();
@@ -119,6 +120,7 @@ class DeliveryTurn {
   bool retried_last_ = false;  // dead letters and the rest take turns
   Milliseconds quiet_for_{0};  // since records were read
   std::string noted_;          // in the ledger
+  std::string proof_error_;    // of the last proof, "" it succeeded
   std::int64_t noted_us_ = 0;
   std::string refusal_;  // of the target, that has an event row
 };
