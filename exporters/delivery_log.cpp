@@ -74,6 +74,18 @@ void DeliveryLog::store_failed(const std::string& where, const std::string& mess
   }
 }
 
+void DeliveryLog::locked(const std::string& where, const std::string& message,
+                         milliseconds lasted) {
+  if (failing_since_us_ == 0) {
+    failing_since_us_ = clock_() - std::chrono::microseconds(lasted).count();
+    said_us_ = 0;
+  }
+  const LogContext context({log_message::kDeliveryFailing, {}});
+  spdlog::warn(
+      "delivery to {} waits: {} without getting on: is it stopped? Records wait in the store",
+      where, message);
+}
+
 void DeliveryLog::searching(const std::string& where, std::size_t records,
                             const std::string& message) {
   spdlog::info("{} refuses a batch of {} records, looking for the one that it does not take: {}",

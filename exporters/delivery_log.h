@@ -27,6 +27,9 @@ class DeliveryLog {
   void failed(const std::string& where, const std::string& message, std::chrono::milliseconds pause,
               std::chrono::milliseconds quiet = std::chrono::minutes(1));
   void store_failed(const std::string& where, const std::string& message);
+  // `lasted`: how long it has been so.
+  void locked(const std::string& where, const std::string& message,
+              std::chrono::milliseconds lasted);
   void searching(const std::string& where, std::size_t records, const std::string& message);
   void dead_letters(const std::string& where, const std::vector<Refused>& refused);
   void delivered(const std::string& where, std::size_t records, const Sent& sent);

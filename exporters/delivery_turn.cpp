@@ -19,6 +19,9 @@ using Kind = TurnResult::Kind;
 constexpr milliseconds kQuiet{5000};
 // The same message is not noted in the ledger more often.
 constexpr std::int64_t kNoteEveryUs = 5'000'000;
+// So long another process may hold the destination's lock without a step before that is a fault: it
+// may have been stopped in the middle.
+constexpr std::chrono::minutes kLockedTooLong{3};
 // Dead letters looked at for one batch.
 constexpr std::int64_t kMostRetries = 1000;
 
@@ -72,6 +75,9 @@ storage::DeliveryState DeliveryTurn::state() {
 TurnResult DeliveryTurn::take(std::optional<std::int64_t> until) {
   try {
     TurnResult result = try_take(until);
+    if (result.kind != Kind::locked) {
+      unlocked();
+    }
     store_backoff_.reset();
     return result;
   } catch (const storage::StoreError& error) {
@@ -468,12 +474,44 @@ TurnResult DeliveryTurn::store_failed(const std::string& message) {
   return result;
 }
 
-TurnResult DeliveryTurn::locked() const {
+TurnResult DeliveryTurn::locked() {
+  note_locked();
   TurnResult result;
   result.kind = Kind::locked;
   result.pause = options_.poll;
   result.error = "another invlog process is delivering to " + where();
   return result;
+}
+
+// Only where the other one gets nowhere.
+void DeliveryTurn::note_locked() {
+  const auto now = options_.steady();
+  const std::int64_t cursor = ledger().state(name_).cursor;
+  if (!locked_since_ || cursor != locked_cursor_) {
+    unlocked();
+    locked_since_ = now;
+    locked_cursor_ = cursor;
+  }
+  const auto lasted = std::chrono::duration_cast<milliseconds>(now - *locked_since_);
+  if (lasted <= kLockedTooLong) {
+    return;
+  }
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(lasted).count();
+  const std::string message = "another invlog process is delivering to " + where() + ", for " +
+                              std::to_string(minutes) + " minutes";
+  if (locked_error_.empty()) {
+    log_.locked(where(), message, lasted);
+  }
+  if (message != locked_error_) {
+    note(message, false);
+    locked_error_ = message;
+  }
+}
+
+void DeliveryTurn::unlocked() {
+  locked_since_.reset();
+  take_back(locked_error_);
+  locked_error_.clear();
 }
 
 void DeliveryTurn::note(const std::string& message, bool is_retry) {
@@ -492,10 +530,15 @@ void DeliveryTurn::note(const std::string& message, bool is_retry) {
 
 // The ledger's error, if it is this one.
 void DeliveryTurn::take_back(const std::string& error) {
-  if (!error.empty()) {
+  if (error.empty()) {
+    return;
+  }
+  try {
     ledger().clear_failure(name_, error);
     noted_.clear();
     log_.passed(where());
+  } catch (const storage::StoreError& failure) {
+    log_.store_failed(where(), failure.what());
   }
 }
 

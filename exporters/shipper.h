@@ -4,7 +4,8 @@
 // One turn: take the destination's lock, read cursor and plan, fill a batch, put its plan on
 // record, make one attempt, move the cursor, let the lock go. Waiting (for company, for the next
 // attempt) is done without the lock, so that `invlog ship --once` and a running agent take turns
-// instead of getting into each other's way.
+// instead of getting into each other's way. Where the other one holds it for minutes and the cursor
+// stays, that is the destination's last error.
 //
 // A batch without a plan (CloudWatch Logs) that the destination refuses as a whole is halved until
 // the record that it will never take stands alone; that becomes a dead letter, and the rest goes

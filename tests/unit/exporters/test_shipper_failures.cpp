@@ -144,6 +144,61 @@ TEST_CASE("A dead letter that arrives after a failure takes the failure back") {
   CHECK(fixture.state().last_error_us == 0);
 }
 
+TEST_CASE("A process that holds the lock for minutes and gets nowhere is told of, once") {
+  ShippingFixture fixture;
+  fixture.write(3);
+  auto lock = storage::try_delivery_lock(fixture.store.path(), "cloudwatch_logs");
+  REQUIRE(lock);
+  const int per_minute = 120;  // waits of half a second
+  CapturedLog log;
+  fixture.run(3 * per_minute);
+  CHECK(fixture.state().last_error.empty());
+  CHECK(log.count("warning") == 0);
+  fixture.run(10);
+  CHECK(fixture.state().last_error ==
+        "another invlog process is delivering to cloudwatch_logs (/invlog/records), for 3 minutes");
+  fixture.run(2 * per_minute);
+  CHECK_THAT(fixture.state().last_error, contains_text("for 5 minutes"));
+  CHECK(log.count("warning") == 1);
+  CHECK(log.count("another invlog process is delivering to cloudwatch_logs") == 1);
+  CHECK(fixture.state().retries == 0);
+  CHECK(fixture.service.sends == 0);
+
+  SECTION("until it goes on") {
+    lock.reset();
+    fixture.run(1);
+    CHECK(fixture.service.events == numbers(1, 3));
+    CHECK_THAT(log.text(), contains_text("delivered again after"));
+  }
+  SECTION("until the other one has delivered everything") {
+    storage::DeliveryLedger::Delivered delivered;
+    delivered.last = 3;
+    delivered.records = 3;
+    fixture.ledger().advance("cloudwatch_logs", delivered);
+    lock.reset();
+    fixture.run(1);
+    CHECK(fixture.service.sends == 0);
+  }
+  CHECK(fixture.state().last_error.empty());
+}
+
+TEST_CASE("A process that holds the lock and gets on is no fault") {
+  ShippingFixture fixture;
+  fixture.write(20);
+  const auto lock = storage::try_delivery_lock(fixture.store.path(), "cloudwatch_logs");
+  REQUIRE(lock);
+  CapturedLog log;
+  for (std::int64_t record = 1; record <= 10; ++record) {
+    fixture.run(120);
+    storage::DeliveryLedger::Delivered delivered;
+    delivered.last = record;
+    delivered.records = 1;
+    fixture.ledger().advance("cloudwatch_logs", delivered);
+  }
+  CHECK(fixture.state().last_error.empty());
+  CHECK(log.count("warning") == 0);
+}
+
 TEST_CASE("Retry-After is a floor") {
   ShippingFixture fixture;
   fixture.write(3);
