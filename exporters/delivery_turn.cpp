@@ -428,7 +428,9 @@ TurnResult DeliveryTurn::bury(const std::string& reason) {
 
 TurnResult DeliveryTurn::failed(const aws::ServiceFailure& failure, bool proving) {
   if (failure.kind == aws::FailureKind::cancelled) {
-    return only(Kind::stopped);
+    TurnResult result = only(Kind::stopped);
+    result.error = failure.message;
+    return result;
   }
   const FailurePolicy::Decision decision = policy_.after(failure, proving);
   if (decision.prove_again) {

@@ -40,7 +40,7 @@ struct TurnResult {
   };
   Kind kind = Kind::idle;
   std::chrono::milliseconds pause{0};  // until the next turn makes sense
-  std::string error;
+  std::string error;                   // stopped: what was cancelled, "" nothing
   bool passes_by_itself = true;
 
   std::int64_t records = 0;       // delivered

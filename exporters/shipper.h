@@ -56,6 +56,7 @@ struct ShipperOptions {
 struct DrainProgress {
   std::int64_t done = 0, total = 0;  // records
   std::uint64_t bytes = 0;           // over the wire so far
+  std::int64_t successes = 0;        // turns that got something through
   std::string waiting_for;           // the last error while it is being waited out, "" if none
 };
 
@@ -77,7 +78,9 @@ class Shipper {
   void run();
   // Everything that is in the store at the start, then returns. `progress` is called after each
   // batch and before each wait. An error is what cannot pass by itself (a refused Region, a missing
-  // permission, no credentials), or `give_up_after` (0: never) without any success.
+  // permission, no credentials), or `give_up_after` (0: never) without any success. An attempt that
+  // is under way by then ends it only once it ends: whoever gave the HttpClient's `cancelled` flag
+  // sets that.
   DrainResult drain(const std::function<void(const DrainProgress&)>& progress,
                     std::chrono::milliseconds give_up_after);
   // The turn under way may finish its attempt; give the HttpClient's `cancelled` flag to end that
