@@ -74,6 +74,18 @@ void DeliveryLog::store_failed(const std::string& where, const std::string& mess
   }
 }
 
+void DeliveryLog::locked(const std::string& where, const std::string& message,
+                         milliseconds lasted) {
+  if (failing_since_us_ == 0) {
+    failing_since_us_ = clock_() - std::chrono::microseconds(lasted).count();
+    said_us_ = 0;
+  }
+  const LogContext context({log_message::kDeliveryFailing, {}});
+  spdlog::warn(
+      "delivery to {} waits: {} without getting on: is it stopped? Records wait in the store",
+      where, message);
+}
+
 void DeliveryLog::searching(const std::string& where, std::size_t records,
                             const std::string& message) {
   spdlog::info("{} refuses a batch of {} records, looking for the one that it does not take: {}",
@@ -99,15 +111,7 @@ void DeliveryLog::dead_letters(const std::string& where, const std::vector<Refus
 }
 
 void DeliveryLog::delivered(const std::string& where, std::size_t records, const Sent& sent) {
-  if (failing_since_us_ != 0) {
-    const LogContext context({log_message::kDeliveryRecovered, {}});
-    const std::int64_t lasted = clock_() - failing_since_us_;
-    spdlog::info("delivery to {}: delivered again after {}, {} retries", where,
-                 duration_text(milliseconds(lasted > 0 ? lasted / 1000 : 0)), failures_);
-  }
-  failing_since_us_ = 0;
-  failures_ = 0;
-  said_.clear();
+  end_failure(where, "delivered again");
   if (spdlog::should_log(spdlog::level::debug)) {
     std::string places;
     for (const std::string& place : sent.places) {
@@ -115,6 +119,22 @@ void DeliveryLog::delivered(const std::string& where, std::size_t records, const
     }
     spdlog::debug("{} records, {} bytes, delivered to {}{}", records, sent.bytes, where, places);
   }
+}
+
+void DeliveryLog::passed(const std::string& where) {
+  end_failure(where, "possible again");
+}
+
+void DeliveryLog::end_failure(const std::string& where, const char* what) {
+  if (failing_since_us_ != 0) {
+    const LogContext context({log_message::kDeliveryRecovered, {}});
+    const std::int64_t lasted = clock_() - failing_since_us_;
+    spdlog::info("delivery to {}: {} after {}, {} retries", where, what,
+                 duration_text(milliseconds(lasted > 0 ? lasted / 1000 : 0)), failures_);
+  }
+  failing_since_us_ = 0;
+  failures_ = 0;
+  said_.clear();
 }
 
 }  // namespace invlog::exporters

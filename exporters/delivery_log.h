@@ -27,11 +27,18 @@ class DeliveryLog {
   void failed(const std::string& where, const std::string& message, std::chrono::milliseconds pause,
               std::chrono::milliseconds quiet = std::chrono::minutes(1));
   void store_failed(const std::string& where, const std::string& message);
+  // `lasted`: how long it has been so.
+  void locked(const std::string& where, const std::string& message,
+              std::chrono::milliseconds lasted);
   void searching(const std::string& where, std::size_t records, const std::string& message);
   void dead_letters(const std::string& where, const std::vector<Refused>& refused);
   void delivered(const std::string& where, std::size_t records, const Sent& sent);
+  // What failed works again, and nothing had to be delivered to show that.
+  void passed(const std::string& where);
 
  private:
+  void end_failure(const std::string& where, const char* what);
+
   const std::function<std::int64_t()> clock_;
   std::int64_t failing_since_us_ = 0;  // 0: the last attempt succeeded
   std::int64_t failures_ = 0;

@@ -19,6 +19,9 @@ using Kind = TurnResult::Kind;
 constexpr milliseconds kQuiet{5000};
 // The same message is not noted in the ledger more often.
 constexpr std::int64_t kNoteEveryUs = 5'000'000;
+// So long another process may hold the destination's lock without a step before that is a fault: it
+// may have been stopped in the middle.
+constexpr std::chrono::minutes kLockedTooLong{3};
 // Dead letters looked at for one batch.
 constexpr std::int64_t kMostRetries = 1000;
 
@@ -72,6 +75,9 @@ storage::DeliveryState DeliveryTurn::state() {
 TurnResult DeliveryTurn::take(std::optional<std::int64_t> until) {
   try {
     TurnResult result = try_take(until);
+    if (result.kind != Kind::locked) {
+      unlocked();
+    }
     store_backoff_.reset();
     return result;
   } catch (const storage::StoreError& error) {
@@ -121,6 +127,10 @@ TurnResult DeliveryTurn::try_take(std::optional<std::int64_t> until) {
   }
   retried_last_ = false;
   TurnResult result = deliver(known, until);
+  if (result.kind == Kind::idle && !retries) {
+    // Proven, and nothing waits: what failed once, perhaps before a restart, does so no longer.
+    take_back(known.last_error);
+  }
   if (retries && (result.kind == Kind::idle || result.kind == Kind::collecting)) {
     return only(Kind::again);
   }
@@ -135,6 +145,9 @@ std::optional<TurnResult> DeliveryTurn::prove() {
   if (!proof) {
     return failed(proof.error(), true);
   }
+  // Where nothing waits, no delivery would do that.
+  take_back(proof_error_);
+  proof_error_.clear();
   proven_ = true;
   refusal_.clear();
   return std::nullopt;
@@ -193,6 +206,7 @@ std::optional<TurnResult> DeliveryTurn::retry() {
   if (outcome.delivered > 0) {
     result.pause = policy_.succeeded(outcome.sent.throttled);
     log_.delivered(where(), outcome.delivered, outcome.sent);
+    noted_.clear();
   }
   return result;
 }
@@ -414,7 +428,9 @@ TurnResult DeliveryTurn::bury(const std::string& reason) {
 
 TurnResult DeliveryTurn::failed(const aws::ServiceFailure& failure, bool proving) {
   if (failure.kind == aws::FailureKind::cancelled) {
-    return only(Kind::stopped);
+    TurnResult result = only(Kind::stopped);
+    result.error = failure.message;
+    return result;
   }
   const FailurePolicy::Decision decision = policy_.after(failure, proving);
   if (decision.prove_again) {
@@ -422,6 +438,9 @@ TurnResult DeliveryTurn::failed(const aws::ServiceFailure& failure, bool proving
   }
   if (failure.kind == aws::FailureKind::redirected) {
     refused_target(failure.message);
+  }
+  if (proving) {
+    proof_error_ = failure.message;
   }
   return failed(failure.message, decision, !proving);
 }
@@ -457,12 +476,44 @@ TurnResult DeliveryTurn::store_failed(const std::string& message) {
   return result;
 }
 
-TurnResult DeliveryTurn::locked() const {
+TurnResult DeliveryTurn::locked() {
+  note_locked();
   TurnResult result;
   result.kind = Kind::locked;
   result.pause = options_.poll;
   result.error = "another invlog process is delivering to " + where();
   return result;
+}
+
+// Only where the other one gets nowhere.
+void DeliveryTurn::note_locked() {
+  const auto now = options_.steady();
+  const std::int64_t cursor = ledger().state(name_).cursor;
+  if (!locked_since_ || cursor != locked_cursor_) {
+    unlocked();
+    locked_since_ = now;
+    locked_cursor_ = cursor;
+  }
+  const auto lasted = std::chrono::duration_cast<milliseconds>(now - *locked_since_);
+  if (lasted <= kLockedTooLong) {
+    return;
+  }
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(lasted).count();
+  const std::string message = "another invlog process is delivering to " + where() + ", for " +
+                              std::to_string(minutes) + " minutes";
+  if (locked_error_.empty()) {
+    log_.locked(where(), message, lasted);
+  }
+  if (message != locked_error_) {
+    note(message, false);
+    locked_error_ = message;
+  }
+}
+
+void DeliveryTurn::unlocked() {
+  locked_since_.reset();
+  take_back(locked_error_);
+  locked_error_.clear();
 }
 
 void DeliveryTurn::note(const std::string& message, bool is_retry) {
@@ -476,6 +527,20 @@ void DeliveryTurn::note(const std::string& message, bool is_retry) {
     noted_us_ = now;
   } catch (const storage::StoreError& error) {
     log_.store_failed(where(), error.what());
+  }
+}
+
+// The ledger's error, if it is this one.
+void DeliveryTurn::take_back(const std::string& error) {
+  if (error.empty()) {
+    return;
+  }
+  try {
+    ledger().clear_failure(name_, error);
+    noted_.clear();
+    log_.passed(where());
+  } catch (const storage::StoreError& failure) {
+    log_.store_failed(where(), failure.what());
   }
 }
 

@@ -40,7 +40,7 @@ struct TurnResult {
   };
   Kind kind = Kind::idle;
   std::chrono::milliseconds pause{0};  // until the next turn makes sense
-  std::string error;
+  std::string error;                   // stopped: what was cancelled, "" nothing
   bool passes_by_itself = true;
 
   std::int64_t records = 0;       // delivered
@@ -93,8 +93,11 @@ class DeliveryTurn {
   TurnResult failed(const std::string& message, const FailurePolicy::Decision& decision,
                     bool is_retry);
   TurnResult store_failed(const std::string& message);
-  TurnResult locked() const;
+  TurnResult locked();
+  void note_locked();
+  void unlocked();
   void note(const std::string& message, bool is_retry);
+  void take_back(const std::string& error);
   void refused_target(const std::string& message);
   void say_started(const storage::DeliveryState& state);
   tl::expected<std::string, aws::ServiceFailure> account();
@@ -119,8 +122,13 @@ class DeliveryTurn {
   bool retried_last_ = false;  // dead letters and the rest take turns
   Milliseconds quiet_for_{0};  // since records were read
   std::string noted_;          // in the ledger
+  std::string proof_error_;    // of the last proof, "" it succeeded
   std::int64_t noted_us_ = 0;
-  std::string refusal_;  // of the target, that has an event row
+  // Since when, by the steady clock, another process has held the lock with the cursor there.
+  std::optional<std::chrono::steady_clock::time_point> locked_since_;
+  std::int64_t locked_cursor_ = 0;
+  std::string locked_error_;  // noted of that, "" none
+  std::string refusal_;       // of the target, that has an event row
 };
 
 }  // namespace invlog::exporters

@@ -35,7 +35,9 @@ std::string Drain::take_turns(milliseconds give_up_after) {
       return "";
     }
     if (result.kind == Kind::stopped) {
-      return stopped();
+      const bool is_over =
+          give_up_after.count() > 0 && !result.error.empty() && !surroundings_.stopped();
+      return is_over ? given_up(give_up_after, result.error) : stopped();
     }
     if (result.kind == Kind::failed && !result.passes_by_itself) {
       return result.error;
@@ -64,6 +66,14 @@ std::string Drain::take_turns(milliseconds give_up_after) {
   }
 }
 
+// While an attempt was under way, which whoever waits for the end cancelled (Shipper::drain()).
+std::string Drain::given_up(milliseconds after, const std::string& cancelled) const {
+  const std::string& before = progress_.waiting_for;
+  return "gave up after " + duration_text(after) +
+         " without success, waiting for an answer: " + cancelled +
+         (before.empty() ? "" : "; before that: " + before);
+}
+
 void Drain::start() {
   until_ = turn_.reader().last_id();
   progress_.total = left();
@@ -77,6 +87,7 @@ void Drain::count(const TurnResult& result) {
   result_.line_bytes += result.line_bytes;
   progress_.bytes = result_.bytes;
   progress_.done = std::min(progress_.total, progress_.done + result.done);
+  progress_.successes += result.kind == Kind::delivered ? 1 : 0;
   shared_ = shared_ || result.kind == Kind::locked;
 }
 

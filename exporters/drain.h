@@ -22,6 +22,7 @@ class Drain {
     std::function<bool(std::chrono::milliseconds)> wait;  // false: stopped
     // Between turns; 0: at once.
     std::function<std::chrono::milliseconds(const TurnResult&)> pause_after;
+    std::function<bool()> stopped;  // by somebody, not by the time that is over
     std::function<void(const DrainProgress&)> progress;
   };
 
@@ -33,6 +34,7 @@ class Drain {
  private:
   void start();
   std::string take_turns(std::chrono::milliseconds give_up_after);
+  std::string given_up(std::chrono::milliseconds after, const std::string& cancelled) const;
   void count(const TurnResult& result);
   std::int64_t left();
   void say(const std::string& waiting_for);

@@ -77,9 +77,9 @@ class Shipper::Implementation {
 
   DrainResult drain(const std::function<void(const DrainProgress&)>& progress,
                     milliseconds give_up_after) {
-    Drain drain(turn_,
-                {options_.steady, [this](milliseconds pause) { return wait(pause); },
-                 [this](const TurnResult& result) { return pause_after(result); }, progress});
+    Drain drain(turn_, {options_.steady, [this](milliseconds pause) { return wait(pause); },
+                        [this](const TurnResult& result) { return pause_after(result); },
+                        [this] { return stopping_.load(); }, progress});
     return drain.run(give_up_after);
   }
 

@@ -4,7 +4,8 @@
 // One turn: take the destination's lock, read cursor and plan, fill a batch, put its plan on
 // record, make one attempt, move the cursor, let the lock go. Waiting (for company, for the next
 // attempt) is done without the lock, so that `invlog ship --once` and a running agent take turns
-// instead of getting into each other's way.
+// instead of getting into each other's way. Where the other one holds it for minutes and the cursor
+// stays, that is the destination's last error.
 //
 // A batch without a plan (CloudWatch Logs) that the destination refuses as a whole is halved until
 // the record that it will never take stands alone; that becomes a dead letter, and the rest goes
@@ -55,6 +56,7 @@ struct ShipperOptions {
 struct DrainProgress {
   std::int64_t done = 0, total = 0;  // records
   std::uint64_t bytes = 0;           // over the wire so far
+  std::int64_t successes = 0;        // turns that got something through
   std::string waiting_for;           // the last error while it is being waited out, "" if none
 };
 
@@ -76,7 +78,9 @@ class Shipper {
   void run();
   // Everything that is in the store at the start, then returns. `progress` is called after each
   // batch and before each wait. An error is what cannot pass by itself (a refused Region, a missing
-  // permission, no credentials), or `give_up_after` (0: never) without any success.
+  // permission, no credentials), or `give_up_after` (0: never) without any success. An attempt that
+  // is under way by then ends it only once it ends: whoever gave the HttpClient's `cancelled` flag
+  // sets that.
   DrainResult drain(const std::function<void(const DrainProgress&)>& progress,
                     std::chrono::milliseconds give_up_after);
   // The turn under way may finish its attempt; give the HttpClient's `cancelled` flag to end that

@@ -245,6 +245,17 @@ class DeliveryLedger::Implementation {
     transaction.commit();
   }
 
+  void clear_failure(std::string_view destination, std::string_view error) {
+    WriteTransaction transaction(connection_.get());
+    Statement(connection_.get(),
+              "UPDATE delivery SET last_error = '', last_error_at = 0 WHERE destination = ?1 AND "
+              "last_error = ?2")
+        .bind_text(1, destination)
+        .bind_text(2, error)
+        .run();
+    transaction.commit();
+  }
+
   void add_event(std::string_view kind, std::string_view details) {
     WriteTransaction transaction(connection_.get());
     insert_event(kind, std::nullopt, details);
@@ -349,7 +360,9 @@ class DeliveryLedger::Implementation {
     Statement(connection_.get(),
               "UPDATE delivery SET delivered_records = delivered_records + ?2, delivered_batches = "
               "delivered_batches + iif(?2 > 0, 1, 0), delivered_bytes = delivered_bytes + ?3, "
-              "last_success = iif(?2 > 0, ?4, last_success) WHERE destination = ?1")
+              "last_success = iif(?2 > 0, ?4, last_success), "
+              "last_error = iif(?2 > 0, '', last_error), "
+              "last_error_at = iif(?2 > 0, 0, last_error_at) WHERE destination = ?1")
         .bind_text(1, destination)
         .bind(2, records)
         .bind(3, bytes)
@@ -664,6 +677,10 @@ void DeliveryLedger::advance(std::string_view destination, const Delivered& deli
 void DeliveryLedger::note_failure(std::string_view destination, std::string_view error,
                                   bool is_retry) {
   implementation_->note_failure(destination, error, is_retry);
+}
+
+void DeliveryLedger::clear_failure(std::string_view destination, std::string_view error) {
+  implementation_->clear_failure(destination, error);
 }
 
 void DeliveryLedger::add_event(std::string_view kind, std::string_view details) {

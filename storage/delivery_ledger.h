@@ -33,7 +33,7 @@ struct DeliveryState {
   // A batch of which nothing arrived is none; its bytes were sent.
   std::int64_t delivered_records = 0, delivered_batches = 0, delivered_bytes = 0, retries = 0;
   std::int64_t last_success_us = 0;  // Unix time in µs, 0 never
-  std::string last_error;            // "" if the last attempt succeeded
+  std::string last_error;            // "" if the last attempt succeeded, or what failed passed
   std::int64_t last_error_us = 0;
 };
 
@@ -126,6 +126,8 @@ class DeliveryLedger {
   void advance(std::string_view destination, const Delivered& delivered);
   // A failed attempt: counts a retry and keeps the error.
   void note_failure(std::string_view destination, std::string_view error, bool is_retry);
+  // It has passed without a delivery. Another error, noted meanwhile, stays.
+  void clear_failure(std::string_view destination, std::string_view error);
   // An event row (`kind`: "delivery-refused", ...; `details`: JSON object text or "").
   void add_event(std::string_view kind, std::string_view details);
   // Not if the newest event says just that: for what is tried again and again.
@@ -146,6 +148,7 @@ class DeliveryLedger {
   void note_retry(std::string_view destination, const std::vector<DeadLetter>& letters,
                   std::string_view target);
   // An attempt's end: delivered ones go, refused ones stay with the new reason and retry = false.
+  // last_error is cleared if any was delivered.
   // `objects`: what `destination` was given, and in how many `bytes`.
   void settle_retries(const std::vector<std::int64_t>& delivered,
                       const std::vector<DeadLetter>& refused, std::string_view destination,

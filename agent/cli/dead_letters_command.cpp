@@ -1,11 +1,14 @@
 #include "agent/cli/dead_letters_command.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "agent/cli/display_text.h"
 #include "agent/cli/text_table.h"
+#include "agent/delivery/destinations.h"
 #include "storage/delivery_ledger.h"
+#include "storage/joined.h"
 #include "storage/json_writer.h"
 #include "storage/store_error.h"
 #include "storage/time_text.h"
@@ -159,28 +162,63 @@ int check_choice(std::string_view command, const DeadLetterChoice& choice, std::
   return kSuccess;
 }
 
-// What `retry` and `drop` have in common: which letters, what is done to them, and what that means.
-int change(std::string_view name, const DeadLettersChangeOptions& options,
-           std::int64_t (storage::DeliveryLedger::*action)(const std::vector<std::int64_t>&),
-           std::string_view meaning, std::ostream& out, std::ostream& err) {
-  if (const int wrong = check_choice(name, options.choice, err); wrong != kSuccess) {
-    return wrong;
-  }
-  int exit_code = kSuccess;
-  const auto ledger = open_ledger(options.store, err, exit_code);
-  if (!ledger) {
-    return exit_code;
-  }
-  const std::vector<std::int64_t> ids = chosen(*ledger, options.choice, err, exit_code);
+// What `retry` and `drop` have in common: the ledger, and which letters.
+struct Chosen {
+  std::unique_ptr<storage::DeliveryLedger> ledger;
+  std::vector<std::int64_t> ids;
+};
+
+// No value with `exit_code` set, and the reason on `err`, if they cannot be had.
+std::optional<Chosen> choose(std::string_view name, const DeadLettersChangeOptions& options,
+                             std::ostream& err, int& exit_code) {
+  exit_code = check_choice(name, options.choice, err);
   if (exit_code != kSuccess) {
-    return exit_code;
+    return std::nullopt;
   }
-  const std::int64_t changed = ((*ledger).*action)(ids);
-  if (changed == 0) {
-    return there_is_none(options.choice.destination, err);
+  Chosen found;
+  found.ledger = open_ledger(options.store, err, exit_code);
+  if (!found.ledger) {
+    return std::nullopt;
   }
-  out << counted(changed, "dead letter") << meaning;
-  return kSuccess;
+  found.ids = chosen(*found.ledger, options.choice, err, exit_code);
+  return exit_code == kSuccess ? std::optional(std::move(found)) : std::nullopt;
+}
+
+// The names of the configured destinations; no value, with a line on `err`, if the configuration
+// cannot be used, so that nobody knows.
+std::optional<std::vector<std::string>> configured_names(const DeadLettersChangeOptions& options,
+                                                         std::ostream& err) {
+  int exit_code = kSuccess;
+  const auto reader = open_store(options.store, err, exit_code);
+  if (!reader) {
+    return std::nullopt;
+  }
+  const auto configuration =
+      load_configuration(options.store, options.environment, reader->information().region);
+  if (!configuration) {
+    err << "invlog dead-letters retry: whether their destinations are configured is not known: "
+        << printable(configuration.error()) << '\n';
+    return std::nullopt;
+  }
+  std::vector<std::string> names;
+  for (const auto& each : delivery::describe_destinations(*configuration)) {
+    names.push_back(each.name);
+  }
+  return names;
+}
+
+// Of these letters, those that nobody will try again, by their destination.
+std::map<std::string, std::vector<std::string>> without_destination(
+    storage::DeliveryLedger& ledger, const std::vector<std::int64_t>& ids,
+    const std::vector<std::string>& names) {
+  std::map<std::string, std::vector<std::string>> found;
+  for (const std::int64_t id : ids) {
+    const auto letter = ledger.dead_letter(id);
+    if (letter && std::find(names.begin(), names.end(), letter->destination) == names.end()) {
+      found[letter->destination].push_back(std::to_string(id));
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -230,10 +268,32 @@ int run_dead_letters_show(const DeadLettersShowOptions& options, std::ostream& o
 
 int run_dead_letters_retry(const DeadLettersChangeOptions& options, std::ostream& out,
                            std::ostream& err) {
-  return change("retry", options, &storage::DeliveryLedger::retry_dead_letters,
-                " marked for another attempt, which a running agent makes by itself, and `invlog "
-                "ship --once` otherwise\n",
-                out, err);
+  int exit_code = kSuccess;
+  const auto found = choose("retry", options, err, exit_code);
+  if (!found) {
+    return exit_code;
+  }
+  std::int64_t marked = found->ledger->retry_dead_letters(found->ids);
+  if (marked == 0) {
+    return there_is_none(options.choice.destination, err);
+  }
+  if (const auto names = configured_names(options, err)) {
+    for (const auto& [destination, ids] : without_destination(*found->ledger, found->ids, *names)) {
+      err << "invlog dead-letters retry: of " << printable(destination)
+          << ", which is not configured (any more, or not here): "
+          << counted(static_cast<long long>(ids.size()), "dead letter") << " ("
+          << storage::joined(ids, ", ")
+          << "), for which nobody makes another attempt before it is\n";
+      marked -= static_cast<std::int64_t>(ids.size());
+    }
+  }
+  if (marked <= 0) {
+    return kFailure;
+  }
+  out << counted(marked, "dead letter")
+      << " marked for another attempt, which a running agent makes by itself, and `invlog ship "
+         "--once` otherwise\n";
+  return kSuccess;
 }
 
 int run_dead_letters_drop(const DeadLettersChangeOptions& options, std::ostream& out,
@@ -243,10 +303,19 @@ int run_dead_letters_drop(const DeadLettersChangeOptions& options, std::ostream&
            "it\n";
     return kUsageError;
   }
-  return change("drop", options, &storage::DeliveryLedger::drop_dead_letters,
-                " dropped, which will not be delivered. What was recorded stays in the store, and "
-                "an event there says so\n",
-                out, err);
+  int exit_code = kSuccess;
+  const auto found = choose("drop", options, err, exit_code);
+  if (!found) {
+    return exit_code;
+  }
+  const std::int64_t dropped = found->ledger->drop_dead_letters(found->ids);
+  if (dropped == 0) {
+    return there_is_none(options.choice.destination, err);
+  }
+  out << counted(dropped, "dead letter")
+      << " dropped, which will not be delivered. What was recorded stays in the store, and an "
+         "event there says so\n";
+  return kSuccess;
 }
 
 }  // namespace invlog::cli

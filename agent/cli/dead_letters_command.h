@@ -42,8 +42,11 @@ struct DeadLettersChangeOptions {
   StoreOptions store;
   DeadLetterChoice choice;
   bool yes = false;  // drop: all of them, and nobody is asked
+  aws::Environment environment = aws::process_environment();  // retry: the configuration's
 };
 // Marks them for another attempt, which a running agent makes, or the next `invlog ship --once`.
+// Those of a destination that the configuration does not have are marked, too, for when it has it
+// again; `err` names them, and the exit code is 1 if there are no others.
 int run_dead_letters_retry(const DeadLettersChangeOptions& options, std::ostream& out,
                            std::ostream& err);
 // Gives them up; the store keeps an event that says so.

@@ -29,7 +29,7 @@ void DeliveryArguments::add_ship() {
   add_destination(command, ship_.destination, "s3 or cloudwatch_logs (default: each)");
   command
       ->add_option("--timeout", ship_timeout_,
-                   "give up after so long without success: 90s, 10m (default: never)")
+                   "give up after so long without success, more than 0: 90s, 10m (default: never)")
       ->type_name("DURATION");
   command->add_flag("--json", ship_.json, "one JSON object");
   command->callback([this] {
@@ -39,6 +39,10 @@ void DeliveryArguments::add_ship() {
         const auto timeout = config::parse_duration(*ship_timeout_);
         if (!timeout) {
           throw CLI::ValidationError("--timeout", timeout.error());
+        }
+        if (timeout->count() == 0) {
+          throw CLI::ValidationError(
+              "--timeout", "0 is no time to ship in; without --timeout it never gives up");
         }
         ship_.give_up_after = *timeout;
       }

@@ -35,6 +35,7 @@ struct Lane {
   ConfiguredDestination configured;
   std::unique_ptr<exporters::Shipper> shipper;
   DrainProgress progress;             // guarded by Ship::mutex_
+  SteadyTime success{};               // the last one, else the start; guarded by it, too
   std::optional<DrainResult> result;  // guarded by it, too
   std::chrono::duration<double> took{0};
   WaitingNotice notice;
@@ -71,9 +72,14 @@ class Ship {
       for (const auto& lane : lanes_) {
         lane->shipper->stop();
       }
-      cancelled_ = count > 1;
+      if (count > 1) {
+        cancelled_ = true;
+      }
     });
     std::vector<std::thread> threads;
+    for (const auto& lane : lanes_) {
+      lane->success = std::chrono::steady_clock::now();
+    }
     for (const auto& lane : lanes_) {
       threads.emplace_back([this, lane = lane.get()] { drain(*lane); });
     }
@@ -91,6 +97,9 @@ class Ship {
     auto result = lane.shipper->drain(
         [this, &lane](const DrainProgress& progress) {
           const std::lock_guard guard(mutex_);
+          if (progress.successes != lane.progress.successes) {
+            lane.success = std::chrono::steady_clock::now();
+          }
           lane.progress = progress;
         },
         options_.give_up_after);
@@ -104,6 +113,9 @@ class Ship {
     Progress bar(err, "shipping", options_.progress_width);
     std::unique_lock lock(mutex_);
     while (!ended_.wait_for(lock, kRedraw, [this] { return all_ended(); })) {
+      if (is_time_over()) {
+        cancelled_ = true;
+      }
       std::int64_t done = 0, total = 0;
       std::string waiting;
       for (const auto& lane : lanes_) {
@@ -125,6 +137,15 @@ class Ship {
       return "";
     }
     return lane.configured.destination->name() + " waits: " + printable(lane.progress.waiting_for);
+  }
+
+  // A drain looks at the time between attempts only; those that are under way end by `cancelled_`.
+  bool is_time_over() const {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    return options_.give_up_after.count() > 0 &&
+           std::all_of(lanes_.begin(), lanes_.end(), [this, now](const auto& lane) {
+             return lane->result || now - lane->success > options_.give_up_after;
+           });
   }
 
   bool all_ended() const {

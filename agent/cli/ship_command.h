@@ -3,6 +3,8 @@
 //
 // Destinations are drained side by side, each on its own thread, so that one that is away does not
 // hold up the other. A running agent may deliver at the same time: they take turns, batch by batch.
+// Where every destination that is not through has had no success for so long that it is given up,
+// attempts under way are cancelled: one alone is not, since credentials and the flag are shared.
 // SIGINT and SIGTERM let the attempts under way finish; a second one cancels them. What is not
 // confirmed is sent again the next time.
 #pragma once

@@ -148,6 +148,38 @@ TEST_CASE("stop() ends draining with what is left") {
   CHECK(fixture.state().cursor == 10);
 }
 
+TEST_CASE("Draining that gives up during an attempt says what had no answer") {
+  ShippingFixture fixture;
+  fixture.write(5);
+  bool stopped = false;
+  int sends = 0;
+  fixture.service.fault = [&](Call call, bool) -> Fault {
+    if (call != Call::send) {
+      return std::nullopt;
+    }
+    if (++sends == 1) {
+      return failure_with(FailureKind::transient, "reset by peer");
+    }
+    if (stopped) {
+      fixture.shipper().stop();
+    }
+    return failure_with(FailureKind::cancelled, "PutLogEvents: host:443: cancelled");
+  };
+  SECTION("when the time is over") {
+    CHECK(fixture.drain(minutes(10)).error ==
+          "gave up after 10 min without success, waiting for an answer: PutLogEvents: host:443: "
+          "cancelled; before that: reset by peer");
+  }
+  SECTION("but not when it was stopped") {
+    stopped = true;
+    CHECK_THAT(fixture.drain(minutes(10)).error, contains_text("stopped with 5 records"));
+  }
+  SECTION("nor where there is no such time") {
+    CHECK_THAT(fixture.drain().error, contains_text("stopped with 5 records"));
+  }
+  CHECK(fixture.state().cursor == 0);
+}
+
 TEST_CASE("Draining a store that is not there says so at once") {
   ShippingFixture fixture;
   const auto result = fixture.drain();

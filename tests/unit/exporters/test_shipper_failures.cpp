@@ -81,6 +81,124 @@ TEST_CASE("The ledger says what is wrong while it is") {
   CHECK(fixture.state().last_error_us > 0);
 }
 
+TEST_CASE("A proof that fails while nothing waits is taken back once it succeeds") {
+  ShippingFixture fixture;
+  fixture.write(1);
+  fixture.run(1);
+  REQUIRE(fixture.service.sends == 1);
+  fixture.restart();
+  int failures = 2;
+  fixture.service.fault = [&failures](Call call, bool) -> Fault {
+    return call == Call::prove && failures-- > 0
+               ? Fault(failure_with(FailureKind::transient, "not proven"))
+               : std::nullopt;
+  };
+  CapturedLog log;
+  fixture.run(2);
+  CHECK(fixture.state().last_error == "not proven");
+  SECTION("though nothing is delivered") {
+    fixture.run(1);
+    CHECK_THAT(log.text(), contains_text("possible again after"));
+  }
+  SECTION("though what came meanwhile waits for company") {
+    fixture.write(1, fixture.now_us);
+    fixture.run(1);
+  }
+  CHECK(fixture.service.sends == 1);
+  CHECK(fixture.state().last_error.empty());
+  CHECK(fixture.state().last_error_us == 0);
+}
+
+TEST_CASE("An error of before the start is taken back where nothing waits") {
+  ShippingFixture fixture;
+  fixture.write(3);
+  fixture.run(1);
+  fixture.ledger().note_failure("cloudwatch_logs", "reset by peer", true);
+  fixture.restart();
+  SECTION("once the target is proven") {
+    fixture.run(1);
+    CHECK(fixture.state().last_error.empty());
+  }
+  SECTION("not before") {
+    fixture.service.fault = [](Call call, bool) {
+      return call == Call::prove ? Fault(failure_with(FailureKind::transient)) : Fault();
+    };
+    fixture.run(3);
+    CHECK(fixture.state().last_error == "transient on purpose");
+  }
+}
+
+TEST_CASE("A dead letter that arrives after a failure takes the failure back") {
+  ShippingFixture fixture;
+  fixture.write(3);
+  fixture.service.refused = {2};
+  fixture.run(1);
+  REQUIRE(fixture.ledger().retry_dead_letters({fixture.ledger().dead_letters()[0].id}) == 1);
+  fixture.service.refused.clear();
+  fixture.service.fault = sends_fail(1, failure_with(FailureKind::throttled));
+  fixture.run(1);
+  CHECK(fixture.state().last_error == "throttled on purpose");
+  fixture.run(1);
+  CHECK(fixture.dead_records().empty());
+  CHECK(fixture.state().last_error.empty());
+  CHECK(fixture.state().last_error_us == 0);
+}
+
+TEST_CASE("A process that holds the lock for minutes and gets nowhere is told of, once") {
+  ShippingFixture fixture;
+  fixture.write(3);
+  auto lock = storage::try_delivery_lock(fixture.store.path(), "cloudwatch_logs");
+  REQUIRE(lock);
+  const int per_minute = 120;  // waits of half a second
+  CapturedLog log;
+  fixture.run(3 * per_minute);
+  CHECK(fixture.state().last_error.empty());
+  CHECK(log.count("warning") == 0);
+  fixture.run(10);
+  CHECK(fixture.state().last_error ==
+        "another invlog process is delivering to cloudwatch_logs (/invlog/records), for 3 minutes");
+  fixture.run(2 * per_minute);
+  CHECK_THAT(fixture.state().last_error, contains_text("for 5 minutes"));
+  CHECK(log.count("warning") == 1);
+  CHECK(log.count("another invlog process is delivering to cloudwatch_logs") == 1);
+  CHECK(fixture.state().retries == 0);
+  CHECK(fixture.service.sends == 0);
+
+  SECTION("until it goes on") {
+    lock.reset();
+    fixture.run(1);
+    CHECK(fixture.service.events == numbers(1, 3));
+    CHECK_THAT(log.text(), contains_text("delivered again after"));
+  }
+  SECTION("until the other one has delivered everything") {
+    storage::DeliveryLedger::Delivered delivered;
+    delivered.last = 3;
+    delivered.records = 3;
+    fixture.ledger().advance("cloudwatch_logs", delivered);
+    lock.reset();
+    fixture.run(1);
+    CHECK(fixture.service.sends == 0);
+  }
+  CHECK(fixture.state().last_error.empty());
+}
+
+TEST_CASE("A process that holds the lock and gets on is no fault") {
+  ShippingFixture fixture;
+  fixture.write(20);
+  const auto lock = storage::try_delivery_lock(fixture.store.path(), "cloudwatch_logs");
+  REQUIRE(lock);
+  CapturedLog log;
+  for (std::int64_t record = 1; record <= 10; ++record) {
+    fixture.run(120);
+    storage::DeliveryLedger::Delivered delivered;
+    delivered.last = record;
+    delivered.records = 1;
+    fixture.ledger().advance("cloudwatch_logs", delivered);
+  }
+  CHECK(fixture.state().last_error.empty());
+  CHECK(log.count("warning") == 0);
+}
+
 TEST_CASE("Retry-After is a floor") {
   ShippingFixture fixture;
   fixture.write(3);

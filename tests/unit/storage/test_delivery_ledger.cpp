@@ -294,6 +294,37 @@ TEST_CASE("Dead letters are tried again on request, and each end is an event") {
   CHECK(ledger->dead_letters("s3").front().id > letters.back().id);
 }
 
+TEST_CASE("An error goes with a dead letter that arrives, not with one that is refused again") {
+  TemporaryStore store;
+  fill(store, 5);
+  auto ledger = open_ledger(store);
+  DeliveryLedger::Delivered delivered = delivered_to(5, 3);
+  delivered.refused = {refusal(1, "a"), refusal(2, "b")};
+  ledger->advance("s3", delivered);
+  const std::vector<DeadLetter> letters = ledger->dead_letters("s3");
+  ledger->note_failure("s3", "throttled", true);
+  ledger->settle_retries({}, {letters[1]}, "s3", "s3://bucket");
+  CHECK(ledger->state("s3").last_error == "throttled");
+  CHECK(ledger->state("s3").last_error_us == 77);
+  ledger->settle_retries({letters[0].id}, {}, "s3", "s3://bucket");
+  CHECK(ledger->state("s3").last_error.empty());
+  CHECK(ledger->state("s3").last_error_us == 0);
+}
+
+TEST_CASE("An error that has passed is cleared, and no other") {
+  TemporaryStore store;
+  fill(store, 1);
+  auto ledger = open_ledger(store);
+  ledger->note_failure("s3", "not proven", false);
+  ledger->note_failure("cloudwatch_logs", "not proven", false);
+  ledger->clear_failure("s3", "reset by peer");
+  CHECK(ledger->state("s3").last_error == "not proven");
+  ledger->clear_failure("s3", "not proven");
+  CHECK(ledger->state("s3").last_error.empty());
+  CHECK(ledger->state("s3").last_error_us == 0);
+  CHECK(ledger->state("cloudwatch_logs").last_error == "not proven");
+}
+
 TEST_CASE("A backlog counts what is undelivered, while both ends move") {
   TemporaryStore store;
   fill(store, 10);

@@ -163,6 +163,9 @@ TEST_CASE("what an option does not take is said in plain words") {
   CHECK(refusal({"ca", "bundle", "--output", ""}) == "--output: it needs a file's name");
   CHECK(refusal({"verify", "--heads", ""}) == "--heads: it needs a file's name");
   CHECK(contains(refusal({"ship", "--once", "--timeout", ""}), "--timeout: "));
+  for (const char* nothing : {"0s", "0ms"}) {
+    CHECK(contains(refusal({"ship", "--once", "--timeout", nothing}), "--timeout: 0 is no time"));
+  }
   CHECK(contains(refusal({"exec", "--wait", "", "--", "ls"}), "--wait: "));
   for (const char* command : {"search", "usage", "tail", "report", "env", "profiles"}) {
     CHECK(!contains(invlog_command({command, "--help"}).out, "->"));

@@ -4,6 +4,7 @@
 
 #include "storage/statement.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/delivery/delivery_scene.h"
 
 using namespace invlog::cli;
@@ -15,6 +16,9 @@ struct Answer {
   int exit_code;
   std::string out, err;
 };
+
+const std::string kToS3 = "[exporters.s3]\nbucket = \"records-eu\"\n";
+const std::string kToLogs = "[exporters.cloudwatch_logs]\nlog_group = \"/invlog/records\"\n";
 
 // The example store with records 2 and 5 refused by CloudWatch Logs, 3 by S3: dead letters 1 to 3.
 struct Scene {
@@ -29,6 +33,10 @@ struct Scene {
     ledger->advance("cloudwatch_logs", delivered);
     delivered.refused = {refused(3, "denied")};
     ledger->advance("s3", delivered);
+    configure(kToS3 + kToLogs);
+  }
+  void configure(const std::string& destinations) const {
+    store.directory().write("c.toml", kRegion + destinations);
   }
   static invlog::storage::DeadLetter refused(std::int64_t record, const std::string& reason) {
     invlog::storage::DeadLetter letter;
@@ -40,6 +48,7 @@ struct Scene {
   template <typename Options, typename Command>
   Answer run(Command command, Options options) const {
     options.store = store.options();
+    options.store.config_file = store.directory().path() + "/c.toml";
     std::ostringstream out, err;
     const int exit_code = command(options, out, err);
     return {exit_code, out.str(), err.str()};
@@ -61,6 +70,7 @@ struct Scene {
     DeadLettersChangeOptions options;
     options.choice = std::move(choice);
     options.yes = yes;
+    options.environment = environment_of({});
     return run(command, options);
   }
 
@@ -117,6 +127,7 @@ TEST_CASE("retry marks dead letters for another attempt") {
   const Answer answer = scene.change(run_dead_letters_retry, {{1, 1}, false, ""});
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "1 dead letter marked for another attempt"));
+  CHECK(answer.err.empty());
   const auto ledger = ledger_of(scene.store);
   CHECK(ledger->requested_retries("cloudwatch_logs", 10).size() == 1);
   CHECK(contains(scene.show(1).out, "to be retried by the agent"));
@@ -124,6 +135,32 @@ TEST_CASE("retry marks dead letters for another attempt") {
                  "2 dead letters marked"));
   CHECK(ledger->requested_retries("cloudwatch_logs", 10).size() == 2);
   CHECK(ledger->requested_retries("s3", 10).empty());
+}
+
+TEST_CASE("retry promises no attempt at letters of a destination that is not configured") {
+  const Scene scene;
+  scene.configure(kToS3);
+  Answer answer = scene.change(run_dead_letters_retry, all_of());
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.out, "1 dead letter marked for another attempt"));
+  CHECK(contains(answer.err, "of cloudwatch_logs, which is not configured"));
+  CHECK(contains(answer.err, "2 dead letters (1, 2)"));
+  CHECK(!contains(answer.err, "of s3"));
+
+  scene.configure("");
+  answer = scene.change(run_dead_letters_retry, {{3}, false, ""});
+  CHECK(answer.exit_code == 1);
+  CHECK(answer.out.empty());
+  CHECK(contains(answer.err, "of s3, which is not configured"));
+  CHECK(contains(answer.err, "1 dead letter (3)"));
+  // They wait for the destination to come back.
+  CHECK(ledger_of(scene.store)->requested_retries("cloudwatch_logs", 10).size() == 2);
+
+  scene.configure("[exporters.s3]\nbuket = \"records-eu\"\n");
+  answer = scene.change(run_dead_letters_retry, {{3}, false, ""});
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.err, "is not known: "));
+  CHECK(contains(answer.err, "buket"));
 }
 
 TEST_CASE("drop gives dead letters up, with an event, and keeps their records") {

@@ -1,5 +1,6 @@
 #include "agent/cli/ship_command.h"
 
+#include <atomic>
 #include <sstream>
 
 #include "storage/file_lock.h"
@@ -119,6 +120,38 @@ TEST_CASE("ship gives up after the timeout and keeps what is not confirmed") {
   for (std::int64_t record = 1; record <= 6; ++record) {
     CHECK(scene.s3.copies(record) == 1);
   }
+}
+
+TEST_CASE("ship ends an attempt without an answer when the time is over") {
+  Scene scene;
+  const std::atomic<bool>* cancelled = nullptr;
+  scene.options.world.make_destinations = destinations_of(
+      {{kObjects, scene.s3}, {kEvents, scene.logs}},
+      [&cancelled](const auto& surroundings) { cancelled = surroundings.cancelled; });
+  scene.options.give_up_after = 100ms;
+  Call silent = Call::send;
+  SECTION("of a batch") {}
+  SECTION("of a proof") {
+    silent = Call::prove;
+  }
+  bool waited_for = true;
+  scene.s3.fault = [&](Call call, bool) -> std::optional<invlog::aws::ServiceFailure> {
+    if (call != silent) {
+      return std::nullopt;
+    }
+    waited_for = eventually([&cancelled] { return cancelled->load(); });
+    return failure_with(FailureKind::cancelled, "S3: host:443: cancelled");
+  };
+  Answer answer = scene.ship();
+  CHECK(waited_for);
+  CHECK(answer.exit_code == 1);
+  CHECK(answer.err ==
+        "invlog ship: s3: gave up after 0.1 s without success, waiting for an answer: S3: "
+        "host:443: cancelled\n");
+  CHECK(scene.logs.events.size() == 6);
+  scene.s3.fault = {};
+  CHECK(scene.ship().exit_code == 0);
+  CHECK(scene.s3.objects.size() == 1);
 }
 
 TEST_CASE("records that are refused are no failure of ship, but are said") {
