@@ -15,7 +15,6 @@ long long seconds_between(StorageLog::Time from, StorageLog::Time to) {
 
 void StorageLog::begins(const storage::WriterStatus& store, Time now) {
   since_ = said_ = now;
-  dropped_before_ = store.dropped;
   const LogContext context({log_message::kStoreFailing, {}});
   spdlog::error("the store takes no records: {}", store.last_error);
 }
@@ -35,6 +34,9 @@ void StorageLog::look(const storage::WriterStatus& store, Time now) {
                  seconds_between(since_, now), store.dropped - dropped_before_);
   }
   failing_ = store.failing;
+  if (!failing_) {  // what is lost from here on is what the next failure costs
+    dropped_before_ = store.dropped;
+  }
   if (!store.retention_error.empty() && store.retention_error != retention_error_) {
     const LogContext context({log_message::kRetentionFailing, {}});
     retention_.say(

@@ -39,6 +39,7 @@ void AgentArguments::add_agent_options(CLI::App* command) {
     command->add_option(flag.flag, agent_values_[flag.key], flag.description)
         ->type_name("VALUE")
         ->expected(1)
+        ->allow_extra_args(false)  // else each word behind it would be another value
         ->multi_option_policy(std::string_view(flag.key) == "listen"
                                   ? CLI::MultiOptionPolicy::TakeAll
                                   : CLI::MultiOptionPolicy::TakeLast);

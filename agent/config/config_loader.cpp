@@ -33,6 +33,14 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
+// Whether nothing is there. A link that leads nowhere, or a folder that may not be entered, is not
+// that: an agent that took defaults instead would be one without its policy.
+bool is_absent(const std::string& file) {
+  std::error_code ignored;
+  return std::filesystem::symlink_status(file, ignored).type() ==
+         std::filesystem::file_type::not_found;
+}
+
 // *.toml of the directory, in the order of their names. Hidden ones are an editor's.
 std::vector<std::string> files_in(const std::filesystem::path& directory, Problems& problems) {
   std::vector<std::string> files;
@@ -44,8 +52,7 @@ std::vector<std::string> files_in(const std::filesystem::path& directory, Proble
       files.push_back(path.string());
     }
   }
-  if (error && error != std::errc::no_such_file_or_directory &&
-      error != std::errc::not_a_directory) {
+  if (error && !is_absent(directory.string())) {
     problems.push_back("cannot read the configurations in " + directory.string() + ": " +
                        error.message());
   }
@@ -67,14 +74,6 @@ struct Collected {
   Problems problems;
   bool whole = true;  // every file could be read
 };
-
-// Whether nothing is there. A link that leads nowhere, or a folder that may not be entered, is not
-// that: an agent that took defaults instead would be one without its policy.
-bool is_absent(const std::string& file) {
-  std::error_code ignored;
-  return std::filesystem::symlink_status(file, ignored).type() ==
-         std::filesystem::file_type::not_found;
-}
 
 void collect_files(const ConfigSources& sources, Collected& collected) {
   const std::string main_file = sources.file.value_or(sources.default_file);

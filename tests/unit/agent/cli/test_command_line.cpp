@@ -52,6 +52,10 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
     CHECK(wrong.exit_code == 2);
     CHECK(contains(wrong.err, "Run with --help for more information."));
   }
+  for (const char* command : {"agent", "check-config"}) {
+    CHECK(invlog_command({command, "--region", "eu-central-1", "stray"}).exit_code == 2);
+    CHECK(invlog_command({command, "--listen", "127.0.0.1:1", "127.0.0.1:2"}).exit_code == 2);
+  }
   CHECK(invlog_command({}).exit_code == 2);
   CHECK(contains(invlog_command({"quer"}).err, "no command \"quer\"; did you mean \"query\"?"));
   CHECK(invlog_command({"quer"}).exit_code == 2);

@@ -578,6 +578,23 @@ TEST_CASE("conf.d beside the file is laid over it, in the order of names, key by
   CHECK(loaded.configuration.listen_port == 3);
 }
 
+TEST_CASE("a conf.d that cannot be read is an error, whatever it is") {
+  const TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write("c.toml", kRegion);
+  CHECK(load_config(sources).problems.empty());
+  const std::string path = directory.path() + "/conf.d";
+  std::filesystem::create_directory_symlink(directory.path() + "/gone", path);
+  Problems problems = load_config(sources).problems;
+  REQUIRE(problems.size() == 1);
+  CHECK(contains(problems[0], "cannot read the configurations in " + path + ": "));
+  std::filesystem::remove(path);
+  directory.write("conf.d", "");
+  problems = load_config(sources).problems;
+  REQUIRE(problems.size() == 1);
+  CHECK(contains(problems[0], "cannot read the configurations in " + path + ": "));
+}
+
 TEST_CASE("every problem is found, each in its file") {
   TemporaryDirectory directory;
   ConfigSources sources = no_sources();
