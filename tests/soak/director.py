@@ -52,9 +52,8 @@ class Director:
         log = self.manager.folder / "agent.stderr"
         said_before = file_size(log)
         self.agent = self.manager.start()
-        with open(log, encoding="utf-8", errors="replace") as file:
-            file.seek(said_before)
-            self.admin = re.findall(r"metrics and health on (http://\S+:\d+)", file.read())[-1]
+        # The log has a thread of its own, which may be behind the line that says it is ready.
+        self.admin = eventually(lambda: re.findall(r"metrics and health on (http://\S+:\d+)", log.read_bytes()[said_before:].decode(errors="replace")), 20)[-1]
         self.life = Life(number, self.manager.settings["durability"], self.agent.child.pid)
         self.sampler.begin(self.life)
 
