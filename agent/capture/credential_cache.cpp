@@ -5,7 +5,8 @@
 namespace invlog::capture {
 namespace {
 
-// Of an answer: after that a call waits for news of it. Calls that come all the time never do.
+// Of an answer: after that a call waits for news of it. Calls that come all the time only do so
+// where a provider takes longer than that, and then once for each answer.
 constexpr std::chrono::seconds kOld{5};
 
 }  // namespace
