@@ -134,7 +134,7 @@ def test_an_s3_server_that_checks_signatures_gets_every_record():
             assert all(key.endswith(ending) for key in found["keys"] if "permission-check" not in key), found["keys"]
             check(stack, found, False)
             expected += count
-        wrong = {**stack.agent.environment, "AWS_SECRET_ACCESS_KEY": "not the one"}
+        wrong = {**stack.agent.environment, "AWS_SECRET_ACCESS_KEY": "not-the-one"}
         boto3(f"client('s3', {server.url!r}).create_bucket(Bucket='records-wrong', CreateBucketConfiguration={{'LocationConstraint': 'eu-central-1'}})")
         stack.restart_agent(tables=stack.tables({"endpoint": server.url, "bucket": "records-wrong"}, None), credentials=wrong,
                             state_dir=str(stack.folder / "state-wrong"))
