@@ -53,7 +53,7 @@ struct Caller {
   std::optional<std::uint32_t> uid;
   std::optional<std::int32_t> pid;
   std::string executable;
-  std::string name = {};  // as policy was told it; "" it was not
+  std::string name = {};  // "" unknown: the record has the number
 };
 
 // What policy said of a call before it was forwarded. All "" if nobody was asked.

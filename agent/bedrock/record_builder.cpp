@@ -18,7 +18,6 @@
 #include "agent/bedrock/other_events.h"
 #include "agent/bedrock/response_facts.h"
 #include "agent/bedrock/sse_decoder.h"
-#include "agent/bedrock/user_names.h"
 #include "storage/base64.h"
 #include "storage/json_writer.h"
 
@@ -155,8 +154,7 @@ void RecordBuilder::take_plain_fields() {
   record_.status = invocation_.status;
   record_.identity_arn = std::move(invocation_.identity_arn);
   if (invocation_.caller.uid) {
-    // The name that was judged, not another that the user may have got since.
-    record_.caller = invocation_.caller.name.empty() ? user_name(*invocation_.caller.uid)
+    record_.caller = invocation_.caller.name.empty() ? std::to_string(*invocation_.caller.uid)
                                                      : std::move(invocation_.caller.name);
   }
   record_.caller_executable = std::move(invocation_.caller.executable);

@@ -73,7 +73,7 @@ SessionOptions session_options_of(const config::AgentConfig& configuration) {
 AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
                      RecordSink& sink, aws::CredentialsProvider& credentials,
                      const std::vector<int>& inherited_sockets,
-                     const std::vector<int>& proxy_sockets)
+                     const std::vector<int>& proxy_sockets, const HostUsers& users)
     : configuration_(configuration),
       watchdog_(std::chrono::steady_clock::now()),
       tls_(tls_of(configuration, is_proxy_on(configuration, proxy_sockets))),
@@ -98,10 +98,12 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
           4 * std::max(configuration.max_recorded_response_bytes, configuration.max_request_bytes)),
       judge_(configuration.policy, configuration.region),
       decoder_(context_.get_executor(), bodies_helper_),
-      groups_(context_.get_executor(), groups_helper_, groups_of_user,
+      groups_(context_.get_executor(), users_helper_, users.groups,
               [] { return std::chrono::steady_clock::now(); }),
+      caller_names_(context_.get_executor(), users_helper_, users.names,
+                    [] { return std::chrono::steady_clock::now(); }),
       gate_(configuration.access, std::string(config::host_of(configuration.upstream)), groups_,
-            recorder_, statistics_),
+            caller_names_, recorder_, statistics_),
       calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
               configuration.connect_timeout, configuration.idle_timeout},
              configuration.identity_arn,
@@ -117,7 +119,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              watchdog_,
              statistics_,
              judge_,
-             decoder_},
+             decoder_,
+             caller_names_},
       sessions_{{[this](Exchange& exchange) -> Task<void> {
                   if (!co_await gate_.admit(exchange))
                     co_return;
@@ -247,7 +250,7 @@ AgentLoop::~AgentLoop() {
   tunnel_names_->close();
   helper_.join();
   credentials_helper_.join();
-  groups_helper_.join();
+  users_helper_.join();
   bodies_helper_.join();
 }
 

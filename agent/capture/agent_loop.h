@@ -18,6 +18,7 @@
 
 #include "agent/capture/access_gate.h"
 #include "agent/capture/caller_groups.h"
+#include "agent/capture/caller_names.h"
 #include "agent/capture/capture_session.h"
 #include "agent/capture/listener.h"
 #include "agent/capture/proxied_call.h"
@@ -38,6 +39,12 @@ struct LoopFacts {
   bool stopping = false;
 };
 
+// What the host says of its users.
+struct HostUsers {
+  CallerGroups::LookUp groups = groups_of_user;
+  CallerNames::LookUp names = name_of_user;
+};
+
 // What is configured of how long clients may take, and how many they may be.
 SessionOptions session_options_of(const config::AgentConfig& configuration);
 
@@ -50,7 +57,7 @@ class AgentLoop {
   AgentLoop(const config::AgentConfig& configuration, const aws::Environment& environment,
             RecordSink& sink, aws::CredentialsProvider& credentials,
             const std::vector<int>& inherited_sockets = {},
-            const std::vector<int>& proxy_sockets = {});
+            const std::vector<int>& proxy_sockets = {}, const HostUsers& users = {});
   ~AgentLoop();
 
   // Serves until stop() and then until the calls under way have ended, at most `stop_limit` longer;
@@ -117,8 +124,8 @@ class AgentLoop {
   config::AgentConfig configuration_;
   asio::io_context context_{1};
   // What may block, each without holding the others up: files that are read again; credentials;
-  // users' groups; bodies to decode.
-  asio::thread_pool helper_{1}, credentials_helper_{1}, groups_helper_{1}, bodies_helper_{1};
+  // users' names and groups; bodies to decode.
+  asio::thread_pool helper_{1}, credentials_helper_{1}, users_helper_{4}, bodies_helper_{1};
   Watchdog watchdog_;
   Statistics statistics_;
   std::unique_ptr<TlsContext> tls_;
@@ -134,6 +141,7 @@ class AgentLoop {
   CallJudge judge_;
   BodyDecoder decoder_;
   CallerGroups groups_;
+  CallerNames caller_names_;
   AccessGate gate_;
   CallServices calls_;
   SessionServices sessions_;

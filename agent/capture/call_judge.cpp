@@ -7,7 +7,6 @@
 
 #include "agent/bedrock/content_coding.h"
 #include "agent/bedrock/json_text.h"
-#include "agent/bedrock/user_names.h"
 #include "storage/json_writer.h"
 
 namespace invlog::capture {
@@ -72,24 +71,20 @@ std::size_t CallJudge::most_decoded(const residency::Policy& policy) {
   return policy.given() ? bedrock::kMaximumDecodedBody : kMostDecodedUnjudged;
 }
 
-Judgement CallJudge::judge(const residency::Policy& policy, Exchange& exchange,
-                           const std::optional<bedrock::Target>& target, std::string& body) {
+Judgement CallJudge::judge(const residency::Policy& policy, const RequestHead& request,
+                           const std::optional<bedrock::Target>& target, const std::string& caller,
+                           std::string& body) {
   if (!target && !policy.given()) {
     return {};
   }
-  std::string caller;
-  if (policy.asks_for_caller() && exchange.caller().uid) {
-    caller = bedrock::known_user_name(*exchange.caller().uid).value_or("");
-  }
   Judgement strictest;
-  for (const std::string& model_id : models_of(exchange.request(), target, body)) {
+  for (const std::string& model_id : models_of(request, target, body)) {
     Judgement judgement = judge_model(policy, model_id, caller);
     if (strictest.residency.decision.empty() ||
         severity(judgement.decision) > severity(strictest.decision)) {
       strictest = std::move(judgement);
     }
   }
-  strictest.caller = std::move(caller);
   return strictest;
 }
 

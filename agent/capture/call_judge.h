@@ -19,7 +19,7 @@
 
 #include "agent/bedrock/invocation.h"
 #include "agent/bedrock/operation.h"
-#include "agent/capture/exchange.h"
+#include "agent/capture/http_message.h"
 #include "agent/residency/policy.h"
 
 namespace invlog::bedrock {
@@ -32,7 +32,6 @@ struct Judgement {
   residency::Decision decision = residency::Decision::allow;
   std::string reason;  // for people; "" if the call names no model
   bedrock::Residency residency;
-  std::string caller;  // the name that was compared with the rules; "" none was
 };
 
 class CallJudge {
@@ -55,10 +54,11 @@ class CallJudge {
   // How long a decoded body may be, bytes. Without a policy the model is only noted.
   static std::size_t most_decoded(const residency::Policy& policy);
 
-  // `target` is empty for a call that becomes no record. `body` has no coding any more, is "" if it
-  // cannot be read, and may get room behind its end.
-  Judgement judge(const residency::Policy& policy, Exchange& exchange,
-                  const std::optional<bedrock::Target>& target, std::string& body);
+  // `target` is empty for a call that becomes no record. `caller`: as Policy::judge()'s. `body` has
+  // no coding any more, is "" if it cannot be read, and may get room behind its end.
+  Judgement judge(const residency::Policy& policy, const RequestHead& request,
+                  const std::optional<bedrock::Target>& target, const std::string& caller,
+                  std::string& body);
 
   // Details of the event that stands for refusals of calls that become no records, as JSON; "" if
   // this rule was told of this model before, or so many were that a client must be playing: their

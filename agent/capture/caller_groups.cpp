@@ -3,7 +3,6 @@
 #include <grp.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "agent/config/system_entries.h"
@@ -14,11 +13,6 @@ namespace {
 constexpr std::size_t kMostUsersKept = 256;
 constexpr std::chrono::seconds kGroupsKept{60};
 constexpr int kMostGroups = 65536;  // Linux's NGROUPS_MAX
-
-struct GroupsAnswer {
-  Event arrived;
-  std::optional<CallerGroups::Groups> groups;
-};
 
 }  // namespace
 
@@ -40,31 +34,35 @@ std::optional<std::vector<std::uint32_t>> groups_of_user(std::uint32_t uid) {
 }
 
 CallerGroups::CallerGroups(Executor executor, asio::thread_pool& helper, LookUp look_up,
-                           SteadyNow now)
-    : executor_(executor), helper_(helper), look_up_(std::move(look_up)), now_(std::move(now)) {}
+                           SteadyNow now, std::chrono::milliseconds patience)
+    : now_(std::move(now)),
+      lookups_(
+          executor, helper, std::move(look_up),
+          [this](std::uint32_t uid, std::optional<Groups> groups, auto asked_at) {
+            if (!groups)
+              return;
+            if (known_.size() >= kMostUsersKept)
+              known_.clear();
+            known_[uid] = {std::make_shared<const Groups>(std::move(*groups)), asked_at};
+          },
+          patience) {}
 
-Task<std::shared_ptr<const CallerGroups::Groups>> CallerGroups::of(std::uint32_t uid) {
-  if (const auto found = known_.find(uid);
-      found != known_.end() && now_() - found->second.asked_at < kGroupsKept) {
-    co_return found->second.groups;
-  }
-  const auto asked_at = now_();
-  const auto answer = std::make_shared<GroupsAnswer>();
-  asio::post(helper_, [answer, uid, look_up = look_up_, executor = executor_] {
-    auto groups = look_up(uid);
-    asio::post(executor, [answer, groups = std::move(groups)]() mutable {
-      answer->groups = std::move(groups);
-      answer->arrived.set();
-    });
-  });
-  co_await answer->arrived.wait();
-  if (!answer->groups)
-    co_return std::make_shared<const Groups>();
-  if (known_.size() >= kMostUsersKept)
-    known_.clear();
-  const Known known{std::make_shared<const Groups>(std::move(*answer->groups)), asked_at};
-  known_[uid] = known;
-  co_return known.groups;
+std::shared_ptr<const CallerGroups::Groups> CallerGroups::known(std::uint32_t uid) const {
+  const auto found = known_.find(uid);
+  const bool fresh = found != known_.end() && now_() - found->second.asked_at < kGroupsKept;
+  return fresh ? found->second.groups : nullptr;
+}
+
+Task<std::shared_ptr<const CallerGroups::Groups>> CallerGroups::of(std::uint32_t uid,
+                                                                   Event& woken) {
+  if (auto groups = known(uid))
+    co_return groups;
+  lookups_.begin(uid, now_());
+  co_await lookups_.wait(uid, woken);
+  auto groups = known(uid);
+  if (!groups && !lookups_.is_under_way(uid))
+    groups = std::make_shared<const Groups>();
+  co_return groups;
 }
 
 }  // namespace invlog::capture

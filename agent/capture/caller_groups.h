@@ -1,14 +1,13 @@
 // The groups that a user is in, for callers of whom the kernel tells only the user (loopback TCP).
 //
-// The system's databases may ask a directory server, so they are asked on a helper thread. What
-// they say is kept for a minute; that they could not be asked is not kept.
+// What the system's databases say, asked on a helper thread and waited for a second at most
+// (user_lookups.h), is kept for a minute; that they could not be asked is not kept.
 //
-// Thread: the I/O thread; the lookup runs on the helper's. Ownership: the helper must outlive it,
-// and be joined before the loop is destroyed. Errors: a user whom nobody knows is in no group, and
-// for the call at hand neither is one of whom nobody could be asked.
+// Thread: the I/O thread; the lookup runs on the helper's. Ownership: as UserLookups. Errors: a
+// user whom nobody knows is in no group, and for the call at hand neither is one of whom nobody
+// could be asked; null: the answer has not come in time.
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -17,7 +16,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/capture/event.h"
+#include "agent/capture/user_lookups.h"
 
 namespace invlog::capture {
 
@@ -28,12 +27,16 @@ std::optional<std::vector<std::uint32_t>> groups_of_user(std::uint32_t uid);
 class CallerGroups {
  public:
   using Groups = std::vector<std::uint32_t>;
-  using LookUp = std::function<std::optional<Groups>(std::uint32_t uid)>;
+  using LookUp = UserLookups<std::optional<Groups>>::LookUp;
   using SteadyNow = std::function<std::chrono::steady_clock::time_point()>;
 
-  CallerGroups(Executor executor, asio::thread_pool& helper, LookUp look_up, SteadyNow now);
+  CallerGroups(Executor executor, asio::thread_pool& helper, LookUp look_up, SteadyNow now,
+               std::chrono::milliseconds patience = kLookupPatience);
+  CallerGroups(const CallerGroups&) = delete;
+  CallerGroups& operator=(const CallerGroups&) = delete;
 
-  Task<std::shared_ptr<const Groups>> of(std::uint32_t uid);
+  // Does not wait any longer once `woken` is set.
+  Task<std::shared_ptr<const Groups>> of(std::uint32_t uid, Event& woken);
 
  private:
   struct Known {
@@ -41,11 +44,11 @@ class CallerGroups {
     std::chrono::steady_clock::time_point asked_at;
   };
 
-  Executor executor_;
-  asio::thread_pool& helper_;
-  LookUp look_up_;
+  std::shared_ptr<const Groups> known(std::uint32_t uid) const;
+
   SteadyNow now_;
   std::map<std::uint32_t, Known> known_;
+  UserLookups<std::optional<Groups>> lookups_;
 };
 
 }  // namespace invlog::capture

@@ -90,6 +90,8 @@ Task<void> ProxiedCall::run() {
   target_ = bedrock::parse_target(exchange_.request().method, exchange_.request().target);
   if (target_)
     note_request();
+  if (const auto uid = user_to_name())
+    services_.names.ask(*uid);
   exchange_.when_client_gone([this] {
     client_gone_ = true;
     if (arriving_)
@@ -294,7 +296,25 @@ bool ProxiedCall::left_without_name() const {
   return policy_->asks_for_caller() && !exchange_.caller().uid && exchange_.peer().left;
 }
 
+std::optional<std::uint32_t> ProxiedCall::user_to_name() const {
+  return target_ || policy_->asks_for_caller() ? exchange_.caller().uid : std::nullopt;
+}
+
+Task<std::string> ProxiedCall::name_caller() {
+  const std::optional<std::uint32_t> uid = user_to_name();
+  if (!uid)
+    co_return "";
+  // Also for a client that leaves meanwhile: it is judged as the user that it was.
+  Event nobody_else_wakes;
+  const std::optional<std::string> name = co_await services_.names.of(*uid, nobody_else_wakes);
+  const bool judged = policy_->asks_for_caller();
+  // As it was judged, whatever is found out later.
+  invocation_.caller.name = name.value_or(judged ? std::to_string(*uid) : "");
+  co_return judged ? name.value_or("") : "";
+}
+
 Task<bool> ProxiedCall::judge() {
+  const std::string caller = co_await name_caller();
   std::string& body = invocation_.request.bytes;
   std::string coding = CallJudge::coding_to_undo(*policy_, exchange_.request(), target_, body);
   std::string decoded;
@@ -303,8 +323,8 @@ Task<bool> ProxiedCall::judge() {
     decoded = co_await services_.decoder.decode(std::move(coding), body,
                                                 CallJudge::most_decoded(*policy_));
   }
-  Judgement judgement = services_.judge.judge(*policy_, exchange_, target_, coded ? decoded : body);
-  invocation_.caller.name = std::move(judgement.caller);
+  Judgement judgement =
+      services_.judge.judge(*policy_, exchange_.request(), target_, caller, coded ? decoded : body);
   if (judgement.decision == residency::Decision::flag)
     ++services_.statistics.flagged;
   if (judgement.decision != residency::Decision::deny) {
@@ -452,6 +472,8 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
   invocation_.not_sent = !forwarded_;
   invocation_.duration_us = elapsed_us();
   name_signer();
+  if (invocation_.caller.uid && invocation_.caller.name.empty())
+    invocation_.caller.name = services_.names.known(*invocation_.caller.uid).value_or("");
   services_.statistics.ended.count(target_->operation, invocation_);
   services_.log.ended(target_->operation, invocation_, services_.watchdog.now());
   give_back_memory();

@@ -23,6 +23,7 @@
 #include "agent/capture/body_decoder.h"
 #include "agent/capture/call_judge.h"
 #include "agent/capture/call_log.h"
+#include "agent/capture/caller_names.h"
 #include "agent/capture/credential_cache.h"
 #include "agent/capture/exchange.h"
 #include "agent/capture/memory_budget.h"
@@ -66,6 +67,7 @@ struct CallServices {
   Statistics& statistics;
   CallJudge& judge;
   BodyDecoder& decoder;
+  CallerNames& names;
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};
@@ -92,6 +94,10 @@ class ProxiedCall {
   bool is_bidirectional() const;
   // Whom the policy asks for, and nobody can tell any more.
   bool left_without_name() const;
+  // Whose name the policy asks for, or the record.
+  std::optional<std::uint32_t> user_to_name() const;
+  // In the record; and what the policy is to be told, "" nothing.
+  Task<std::string> name_caller();
   Task<bool> judge();
   Task<bool> authorize();
   // In the record, as far as that is known by now.

@@ -17,13 +17,13 @@ config::AgentConfig AgentFixture::configuration(const std::string& upstream_url)
 
 AgentFixture::AgentFixture(config::AgentConfig configuration, bool with_credentials,
                            aws::Environment environment, std::chrono::milliseconds stop_limit,
-                           const std::vector<int>& proxy_sockets) {
+                           const std::vector<int>& proxy_sockets, const capture::HostUsers& users) {
   if (with_credentials) {
     credentials_.result = aws::Credentials{
         "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session-token", {}, "test"};
   }
   loop_ = std::make_unique<capture::AgentLoop>(configuration, environment, sink_, credentials_,
-                                               std::vector<int>(), proxy_sockets);
+                                               std::vector<int>(), proxy_sockets, users);
   thread_ = std::thread([this, stop_limit] { loop_->run(stop_limit); });
 }
 

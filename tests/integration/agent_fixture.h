@@ -36,7 +36,7 @@ class AgentFixture {
       config::AgentConfig configuration, bool with_credentials = true,
       aws::Environment environment = [](const char*) { return std::optional<std::string>(); },
       std::chrono::milliseconds stop_limit = std::chrono::seconds(3),
-      const std::vector<int>& proxy_sockets = {});
+      const std::vector<int>& proxy_sockets = {}, const capture::HostUsers& users = {});
   ~AgentFixture();
 
   LoopbackSocket connect() { return LoopbackSocket::connect(loop_->port()); }

@@ -2,6 +2,10 @@
 // read, never goes upstream, and is told of.
 #include <unistd.h>
 
+#include <future>
+#include <memory>
+#include <optional>
+
 #include "tests/catch.h"
 #include "tests/integration/agent_fixture.h"
 #include "tests/integration/http2_client.h"
@@ -21,6 +25,43 @@ std::string head_of(std::string_view host, std::string_view more = {}) {
   return "POST " + std::string(kConverse) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n" +
          std::string(more) + "Content-Length: 1000\r\n\r\n";
 }
+
+// The system's databases of users, which do not answer until this goes.
+class SilentDirectory {
+ public:
+  ~SilentDirectory() { answers_.set_value(); }
+  capture::HostUsers users() const {
+    capture::HostUsers users;
+    users.groups = [answered = answered_](std::uint32_t uid) {
+      answered.wait();
+      return capture::groups_of_user(uid);
+    };
+    users.names = [answered = answered_](std::uint32_t uid) {
+      answered.wait();
+      return capture::name_of_user(uid);
+    };
+    return users;
+  }
+
+ private:
+  std::promise<void> answers_;
+  std::shared_future<void> answered_ = answers_.get_future().share();
+};
+
+std::optional<std::string> no_environment(const char*) {
+  return std::nullopt;
+}
+
+// Behind the agent, as its end waits for the look-ups that are under way.
+struct SilentScene {
+  explicit SilentScene(const config::AgentConfig& configuration)
+      : directory(std::make_unique<SilentDirectory>()),
+        agent(configuration, true, no_environment, std::chrono::seconds(3), {},
+              directory->users()) {}
+  ~SilentScene() { directory.reset(); }
+  std::unique_ptr<SilentDirectory> directory;
+  AgentFixture agent;
+};
 
 void check_refused(const HttpResponse& response) {
   CHECK(response.status == 403);
@@ -85,6 +126,49 @@ TEST_CASE("Whoever is not listed is refused before the body is read, and told of
   CHECK(events[1].find("\"calls\":5,") != std::string::npos);
   CHECK(upstream.connections() == 0);
   CHECK(agent.sink().records() == 0);
+}
+
+TEST_CASE("Groups that nobody tells hold up no other connection, and then let nobody in") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.access.user_ids = {static_cast<std::uint32_t>(::geteuid() + 1)};
+  configuration.access.group_ids = {static_cast<std::uint32_t>(::getegid())};
+  SilentScene scene(configuration);
+  LoopbackSocket waits = scene.agent.connect();
+  waits.send(head_of("x"));
+  LoopbackSocket other = scene.agent.connect();
+  other.send("GARBAGE\r\n\r\n");
+  CHECK(read_response(other).status == 400);
+  const HttpResponse refused = read_response(waits);
+  check_refused(refused);
+  CHECK(refused.body.find("the user " + std::to_string(::geteuid()) + " may not call") !=
+        std::string::npos);
+  CHECK(refused.body.find("took too long") != std::string::npos);
+  CHECK(upstream.connections() == 0);
+}
+
+TEST_CASE("A name that nobody tells holds up no other connection, and then is unknown") {
+  using config::PolicyEffect;
+  using config::PolicyTerm;
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  const bool asked = GENERATE(true, false);
+  if (asked) {
+    configuration.policy.given = true;
+    configuration.policy.rules = {
+        {PolicyEffect::deny, {{PolicyTerm::Kind::caller, "nobody-*"}}, "deny caller:nobody-*"}};
+    configuration.policy.unknown = PolicyEffect::flag;
+  }
+  SilentScene scene(configuration);
+  LoopbackSocket waits = scene.agent.connect();
+  waits.send(post("/model/amazon.nova-2-lite-v1%3A0/converse", "{}"));
+  LoopbackSocket other = scene.agent.connect();
+  other.send("GARBAGE\r\n\r\n");
+  CHECK(read_response(other).status == 400);
+  CHECK(read_response(waits).status == 200);
+  const auto records = scene.agent.sink().wait_for(1);
+  CHECK(records[0].caller == std::to_string(::geteuid()));
+  CHECK(records[0].decision == (asked ? "flag" : "allow"));
 }
 
 TEST_CASE("A refused request without a body leaves its connection usable") {

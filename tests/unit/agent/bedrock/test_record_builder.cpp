@@ -70,7 +70,7 @@ TEST_CASE("ids that anybody may choose are cut, and that is said") {
 TEST_CASE("a Converse call becomes a record") {
   Invocation invocation = converse();
   invocation.identity_arn = "arn:aws:iam::012345678901:role/app";
-  invocation.caller = {0, 42, "/usr/bin/python3.11"};
+  invocation.caller = {0, 42, "/usr/bin/python3.11", "root"};
   const storage::Record record = build_record(invocation);
   CHECK(record.started_at_us == 1700000000000001);
   CHECK(record.duration_us == 250);
@@ -125,11 +125,13 @@ TEST_CASE("the record says of a call that no byte of it was sent") {
   CHECK(build_record(invocation).details == "{\"sent\":false}");
 }
 
-TEST_CASE("the caller is whom policy judged, whatever the user is called since") {
+TEST_CASE("the caller is named as capture found out, and nobody else is asked") {
   Invocation invocation = converse();
   invocation.caller.uid = 0;
   invocation.caller.name = "ci-7";
   CHECK(build_record(invocation).caller == "ci-7");
+  invocation.caller.name.clear();
+  CHECK(build_record(invocation).caller == "0");
 }
 
 TEST_CASE("one invocation's body is never taken for another's") {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <utility>
 
 #include "agent/capture/caller_groups.h"
@@ -132,7 +133,8 @@ TEST_CASE("A user's groups are asked for once a minute, on another thread") {
       [&now] { return now; });
   for (const auto& [second, expected] : {std::pair{0, 1}, {59, 1}, {60, 2}}) {
     now = std::chrono::steady_clock::time_point() + std::chrono::seconds(second);
-    const auto found = loop.start(groups.of(5));
+    Event woken;
+    const auto found = loop.start(groups.of(5, woken));
     REQUIRE(loop.run_until([&] { return found->has_value(); }));
     CHECK(***found == CallerGroups::Groups{5, 7});
     CHECK(asked == expected);
@@ -151,12 +153,39 @@ TEST_CASE("That nobody could be asked for a user's groups is not kept") {
       },
       [] { return std::chrono::steady_clock::time_point(); });
   for (const CallerGroups::Groups& expected : {CallerGroups::Groups{}, {7}, {7}}) {
-    const auto found = loop.start(groups.of(5));
+    Event woken;
+    const auto found = loop.start(groups.of(5, woken));
     REQUIRE(loop.run_until([&] { return found->has_value(); }));
     CHECK(***found == expected);
   }
   CHECK(asked == 2);
   helper.join();
+}
+
+TEST_CASE("A look-up of groups that hangs holds up neither its user for long nor others") {
+  CoroutineLoop loop;
+  boost::asio::thread_pool helper(2);
+  std::promise<void> opened;
+  CallerGroups groups(
+      loop.executor(), helper,
+      [&opened](std::uint32_t uid) {
+        if (uid == 5)
+          opened.get_future().wait();
+        return CallerGroups::Groups{uid};
+      },
+      [] { return std::chrono::steady_clock::time_point(); }, std::chrono::milliseconds(20));
+  Event slow_woken, woken, later_woken;
+  const auto slow = loop.start(groups.of(5, slow_woken));
+  const auto other = loop.start(groups.of(6, woken));
+  CHECK(loop.run_until([&] { return other->has_value() && slow->has_value(); }));
+  opened.set_value();
+  helper.join();
+  loop.run();
+  const auto later = loop.start(groups.of(5, later_woken));
+  REQUIRE(slow->has_value());
+  CHECK_FALSE(**slow);
+  REQUIRE(later->has_value());
+  CHECK(***later == CallerGroups::Groups{5});
 }
 
 TEST_CASE("The system knows root's groups, and none of a user that is not there") {
