@@ -245,7 +245,11 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   residency::Catalogue catalogue(configuration.region);  // what calls ask, so it outlives the loop
   const std::vector<int> for_proxy = proxy_sockets(sockets, configuration);
   const std::vector<int> inherited = capture_sockets(sockets);
-  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, for_proxy);
+  capture::HostUsers users;
+  if (::geteuid() != 0)  // root runs many things
+    users.service_user = ::geteuid();
+  capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, for_proxy,
+                          users);
   if (!inherited.empty())
     say_what_replaces_listen(configuration, loop);
   warn_of_strangers(configuration, loop);

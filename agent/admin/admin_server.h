@@ -50,6 +50,7 @@ class AdminServer {
 
   // "http://127.0.0.1:4182", "unix:/path", or both with "and" between; the port as bound.
   std::string address() const;
+  std::uint16_t port() const { return tcp_ ? tcp_->port() : 0; }  // 0: there is only a socket
   // Closes listeners and connections.
   void stop();
 

@@ -42,6 +42,9 @@ AgentAdmin::AgentAdmin(const config::AgentConfig& configuration, capture::AgentL
   }
   server_ = std::make_unique<AdminServer>(loop.context().get_executor(), loop.watchdog(),
                                           configuration.admin, std::move(sources));
+  if (server_->port() != 0) {
+    loop.add_own_port(server_->port());
+  }
   loop.on_end = [serving = server_.get()] { serving->stop(); };
   spdlog::info("metrics and health on {}", server_->address());
 }

@@ -28,7 +28,8 @@ namespace invlog::capture {
 class AccessGate {
  public:
   AccessGate(config::AccessConfig access, std::string upstream_host, CallerGroups& groups,
-             CallerNames& names, Recorder& recorder, Statistics& statistics);
+             CallerNames& names, std::optional<std::uint32_t> service_user, Recorder& recorder,
+             Statistics& statistics);
 
   // False: the call was refused and answered.
   Task<bool> admit(Exchange& exchange);
@@ -59,6 +60,7 @@ class AccessGate {
   BrowserGuard browsers_;
   CallerGroups& groups_;
   CallerNames& names_;
+  const std::optional<std::uint32_t> service_user_;
   Statistics& statistics_;
   RefusalLog refusals_;
 };

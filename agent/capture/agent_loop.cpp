@@ -103,7 +103,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
       caller_names_(context_.get_executor(), users_helper_, users.names,
                     [] { return std::chrono::steady_clock::now(); }),
       gate_(configuration.access, std::string(config::host_of(configuration.upstream)), groups_,
-            caller_names_, recorder_, statistics_),
+            caller_names_, users.service_user, recorder_, statistics_),
       calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
               configuration.connect_timeout, configuration.idle_timeout},
              configuration.identity_arn,
@@ -120,7 +120,8 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              statistics_,
              judge_,
              decoder_,
-             caller_names_},
+             caller_names_,
+             users.service_user},
       sessions_{{[this](Exchange& exchange) -> Task<void> {
                   if (!co_await gate_.admit(exchange))
                     co_return;
@@ -273,7 +274,7 @@ std::vector<const Listener*> AgentLoop::all_listeners() const {
 }
 
 std::vector<std::uint16_t> AgentLoop::own_ports() const {
-  std::vector<std::uint16_t> ports;
+  std::vector<std::uint16_t> ports = more_own_ports_;
   for (const Listener* listener : all_listeners()) {
     std::string host;
     std::uint16_t port = 0;

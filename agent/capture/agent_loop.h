@@ -43,6 +43,9 @@ struct LoopFacts {
 struct HostUsers {
   CallerGroups::LookUp groups = groups_of_user;
   CallerNames::LookUp names = name_of_user;
+  // Whom agents run as, and nothing else: on TCP, nobody can tell whom it calls for
+  // (is_go_between).
+  std::optional<std::uint32_t> service_user = {};
 };
 
 // What is configured of how long clients may take, and how many they may be.
@@ -74,6 +77,10 @@ class AgentLoop {
   void when_signed_with_unknown_key(std::function<void(const std::string& access_key_id)> told) {
     calls_.signed_with_unknown_key = std::move(told);
   }
+
+  // Another port where the agent listens ([admin]): no tunnel of proxy mode leads there. Before
+  // run(), or on the I/O thread.
+  void add_own_port(std::uint16_t port) { more_own_ports_.push_back(port); }
 
   // What inference profiles there are, from now on; until then none is known. On the I/O thread.
   void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }
@@ -150,6 +157,7 @@ class AgentLoop {
   std::unique_ptr<UnixListener> unix_;
   std::vector<std::unique_ptr<Listener>> inherited_;
   std::vector<std::unique_ptr<Listener>> proxy_;  // empty: on the same port, or off
+  std::vector<std::uint16_t> more_own_ports_;
   Event stopping_;
   bool winding_down_ = false;
   bool stopped_ = false;

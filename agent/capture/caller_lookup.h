@@ -35,6 +35,13 @@ struct Peer {
   bool left = false;
 };
 
+// Whether the caller may be the proxy of another agent on this host, through which anybody calls:
+// `service_user` is whom agents run as (empty: nobody in particular), and comes by TCP.
+inline bool is_go_between(const bedrock::Caller& caller, const Peer& peer,
+                          std::optional<std::uint32_t> service_user) {
+  return service_user && caller.uid == service_user && peer.transport == Peer::Transport::loopback;
+}
+
 class CallerLookup {
  public:
   // `descriptor`: the connected socket; must stay open until the first look or close().

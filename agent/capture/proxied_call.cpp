@@ -80,7 +80,8 @@ void ProxiedCall::note_request() {
   } else if (!has_bearer_key(request)) {  // nor whose bearer key
     invocation_.identity_arn = services_.identity_arn;
   }
-  invocation_.caller = exchange_.caller();
+  if (!is_unnamed())
+    invocation_.caller = exchange_.caller();
 }
 
 Task<void> ProxiedCall::run() {
@@ -296,7 +297,14 @@ bool ProxiedCall::left_without_name() const {
   return policy_->asks_for_caller() && !exchange_.caller().uid && exchange_.peer().left;
 }
 
+bool ProxiedCall::is_unnamed() const {
+  return policy_->asks_for_caller() &&
+         is_go_between(exchange_.caller(), exchange_.peer(), services_.service_user);
+}
+
 std::optional<std::uint32_t> ProxiedCall::user_to_name() const {
+  if (is_unnamed())
+    return std::nullopt;
   return target_ || policy_->asks_for_caller() ? exchange_.caller().uid : std::nullopt;
 }
 

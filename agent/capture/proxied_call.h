@@ -68,6 +68,7 @@ struct CallServices {
   CallJudge& judge;
   BodyDecoder& decoder;
   CallerNames& names;
+  std::optional<std::uint32_t> service_user;
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};
@@ -94,6 +95,8 @@ class ProxiedCall {
   bool is_bidirectional() const;
   // Whom the policy asks for, and nobody can tell any more.
   bool left_without_name() const;
+  // The policy asks who calls, and this caller stands for somebody whom nobody can tell.
+  bool is_unnamed() const;
   // Whose name the policy asks for, or the record.
   std::optional<std::uint32_t> user_to_name() const;
   // In the record; and what the policy is to be told, "" nothing.

@@ -16,6 +16,7 @@ from harness.processes import on_own_hosts
 from harness.proxy import HOST, ProxyStack
 from harness.signing import sign
 from harness.skip import need_root
+from test_admin import ADMIN, url_of
 from test_upstream import CompanyProxy
 
 SIDE_BY_SIDE = True
@@ -249,11 +250,12 @@ def test_renegotiation_old_tls_and_expired_leaves():
 
 def test_no_tunnel_hides_who_calls():
     need_root("to call as another user than the agent's")
-    with ProxyStack(tables={"policy": {"rules": ["deny global caller:nobody"]}}) as stack:
-        for authority in (f"127.0.0.1:{stack.agent.port}", f"127.0.0.1:{stack.port}", f"localhost.:{stack.agent.port}", f"127.3.2.1:{stack.port}"):
+    with ProxyStack(tables={"policy": {"rules": ["deny global caller:nobody"]}, "admin": ADMIN}) as stack:
+        for authority in (f"127.0.0.1:{stack.agent.port}", f"127.0.0.1:{stack.port}", f"localhost.:{stack.agent.port}", f"127.3.2.1:{stack.port}",
+                          url_of(stack).removeprefix("http://")):
             assert "this agent itself" in refused(stack, authority)
         assert "link-local" in refused(stack, "169.254.169.254:80")
-        eventually(lambda: [why for _, _, why in refusals(stack)] == ["own-address"] * 4 + ["link-local"])
+        eventually(lambda: [why for _, _, why in refusals(stack)] == ["own-address"] * 5 + ["link-local"])
         done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_connect}",
                                "--max-time", "5", "--proxytunnel", "-x", f"http://127.0.0.1:{stack.port}", "-d", "{}", f"{stack.agent.url}{target('converse')}"],
                               capture_output=True, text=True, timeout=20, cwd="/")

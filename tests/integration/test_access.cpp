@@ -171,6 +171,47 @@ TEST_CASE("A name that nobody tells holds up no other connection, and then is un
   CHECK(records[0].decision == (asked ? "flag" : "allow"));
 }
 
+TEST_CASE("By TCP nobody can tell for whom the user that agents run as calls") {
+  const tests::TemporaryDirectory directory;
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.listen_socket = directory.path() + "/agent.sock";
+  capture::HostUsers users;
+  users.service_user = ::geteuid();
+  const auto call = [](LoopbackSocket client) {
+    client.send(post("/model/amazon.nova-2-lite-v1%3A0/converse", "{}"));
+    return read_response(client);
+  };
+  SECTION("where only listed users may call") {
+    configuration.access.user_ids = {static_cast<std::uint32_t>(::geteuid())};
+    AgentFixture agent(configuration, true, no_environment, std::chrono::seconds(3), {}, users);
+    const HttpResponse refused = call(agent.connect());
+    check_refused(refused);
+    CHECK(refused.body.find("who calls cannot be told") != std::string::npos);
+    CHECK(call(LoopbackSocket::connect_unix(configuration.listen_socket)).status == 200);
+  }
+  SECTION("where the policy asks who calls") {
+    configuration.policy.given = true;
+    configuration.policy.rules = {{config::PolicyEffect::deny,
+                                   {{config::PolicyTerm::Kind::caller, "nobody-*"}},
+                                   "deny caller:nobody-*"}};
+    configuration.policy.unknown = config::PolicyEffect::deny;
+    AgentFixture agent(configuration, true, no_environment, std::chrono::seconds(3), {}, users);
+    check_refused(call(agent.connect()));
+    CHECK(call(LoopbackSocket::connect_unix(configuration.listen_socket)).status == 200);
+    const auto records = agent.sink().wait_for(2);
+    CHECK(records[0].decision == "deny");
+    CHECK(records[0].caller.empty());
+    CHECK(records[1].decision == "allow");
+    CHECK_FALSE(records[1].caller.empty());
+  }
+  SECTION("where nothing depends on it, the record names that user") {
+    AgentFixture agent(configuration, true, no_environment, std::chrono::seconds(3), {}, users);
+    CHECK(call(agent.connect()).status == 200);
+    CHECK_FALSE(agent.sink().wait_for(1)[0].caller.empty());
+  }
+}
+
 TEST_CASE("A refused request without a body leaves its connection usable") {
   ScriptedUpstream upstream(echo());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));

@@ -673,6 +673,21 @@ TEST_CASE("proxy: no tunnel leads to the agent itself or to an instance's creden
   CHECK(contains(events[7], "link-local"));
 }
 
+TEST_CASE("proxy: no tunnel leads to another port where the agent listens", "[proxy]") {
+  Echo echo;
+  ProxyFixture fixture(echo.handler());
+  ScriptedUpstream admin([](LoopbackSocket& socket, int) { socket.send("metrics"); });
+  const std::string target = "127.0.0.1:" + std::to_string(admin.port());
+  std::promise<void> added;
+  boost::asio::post(fixture.agent().loop().context(), [&] {
+    fixture.agent().loop().add_own_port(admin.port());
+    added.set_value();
+  });
+  added.get_future().wait();
+  CHECK(contains(connect_answer(fixture, target), "HTTP/1.1 403 Forbidden\r\n"));
+  CHECK(admin.connections() == 0);
+}
+
 TEST_CASE("proxy: a server behind a company's proxy may speak first", "[proxy]") {
   Echo echo;
   ScriptedUpstream company([](LoopbackSocket& socket, int) {
