@@ -246,8 +246,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   const std::vector<int> for_proxy = proxy_sockets(sockets, configuration);
   const std::vector<int> inherited = capture_sockets(sockets);
   capture::HostUsers users;
-  if (::geteuid() != 0)  // root runs many things
-    users.service_user = ::geteuid();
+  users.service_user = capture::service_user_of(::geteuid());
   capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, for_proxy,
                           users);
   if (!inherited.empty())

@@ -42,6 +42,14 @@ inline bool is_go_between(const bedrock::Caller& caller, const Peer& peer,
   return service_user && caller.uid == service_user && peer.transport == Peer::Transport::loopback;
 }
 
+// Whom agents run as and nothing else, if an agent runs as `uid`: neither root nor a person (users
+// from 1000 on, but for those that systemd gives out for a service's run, 61184 to 65519:
+// systemd.io/UIDS-GIDS).
+inline std::optional<std::uint32_t> service_user_of(std::uint32_t uid) {
+  const bool a_service = (uid > 0 && uid < 1000) || (uid >= 61184 && uid <= 65519);
+  return a_service ? std::optional(uid) : std::nullopt;
+}
+
 class CallerLookup {
  public:
   // `descriptor`: the connected socket; must stay open until the first look or close().
