@@ -119,17 +119,6 @@ void tell_untold_drops(const config::AgentConfig& configuration, storage::Writer
   writer.count_dropped("storage-failed", untold.records);
 }
 
-// `status_problem`: why status.json could not be written, "" it was.
-void log_untold_drops(const storage::WriterStatus& store, const std::string& status_problem) {
-  if (store.untold_drops == 0)
-    return;
-  const LogContext context({log_message::kStoreFailing, {}});
-  spdlog::error("{} records are lost, and the store took no row that says so ({}): {}",
-                store.untold_drops, store.last_error,
-                status_problem.empty() ? "the next start writes it"
-                                       : "only this line does, since " + status_problem);
-}
-
 // No erasure and no limit reaches it, and nobody else looks there.
 void warn_of_left_copy(const std::string& store_path) {
   const std::string copy = storage::whole_copy_path(storage::resolved_store_path(store_path));
@@ -281,7 +270,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   };
   HeapTrimmer heap;
   capture::StorageLog storage_log;
-  loop.on_tick = [&](capture::Statistics& statistics) {
+  loop.on_tick = [&](const capture::Statistics& statistics) {
     const auto now = std::chrono::steady_clock::now();
     const storage::WriterStatus store = writer.status();
     storage_log.look(store, now);
@@ -341,7 +330,7 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
 
   profiles.start();
 
-  loop.on_tick(const_cast<capture::Statistics&>(loop.statistics()));
+  loop.on_tick(loop.statistics());
   const bool only_socket = facts.listen.starts_with("unix:");
   std::printf("invlog ready: %s%s -> %s region %s store %s\n", only_socket ? "" : "http://",
               everywhere.c_str(), configuration.upstream.c_str(), configuration.region.c_str(),
@@ -360,7 +349,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
 
   writer.stop(kLastCommit, [&service_manager] { service_manager.still_stopping(); });
   loop.helper().join();
-  log_untold_drops(writer.status(), status_writer.write_last(status_now()));
+  const std::string status_problem = status_writer.write_last(status_now());
+  storage_log.end(writer.status(), status_problem);
   return 0;
 }
 

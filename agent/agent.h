@@ -3,7 +3,7 @@
 //
 // Thread: call once, from main. Prints one line on stdout when it is ready. Errors: throws
 // std::runtime_error with one clear line for what cannot work (address in use, store of another
-// Region).
+// Region); config::UnusableConfiguration of them is for the user to mend.
 #pragma once
 
 #include "agent/config/agent_config.h"

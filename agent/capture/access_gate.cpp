@@ -122,7 +122,6 @@ void AccessGate::note(const Refusal& refusal) {
   ++statistics_.calls;
   ++statistics_.denied;
   ++statistics_.access_denied;
-  statistics_.changed = true;
   refusals_.note(refusal.why, refusal.caller, refusal.message, std::chrono::steady_clock::now());
 }
 

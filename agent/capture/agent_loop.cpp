@@ -11,6 +11,7 @@
 #include "agent/bedrock/privacy_filter.h"
 #include "agent/config/own_address.h"
 #include "agent/config/setting_checks.h"
+#include "agent/config/unusable_configuration.h"
 
 namespace invlog::capture {
 namespace {
@@ -27,7 +28,7 @@ UpstreamEndpoint endpoint_of(const config::AgentConfig& configuration,
                              std::shared_ptr<NameLookup> names) {
   auto endpoint = parse_upstream(configuration.upstream, environment);
   if (!endpoint)
-    throw std::runtime_error(endpoint.error());
+    throw config::UnusableConfiguration(endpoint.error());
   endpoint->connect_timeout = configuration.connect_timeout;
   endpoint->names = std::move(names);
   return *endpoint;
@@ -166,13 +167,14 @@ void AgentLoop::refuse_own_proxy(const aws::Environment& environment) const {
     return;
   // Proxy mode reaches most hosts by it.
   if (!proxy)
-    throw std::runtime_error(proxy.error());
+    throw config::UnusableConfiguration(proxy.error());
   if (!*proxy)
     return;
   if (const std::string address = own_address_at((*proxy)->host, (*proxy)->port);
       !address.empty()) {
-    throw std::runtime_error("HTTPS_PROXY is this agent itself (" + address +
-                             "): its calls would come back to it; start it without that variable");
+    throw config::UnusableConfiguration(
+        "HTTPS_PROXY is this agent itself (" + address +
+        "): its calls would come back to it; start it without that variable");
   }
 }
 
@@ -181,8 +183,9 @@ void AgentLoop::refuse_own_upstream() const {
   if (upstream.proxy)
     return;
   if (const std::string address = own_address_at(upstream.host, upstream.port); !address.empty()) {
-    throw std::runtime_error("upstream " + configuration_.upstream + " is this agent itself (" +
-                             address + "): its calls would come back to it");
+    throw config::UnusableConfiguration("upstream " + configuration_.upstream +
+                                        " is this agent itself (" + address +
+                                        "): its calls would come back to it");
   }
 }
 

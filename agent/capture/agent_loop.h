@@ -109,8 +109,8 @@ class AgentLoop {
   LoopFacts facts() const;  // on the I/O thread
   // Why calls could not be signed now, "" if they could; on the I/O thread.
   std::string credentials_problem() { return credentials_.problem(); }
-  // Called at each tick, once a second, and once after the last call; may reset `changed`.
-  std::function<void(Statistics&)> on_tick;
+  // Called at each tick, once a second, and once after the last call.
+  std::function<void(const Statistics&)> on_tick;
   // Called when the last call has ended: what else runs on the loop must end now.
   std::function<void()> on_end;
 

@@ -87,7 +87,6 @@ void ProxiedCall::note_request() {
 Task<void> ProxiedCall::run() {
   invocation_.privacy = services_.recorder.privacy();
   ++services_.statistics.calls;
-  services_.statistics.changed = true;
   target_ = bedrock::parse_target(exchange_.request().method, exchange_.request().target);
   if (target_)
     note_request();

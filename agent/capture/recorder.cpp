@@ -130,7 +130,6 @@ void Recorder::change(config::OnOverload on_overload, config::OnStorageFailure o
 }
 
 void Recorder::hand_over(Held held) {
-  statistics_.changed = true;
   // What is held comes first.
   if (held_.empty()) {
     const storage::Submitted submitted = submit(held);
@@ -148,12 +147,7 @@ void Recorder::hand_over(Held held) {
 }
 
 storage::Submitted Recorder::submit(Held& held) {
-  const storage::Submitted submitted = sink_.submit(held.pending, held.committed, held.intent);
-  if (submitted == storage::Submitted::queued) {
-    ++statistics_.recorded;
-    statistics_.changed = true;
-  }
-  return submitted;
+  return sink_.submit(held.pending, held.committed, held.intent);
 }
 
 // A queue that is full although the store works is what on_overload = "pass" is about: the answer
@@ -167,7 +161,6 @@ void Recorder::drop_for(Held& held, storage::Submitted submitted) {
 
 void Recorder::drop(Held& held, const char* why) {
   ++statistics_.dropped;
-  statistics_.changed = true;
   sink_.count_dropped(why, 1);
   if (held.intent != 0)
     sink_.forget_intent(held.intent);

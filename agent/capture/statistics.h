@@ -16,7 +16,6 @@ struct Statistics {
   static constexpr std::size_t kKeptErrors = 10;
 
   std::uint64_t calls = 0;            // requests with a well-formed head
-  std::uint64_t recorded = 0;         // records handed to the store
   std::uint64_t passed_through = 0;   // calls on paths that are no invocation, sent upstream
   std::uint64_t denied = 0;           // calls refused here
   std::uint64_t policy_denied = 0;    // those of them that policy denied
@@ -29,10 +28,8 @@ struct Statistics {
   ClientCounts clients;
   ProxyCounts proxy;
   std::deque<std::string> last_errors;
-  bool changed = true;
 
   void note_error(std::string text) {
-    changed = true;
     last_errors.push_back(std::move(text));
     if (last_errors.size() > kKeptErrors)
       last_errors.pop_front();

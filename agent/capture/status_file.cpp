@@ -95,7 +95,7 @@ std::string status_json(const AgentFacts& agent, const Statistics& statistics,
   append_json_member(out, "upstream", agent.upstream);
   append_json_member(out, "started_at", agent.started_at);
   number(out, "calls", statistics.calls);
-  number(out, "recorded", statistics.recorded);
+  number(out, "recorded", store.committed);
   number(out, "passed_through", statistics.passed_through);
   number(out, "denied", statistics.denied);
   number(out, "policy_denied", statistics.policy_denied);

@@ -45,4 +45,21 @@ void StorageLog::look(const storage::WriterStatus& store, Time now) {
   retention_error_ = store.retention_error;
 }
 
+void StorageLog::end(const storage::WriterStatus& store, const std::string& status_problem) const {
+  const std::uint64_t lost = store.dropped - dropped_before_;
+  if (lost == 0 && store.untold_drops == 0)
+    return;
+  const LogContext context({log_message::kStoreFailing, {}});
+  const std::string cause = store.last_error.empty() ? "" : " (" + store.last_error + ")";
+  if (store.untold_drops == 0) {
+    spdlog::error("{} records are lost{}; events of the kind \"dropped\" in the store say so", lost,
+                  cause);
+    return;
+  }
+  spdlog::error("{} records are lost, and the store took no row that says so{}: {}",
+                store.untold_drops, cause,
+                status_problem.empty() ? "the next start writes it"
+                                       : "only this line does, since " + status_problem);
+}
+
 }  // namespace invlog::capture

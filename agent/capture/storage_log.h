@@ -1,5 +1,6 @@
 // Says in the log when the store takes no records: at once, once a minute while that lasts, with
-// how many records were lost by it, and when it takes them again.
+// how many records were lost by it, and when it takes them again; and at the agent's end what was
+// lost since.
 //
 // Thread: any one. Errors: none.
 #pragma once
@@ -18,6 +19,9 @@ class StorageLog {
   using Time = std::chrono::steady_clock::time_point;
 
   void look(const storage::WriterStatus& store, Time now);
+  // After the writer's last commit. `status_problem`: why status.json, from which the next start
+  // takes what no event row tells, could not be written; "" it was.
+  void end(const storage::WriterStatus& store, const std::string& status_problem) const;
 
  private:
   void begins(const storage::WriterStatus& store, Time now);

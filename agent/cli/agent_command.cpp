@@ -5,6 +5,7 @@
 #include "agent/cli/refused_configuration.h"
 #include "agent/cli/store_access.h"
 #include "agent/config/config_loader.h"
+#include "agent/config/unusable_configuration.h"
 
 namespace invlog::cli {
 namespace {
@@ -64,6 +65,8 @@ int run_agent_command(const AgentOptions& options, std::ostream& err) {
     const config::AgentConfig configuration = loaded.configuration;
     config::ConfigReloader reloader(sources, std::move(loaded));
     return options.run(configuration, reloader);
+  } catch (const config::UnusableConfiguration& error) {
+    return refuse(sources, error.what(), err);
   } catch (const std::exception& error) {
     err << "invlog agent: " << error.what() << '\n';
     return kFailure;

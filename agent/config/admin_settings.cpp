@@ -1,5 +1,6 @@
 // [admin].
 #include "agent/config/listen_setting.h"
+#include "agent/config/own_address.h"
 #include "agent/config/settings.h"
 
 namespace invlog::config {
@@ -25,10 +26,8 @@ SettingError set_ready_needs_credentials(AgentConfig& configuration, const Setti
 
 Mismatches check_admin(AgentConfig& configuration) {
   const AdminConfig& admin = configuration.admin;
-  const bool same_port =
-      !admin.listen_host.empty() && admin.listen_port != 0 &&
-      admin.listen_port == configuration.listen_port &&
-      listen_address(admin.listen_host) == listen_address(configuration.listen_host);
+  const bool same_port = collide({admin.listen_host, admin.listen_port},
+                                 {configuration.listen_host, configuration.listen_port});
   const bool same_socket =
       !admin.listen_socket.empty() && admin.listen_socket == configuration.listen_socket;
   if (same_port || same_socket) {

@@ -129,12 +129,37 @@ std::string whole_key(const SettingsTable& table, std::string_view key) {
                                                  : std::string(table.name) + "." + std::string(key);
 }
 
+// What is wrong with each element of a list, of which apply() said the first; and that, if only all
+// of them show it.
+std::vector<std::string> each_error(const SettingsTable& table, const Setting& setting,
+                                    const SettingValues& values, const std::string& first) {
+  const std::size_t length = setting.form == ValueForm::pairs ? 2 : 1;
+  std::vector<std::string> errors;
+  for (std::size_t at = 0; at + length <= values.size(); at += length) {
+    AgentConfig alone;
+    table.begin(alone);
+    const auto error =
+        setting.apply(alone, {values.begin() + static_cast<std::ptrdiff_t>(at),
+                              values.begin() + static_cast<std::ptrdiff_t>(at + length)});
+    if (error && std::find(errors.begin(), errors.end(), *error) == errors.end()) {
+      errors.push_back(*error);
+    }
+  }
+  if (std::find(errors.begin(), errors.end(), first) == errors.end()) {
+    errors.insert(errors.begin(), first);
+  }
+  return errors;
+}
+
 void apply(AgentConfig& configuration, const SettingsTable& table, const GivenTable& given,
            Problems& problems, WrongKeys& wrong) {
   table.begin(configuration);
   for (const auto& [key, value] : given.values) {
-    if (const auto error = table.find(key)->apply(configuration, value.values)) {
-      problems.push_back(value.place + ": " + *error);
+    const Setting& setting = *table.find(key);
+    if (const auto error = setting.apply(configuration, value.values)) {
+      for (const std::string& each : each_error(table, setting, value.values, *error)) {
+        problems.push_back(value.place + ": " + each);
+      }
       wrong.insert(whole_key(table, key));
     }
   }

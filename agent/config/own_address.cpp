@@ -28,6 +28,11 @@ std::optional<boost::asio::ip::address> address_of(const std::string& host) {
                          : boost::asio::ip::address(boost::asio::ip::address_v6::loopback());
 }
 
+// Of all addresses of IPv6, Linux takes those of IPv4 for the same.
+bool covers(const boost::asio::ip::address& all, const boost::asio::ip::address& one) {
+  return all.is_unspecified() && (all.is_v6() || one.is_v4());
+}
+
 }  // namespace
 
 bool is_this_host(const std::string& host) {
@@ -49,6 +54,18 @@ bool leads_to(const std::string& address, const std::string& host, std::uint16_t
   // localhost
   return here && (*here == boost::asio::ip::address_v4::loopback() ||
                   *here == boost::asio::ip::address_v6::loopback());
+}
+
+bool collide(const ListenPlace& one, const ListenPlace& other) {
+  if (one.port == 0 || one.port != other.port)
+    return false;
+  boost::system::error_code no_address, nor_the_other;
+  const auto here =
+      boost::asio::ip::make_address(std::string(listen_address(one.host)), no_address);
+  const auto there =
+      boost::asio::ip::make_address(std::string(listen_address(other.host)), nor_the_other);
+  return !no_address && !nor_the_other &&
+         (here == there || covers(here, there) || covers(there, here));
 }
 
 }  // namespace invlog::config

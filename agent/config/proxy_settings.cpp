@@ -1,4 +1,5 @@
 // [proxy].
+#include "agent/config/own_address.h"
 #include "agent/config/settings.h"
 #include "agent/proxy/bedrock_hosts.h"
 #include "agent/proxy/certificate_authority.h"
@@ -98,8 +99,19 @@ std::optional<Mismatch> listen_conflict(const AgentConfig& configuration, bool h
   const ProxyConfig defaults;
   const bool may_be_off = proxy.listen_host == defaults.listen_host &&
                           proxy.listen_port == defaults.listen_port && !has_authority;
-  if (!may_be_off && proxy.listen_port != 0 && proxy.listen_port == admin.listen_port &&
-      listen_address(proxy.listen_host) == listen_address(admin.listen_host)) {
+  const ListenPlace own{proxy.listen_host, proxy.listen_port};
+  if (!may_be_off &&
+      listen_address(proxy.listen_host) != listen_address(configuration.listen_host) &&
+      collide(own, {configuration.listen_host, configuration.listen_port})) {
+    return Mismatch{
+        "listen",
+        "proxy mode listens on " + address + ", and applications reach the agent on " +
+            in_quotes(host_and_port(configuration.listen_host, configuration.listen_port)) +
+            " (listen below [agent]): write the same address in both, which then share it, or "
+            "another port",
+        "agent.listen"};
+  }
+  if (!may_be_off && collide(own, {admin.listen_host, admin.listen_port})) {
     return Mismatch{"listen",
                     "proxy mode listens on " + address +
                         ", and so do metrics and health (listen below [admin]): give one of them "

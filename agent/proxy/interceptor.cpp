@@ -159,7 +159,6 @@ Interceptor::Verdict Interceptor::judge(const Authority& authority) const {
 
 void Interceptor::note_refusal(const Authority& authority, const Verdict& verdict) {
   ++needs_.statistics.proxy.refused;
-  needs_.statistics.changed = true;
   refused_.note(verdict.why, text_of(authority), verdict.message, std::chrono::steady_clock::now());
 }
 
@@ -190,7 +189,6 @@ Task<void> Interceptor::refuse(Exchange& exchange, int status, std::string messa
 Task<void> Interceptor::connect(Exchange& exchange) {
   if (!co_await needs_.gate.admit(exchange))
     co_return;
-  needs_.statistics.changed = true;
   const auto authority = parse_authority(exchange.request().target);
   if (!authority) {
     co_await refuse(exchange, 400, "invlog: CONNECT: " + authority.error());
@@ -376,7 +374,6 @@ Task<void> Interceptor::terminate(AcceptedConnection connection, std::string hos
   if (!co_await hear_hello(connection, std::move(*session), host))
     co_return;
   ++needs_.statistics.proxy.intercepted;
-  needs_.statistics.changed = true;
   connection.first_bytes.clear();
   const bool http2 = connection.stream.protocol() == "h2";
   co_await capture::serve_session(std::move(connection), needs_.sessions,
@@ -412,7 +409,6 @@ Task<bool> Interceptor::hear_hello(AcceptedConnection& connection,
   if (problem.empty())
     co_return true;
   ++needs_.statistics.proxy.tls_failed;
-  needs_.statistics.changed = true;
   const bool untrusted = problem.find("unknown ca") != std::string::npos ||
                          problem.find("bad certificate") != std::string::npos ||
                          problem.find("certificate unknown") != std::string::npos;

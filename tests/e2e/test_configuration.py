@@ -28,12 +28,12 @@ def start(folder: pathlib.Path, *flags: object, **environment: str) -> Process:
                    {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_EC2_METADATA_DISABLED": "true", **SIGNING, **environment}, r"127\.0\.0\.1:(\d+)")
 
 
-def refused(folder: pathlib.Path, *flags: object, configuration: str = "") -> str:
+def refused(folder: pathlib.Path, *flags: object, configuration: str = "", **environment: str) -> str:
     """What the agent says when it must not start."""
     file = folder / "invlog.toml"
     file.write_text(configuration)
     done = subprocess.run([str(part) for part in (BUILD / "invlog", "agent", "--config", file, *flags)], capture_output=True, text=True, timeout=20,
-                          env={"HOME": str(folder)})
+                          env={"HOME": str(folder), **environment})
     assert done.returncode == 2 and not done.stdout, done
     return done.stderr
 
@@ -67,6 +67,9 @@ def test_configuration_errors_name_the_place_and_the_cause():
         said = refused(folder, "--listen", "0.0.0.0:4180", configuration='[agent]\nregion = "eu-central-1"\n')
         assert "0.0.0.0" in said and "loopback" in said, said
         assert "region" in refused(folder, configuration="[agent]\n").lower()
+        usable = f'[agent]\nregion = "eu-central-1"\nstate_dir = "{folder}/state"\n'
+        said = refused(folder, configuration=usable, HTTPS_PROXY="socks5://proxy.example:1080", AWS_EC2_METADATA_DISABLED="true")
+        assert "HTTPS_PROXY: expected http://" in said, said  # which only the start asks for
     finally:
         shutil.rmtree(folder)
 

@@ -34,7 +34,6 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   agent.started_at = "2026-10-05T13:59:00Z";
   Statistics statistics;
   statistics.calls = 9;
-  statistics.recorded = 6;
   statistics.passed_through = 2;
   statistics.denied = 1;
   statistics.upstream_errors = 7;
@@ -45,6 +44,7 @@ TEST_CASE("status.json is JSON, whatever the texts in it, and each number is und
   storage::WriterStatus store;
   store.failing = true;
   store.last_error = "disk full";
+  store.committed = 6;
   store.dropped = 3;
   store.untold_drops = 2;
   store.queued_records = 5;

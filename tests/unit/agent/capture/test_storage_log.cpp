@@ -60,6 +60,27 @@ TEST_CASE("A store that takes no records is said at once, once a minute, and whe
         std::string::npos);
 }
 
+TEST_CASE("The end says what was lost since the last word, and whether the store tells") {
+  CaughtLog log;
+  StorageLog storage;
+  storage::WriterStatus store;
+  store.dropped = 5;
+  storage.look(store, StorageLog::Time{});
+  storage.end(store, "");
+  CHECK(log.lines() == 0);
+  store.dropped = 7;
+  storage.end(store, "");
+  CHECK(log.text() ==
+        "error 2 records are lost; events of the kind \"dropped\" in the store say so\n");
+  store.untold_drops = 1;
+  store.last_error = "disk full";
+  storage.end(store, "");
+  CHECK(log.text().find("error 1 records are lost, and the store took no row that says so (disk "
+                        "full): the next start writes it\n") != std::string::npos);
+  storage.end(store, "status.json: disk full");
+  CHECK(log.text().find("only this line does, since status.json: disk full") != std::string::npos);
+}
+
 TEST_CASE("A cause that changes its words is said once a minute all the same") {
   CaughtLog log;
   StorageLog storage;

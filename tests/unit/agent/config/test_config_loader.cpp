@@ -620,6 +620,21 @@ TEST_CASE("every problem is found, each in its file") {
   CHECK(loaded.files == std::vector<std::string>{file, first});
 }
 
+TEST_CASE("of a list every wrong element is found, once") {
+  TemporaryDirectory directory;
+  ConfigSources sources = no_sources();
+  sources.file = directory.write(
+      "invlog.toml", kRegion +
+                         "[policy]\nrules = [\"deny globall\", \"deny global\", \"forbid global\", "
+                         "\"deny globall\"]\nallow = [\"geo:\", \"in-region\", \"nowhere\"]\n");
+  const Problems problems = load_config(sources).problems;
+  REQUIRE(problems.size() == 4);
+  CHECK(contains(problems[0], ":5:9: allow: \"geo:\" names nothing behind the colon"));
+  CHECK(contains(problems[1], ":5:9: allow: \"nowhere\" is no term"));
+  CHECK(contains(problems[2], ":4:9: rules: \"deny globall\": "));
+  CHECK(contains(problems[3], ":4:9: rules: \"forbid global\": "));
+}
+
 TEST_CASE("all that does not go together is found, also beside a wrong value") {
   TemporaryDirectory directory;
   ConfigSources sources = no_sources();

@@ -105,6 +105,18 @@ TEST_CASE("proxy mode shares a port with [agent], and with nothing else", "[prox
   CHECK(contains(error_of(from_file(kRegion + "[admin]\nlisten = \"localhost:9\"\n[proxy]\nlisten "
                                               "= \"127.0.0.1:9\"\n")),
                  "c.toml:6:10: listen: proxy mode listens on \"127.0.0.1:9\", and so do metrics"));
+  for (const char* all : {"0.0.0.0", "[::]"}) {
+    const std::string agent =
+        kRegion + "allow_remote = true\nlisten = \"" + std::string(all) + ":9\"\n";
+    CHECK(contains(error_of(from_file(agent + "[proxy]\nlisten = \"127.0.0.1:9\"\n")),
+                   "and applications reach the agent on \"" + std::string(all) + ":9\""));
+    CHECK(contains(error_of(from_file(agent + "[admin]\nlisten = \"127.0.0.1:9\"\n")),
+                   "applications reach the agent there already"));
+    CHECK(error_of(from_file(agent + "[proxy]\nlisten = \"" + all + ":9\"\n")) == "(no error)");
+    CHECK(error_of(from_file(agent + "[proxy]\nlisten = \"127.0.0.1:8\"\n")) == "(no error)");
+  }
+  CHECK(error_of(from_file(kRegion + "allow_remote = true\nlisten = \"0.0.0.0:9\"\n[proxy]\n"
+                                     "listen = \"[::1]:9\"\n")) == "(no error)");
   CHECK(
       contains(error_of(from_file(kRegion + "allow_remote = true\n[proxy]\nlisten = \"host:9\"\n")),
                "c.toml:5:10: listen: \"host\" is no IP address"));
