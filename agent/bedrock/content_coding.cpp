@@ -28,11 +28,11 @@ tl::unexpected<ContentFailure> failure(std::string cause) {
 }
 
 tl::unexpected<ContentFailure> damage(std::string cause) {
-  return tl::unexpected(ContentFailure{std::move(cause), false, true});
+  return tl::unexpected(ContentFailure{std::move(cause), ContentFailure::Kind::damaged});
 }
 
 tl::unexpected<ContentFailure> ends_early() {
-  return tl::unexpected(ContentFailure{"ends within the stream", true});
+  return tl::unexpected(ContentFailure{"ends within the stream", ContentFailure::Kind::ends_early});
 }
 
 tl::unexpected<ContentFailure> too_large(std::size_t maximum) {
@@ -105,7 +105,10 @@ Decoded decode_deflate(std::string_view bytes, std::size_t maximum) {
   }
   // What is damaged with it and only ends early without it has none.
   Decoded plain = Inflater(-MAX_WBITS).run(bytes, maximum);
-  return plain || (plain.error().ends_early && wrapped.error().damaged) ? plain : wrapped;
+  using Kind = ContentFailure::Kind;
+  const bool unwrapped =
+      plain || (plain.error().kind == Kind::ends_early && wrapped.error().kind == Kind::damaged);
+  return unwrapped ? plain : wrapped;
 }
 
 Decoded decode_brotli(std::string_view bytes, std::size_t maximum) {

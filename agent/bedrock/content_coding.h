@@ -20,9 +20,13 @@ inline constexpr std::size_t kMaximumDecodedBody = 64 * 1024 * 1024;
 // Whether `content_encoding`, the header's value, names a coding at all ("" and "identity" do not).
 bool has_content_coding(std::string_view content_encoding);
 struct ContentFailure {
+  enum class Kind {
+    unreadable,  // by this decoder, that is: whether it is as its coding says nobody here can tell
+    ends_early,  // all that is there is as its coding says
+    damaged
+  };
   std::string cause;
-  bool ends_early = false;  // all that is there is what its coding says
-  bool damaged = false;     // it is not; neither: nobody here can tell
+  Kind kind = Kind::unreadable;
 };
 
 // Removes the codings in the reverse of the order in which the header lists them.

@@ -128,6 +128,7 @@ class RecordBuilder {
   void note_failed_coding();
   std::string missing_end(const ConverseAssembler& converse, std::size_t messages) const;
   bool claims_success() const;
+  bool claims_whole_success() const;
   void note_failure(const std::string& error);
   void bound(const char* name, std::string& text, std::size_t most);
   void bound_texts();
@@ -502,16 +503,17 @@ std::string RecordBuilder::missing_end(const ConverseAssembler& converse,
 
 // `where`: after "the stream ended".
 void RecordBuilder::note_early_end(std::string_view where) {
-  if (claims_success() && !record_.response.truncated) {
+  if (claims_whole_success()) {
     append_json_member(details_, "stream", "ended early");
     note_failure("the stream ended " + std::string(where));
   }
 }
 
 void RecordBuilder::note_failed_coding() {
-  if (coding_failure_.ends_early) {
+  using Kind = ContentFailure::Kind;
+  if (coding_failure_.kind == Kind::ends_early) {
     note_early_end("within its content coding");
-  } else if (coding_failure_.damaged && claims_success() && !record_.response.truncated) {
+  } else if (coding_failure_.kind == Kind::damaged && claims_whole_success()) {
     note_failure("the stream's content coding is damaged: " + coding_failure_.cause);
   }
 }
@@ -521,6 +523,11 @@ void RecordBuilder::note_failed_coding() {
 bool RecordBuilder::claims_success() const {
   return invocation_.outcome == Outcome::complete && record_.status < 400 &&
          facts_.error_code.empty();
+}
+
+// The same, and all of it is here.
+bool RecordBuilder::claims_whole_success() const {
+  return claims_success() && !record_.response.truncated;
 }
 
 // Capture saw a response that ended as HTTP's do, and could not know better.

@@ -1,10 +1,9 @@
 #include "agent/capture/upstream_endpoint.h"
 
-#include <openssl/evp.h>
-
 #include "agent/capture/http_message.h"
 #include "agent/config/own_address.h"
 #include "agent/config/setting_checks.h"
+#include "storage/base64.h"
 
 namespace invlog::capture {
 namespace {
@@ -91,15 +90,6 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(length));
-  return out;
-}
-
 std::optional<std::string> variable(const aws::Environment& environment, const char* lower,
                                     const char* upper) {
   std::optional<std::string> value = environment(lower);
@@ -159,7 +149,7 @@ tl::expected<std::optional<ProxyEndpoint>, std::string> company_proxy(
   }
   ProxyEndpoint target{proxy->host, proxy->port.value_or(80), ""};
   if (!proxy->user_info.empty()) {
-    target.authorization = "Basic " + base64(percent_decoded(proxy->user_info));
+    target.authorization = "Basic " + storage::base64_encode(percent_decoded(proxy->user_info));
   }
   return target;
 }

@@ -171,13 +171,11 @@ Mismatches warn(const AgentConfig& configuration) {
 }  // namespace
 
 bool calls_itself(const AgentConfig& configuration, bool has_authority) {
-  const std::string_view url = configuration.upstream;
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) {
-    return false;  // it is AWS's own, or not given yet
+  const std::string& url = configuration.upstream;
+  if (url.empty()) {
+    return false;  // it is AWS's own
   }
-  const std::size_t begin = scheme + 3;
-  std::string authority(url.substr(begin, url.find('/', begin) - begin));
+  std::string authority(authority_of(url));
   if (authority.find(':', authority.rfind(']') + 1) == std::string::npos) {
     authority += url.starts_with("https:") ? ":443" : ":80";
   }

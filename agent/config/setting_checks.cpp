@@ -24,12 +24,6 @@
 namespace invlog::config {
 namespace {
 
-// What lies between "scheme://" and the end or the path.
-std::string_view authority_of(std::string_view url) {
-  url.remove_prefix(std::min(url.find("://") + 3, url.size()));
-  return url.substr(0, std::min(url.find('/'), url.size()));
-}
-
 // Why OpenSSL takes no certificates from the file, "" if it does: so the agent loads it, and curl.
 std::string certificates_problem(const std::string& path) {
   struct stat about {};
@@ -169,6 +163,11 @@ bool is_loopback_host(std::string_view host) {
     return IN6_IS_ADDR_LOOPBACK(&v6);
   }
   return host == "localhost";
+}
+
+std::string_view authority_of(std::string_view url) {
+  url.remove_prefix(std::min(url.find("://") + 3, url.size()));
+  return url.substr(0, std::min(url.find('/'), url.size()));
 }
 
 std::string_view host_of(std::string_view url) {

@@ -80,7 +80,8 @@ bool is_loopback_host(std::string_view host);
 
 // http(s)://HOST[:PORT] without anything behind it but one slash, which is dropped.
 SettingError set_url(std::string& member, const std::string& url);
-// Of a URL that set_url() took; an IPv6 address in its brackets.
+// Of a URL that set_url() took: HOST[:PORT]; HOST, an IPv6 address in its brackets.
+std::string_view authority_of(std::string_view url);
 std::string_view host_of(std::string_view url);
 
 // What there is to say of a Region that nobody knew when this was written, "" nothing: it may be
