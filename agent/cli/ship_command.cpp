@@ -32,6 +32,7 @@ constexpr std::chrono::milliseconds kRedraw{200};
 
 // One destination being drained.
 struct Lane {
+  std::atomic<bool> cancelled{false};  // the attempt under way
   ConfiguredDestination configured;
   std::unique_ptr<exporters::Shipper> shipper;
   DrainProgress progress;             // guarded by Ship::mutex_
@@ -50,19 +51,23 @@ class Ship {
         identity_(access.configuration, *credentials_, options.world.environment, &cancelled_,
                   options.world.make_http_client(access.configuration.aws,
                                                  options.world.environment, &cancelled_)) {
-    for (ConfiguredDestination& each : options.world.make_destinations(
-             access.configuration,
-             {*credentials_, options.world.environment, delivery::host_name(), &cancelled_})) {
-      if (!options.destination.empty() && each.destination->name() != options.destination) {
+    const auto make = [&](const std::atomic<bool>& cancelled) {
+      return options.world.make_destinations(
+          access.configuration,
+          {*credentials_, options.world.environment, delivery::host_name(), &cancelled});
+    };
+    const std::size_t count = make(cancelled_).size();
+    for (std::size_t number = 0; number < count; ++number) {
+      auto lane = std::make_unique<Lane>();
+      lane->configured = std::move(make(lane->cancelled)[number]);
+      exporters::Destination& destination = *lane->configured.destination;
+      if (!options.destination.empty() && destination.name() != options.destination) {
         continue;
       }
-      exporters::ShipperOptions shipper = shipper_options(access.configuration, each);
+      exporters::ShipperOptions shipper = shipper_options(access.configuration, lane->configured);
       shipper.store_path = access.store_path;
       shipper.account_id = [this] { return identity_.account_id(); };
-      auto lane = std::make_unique<Lane>();
-      lane->configured = std::move(each);
-      lane->shipper =
-          std::make_unique<exporters::Shipper>(std::move(shipper), *lane->configured.destination);
+      lane->shipper = std::make_unique<exporters::Shipper>(std::move(shipper), destination);
       lanes_.push_back(std::move(lane));
     }
   }
@@ -73,7 +78,7 @@ class Ship {
         lane->shipper->stop();
       }
       if (count > 1) {
-        cancelled_ = true;
+        cancel_all();
       }
     });
     std::vector<std::thread> threads;
@@ -113,9 +118,7 @@ class Ship {
     Progress bar(err, "shipping", options_.progress_width);
     std::unique_lock lock(mutex_);
     while (!ended_.wait_for(lock, kRedraw, [this] { return all_ended(); })) {
-      if (is_time_over()) {
-        cancelled_ = true;
-      }
+      cancel_what_takes_too_long();
       std::int64_t done = 0, total = 0;
       std::string waiting;
       for (const auto& lane : lanes_) {
@@ -139,13 +142,30 @@ class Ship {
     return lane.configured.destination->name() + " waits: " + printable(lane.progress.waiting_for);
   }
 
-  // A drain looks at the time between attempts only; those that are under way end by `cancelled_`.
-  bool is_time_over() const {
+  // A drain looks at the time between attempts only; those that are under way end by `cancelled`.
+  // What all of them share is given up when the last one is.
+  void cancel_what_takes_too_long() {
+    if (options_.give_up_after.count() <= 0) {
+      return;
+    }
     const SteadyTime now = std::chrono::steady_clock::now();
-    return options_.give_up_after.count() > 0 &&
-           std::all_of(lanes_.begin(), lanes_.end(), [this, now](const auto& lane) {
-             return lane->result || now - lane->success > options_.give_up_after;
-           });
+    bool all = true;
+    for (const auto& lane : lanes_) {
+      if (!lane->result && now - lane->success > options_.give_up_after) {
+        lane->cancelled = true;
+      }
+      all = all && (lane->result || lane->cancelled);
+    }
+    if (all) {
+      cancel_all();
+    }
+  }
+
+  void cancel_all() {
+    cancelled_ = true;
+    for (const auto& lane : lanes_) {
+      lane->cancelled = true;
+    }
   }
 
   bool all_ended() const {

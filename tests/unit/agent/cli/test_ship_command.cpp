@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <sstream>
+#include <vector>
 
 #include "storage/file_lock.h"
 #include "tests/catch.h"
@@ -124,10 +125,11 @@ TEST_CASE("ship gives up after the timeout and keeps what is not confirmed") {
 
 TEST_CASE("ship ends an attempt without an answer when the time is over") {
   Scene scene;
-  const std::atomic<bool>* cancelled = nullptr;
+  // How many there are is asked for first, then each for its own attempts' end.
+  std::vector<const std::atomic<bool>*> cancelled;
   scene.options.world.make_destinations = destinations_of(
       {{kObjects, scene.s3}, {kEvents, scene.logs}},
-      [&cancelled](const auto& surroundings) { cancelled = surroundings.cancelled; });
+      [&cancelled](const auto& surroundings) { cancelled.push_back(surroundings.cancelled); });
   scene.options.give_up_after = 100ms;
   Call silent = Call::send;
   SECTION("of a batch") {}
@@ -139,11 +141,12 @@ TEST_CASE("ship ends an attempt without an answer when the time is over") {
     if (call != silent) {
       return std::nullopt;
     }
-    waited_for = eventually([&cancelled] { return cancelled->load(); });
+    waited_for = eventually([&cancelled] { return cancelled.at(1)->load(); });
     return failure_with(FailureKind::cancelled, "S3: host:443: cancelled");
   };
   Answer answer = scene.ship();
   CHECK(waited_for);
+  CHECK(cancelled.at(1) != cancelled.at(2));
   CHECK(answer.exit_code == 1);
   CHECK(answer.err ==
         "invlog ship: s3: gave up after 0.1 s without success, waiting for an answer: S3: "
