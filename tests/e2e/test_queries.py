@@ -53,6 +53,38 @@ def test_readme_sqlite3_examples_run_as_written():
         stack.agent = type(stack.agent)(stack.folder, stack.bedrock.url)
 
 
+def test_readme_backup_ends_while_the_agent_records_and_can_be_put_back():
+    command, = re.findall(r"`(\(umask [^`]*VACUUM INTO[^`]*)`", (REPOSITORY / "README.md").read_text())
+    with Stack() as stack:
+        some_calls(stack)
+        ended = threading.Event()
+
+        def calls() -> None:
+            while not ended.is_set():
+                converse(stack.agent.url, "meanwhile")
+
+        caller = threading.Thread(target=calls)
+        caller.start()
+        try:
+            subprocess.run(["bash", "-c", command], cwd=stack.agent.state, check=True, timeout=30)
+        finally:
+            ended.set()
+            caller.join()
+        copy = stack.agent.state / "copy.db"
+        assert copy.stat().st_mode & 0o777 == 0o600
+        store.prove(copy)
+        kept = store.rows(copy, "SELECT count(*) AS n FROM record")[0]["n"]
+        assert kept >= 4
+        stack.agent.kill()  # its log stays
+        for end in ("-wal", "-shm"):
+            stack.agent.store.with_name(stack.agent.store.name + end).unlink(missing_ok=True)
+        shutil.copy(copy, stack.agent.store)
+        stack.agent = type(stack.agent)(stack.folder, stack.bedrock.url)
+        assert converse(stack.agent.url, "after it").status == 200
+        store.wait_for_count(stack.agent.store, kept + 1)
+        store.prove(stack.agent.store)
+
+
 def test_query_formats():
     with Stack() as stack:
         some_calls(stack)
