@@ -235,7 +235,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
   const std::vector<int> for_proxy = proxy_sockets(sockets, configuration);
   const std::vector<int> inherited = capture_sockets(sockets);
   capture::HostUsers users;
-  users.service_user = capture::service_user_of(::geteuid());
+  if (::geteuid() != 0)  // root runs many things
+    users.agents_user = ::geteuid();
   capture::AgentLoop loop(configuration, environment, sink, *credentials, inherited, for_proxy,
                           users);
   if (!inherited.empty())

@@ -19,13 +19,13 @@ bool any_in(const Values& values, const std::vector<std::uint32_t>& allowed) {
 }  // namespace
 
 AccessGate::AccessGate(config::AccessConfig access, std::string upstream_host, CallerGroups& groups,
-                       CallerNames& names, std::optional<std::uint32_t> service_user,
-                       Recorder& recorder, Statistics& statistics)
+                       CallerNames& names, GoBetweens& go_betweens, Recorder& recorder,
+                       Statistics& statistics)
     : access_(std::move(access)),
       browsers_(access_.hosts, std::move(upstream_host)),
       groups_(groups),
       names_(names),
-      service_user_(service_user),
+      go_betweens_(go_betweens),
       statistics_(statistics),
       refusals_([&recorder](const RefusedCalls& refused) {
         spdlog::warn(
@@ -76,11 +76,19 @@ Task<std::optional<AccessGate::Refusal>> AccessGate::judge(Exchange& exchange, E
 Task<std::optional<AccessGate::Refusal>> AccessGate::judge_caller(const bedrock::Caller& caller,
                                                                   const Peer& peer, Event& left) {
   const std::optional<std::uint32_t> uid = caller.uid;
-  if (!uid || is_go_between(caller, peer, service_user_)) {
+  if (!uid) {
     co_return Refusal{"unknown-caller",
-                      "invlog: who calls cannot be told (another host, a connection that is "
-                      "closed already, or by TCP the user that agents run as), and only users in "
-                      "the agent's allow_users and allow_groups may call",
+                      "invlog: who calls cannot be told (another host, or a connection that is "
+                      "closed already), and only users in the agent's allow_users and "
+                      "allow_groups may call",
+                      ""};
+  }
+  if (go_betweens_.include(caller, peer)) {
+    co_return Refusal{"unknown-caller",
+                      "invlog: for whom this program calls cannot be told: on TCP it runs as the "
+                      "agent's own user, and is an agent itself or in another container; only "
+                      "users in the agent's allow_users and allow_groups may call, this one by "
+                      "the agent's Unix socket",
                       ""};
   }
   const Listed listed = co_await find_listed(peer, *uid, left);

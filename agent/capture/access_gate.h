@@ -18,6 +18,7 @@
 #include "agent/capture/caller_groups.h"
 #include "agent/capture/caller_names.h"
 #include "agent/capture/exchange.h"
+#include "agent/capture/go_betweens.h"
 #include "agent/capture/recorder.h"
 #include "agent/capture/refusal_log.h"
 #include "agent/capture/statistics.h"
@@ -28,7 +29,7 @@ namespace invlog::capture {
 class AccessGate {
  public:
   AccessGate(config::AccessConfig access, std::string upstream_host, CallerGroups& groups,
-             CallerNames& names, std::optional<std::uint32_t> service_user, Recorder& recorder,
+             CallerNames& names, GoBetweens& go_betweens, Recorder& recorder,
              Statistics& statistics);
 
   // False: the call was refused and answered.
@@ -60,7 +61,7 @@ class AccessGate {
   BrowserGuard browsers_;
   CallerGroups& groups_;
   CallerNames& names_;
-  const std::optional<std::uint32_t> service_user_;
+  GoBetweens& go_betweens_;
   Statistics& statistics_;
   RefusalLog refusals_;
 };

@@ -103,8 +103,9 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
               [] { return std::chrono::steady_clock::now(); }),
       caller_names_(context_.get_executor(), users_helper_, users.names,
                     [] { return std::chrono::steady_clock::now(); }),
+      go_betweens_(users.agents_user, users.holder),
       gate_(configuration.access, std::string(config::host_of(configuration.upstream)), groups_,
-            caller_names_, users.service_user, recorder_, statistics_),
+            caller_names_, go_betweens_, recorder_, statistics_),
       calls_{{configuration.max_request_bytes, configuration.max_recorded_response_bytes,
               configuration.connect_timeout, configuration.idle_timeout},
              configuration.identity_arn,
@@ -122,7 +123,7 @@ AgentLoop::AgentLoop(const config::AgentConfig& configuration, const aws::Enviro
              judge_,
              decoder_,
              caller_names_,
-             users.service_user},
+             go_betweens_},
       sessions_{{[this](Exchange& exchange) -> Task<void> {
                   if (!co_await gate_.admit(exchange))
                     co_return;

@@ -43,9 +43,9 @@ struct LoopFacts {
 struct HostUsers {
   CallerGroups::LookUp groups = groups_of_user;
   CallerNames::LookUp names = name_of_user;
-  // Whom agents run as, and nothing else: on TCP, nobody can tell whom it calls for
-  // (is_go_between).
-  std::optional<std::uint32_t> service_user = {};
+  // Whom agents run as (go_betweens.h).
+  std::optional<std::uint32_t> agents_user = {};
+  GoBetweens::Holder holder = [](std::uint32_t socket) { return holder_of_socket(socket); };
 };
 
 // What is configured of how long clients may take, and how many they may be.
@@ -149,6 +149,7 @@ class AgentLoop {
   BodyDecoder decoder_;
   CallerGroups groups_;
   CallerNames caller_names_;
+  GoBetweens go_betweens_;
   AccessGate gate_;
   CallServices calls_;
   SessionServices sessions_;

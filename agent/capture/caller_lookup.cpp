@@ -92,6 +92,7 @@ void CallerLookup::find_tcp_peer(const sockaddr_storage& own, Found& found) {
   if (owner.uid)
     found.peer.transport = Peer::Transport::loopback;
   found.caller.uid = owner.uid;
+  found.peer.socket = owner.socket;
   // After the lookup: between the two looks it may have gone altogether.
   found.peer.left = !owner.uid && (owner.closed || has_ended(descriptor_));
   found.unanswered = owner.unanswered;

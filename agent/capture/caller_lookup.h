@@ -33,22 +33,9 @@ struct Peer {
   std::vector<std::uint32_t> groups;
   // TCP: the user is not known, and the peer had ended the connection when it was looked up.
   bool left = false;
+  // TCP, with a known user: the inode of the peer's socket.
+  std::uint32_t socket = 0;
 };
-
-// Whether the caller may be the proxy of another agent on this host, through which anybody calls:
-// `service_user` is whom agents run as (empty: nobody in particular), and comes by TCP.
-inline bool is_go_between(const bedrock::Caller& caller, const Peer& peer,
-                          std::optional<std::uint32_t> service_user) {
-  return service_user && caller.uid == service_user && peer.transport == Peer::Transport::loopback;
-}
-
-// Whom agents run as and nothing else, if an agent runs as `uid`: neither root nor a person (users
-// from 1000 on, but for those that systemd gives out for a service's run, 61184 to 65519:
-// systemd.io/UIDS-GIDS).
-inline std::optional<std::uint32_t> service_user_of(std::uint32_t uid) {
-  const bool a_service = (uid > 0 && uid < 1000) || (uid >= 61184 && uid <= 65519);
-  return a_service ? std::optional(uid) : std::nullopt;
-}
 
 class CallerLookup {
  public:

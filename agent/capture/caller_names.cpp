@@ -13,7 +13,6 @@ using std::chrono::seconds;
 constexpr std::size_t kMostNamesKept = 256;
 constexpr seconds kNameKept{60};
 constexpr seconds kNoNameKept{1};
-constexpr seconds kOldNameUsed{600};
 // A directory that does not answer must not be waited for most of the time.
 constexpr int kPausePerWait = 10;
 
@@ -42,21 +41,21 @@ void CallerNames::take(std::uint32_t uid, UserName name, Time asked_at) {
   if (known_.size() >= kMostNamesKept)
     known_.clear();
   if (name && *name) {
-    known_[uid] = {std::move(*name), now + kNameKept, now + kNameKept + kOldNameUsed};
+    known_[uid] = {std::move(*name), now + kNameKept};
     return;
   }
-  const std::string number = std::to_string(uid);
   const Time until =
       now + std::clamp<Time::duration>(kPausePerWait * (now - asked_at), kNoNameKept, kNameKept);
-  Known& kept = known_[uid] = {name ? number : std::move(before), until, until};
-  if (kept.name && *kept.name != number)
-    kept.useful_until += kOldNameUsed;
+  known_[uid] = {name ? std::to_string(uid) : std::move(before), until};
 }
 
-void CallerNames::ask(std::uint32_t uid) {
+bool CallerNames::ask(std::uint32_t uid) {
+  const Time now = now_();
   const auto found = known_.find(uid);
-  if (const Time now = now_(); found == known_.end() || now >= found->second.until)
-    lookups_.begin(uid, now);
+  if (found != known_.end() && now < found->second.until)
+    return false;
+  lookups_.begin(uid, now);
+  return true;
 }
 
 std::optional<std::string> CallerNames::known(std::uint32_t uid) const {
@@ -65,9 +64,7 @@ std::optional<std::string> CallerNames::known(std::uint32_t uid) const {
 }
 
 Task<std::optional<std::string>> CallerNames::of(std::uint32_t uid, Event& woken) {
-  ask(uid);
-  const auto found = known_.find(uid);
-  if (found == known_.end() || now_() >= found->second.useful_until)
+  if (ask(uid))
     co_await lookups_.wait(uid, woken);
   co_return known(uid);
 }

@@ -4,10 +4,8 @@
 // Why a cache: a look-up reads /etc/passwd or asks a directory server, on a helper thread, and
 // thousands of calls a second come from the same few users. A name is kept for a minute, that there
 // is none, or that nobody could be asked, only for a second, or where it took long to find out, ten
-// times as long; then it is asked for anew. Meanwhile a name of less than ten minutes more is used
-// as it is, so a user renamed later shows under the old name for as long; for everything else a
-// call waits, a second at most (user_lookups.h). If nobody can be asked a name that was known
-// stands. At most 256 are kept.
+// times as long; then it is asked for anew, and a call waits for it, a second at most
+// (user_lookups.h). If nobody answers a name that was known stands. At most 256 are kept.
 //
 // Thread: the I/O thread; the look-up runs on the helper's. Ownership: as UserLookups. Errors:
 // none; a name that nobody could find out in time is empty.
@@ -41,19 +39,18 @@ class CallerNames {
   CallerNames(const CallerNames&) = delete;
   CallerNames& operator=(const CallerNames&) = delete;
 
-  // Asks, where that is due, so that the name is there by the time that somebody wants it.
-  void ask(std::uint32_t uid);
+  // Asks, where that is due, so that the name is there by the time that somebody wants it. Whether
+  // it was due.
+  bool ask(std::uint32_t uid);
   // What is known, without waiting. Of a user without a name the number.
   std::optional<std::string> known(std::uint32_t uid) const;
-  // Asks where that is due, and waits for the name unless there is one to use; not any longer once
-  // `woken` is set.
+  // Asks where that is due, and waits for the name then; not any longer once `woken` is set.
   Task<std::optional<std::string>> of(std::uint32_t uid, Event& woken);
 
  private:
   struct Known {
     std::optional<std::string> name;
     Time until;
-    Time useful_until;  // while it is asked for anew
   };
   void take(std::uint32_t uid, UserName name, Time asked_at);
 

@@ -298,7 +298,7 @@ bool ProxiedCall::left_without_name() const {
 
 bool ProxiedCall::is_unnamed() const {
   return policy_->asks_for_caller() &&
-         is_go_between(exchange_.caller(), exchange_.peer(), services_.service_user);
+         services_.go_betweens.include(exchange_.caller(), exchange_.peer());
 }
 
 std::optional<std::uint32_t> ProxiedCall::user_to_name() const {
@@ -311,10 +311,13 @@ Task<std::string> ProxiedCall::name_caller() {
   const std::optional<std::uint32_t> uid = user_to_name();
   if (!uid)
     co_return "";
-  // Also for a client that leaves meanwhile: it is judged as the user that it was.
-  Event nobody_else_wakes;
-  const std::optional<std::string> name = co_await services_.names.of(*uid, nobody_else_wakes);
   const bool judged = policy_->asks_for_caller();
+  std::optional<std::string> name = services_.names.known(*uid);
+  if (judged || !name) {  // for the record alone, one that is asked for anew will do
+    // Also for a client that leaves meanwhile: it is judged as the user that it was.
+    Event nobody_else_wakes;
+    name = co_await services_.names.of(*uid, nobody_else_wakes);
+  }
   // As it was judged, whatever is found out later.
   invocation_.caller.name = name.value_or(judged ? std::to_string(*uid) : "");
   co_return judged ? name.value_or("") : "";

@@ -26,6 +26,7 @@
 #include "agent/capture/caller_names.h"
 #include "agent/capture/credential_cache.h"
 #include "agent/capture/exchange.h"
+#include "agent/capture/go_betweens.h"
 #include "agent/capture/memory_budget.h"
 #include "agent/capture/rare_warning.h"
 #include "agent/capture/recorder.h"
@@ -68,7 +69,7 @@ struct CallServices {
   CallJudge& judge;
   BodyDecoder& decoder;
   CallerNames& names;
-  std::optional<std::uint32_t> service_user;
+  GoBetweens& go_betweens;
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};

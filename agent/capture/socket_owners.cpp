@@ -69,8 +69,10 @@ std::optional<SocketOwner> read_answer(const char* answer, std::size_t size,
     // A socket that its process closed belongs to nobody (inode 0), and the kernel then says uid 0.
     if (is_asked_for(found, asked)) {
       owner.closed = found.idiag_inode == 0;
-      if (!owner.closed)
+      if (!owner.closed) {
         owner.uid = found.idiag_uid;
+        owner.socket = found.idiag_inode;
+      }
     }
     return owner;
   }

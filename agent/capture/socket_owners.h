@@ -21,7 +21,8 @@ namespace invlog::capture {
 
 struct SocketOwner {
   std::optional<std::uint32_t> uid;
-  bool closed = false;  // the socket is there, but its process has closed it
+  std::uint32_t socket = 0;  // its inode, if there is a uid
+  bool closed = false;       // the socket is there, but its process has closed it
   // The kernel could not be asked this time; nothing is known.
   bool unanswered = false;
 };

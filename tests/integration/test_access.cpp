@@ -171,13 +171,13 @@ TEST_CASE("A name that nobody tells holds up no other connection, and then is un
   CHECK(records[0].decision == (asked ? "flag" : "allow"));
 }
 
-TEST_CASE("By TCP nobody can tell for whom the user that agents run as calls") {
+TEST_CASE("By TCP nobody can tell for whom an agent calls that runs as the same user") {
   const tests::TemporaryDirectory directory;
   ScriptedUpstream upstream(echo());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.listen_socket = directory.path() + "/agent.sock";
   capture::HostUsers users;
-  users.service_user = ::geteuid();
+  users.agents_user = ::geteuid();
   const auto call = [](LoopbackSocket client) {
     client.send(post("/model/amazon.nova-2-lite-v1%3A0/converse", "{}"));
     return read_response(client);
@@ -187,7 +187,7 @@ TEST_CASE("By TCP nobody can tell for whom the user that agents run as calls") {
     AgentFixture agent(configuration, true, no_environment, std::chrono::seconds(3), {}, users);
     const HttpResponse refused = call(agent.connect());
     check_refused(refused);
-    CHECK(refused.body.find("who calls cannot be told") != std::string::npos);
+    CHECK(refused.body.find("for whom this program calls cannot be told") != std::string::npos);
     CHECK(call(LoopbackSocket::connect_unix(configuration.listen_socket)).status == 200);
   }
   SECTION("where the policy asks who calls") {
@@ -204,6 +204,12 @@ TEST_CASE("By TCP nobody can tell for whom the user that agents run as calls") {
     CHECK(records[0].caller.empty());
     CHECK(records[1].decision == "allow");
     CHECK_FALSE(records[1].caller.empty());
+  }
+  SECTION("unless it is seen to be no agent") {
+    configuration.access.user_ids = {static_cast<std::uint32_t>(::geteuid())};
+    users.holder = [](std::uint32_t) { return capture::SocketHolder::other_program; };
+    AgentFixture agent(configuration, true, no_environment, std::chrono::seconds(3), {}, users);
+    CHECK(call(agent.connect()).status == 200);
   }
   SECTION("where nothing depends on it, the record names that user") {
     AgentFixture agent(configuration, true, no_environment, std::chrono::seconds(3), {}, users);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,9 @@ TEST_CASE("The owner of a loopback TCP peer is known by uid") {
   CHECK(lookup.caller().uid == ::geteuid());
   CHECK_FALSE(lookup.caller().pid);
   CHECK(lookup.peer().transport == Peer::Transport::loopback);
+  struct stat about {};
+  REQUIRE(::fstat(pair.client, &about) == 0);
+  CHECK(lookup.peer().socket == about.st_ino);
   CHECK(lookup.peer().groups.empty());
   CHECK(lookup.caller().executable.empty());
 }
@@ -186,25 +190,6 @@ TEST_CASE("A look-up of groups that hangs holds up neither its user for long nor
   CHECK_FALSE(**slow);
   REQUIRE(later->has_value());
   CHECK(***later == CallerGroups::Groups{5});
-}
-
-TEST_CASE(
-    "An agent of a service's user may be anybody's proxy; root's and a person's own calls are "
-    "theirs") {
-  CHECK(service_user_of(998) == 998);
-  CHECK(service_user_of(61184) == 61184);
-  CHECK(service_user_of(65519) == 65519);
-  for (const std::uint32_t own : {0, 1000, 61183, 65520})
-    CHECK_FALSE(service_user_of(own));
-  bedrock::Caller caller;
-  caller.uid = 998;
-  Peer by_tcp, by_socket;
-  by_tcp.transport = Peer::Transport::loopback;
-  by_socket.transport = Peer::Transport::unix_socket;
-  CHECK(is_go_between(caller, by_tcp, 998));
-  CHECK_FALSE(is_go_between(caller, by_socket, 998));
-  CHECK_FALSE(is_go_between(caller, by_tcp, 997));
-  CHECK_FALSE(is_go_between(caller, by_tcp, std::nullopt));
 }
 
 TEST_CASE("The system knows root's groups, and none of a user that is not there") {
