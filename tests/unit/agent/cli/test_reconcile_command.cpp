@@ -627,6 +627,33 @@ TEST_CASE("a call whose record was written after a comparison is unseen no longe
   CHECK(scene.rows("SELECT region FROM trail WHERE record = 10") == "eu-west-1\n");
 }
 
+TEST_CASE("a call that turned up leaves no gap in which others would not be new") {
+  Scene scene;
+  const std::string five = "2026-10-05T17:05:00Z";
+  // Under way, and one that stays unseen.
+  scene.write("a.json", {{uuid(9), "", "2026-10-05T17:01:00Z"}, {"lost", "", five}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT matched, unseen FROM reconciliation") == "0|2\n");
+  scene.add({call(uuid(9), 301, "", "in-region")});
+  scene.write("b.json", {{"x", "", "2026-10-05T17:09:00Z", "PutObject", "123456789012",
+                          "eu-central-1", "", "s3.amazonaws.com"}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT matched, unseen FROM reconciliation ORDER BY until") == "1|1\n1|1\n");
+  // Within both spans, and older than what is listed.
+  scene.write("c.json", {{"past-the-agent", "", "2026-10-05T17:03:00Z"}});
+  CHECK(scene.run() == 0);
+  CHECK(contains(scene.out.str(), "never seen by the agent                     2   1 of them new"));
+  CHECK_FALSE(contains(scene.out.str(), "not listed in the store"));
+  CHECK(scene.rows("SELECT request_id FROM unseen_call ORDER BY at") == "past-the-agent\nlost\n");
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") == "2\n1\n");
+  // What retention took stays known as that.
+  scene.take_oldest_unseen(2);
+  const std::string before = scene.written();
+  CHECK(scene.run() == 0);
+  CHECK(scene.written() == before);
+  CHECK(contains(scene.out.str(), "    not listed in the store                   2\n"));
+}
+
 TEST_CASE("nothing that could be read is a failure, no event of the Region is none") {
   Scene scene;
   scene.write("a.json", {{uuid(0), "", minute(0), "Converse", "123456789012", "us-east-1"}});
