@@ -102,7 +102,7 @@ void Reconciler::event(const TrailEvent& event) {
       event, event.inference_region.empty() ? event.region : event.inference_region, pool_));
   batch_.back().counted = in_span(event.at_us);
   if (batch_.size() >= options_.batch_events) {
-    join_batch();
+    join_batch(false);
   }
 }
 
@@ -123,11 +123,12 @@ bool Reconciler::stopped() const {
   return on_stopped && on_stopped();
 }
 
-void Reconciler::join_batch() {
+void Reconciler::join_batch(bool last) {
+  result_.duplicates += sort_events(batch_);
+  result_.duplicates += joined_.drop_known(batch_, last);
   if (batch_.empty()) {
     return;
   }
-  result_.duplicates += sort_events(batch_);
   const std::int64_t counted = std::count_if(
       batch_.begin(), batch_.end(), [](const CompactEvent& event) { return event.counted; });
   result_.events += counted;
@@ -455,7 +456,7 @@ void Reconciler::put_comparison() {
 }
 
 Reconciliation Reconciler::finish() {
-  join_batch();
+  join_batch(true);
   batch_.shrink_to_fit();
   find_span();
   if (result_.until_us != 0) {

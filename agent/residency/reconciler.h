@@ -3,9 +3,10 @@
 // what is new and wrong becomes an alarm, an `event` row: `processed-outside`, `calls-unseen`.
 //
 // Events are joined by request id, in batches of at most `batch_events`: memory does not grow with
-// what is read, but for the lists of what is not as it should be. Run again over the same events it
-// changes nothing and raises no second alarm. An event from just beside the span that was asked for
-// counts as left out, but is joined with its record if that was started within.
+// what is read, but for the lists of what is not as it should be. An event counts once, however far
+// apart its copies are. Run again over the same events it changes nothing and raises no second
+// alarm. An event from just beside the span that was asked for counts as left out, but is joined
+// with its record if that was started within.
 //
 // A store with a max_size lists the newest of the calls that the agent never saw, as many as
 // retention would leave of them.
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "agent/residency/event_batch.h"
+#include "agent/residency/joined_events.h"
 #include "agent/residency/trail_source.h"
 #include "storage/trail_ledger.h"
 
@@ -103,7 +105,7 @@ class Reconciler final : public TrailSink {
 
   bool concerns(const TrailEvent& event) const;
   bool in_span(std::int64_t at_us, std::int64_t slack_us = 0) const;
-  void join_batch();
+  void join_batch(bool last);
   std::vector<Match> match_records();
   void match_record(const storage::ComparedRecord& record, std::vector<Match>& changed);
   void note_outside(const storage::ComparedRecord& record, const CompactEvent& event, bool is_new);
@@ -126,6 +128,7 @@ class Reconciler final : public TrailSink {
   const std::int64_t known_from_us_;
   TextPool pool_;
   std::vector<CompactEvent> batch_;
+  JoinedEvents joined_;
   std::vector<CompactEvent> unseen_;         // of all batches, the earliest
   std::vector<storage::TimeSpan> delisted_;  // TrailLedger's, of all batches, without overlaps
   std::map<std::uint32_t, std::int64_t> regions_;

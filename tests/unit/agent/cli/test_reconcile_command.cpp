@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <sstream>
 
@@ -691,6 +692,45 @@ TEST_CASE("batches of events find the same as all of them at once") {
     CHECK(found.not_yet == 1);
     CHECK(scene.rows("SELECT count(*) FROM trail") == "5\n");
   }
+}
+
+TEST_CASE("an event counts once, however far apart its copies are") {
+  Scene scene;
+  // As an organization's and an account's trail in one folder.
+  for (const char* const name : {"account.json", "organization.json"}) {
+    scene.write(name, {{uuid(0), "", minute(0)},
+                       {"no-uuid", "us-east-1", minute(2)},
+                       {uuid(9), "eu-west-1", minute(5)},
+                       {"lost", "", minute(6)},
+                       {"early", "", "2026-10-05T11:00:00Z"}});
+  }
+  // Another event of a call is no copy.
+  scene.write("z.json", {{"lost", "", minute(6), "Converse", "123456789012", "eu-central-1",
+                          "another-event"}});
+  for (const std::size_t batch : {1u, 2u, 3u, 5u, 1000u}) {
+    CAPTURE(batch);
+    const auto ledger = storage::TrailLedger::open(scene.store());
+    REQUIRE(ledger);
+    residency::TrailFiles files(scene.trail(), "eu-central-1");
+    residency::ReconcilerOptions options;
+    options.region = "eu-central-1";
+    options.account = "123456789012";
+    options.batch_events = batch;
+    residency::Reconciler reconciler(**ledger, files, options);
+    REQUIRE(files.read(reconciler));
+    const residency::Reconciliation found = reconciler.finish();
+    CHECK(found.read == 11);
+    CHECK(found.duplicates == 5);
+    CHECK(found.events == 6);
+    CHECK(found.matched == 2);
+    CHECK(found.unseen == 3);
+    CHECK(found.unseen_calls.size() == 3);
+    CHECK(found.before == 1);
+    CHECK(found.regions ==
+          std::map<std::string, std::int64_t>{{"eu-central-1", 1}, {"us-east-1", 1}});
+  }
+  CHECK(scene.rows("SELECT events, matched, unseen FROM reconciliation") == "6|2|3\n");
+  CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "3\n");
 }
 
 TEST_CASE("a call was outside if its record rules out where it was processed") {
