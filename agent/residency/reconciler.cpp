@@ -362,6 +362,7 @@ void Reconciler::list_unseen(std::vector<const CompactEvent*>& fresh) {
       break;
     }
   }
+  tell_waiting({});
 }
 
 // For how many of so many rows, the first of which is `oldest`. What is older makes room for them:
@@ -376,14 +377,22 @@ std::int64_t Reconciler::room_for(const CompactEvent& oldest, std::int64_t rows,
 }
 
 bool Reconciler::wait_for_room(std::int64_t rows) {
-  for (int waits = 0; !ledger_.has_room(rows); ++waits) {
-    full_ = full_ || !options_.wait || waits == kMostRoomWaits;
-    if (full_ || stopped()) {
-      return false;
+  bool room = ledger_.has_room(rows);
+  for (int waits = 0; !room && !full_ && !stopped(); ++waits) {
+    full_ = !options_.wait || waits == kMostRoomWaits;
+    if (!full_) {
+      tell_waiting(kRoomWait);
+      options_.wait(kRoomWait);
+      room = ledger_.has_room(rows);
     }
-    options_.wait(kRoomWait);
   }
-  return true;
+  return room;
+}
+
+void Reconciler::tell_waiting(std::chrono::milliseconds pause) const {
+  if (on_waiting) {
+    on_waiting(pause);
+  }
 }
 
 void Reconciler::keep_earliest_unseen(bool last) {

@@ -88,9 +88,11 @@ class Reconciler final : public TrailSink {
   void problem(TrailProblem problem) override;
   void progress(const TrailProgress& progress) override;
   bool stopped() const override;
-  // Set before reading; both may be empty.
+  // Set before reading; each may be empty.
   std::function<void(const TrailProgress&)> on_progress;
   std::function<bool()> on_stopped;
+  // It is about to pause until there is room in the store; 0: it has none to wait for any longer.
+  std::function<void(std::chrono::milliseconds pause)> on_waiting;
 
   // The source has nothing more.
   Reconciliation finish();
@@ -114,6 +116,7 @@ class Reconciler final : public TrailSink {
   void list_unseen(std::vector<const CompactEvent*>& fresh);
   std::int64_t room_for(const CompactEvent& oldest, std::int64_t rows, std::int64_t& listed);
   bool wait_for_room(std::int64_t rows);
+  void tell_waiting(std::chrono::milliseconds pause) const;
   void forget_seen();
   void note_delisted();
   bool is_delisted(std::int64_t at_us) const;

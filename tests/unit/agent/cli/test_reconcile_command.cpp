@@ -342,13 +342,16 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
   Scene scene;
   ReconcileOptions options = limited(scene);
   constexpr std::uintmax_t kCap = 16 << 20, kMost = kCap + kCap / 20;
-  storage::Record large = call(uuid(20), 8, "", "in-region");
   std::mt19937_64 random(20);
-  large.request.bytes.resize(16'300'000);
-  for (char& byte : large.request.bytes) {
-    byte = static_cast<char>(random());
-  }
-  scene.add({std::move(large)});
+  const auto large_call = [&random](int number, std::size_t bytes) {
+    storage::Record large = call(uuid(number), 8, "", "in-region");
+    large.request.bytes.resize(bytes);
+    for (char& byte : large.request.bytes) {
+      byte = static_cast<char>(random());
+    }
+    return large;
+  };
+  scene.add({large_call(20, 16'300'000)});
   REQUIRE((scene.size() < kCap && scene.size() > kCap - kCap / 40));
   scene.write("a.json", calls_of_others(1, 3000));
   int waits = 0;
@@ -360,6 +363,8 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
     };
     CHECK(scene.run(options) == 0);
     CHECK(waits == 30);
+    const std::string notice = "waits for room in the store, which is at its max_size";
+    CHECK(scene.err.str() == "invlog reconcile: " + notice + "\n");
     CHECK(largest <= kMost);
     CHECK(scene.size() <= kMost);
     const std::string left_out = scene.rows("SELECT 3000 - count(*) FROM unseen_call");
@@ -377,6 +382,13 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
     CHECK(scene.rows("SELECT max(at) FROM unseen_call") ==
           std::to_string(kNoon + 3100 * kSecond) + "\n");
     CHECK(scene.size() <= kMost);
+    // On a terminal the bar says what is waited for.
+    scene.add({large_call(21, 1'000'000)});
+    scene.write("c.json", calls_of_others(3101, 3200));
+    options.progress_width = 200;
+    CHECK(scene.run(options) == 0);
+    CHECK(contains(scene.err.str(), " %  " + notice));
+    CHECK_FALSE(contains(scene.err.str(), "invlog reconcile: "));
   }
   SECTION("with one") {
     options.sleep = [&](std::chrono::milliseconds) {
