@@ -169,6 +169,11 @@ class TrailLedger::Implementation {
                      "INSERT OR IGNORE INTO unseen_call(event_id, at, request_id, operation, "
                      "model, principal, source_address, inference_region, error) VALUES (?1, ?2, "
                      "?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    // Else the spans that counted it would seem to have lost a row to retention.
+    Statement turned_up(connection_.get(),
+                        "UPDATE reconciliation SET unseen = unseen - 1, matched = matched + 1 "
+                        "WHERE unseen > 0 AND (SELECT at FROM unseen_call WHERE event_id = ?1) "
+                        "BETWEEN since AND until");
     Statement seen(connection_.get(), "DELETE FROM unseen_call WHERE event_id = ?1");
     const std::size_t total =
         changes.trail.size() + changes.unseen.size() + changes.seen_after_all.size();
@@ -182,7 +187,7 @@ class TrailLedger::Implementation {
         add_events(changes.events);
       }
       for (const std::size_t end = std::min(total, done + kWritePortion); done < end; ++done) {
-        apply_one(changes, done, trail, unseen, seen);
+        apply_one(changes, done, trail, unseen, turned_up, seen);
       }
       transaction.commit();
     } while (done < total);
@@ -277,7 +282,7 @@ class TrailLedger::Implementation {
   }
 
   static void apply_one(const Changes& changes, std::size_t number, Statement& trail,
-                        Statement& unseen, Statement& seen) {
+                        Statement& unseen, Statement& turned_up, Statement& seen) {
     if (number < changes.trail.size()) {
       const TrailRow& row = changes.trail[number];
       const auto uuid = uuid_bytes(row.event_id);
@@ -299,7 +304,9 @@ class TrailLedger::Implementation {
       unseen.run();
       return;
     }
-    seen.bind_text(1, changes.seen_after_all[number - changes.unseen.size()]).run();
+    const std::string& event_id = changes.seen_after_all[number - changes.unseen.size()];
+    turned_up.bind_text(1, event_id).run();
+    seen.bind_text(1, event_id).run();
   }
 
   const Connection connection_;

@@ -114,9 +114,11 @@ class TrailLedger {
 
   struct Changes {
     std::vector<LedgerEvent> events;
-    std::vector<TrailRow> trail;              // new, or in the place of the record's earlier one
-    std::vector<UnseenCall> unseen;           // new, in the order of event ids
-    std::vector<std::string> seen_after_all;  // event ids that `unseen_call` has
+    std::vector<TrailRow> trail;     // new, or in the place of the record's earlier one
+    std::vector<UnseenCall> unseen;  // new, in the order of event ids
+    // Event ids that `unseen_call` has: their rows go, and comparisons whose spans they lie in
+    // count them as matched.
+    std::vector<std::string> seen_after_all;
   };
   // In portions. The events are written with the first: what is cut off by a crash is found, and
   // told, the next time. So put first what must not go without its event.

@@ -12,6 +12,7 @@
 #include "agent/cli/reconcile_report.h"
 #include "agent/cli/stop_signals.h"
 #include "agent/cli/terminal.h"
+#include "agent/cli/waiting_notice.h"
 #include "agent/residency/reconciler.h"
 #include "agent/residency/trail_bucket.h"
 #include "agent/residency/trail_files.h"
@@ -42,6 +43,39 @@ std::uint64_t max_size_of(const std::string& store_path, const config::AgentConf
   return same ? configuration.retention.max_size_bytes : 0;
 }
 
+// How far it is and what it waits for, on a bar, or in a line where there is none.
+class ReconcileScreen {
+ public:
+  ReconcileScreen(std::ostream& err, int width)
+      : err_(err), width_(width), bar_(err, "reconciling", width) {}
+
+  void show(const residency::TrailProgress& progress) {
+    progress_ = progress;
+    bar_.show(progress.done, progress.total, progress.note);
+  }
+
+  // Before a pause; 0: nothing is waited for any longer. Short waits add up: an agent that makes a
+  // little room at a time takes as long.
+  void show_waiting(std::chrono::milliseconds pause) {
+    const bool waits = pause.count() > 0;
+    const std::string what = waits ? "waits for room in the store, which is at its max_size" : "";
+    const bool has_bar = width_ > 0 && progress_.total > 0;
+    if (notice_.due(what, WaitingNotice::Time(waited_)) && !has_bar) {
+      err_ << "invlog reconcile: " << what << std::endl;
+    }
+    waited_ += pause;
+    bar_.show(progress_.done, progress_.total, waits ? what : progress_.note);
+  }
+
+ private:
+  std::ostream& err_;
+  const int width_;
+  Progress bar_;
+  residency::TrailProgress progress_;
+  WaitingNotice notice_;
+  std::chrono::milliseconds waited_{0};  // in all, which is the notice's time
+};
+
 int compare(const ReconcileOptions& options, const Target& target, residency::TrailSource& source,
             std::atomic<bool>& cancelled, std::ostream& out, std::ostream& err) {
   const auto ledger =
@@ -61,22 +95,28 @@ int compare(const ReconcileOptions& options, const Target& target, residency::Tr
     std::this_thread::sleep_for(pause);
   };
   residency::Reconciler reconciler(**ledger, source, std::move(comparing));
+  residency::Reconciliation found;
   {
-    const StopSignals signals([&cancelled](int) { cancelled = true; });
-    Progress bar(err, "reconciling", options.progress_width);
-    reconciler.on_stopped = [&cancelled] { return cancelled.load(); };
-    reconciler.on_progress = [&bar](const residency::TrailProgress& progress) {
-      bar.show(progress.done, progress.total, progress.note);
+    ReconcileScreen screen(err, options.progress_width);
+    reconciler.on_progress = [&screen](const residency::TrailProgress& progress) {
+      screen.show(progress);
     };
-    const auto read = source.read(reconciler);
-    if (cancelled || !read) {
-      err << "invlog reconcile: "
-          << (cancelled ? "stopped; run it again to compare everything" : printable(read.error()))
-          << '\n';
-      return kFailure;
+    reconciler.on_waiting = [&screen](std::chrono::milliseconds pause) {
+      screen.show_waiting(pause);
+    };
+    {
+      const StopSignals signals([&cancelled](int) { cancelled = true; });
+      reconciler.on_stopped = [&cancelled] { return cancelled.load(); };
+      const auto read = source.read(reconciler);
+      if (cancelled || !read) {
+        err << "invlog reconcile: "
+            << (cancelled ? "stopped; run it again to compare everything" : printable(read.error()))
+            << '\n';
+        return kFailure;
+      }
     }
+    found = reconciler.finish();
   }
-  const residency::Reconciliation found = reconciler.finish();
   const ReconcileHeading heading{source.name(), target.path, target.information.region,
                                  target.information.account_id};
   options.json ? print_reconciliation_json(heading, found, out)

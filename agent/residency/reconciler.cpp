@@ -102,7 +102,7 @@ void Reconciler::event(const TrailEvent& event) {
       event, event.inference_region.empty() ? event.region : event.inference_region, pool_));
   batch_.back().counted = in_span(event.at_us);
   if (batch_.size() >= options_.batch_events) {
-    join_batch();
+    join_batch(false);
   }
 }
 
@@ -123,11 +123,12 @@ bool Reconciler::stopped() const {
   return on_stopped && on_stopped();
 }
 
-void Reconciler::join_batch() {
+void Reconciler::join_batch(bool last) {
+  result_.duplicates += sort_events(batch_);
+  result_.duplicates += joined_.drop_known(batch_, last);
   if (batch_.empty()) {
     return;
   }
-  result_.duplicates += sort_events(batch_);
   const std::int64_t counted = std::count_if(
       batch_.begin(), batch_.end(), [](const CompactEvent& event) { return event.counted; });
   result_.events += counted;
@@ -361,6 +362,7 @@ void Reconciler::list_unseen(std::vector<const CompactEvent*>& fresh) {
       break;
     }
   }
+  tell_waiting({});
 }
 
 // For how many of so many rows, the first of which is `oldest`. What is older makes room for them:
@@ -375,14 +377,22 @@ std::int64_t Reconciler::room_for(const CompactEvent& oldest, std::int64_t rows,
 }
 
 bool Reconciler::wait_for_room(std::int64_t rows) {
-  for (int waits = 0; !ledger_.has_room(rows); ++waits) {
-    full_ = full_ || !options_.wait || waits == kMostRoomWaits;
-    if (full_ || stopped()) {
-      return false;
+  bool room = ledger_.has_room(rows);
+  for (int waits = 0; !room && !full_ && !stopped(); ++waits) {
+    full_ = !options_.wait || waits == kMostRoomWaits;
+    if (!full_) {
+      tell_waiting(kRoomWait);
+      options_.wait(kRoomWait);
+      room = ledger_.has_room(rows);
     }
-    options_.wait(kRoomWait);
   }
-  return true;
+  return room;
+}
+
+void Reconciler::tell_waiting(std::chrono::milliseconds pause) const {
+  if (on_waiting) {
+    on_waiting(pause);
+  }
 }
 
 void Reconciler::keep_earliest_unseen(bool last) {
@@ -455,7 +465,7 @@ void Reconciler::put_comparison() {
 }
 
 Reconciliation Reconciler::finish() {
-  join_batch();
+  join_batch(true);
   batch_.shrink_to_fit();
   find_span();
   if (result_.until_us != 0) {

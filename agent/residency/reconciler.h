@@ -3,9 +3,10 @@
 // what is new and wrong becomes an alarm, an `event` row: `processed-outside`, `calls-unseen`.
 //
 // Events are joined by request id, in batches of at most `batch_events`: memory does not grow with
-// what is read, but for the lists of what is not as it should be. Run again over the same events it
-// changes nothing and raises no second alarm. An event from just beside the span that was asked for
-// counts as left out, but is joined with its record if that was started within.
+// what is read, but for the lists of what is not as it should be. An event counts once, however far
+// apart its copies are. Run again over the same events it changes nothing and raises no second
+// alarm. An event from just beside the span that was asked for counts as left out, but is joined
+// with its record if that was started within.
 //
 // A store with a max_size lists the newest of the calls that the agent never saw, as many as
 // retention would leave of them.
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "agent/residency/event_batch.h"
+#include "agent/residency/joined_events.h"
 #include "agent/residency/trail_source.h"
 #include "storage/trail_ledger.h"
 
@@ -86,9 +88,11 @@ class Reconciler final : public TrailSink {
   void problem(TrailProblem problem) override;
   void progress(const TrailProgress& progress) override;
   bool stopped() const override;
-  // Set before reading; both may be empty.
+  // Set before reading; each may be empty.
   std::function<void(const TrailProgress&)> on_progress;
   std::function<bool()> on_stopped;
+  // It is about to pause until there is room in the store; 0: it has none to wait for any longer.
+  std::function<void(std::chrono::milliseconds pause)> on_waiting;
 
   // The source has nothing more.
   Reconciliation finish();
@@ -103,7 +107,7 @@ class Reconciler final : public TrailSink {
 
   bool concerns(const TrailEvent& event) const;
   bool in_span(std::int64_t at_us, std::int64_t slack_us = 0) const;
-  void join_batch();
+  void join_batch(bool last);
   std::vector<Match> match_records();
   void match_record(const storage::ComparedRecord& record, std::vector<Match>& changed);
   void note_outside(const storage::ComparedRecord& record, const CompactEvent& event, bool is_new);
@@ -112,6 +116,7 @@ class Reconciler final : public TrailSink {
   void list_unseen(std::vector<const CompactEvent*>& fresh);
   std::int64_t room_for(const CompactEvent& oldest, std::int64_t rows, std::int64_t& listed);
   bool wait_for_room(std::int64_t rows);
+  void tell_waiting(std::chrono::milliseconds pause) const;
   void forget_seen();
   void note_delisted();
   bool is_delisted(std::int64_t at_us) const;
@@ -126,6 +131,7 @@ class Reconciler final : public TrailSink {
   const std::int64_t known_from_us_;
   TextPool pool_;
   std::vector<CompactEvent> batch_;
+  JoinedEvents joined_;
   std::vector<CompactEvent> unseen_;         // of all batches, the earliest
   std::vector<storage::TimeSpan> delisted_;  // TrailLedger's, of all batches, without overlaps
   std::map<std::uint32_t, std::int64_t> regions_;

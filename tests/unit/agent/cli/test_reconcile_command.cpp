@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <sstream>
 
@@ -341,13 +342,16 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
   Scene scene;
   ReconcileOptions options = limited(scene);
   constexpr std::uintmax_t kCap = 16 << 20, kMost = kCap + kCap / 20;
-  storage::Record large = call(uuid(20), 8, "", "in-region");
   std::mt19937_64 random(20);
-  large.request.bytes.resize(16'300'000);
-  for (char& byte : large.request.bytes) {
-    byte = static_cast<char>(random());
-  }
-  scene.add({std::move(large)});
+  const auto large_call = [&random](int number, std::size_t bytes) {
+    storage::Record large = call(uuid(number), 8, "", "in-region");
+    large.request.bytes.resize(bytes);
+    for (char& byte : large.request.bytes) {
+      byte = static_cast<char>(random());
+    }
+    return large;
+  };
+  scene.add({large_call(20, 16'300'000)});
   REQUIRE((scene.size() < kCap && scene.size() > kCap - kCap / 40));
   scene.write("a.json", calls_of_others(1, 3000));
   int waits = 0;
@@ -359,6 +363,8 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
     };
     CHECK(scene.run(options) == 0);
     CHECK(waits == 30);
+    const std::string notice = "waits for room in the store, which is at its max_size";
+    CHECK(scene.err.str() == "invlog reconcile: " + notice + "\n");
     CHECK(largest <= kMost);
     CHECK(scene.size() <= kMost);
     const std::string left_out = scene.rows("SELECT 3000 - count(*) FROM unseen_call");
@@ -376,6 +382,13 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
     CHECK(scene.rows("SELECT max(at) FROM unseen_call") ==
           std::to_string(kNoon + 3100 * kSecond) + "\n");
     CHECK(scene.size() <= kMost);
+    // On a terminal the bar says what is waited for.
+    scene.add({large_call(21, 1'000'000)});
+    scene.write("c.json", calls_of_others(3101, 3200));
+    options.progress_width = 200;
+    CHECK(scene.run(options) == 0);
+    CHECK(contains(scene.err.str(), " %  " + notice));
+    CHECK_FALSE(contains(scene.err.str(), "invlog reconcile: "));
   }
   SECTION("with one") {
     options.sleep = [&](std::chrono::milliseconds) {
@@ -627,6 +640,33 @@ TEST_CASE("a call whose record was written after a comparison is unseen no longe
   CHECK(scene.rows("SELECT region FROM trail WHERE record = 10") == "eu-west-1\n");
 }
 
+TEST_CASE("a call that turned up leaves no gap in which others would not be new") {
+  Scene scene;
+  const std::string five = "2026-10-05T17:05:00Z";
+  // Under way, and one that stays unseen.
+  scene.write("a.json", {{uuid(9), "", "2026-10-05T17:01:00Z"}, {"lost", "", five}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT matched, unseen FROM reconciliation") == "0|2\n");
+  scene.add({call(uuid(9), 301, "", "in-region")});
+  scene.write("b.json", {{"x", "", "2026-10-05T17:09:00Z", "PutObject", "123456789012",
+                          "eu-central-1", "", "s3.amazonaws.com"}});
+  CHECK(scene.run() == 0);
+  CHECK(scene.rows("SELECT matched, unseen FROM reconciliation ORDER BY until") == "1|1\n1|1\n");
+  // Within both spans, and older than what is listed.
+  scene.write("c.json", {{"past-the-agent", "", "2026-10-05T17:03:00Z"}});
+  CHECK(scene.run() == 0);
+  CHECK(contains(scene.out.str(), "never seen by the agent                     2   1 of them new"));
+  CHECK_FALSE(contains(scene.out.str(), "not listed in the store"));
+  CHECK(scene.rows("SELECT request_id FROM unseen_call ORDER BY at") == "past-the-agent\nlost\n");
+  CHECK(scene.rows("SELECT count FROM event WHERE kind = 'calls-unseen' ORDER BY id") == "2\n1\n");
+  // What retention took stays known as that.
+  scene.take_oldest_unseen(2);
+  const std::string before = scene.written();
+  CHECK(scene.run() == 0);
+  CHECK(scene.written() == before);
+  CHECK(contains(scene.out.str(), "    not listed in the store                   2\n"));
+}
+
 TEST_CASE("nothing that could be read is a failure, no event of the Region is none") {
   Scene scene;
   scene.write("a.json", {{uuid(0), "", minute(0), "Converse", "123456789012", "us-east-1"}});
@@ -664,6 +704,45 @@ TEST_CASE("batches of events find the same as all of them at once") {
     CHECK(found.not_yet == 1);
     CHECK(scene.rows("SELECT count(*) FROM trail") == "5\n");
   }
+}
+
+TEST_CASE("an event counts once, however far apart its copies are") {
+  Scene scene;
+  // As an organization's and an account's trail in one folder.
+  for (const char* const name : {"account.json", "organization.json"}) {
+    scene.write(name, {{uuid(0), "", minute(0)},
+                       {"no-uuid", "us-east-1", minute(2)},
+                       {uuid(9), "eu-west-1", minute(5)},
+                       {"lost", "", minute(6)},
+                       {"early", "", "2026-10-05T11:00:00Z"}});
+  }
+  // Another event of a call is no copy.
+  scene.write("z.json", {{"lost", "", minute(6), "Converse", "123456789012", "eu-central-1",
+                          "another-event"}});
+  for (const std::size_t batch : {1u, 2u, 3u, 5u, 1000u}) {
+    CAPTURE(batch);
+    const auto ledger = storage::TrailLedger::open(scene.store());
+    REQUIRE(ledger);
+    residency::TrailFiles files(scene.trail(), "eu-central-1");
+    residency::ReconcilerOptions options;
+    options.region = "eu-central-1";
+    options.account = "123456789012";
+    options.batch_events = batch;
+    residency::Reconciler reconciler(**ledger, files, options);
+    REQUIRE(files.read(reconciler));
+    const residency::Reconciliation found = reconciler.finish();
+    CHECK(found.read == 11);
+    CHECK(found.duplicates == 5);
+    CHECK(found.events == 6);
+    CHECK(found.matched == 2);
+    CHECK(found.unseen == 3);
+    CHECK(found.unseen_calls.size() == 3);
+    CHECK(found.before == 1);
+    CHECK(found.regions ==
+          std::map<std::string, std::int64_t>{{"eu-central-1", 1}, {"us-east-1", 1}});
+  }
+  CHECK(scene.rows("SELECT events, matched, unseen FROM reconciliation") == "6|2|3\n");
+  CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "3\n");
 }
 
 TEST_CASE("a call was outside if its record rules out where it was processed") {
