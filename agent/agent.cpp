@@ -36,6 +36,8 @@
 #include "exporters/aws/credentials.h"
 #include "exporters/log_fields.h"
 #include "storage/joined.h"
+#include "storage/reader.h"
+#include "storage/store_error.h"
 #include "storage/store_file.h"
 #include "storage/time_text.h"
 
@@ -95,6 +97,26 @@ storage::WriterOptions writer_options(const config::AgentConfig& configuration) 
   options.retention = delivery::retention_options(configuration);
   options.open_later = true;  // a full disk stops the records, not the calls
   return options;
+}
+
+// Which host the next record would be of. "": not known, or no store yet.
+std::string recorded_host(const std::string& store_path) {
+  try {
+    const auto reader = storage::Reader::open(store_path);
+    return reader ? (*reader)->information().host : "";
+  } catch (const storage::StoreError&) {
+    return "";  // the writer says what is wrong with it
+  }
+}
+
+// A clone of a store goes on under the original's name.
+void warn_of_changed_host(const std::string& before, const std::string& now) {
+  if (!before.empty() && !now.empty() && before != now) {
+    spdlog::warn(
+        "the store's records so far say host {}, those from now on say {}. If an image brought the "
+        "store here, empty state_dir and begin anew: its clones would deliver under one identity",
+        before, now);
+  }
 }
 
 std::string status_path(const config::AgentConfig& configuration) {
@@ -225,7 +247,9 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
 
   capture::raise_descriptor_limit(configuration.clients.max_connections);
   const capture::StateDirectory state(configuration.state_dir);
+  const std::string host_before = recorded_host(configuration.store_path());
   storage::Writer writer(writer_options(configuration));
+  warn_of_changed_host(host_before, delivery::host_name());
   warn_of_left_copy(configuration.store_path());
   capture::WriterSink sink(writer);
   const aws::Environment environment = aws::process_environment();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/functions.h"
+#include "storage/host_history.h"
 #include "storage/label_table.h"
 #include "storage/record_row.h"
 #include "storage/request_keys.h"
@@ -214,10 +215,18 @@ class Reader::Implementation {
     stored.record = std::move(row.record);
     find_place(stored.id);
     stored.segment = place_.id;
+    stored.host = host_of(stored.id);
     if (bodies != Bodies::none) {
       read_bodies(stored, row.checksum, bodies);
     }
     return stored;
+  }
+
+  const std::string& host_of(std::int64_t id) {
+    if (!host_ || id < host_->first || id > host_->last) {
+      host_ = host_span(connection_, id);
+    }
+    return host_->host;
   }
 
   void find_place(std::int64_t id) {
@@ -303,6 +312,7 @@ class Reader::Implementation {
   LabelReader labels_;
   SegmentCache cache_;
   SegmentPlace place_;
+  std::optional<HostSpan> host_;  // of what was read last
   std::string select_sql_;
   std::int64_t newest_erasure_ = 0;  // the event's id, when it mattered last
 };
@@ -357,15 +367,15 @@ Reader::Reader(sqlite3* borrowed, const ReaderOptions& options)
 Reader::~Reader() = default;
 
 StoreInformation Reader::information() {
-  Statement select(connection(), "SELECT region, account_id, host, created_at FROM store");
+  Statement select(connection(), "SELECT region, account_id, created_at FROM store");
   if (!select.step()) {
     throw StoreError("this is not an invlog store: its `store` row is missing");
   }
   StoreInformation information;
   information.region = select.bytes(0);
   information.account_id = select.bytes(1);
-  information.host = select.bytes(2);
-  information.created_at = select.bytes(3);
+  information.created_at = select.bytes(2);
+  information.host = current_host(connection());
   information.format_version =
       static_cast<int>(single_integer(connection(), "PRAGMA user_version"));
   return information;

@@ -22,8 +22,9 @@
 namespace invlog::storage {
 
 struct StoreInformation {
-  std::string region, account_id, host,
-      created_at;  // as pinned at birth; created_at is ISO 8601 UTC
+  std::string region, account_id;  // that it is pinned to
+  std::string host;                // of the records to come; each record has its own
+  std::string created_at;          // ISO 8601 UTC
   int format_version = 0;
 };
 
@@ -31,6 +32,7 @@ struct StoreInformation {
 struct StoredRecord {
   std::int64_t id = 0;
   std::int64_t segment = 0;
+  std::string host;                // where it was made; "" not known
   Record record;                   // bodies empty unless asked for
   std::int64_t request_bytes = 0;  // lengths of the stored bodies
   std::int64_t response_bytes = 0;

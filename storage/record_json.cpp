@@ -124,8 +124,8 @@ void append_cut_marks(Object& own, const Record& record, const LineCuts& cuts) {
   own.yes("detailsCut", cuts.details.has_value());
 }
 
-void append_own_fields(Object& line, const StoreInformation& store, const StoredRecord& stored,
-                       const BodyPlaces& places, const LineCuts& cuts) {
+void append_own_fields(Object& line, const StoredRecord& stored, const BodyPlaces& places,
+                       const LineCuts& cuts) {
   const Record& record = stored.record;
   Object own = line.object("invlog");
   own.number("id", stored.id);
@@ -148,7 +148,7 @@ void append_own_fields(Object& line, const StoreInformation& store, const Stored
     caller.number("pid", record.caller_pid);
     caller.end();
   }
-  own.text("host", store.host);
+  own.text("host", stored.host);
   own.yes("erased", stored.erased);
   own.yes("inputTruncated", record.request.truncated);
   own.yes("outputTruncated", record.response.truncated);
@@ -220,7 +220,7 @@ std::string record_json(const StoreInformation& store, const StoredRecord& store
   output.end();
 
   line.text("inferenceRegion", record.inference_region);
-  append_own_fields(line, store, stored, places, cuts);
+  append_own_fields(line, stored, places, cuts);
   line.end();
   return out;
 }

@@ -265,6 +265,14 @@ CREATE TABLE IF NOT EXISTS delivered_head(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr const char* kHostSchema = R"sql(
+-- Whose the records are where the store was moved, or its host renamed, since its birth.
+CREATE TABLE IF NOT EXISTS host_change(
+  first_record INTEGER PRIMARY KEY,     -- this one and those after it, up to the next row's
+  host         TEXT NOT NULL
+) STRICT;
+)sql";
+
 // Cut off, as the day, and as what is delivered.
 constexpr const char* kStartedAt =
     "strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%03dZ', "
@@ -401,6 +409,14 @@ std::vector<std::string> schema_problems(sqlite3* connection) {
 
 std::string delivery_schema_sql() {
   return kDeliverySchema;
+}
+
+bool has_host_changes(sqlite3* connection) {
+  return has_table(connection, "host_change");
+}
+
+std::string host_schema_sql() {
+  return kHostSchema;
 }
 
 bool has_delivery_tables(sqlite3* connection) {

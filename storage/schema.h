@@ -46,6 +46,11 @@ bool has_trail(sqlite3* connection);         // the tables
 // person each. Throws StoreError.
 std::vector<std::string> schema_problems(sqlite3* connection);
 
+// The table of the store's changes of host: made with the first one. Throws StoreError.
+bool has_host_changes(sqlite3* connection);
+// The statement for it; harmless where the table is there.
+std::string host_schema_sql();
+
 // Whether a store has the tables of delivery: one older than they are has not. Throws StoreError.
 bool has_delivery_tables(sqlite3* connection);
 // The same for the names of delivered objects, for the reach of deliveries, for what went where,

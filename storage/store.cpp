@@ -296,6 +296,7 @@ void Store::clear_group() {
   ended_intents_.clear();
   intents_.clear();
   events_.clear();
+  host_change_.reset();
   stream_ = {};
   group_bytes_ = 0;
 }
@@ -365,6 +366,9 @@ void Store::write_group() {
   }
   for (const EventRow& event : events_) {
     write_event(event);
+  }
+  if (host_change_) {
+    write_host_change(connection_.get(), *host_change_);
   }
 }
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "storage/file_lock.h"
+#include "storage/host_history.h"
 #include "storage/label_table.h"
 #include "storage/record_row.h"
 #include "storage/retention.h"
@@ -125,6 +126,7 @@ class Store {
   void recover_segment();
   [[noreturn]] void throw_unnumbered(const char* what, std::int64_t number) const;
   void recover_intents();
+  void note_host();
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
   void write_group();
@@ -177,6 +179,7 @@ class Store {
   std::unordered_map<std::int64_t, std::uint64_t> intent_bytes_;  // of all, by id
   std::uint64_t all_intent_bytes_ = 0;
   std::vector<EventRow> events_;
+  std::optional<HostChange> host_change_;
   std::int64_t left_out_ = 0;  // events that there was no room for, not yet told
   std::int64_t left_out_told_ = 0;
   std::string stream_;

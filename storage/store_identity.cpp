@@ -1,8 +1,10 @@
 #include "storage/store_identity.h"
 
+#include <map>
 #include <optional>
 #include <string_view>
 
+#include "storage/host_history.h"
 #include "storage/json_writer.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
@@ -81,6 +83,7 @@ class Comparison {
       }
     }
     compare_account();
+    compare_hosts();
     return std::move(problems_);
   }
 
@@ -132,6 +135,54 @@ class Comparison {
       compare("account", row_.account_id, *account_, account_event_);
     } else if (born_ && !row_.account_id.empty()) {
       problems_.push_back("its row says account " + row_.account_id + ", and no event says so");
+    }
+  }
+
+  struct ToldHost {
+    std::string host;
+    std::int64_t event = 0;
+  };
+
+  // By the first record. Where none was made between two changes, the later one counts.
+  std::map<std::int64_t, ToldHost> told_hosts() {
+    std::map<std::int64_t, ToldHost> told;
+    Statement events(connection_,
+                     "SELECT id, details ->> '$.first_record', details ->> '$.to' FROM (SELECT id, "
+                     "CASE WHEN json_valid(details) THEN details ELSE '{}' END AS details FROM "
+                     "event WHERE kind = ?1) ORDER BY id");
+    events.bind_text(1, kHostChanged);
+    while (events.step()) {
+      const auto first = events.optional_integer(1);
+      if (!first || events.bytes(2).empty()) {
+        problems_.push_back(event_name(events.integer(0)) +
+                            " tells of another host, but not which, or from which record on");
+        continue;
+      }
+      told[*first] = {std::string(events.bytes(2)), events.integer(0)};
+    }
+    return told;
+  }
+
+  void compare_hosts() {
+    std::map<std::int64_t, ToldHost> told = told_hosts();
+    const auto wrong = [this](std::int64_t first, std::string_view row, const std::string& what) {
+      problems_.push_back("`host_change` says host " + or_nothing(row) + " from record " +
+                          std::to_string(first) + " on, and " + what);
+    };
+    if (has_host_changes(connection_)) {
+      Statement rows(connection_, "SELECT first_record, host FROM host_change ORDER BY 1");
+      while (rows.step()) {
+        const auto event = told.extract(rows.integer(0));
+        if (!event) {
+          wrong(rows.integer(0), rows.bytes(1), "no event says so");
+        } else if (!same_in_json(rows.bytes(1), event.mapped().host)) {
+          wrong(event.key(), rows.bytes(1),
+                event_name(event.mapped().event) + " says " + event.mapped().host);
+        }
+      }
+    }
+    for (const auto& [first, event] : told) {
+      wrong(first, "", event_name(event.event) + " says " + event.host);
     }
   }
 

@@ -1,6 +1,7 @@
 // What the store's one row says of its origin - Region, account, host - and the `instance` row
-// stand in the chain, too: the first event tells of the store's birth, and an `account-pinned`
-// event of an account that was filled in later. So a changed row shows (FORMAT.md, "Integrity").
+// stand in the chain, too: the first event tells of the store's birth, an `account-pinned` event of
+// an account that was filled in later, and `host-changed` events of the rows of `host_change`
+// (host_history.h). So a changed row shows (FORMAT.md, "Integrity").
 // Under another instance a store would find none of the chain heads that destinations keep of it.
 //
 // Threads: as the connection. Errors: StoreError.

@@ -172,6 +172,7 @@ void Store::recover() {
                          single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();
   tell_left_copy();
+  note_host();
   try {
     commit();
   } catch (const StoreError& error) {
@@ -275,6 +276,17 @@ void Store::recover_intents() {
   if (interrupted > 0) {
     add_event("interrupted", interrupted, "");
   }
+}
+
+// What was interrupted is still of the host that it was asked on. Without a name (an eraser's)
+// there is nothing to tell.
+void Store::note_host() {
+  std::string before = host_span(connection_.get(), next_record_).host;
+  if (options_.host.empty() || options_.host == before) {
+    return;
+  }
+  host_change_ = HostChange{next_record_, std::move(before), options_.host};
+  add_event(kHostChanged, std::nullopt, host_change_details(*host_change_));
 }
 
 // Inside a transaction, with all of the segment's rows written.

@@ -83,6 +83,7 @@ ProfileCredentials::ProfileCredentials(const ChainOptions& options, ProfilePaths
     profile = profile.empty() ? value_of(options.environment, variable) : profile;
   }
   plan_options_.must_exist = !profile.empty() && absence == Absence::error_if_named;
+  plan_options_.must_give = !options.profile.empty() && absence == Absence::error_if_named;
   plan_options_.profile = profile.empty() ? "default" : profile;
   plan_options_.role_session_name = options.role_session_name;
 }

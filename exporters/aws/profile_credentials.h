@@ -25,8 +25,11 @@ namespace invlog::aws {
 class ProfileCredentials final : public CredentialsProvider {
  public:
   enum class Absence {
-    nothing,        // the profile need not be there
-    error_if_named  // it must if options.profile, AWS_PROFILE or AWS_DEFAULT_PROFILE names it
+    nothing,  // the profile need not be there
+    // It must if options.profile, AWS_PROFILE or AWS_DEFAULT_PROFILE names it. One that is there
+    // without credentials, for a Region say, leaves them to the next link, as SDKs have it; but not
+    // options.profile, which stands alone.
+    error_if_named
   };
   ProfileCredentials(const ChainOptions& options, ProfilePaths paths, Absence absence);
 

@@ -95,7 +95,7 @@ class Planner {
     if (!keys) {
       return Error(std::move(keys.error()));
     }
-    return *keys || !(options_.must_exist || is_source) ? Done() : without_keys(profile);
+    return *keys || !(options_.must_give || is_source) ? Done() : without_keys(profile);
   }
 
   // Whether one of these sections has static keys; the first that has counts.

@@ -34,7 +34,8 @@ using ProfilePlan = std::vector<ProfileStep>;
 
 struct PlanOptions {
   std::string profile = "default";
-  bool must_exist = false;  // somebody asked for this profile: having nothing of it is an error
+  bool must_exist = false;  // somebody asked for this profile: that there is none is an error
+  bool must_give = false;   // no other link is asked: that it says nothing is an error, too
   std::string role_session_name = "invlog";  // where a profile has none
 };
 

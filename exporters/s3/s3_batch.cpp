@@ -53,6 +53,7 @@ Batch::Added S3Batch::add(const storage::StoredRecord& record) {
     object.span.retry = retry_;
   }
   object.span.last_id = record.id;
+  object.host = record.host;
   object.body.append(storage::record_json(store_, record, places));
   ++records_;
   return Added::taken;
@@ -99,6 +100,7 @@ std::string S3Batch::set_apart(const storage::StoredRecord& record, BodySide sid
   LargeBody& large = large_bodies_.emplace_back();
   large.key = body_key(layout_, record, side, name);
   large.content_type = content_type_of(body);
+  large.host = record.host;
   large.record = record.id;
   compressor_.append(large.bytes, body.bytes);
   large.bytes.shrink_to_fit();
@@ -111,7 +113,8 @@ SendResult S3Batch::send() {
     if (large.sent) {
       continue;
     }
-    auto stored = put(large.key, large.bytes, large.content_type, large.record, large.record);
+    auto stored =
+        put(large.key, large.bytes, large.content_type, large.host, large.record, large.record);
     if (!stored) {
       return tl::unexpected(std::move(stored.error()));
     }
@@ -123,7 +126,7 @@ SendResult S3Batch::send() {
       continue;
     }
     auto stored = put(record_key(layout_, object.span), object.body.finish(), "application/json",
-                      object.span.first_id, object.span.last_id);
+                      object.host, object.span.first_id, object.span.last_id);
     if (!stored) {
       return tl::unexpected(std::move(stored.error()));
     }
@@ -139,6 +142,7 @@ SendResult S3Batch::send() {
 
 tl::expected<void, aws::ServiceFailure> S3Batch::put(const std::string& key, std::string_view bytes,
                                                      const std::string& content_type,
+                                                     const std::string& host,
                                                      std::int64_t first_record,
                                                      std::int64_t last_record) {
   S3Object object{key, bytes, content_type, {}};
@@ -147,9 +151,9 @@ tl::expected<void, aws::ServiceFailure> S3Batch::put(const std::string& key, std
     object.metadata.emplace_back("x-amz-meta-invlog-chain-segment",
                                  std::to_string(plan_.chain_segment));
   }
-  const std::string host = aws::one_line(store_.host, kLongestHeader);
-  if (!host.empty()) {
-    object.metadata.emplace_back(kHostHeader, host);
+  const std::string shown_host = aws::one_line(host, kLongestHeader);
+  if (!shown_host.empty()) {
+    object.metadata.emplace_back(kHostHeader, shown_host);
   }
   object.metadata.emplace_back(kRecordsHeader,
                                std::to_string(first_record) + "-" + std::to_string(last_record));

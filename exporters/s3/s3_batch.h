@@ -45,10 +45,11 @@ class S3Batch : public Batch {
     explicit HourObject(PieceCompressor& compressor) : body(compressor) {}
     ObjectBody body;
     RecordSpan span;
+    std::string host;  // of its newest record, so that another attempt says the same
     bool sent = false;
   };
   struct LargeBody {
-    std::string key, bytes, content_type;
+    std::string key, bytes, content_type, host;
     std::int64_t record = 0;
     bool sent = false;
   };
@@ -57,9 +58,11 @@ class S3Batch : public Batch {
   std::string set_apart(const storage::StoredRecord& record, BodySide side, BodyName name);
   BodyName next_body_name(const storage::StoredRecord& record);
   bool is_large(const storage::Body& body) const;
+  // `host`: of the last record.
   tl::expected<void, aws::ServiceFailure> put(const std::string& key, std::string_view bytes,
                                               const std::string& content_type,
-                                              std::int64_t first_record, std::int64_t last_record);
+                                              const std::string& host, std::int64_t first_record,
+                                              std::int64_t last_record);
 
   const S3Options& options_;
   S3Client& client_;

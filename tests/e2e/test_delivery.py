@@ -341,6 +341,19 @@ def test_a_group_is_made_as_asked_and_a_stream_per_host():
         eventually(lambda: len(stack.aws.lines()) == 1, 40)
 
 
+def test_each_record_says_the_host_it_was_made_on_after_a_rename():
+    with Delivery(host="image-builder") as stack:
+        stack.call("one")
+        stack.arrived(1)
+        stack.restart_agent(host="web-17")
+        stack.call("two")
+        stack.check_arrived(2)
+        assert [record["invlog"]["host"] for record in stack.exported()] == ["image-builder", "web-17"]
+        change, = stack.event_rows("host-changed")
+        assert json.loads(change["details"]) == {"from": "image-builder", "to": "web-17", "first_record": 2}
+        assert "say host image-builder, those from now on say web-17" in stack.agent.errors()
+
+
 def test_a_log_group_that_is_there_needs_no_more_than_to_be_written():
     with Delivery(s3=None) as stack:
         stack.call("one")

@@ -111,7 +111,7 @@ void check_files(std::string_view bytes) {
   for (const char* profile : {"default", "dev"}) {
     PlanOptions options;
     options.profile = profile;
-    options.must_exist = true;
+    options.must_exist = options.must_give = true;
     const auto plan = plan_profile(*files, options);
     if (plan) {
       demand(!plan->empty());

@@ -18,13 +18,14 @@ StoreInformation store_information() {
   StoreInformation store;
   store.region = "eu-central-1";
   store.account_id = "111122223333";
-  store.host = "host-7";
+  store.host = "renamed since";
   return store;
 }
 
 StoredRecord stored(Record record) {
   StoredRecord stored;
   stored.id = 17;
+  stored.host = "host-7";
   stored.record = std::move(record);
   return stored;
 }

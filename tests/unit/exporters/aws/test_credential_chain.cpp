@@ -201,6 +201,9 @@ TEST_CASE("a profile that configuration names is used instead of the environment
   host.profile = "dev";
   CHECK(contains(error_of(host.open().provide()), "profile dev is in neither "));
   CHECK(outcomes(host.chain->explain()) == "systemd credentials: nothing, profile dev: failed");
+  host.home.write(".aws/config", "[profile dev]\nregion = eu-central-1\n");
+  CHECK(contains(error_of(host.open().provide()),
+                 "/.aws/config:1: profile dev has no aws_access_key_id"));
   host.home.write(".aws/config",
                   "[profile dev]\naws_access_key_id = AKIDDEV\naws_secret_access_key = S\n");
   CHECK(key_of(host.open().provide()) == "AKIDDEV");
@@ -220,6 +223,30 @@ TEST_CASE(
   host.remove_unit();
   CHECK(contains(error_of(host.open().provide()), "profile dev is in neither "));
   CHECK(host.scene.http.asked.empty());
+}
+
+TEST_CASE("a profile that AWS_PROFILE names and that has no credentials leaves them to the next") {
+  for (const std::string name : {"dev", "default"}) {
+    Host host;
+    host.variables["AWS_PROFILE"] = name;
+    host.home.write(".aws/config", "[profile " + name + "]\nregion = eu-central-1\n");
+    host.home.write(".aws/credentials", "[another]\n");
+    host.remove_environment();
+    host.remove_unit();
+    CHECK(key_of(host.open().provide()) == "ASIAPOD");
+    host.remove_web_identity();
+    host.remove_agent();
+    CHECK(key_of(host.open().provide()) == "ASIAIMDS");
+    const auto reports = host.chain->explain();
+    CHECK(outcomes(reports) ==
+          "environment: nothing, systemd credentials: nothing, profile " + name +
+              ": nothing, web identity: nothing, container: nothing, IMDS: answered");
+    CHECK(reports[2].detail == host.home.path() + "/.aws/credentials and " + host.home.path() +
+                                   "/.aws/config: no credentials of the profile " + name);
+    // Half of them is no such profile.
+    host.home.write(".aws/credentials", "[" + name + "]\naws_access_key_id = A\n");
+    CHECK(contains(error_of(host.open().provide()), "has aws_access_key_id, but no aws_secret"));
+  }
 }
 
 TEST_CASE("a host without any credentials does not ask IMDS at every call") {

@@ -19,7 +19,7 @@ const std::string kKeys = "aws_access_key_id = AKID\naws_secret_access_key = hus
 tl::expected<ProfilePlan, std::string> plan_of(const std::string& config,
                                                const std::string& credentials = "",
                                                const std::string& profile = "dev",
-                                               bool must_exist = true) {
+                                               bool must_exist = true, bool must_give = false) {
   TemporaryDirectory home;
   const auto files =
       ProfileFiles::read({home.write("credentials", credentials), home.write("config", config)});
@@ -29,6 +29,7 @@ tl::expected<ProfilePlan, std::string> plan_of(const std::string& config,
   PlanOptions options;
   options.profile = profile;
   options.must_exist = must_exist;
+  options.must_give = must_give;
   return plan_profile(*files, options);
 }
 
@@ -152,6 +153,23 @@ TEST_CASE("a source profile that is missing, or that has nothing, is an error wi
   CHECK(contains(steps_of(plan_of("", "", "gone")), "correct AWS_PROFILE, or add the profile"));
   CHECK(steps_of(plan_of("", "", "gone", false)) == "");
   CHECK(steps_of(plan_of("[default]\nregion = x\n", "", "default", false)) == "");
+}
+
+TEST_CASE("a profile that says nothing of credentials is no error unless it stands alone") {
+  for (const std::string line :
+       {"", "region = x\n", "aws_access_key_id =\n", "role_session_name = me\n"}) {
+    INFO(line);
+    for (const std::string name : {"dev", "default"}) {
+      const std::string config = "[profile " + name + "]\n" + line;
+      const auto plan = plan_of(config, "", name);
+      REQUIRE(plan);
+      CHECK(plan->empty());
+      CHECK(contains(steps_of(plan_of(config, "", name, true, true)),
+                     "/config:1: profile " + name + " has no aws_access_key_id"));
+    }
+  }
+  CHECK(contains(steps_of(plan_of("[profile dev]\nregion = x\naws_access_key_id = A\n")),
+                 "/config:3: profile dev has aws_access_key_id, but no aws_secret_access_key"));
 }
 
 TEST_CASE("keys of the credentials file go before a process, and a process before config's keys") {

@@ -46,6 +46,7 @@ struct DestinationFixture {
                                std::string body = "{}") const {
     storage::StoredRecord stored;
     stored.id = id;
+    stored.host = "host-7";
     stored.record.started_at_us = (service.now_ms + offset_ms) * 1000;
     stored.record.request_id = "request-" + std::to_string(id);
     stored.record.request = {std::move(body), "application/json", true, false};

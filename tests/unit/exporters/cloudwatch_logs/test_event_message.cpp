@@ -36,6 +36,7 @@ Origin origin() {
 StoredRecord stored(std::string request, std::string response, bool json = true) {
   StoredRecord stored;
   stored.id = 17;
+  stored.host = "host-7";
   stored.record.started_at_us = 1'790'000'000'000'000;
   stored.record.operation = "Converse";
   stored.record.model_id = "eu.amazon.nova-2-lite-v1:0";

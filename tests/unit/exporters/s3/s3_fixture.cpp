@@ -95,6 +95,7 @@ Origin test_origin() {
 storage::StoredRecord test_record(std::int64_t id, std::int64_t started_at_us) {
   storage::StoredRecord stored;
   stored.id = id;
+  stored.host = "host-7";
   stored.record.started_at_us = started_at_us;
   stored.record.operation = "Converse";
   stored.record.model_id = "eu.amazon.nova-2-lite-v1:0";

@@ -129,14 +129,36 @@ TEST_CASE("A batch becomes one object of lines under AWS's name") {
 TEST_CASE("A store without a closed segment and a host with a strange name make proper headers") {
   S3Fixture fixture;
   fixture.origin.chain_head.clear();
-  fixture.origin.store.host = "h\xc3\xb6st\r\nx-amz-acl: public-read";
-  const auto sent = fixture.batch(records(1, 1))->send();
+  storage::StoredRecord record = test_record(1);
+  record.host = "h\xc3\xb6st\r\nx-amz-acl: public-read";
+  const auto sent = fixture.batch({record})->send();
   REQUIRE(sent);
   CHECK_FALSE(sent->head);
   const auto& headers = fixture.s3.objects.begin()->second.headers;
   CHECK(headers.count("x-amz-meta-invlog-chain-head") == 0);
   CHECK(headers.count("x-amz-meta-invlog-chain-segment") == 0);
   CHECK(headers.at("x-amz-meta-invlog-host") == "h??st x-amz-acl: public-read");
+}
+
+TEST_CASE("Each line says its record's host, and an object that of its newest record") {
+  S3Fixture fixture;
+  fixture.origin.store.host = "web-18";  // this one's, which none of the records is of
+  std::vector<storage::StoredRecord> both = records(1, 2);
+  both[0].host = "image-builder";
+  both[0].record.request.bytes = large_body(1, 110'000);
+  both[1].host = "web-17";
+  REQUIRE(fixture.batch(both)->send());
+
+  const std::vector<Line> lines = lines_in(fixture.s3);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].text.find(R"("host":"image-builder")") != std::string::npos);
+  CHECK(lines[1].text.find(R"("host":"web-17")") != std::string::npos);
+  const auto host_of = [&](const std::string& key) {
+    return fixture.s3.objects.at(key).headers.at("x-amz-meta-invlog-host");
+  };
+  REQUIRE(lines[0].key == lines[1].key);
+  CHECK(host_of(lines[0].key) == "web-17");
+  CHECK(host_of(body_key_of(both[0], BodySide::input)) == "image-builder");
 }
 
 TEST_CASE("Records of several hours become an object for each, in the hour's folder") {

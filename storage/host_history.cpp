@@ -1,0 +1,87 @@
+#include "storage/host_history.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "storage/json_writer.h"
+#include "storage/schema.h"
+#include "storage/statement.h"
+#include "storage/store_error.h"
+
+namespace invlog::storage {
+namespace {
+
+// A record that is there has its host for good; those to come may get another.
+std::int64_t last_settled_record(sqlite3* connection, std::int64_t record) {
+  try {
+    return std::max(record, single_integer(connection, "SELECT max(id) FROM record"));
+  } catch (const StoreError& error) {
+    if (error.sqlite_code() != SQLITE_CORRUPT) {
+      throw;
+    }
+    return record;  // a damaged page of others is none of this one's
+  }
+}
+
+// Without its end.
+HostSpan span_from(sqlite3* connection, std::int64_t record, bool has_changes) {
+  HostSpan span;
+  span.first = std::numeric_limits<std::int64_t>::min();
+  if (has_changes) {
+    Statement newest(connection,
+                     "SELECT first_record, host FROM host_change WHERE first_record <= ?1 ORDER BY "
+                     "first_record DESC LIMIT 1");
+    if (newest.bind(1, record).step()) {
+      span.first = newest.integer(0);
+      span.host = newest.bytes(1);
+      return span;
+    }
+  }
+  Statement birth(connection, "SELECT host FROM store");
+  span.host = birth.step() ? birth.bytes(0) : "";
+  return span;
+}
+
+}  // namespace
+
+HostSpan host_span(sqlite3* connection, std::int64_t record) {
+  const bool has_changes = has_host_changes(connection);
+  HostSpan span = span_from(connection, record, has_changes);
+  std::optional<std::int64_t> next;
+  if (has_changes) {
+    Statement following(connection,
+                        "SELECT min(first_record) FROM host_change WHERE first_record > ?1");
+    next = following.bind(1, record).step() ? following.optional_integer(0) : std::nullopt;
+  }
+  span.last = next ? *next - 1 : last_settled_record(connection, record);
+  return span;
+}
+
+std::string current_host(sqlite3* connection) {
+  return span_from(connection, std::numeric_limits<std::int64_t>::max(),
+                   has_host_changes(connection))
+      .host;
+}
+
+std::string host_change_details(const HostChange& change) {
+  std::string details = "{";
+  if (!change.from.empty()) {
+    append_json_member(details, "from", change.from);
+  }
+  append_json_member(details, "to", change.to);
+  append_json_number(details, "first_record", change.first_record);
+  return details + "}";
+}
+
+// Another change from the same record on has taken back the one before: nothing was recorded in
+// between.
+void write_host_change(sqlite3* connection, const HostChange& change) {
+  execute(connection, host_schema_sql());
+  Statement(connection, "INSERT OR REPLACE INTO host_change(first_record, host) VALUES (?1, ?2)")
+      .bind(1, change.first_record)
+      .bind_text(2, change.to)
+      .run();
+}
+
+}  // namespace invlog::storage
