@@ -78,15 +78,6 @@ Found read_around_damage(Reader& reader) {
   return found;
 }
 
-void damage_page_of(const TemporaryStore& store, const std::string& text) {
-  std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t at = bytes.find(text);
-  REQUIRE(at != std::string::npos);
-  file.seekp(static_cast<std::streamoff>(at / 4096 * 4096));
-  file.write("\x7f\x7f\x7f\x7f", 4);
-}
-
 // Whether somebody's snapshot keeps the write-ahead log from being emptied. The writer is in the
 // way too, but for moments.
 bool log_is_held(const TemporaryStore& store) {
