@@ -324,16 +324,16 @@ tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::strin
   Connection connection = connect(path, 0);
   bool cannot_open = false;
   std::string problem = store_problem(connection.get(), cannot_open);
-  // In a directory that cannot be written, SQLite can open a WAL store only if nobody writes it,
-  // and must be told so.
+  // In a directory that cannot be written, or on a full disk, SQLite can open a WAL store only if
+  // nobody writes it, and must be told so.
   struct stat log {};
   const bool has_log = ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
   if (cannot_open && !has_log) {
     connection = connect(unwritten_store_uri(path), SQLITE_OPEN_URI);
     problem = store_problem(connection.get(), cannot_open);
   } else if (cannot_open) {
-    problem +=
-        ". Its newest records are in its log (" + path +
+    problem =
+        with_disk_refusal(problem, path) + ". Its newest records are in its log (" + path +
         "-wal), which is read only where the directory can be written, or while an agent runs: "
         "copy both files to a directory of your own";
   }
