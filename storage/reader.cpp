@@ -73,16 +73,17 @@ class Reader::Implementation {
 
   std::int64_t last_id() {
     try {
-      return single_integer(connection_, "SELECT coalesce(max(id), 0) FROM record");
+      return single_integer(connection_, "SELECT coalesce(max(id), 0) FROM main.record");
     } catch (const StoreError& error) {
       if (error.sqlite_code() != SQLITE_CORRUPT) {
         throw;
       }
     }
     std::int64_t last = single_integer(
-        connection_, "SELECT coalesce(max(ifnull(last_record, first_record - 1)), 0) FROM segment");
+        connection_,
+        "SELECT coalesce(max(ifnull(last_record, first_record - 1)), 0) FROM main.segment");
     try {
-      Statement next(connection_, "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT 1");
+      Statement next(connection_, "SELECT id FROM main.record WHERE id > ?1 ORDER BY id LIMIT 1");
       while (next.bind(1, last).step()) {
         last = next.integer(0);
         next.reset();
@@ -108,9 +109,9 @@ class Reader::Implementation {
   // have it, and whoever reads is told.
   std::int64_t first_there() {
     const std::int64_t of_segments =
-        single_integer(connection_, "SELECT min(first_record) FROM segment");
+        single_integer(connection_, "SELECT min(first_record) FROM main.segment");
     try {
-      return std::min(of_segments, single_integer(connection_, "SELECT min(id) FROM record"));
+      return std::min(of_segments, single_integer(connection_, "SELECT min(id) FROM main.record"));
     } catch (const StoreError&) {
       return of_segments;
     }
@@ -225,7 +226,7 @@ class Reader::Implementation {
       return;
     }
     Statement select(connection_,
-                     "SELECT id, first_record, last_record, stream_bytes FROM segment WHERE "
+                     "SELECT id, first_record, last_record, stream_bytes FROM main.segment WHERE "
                      "first_record <= ?1 ORDER BY first_record DESC, id DESC LIMIT 1");
     SegmentPlace place;
     if (select.bind(1, id).step()) {
@@ -286,7 +287,7 @@ class Reader::Implementation {
   // was asked last.
   bool forget_what_was_erased() {
     const std::int64_t newest = single_integer(
-        connection_, "SELECT id FROM event WHERE kind = 'erased' ORDER BY id DESC LIMIT 1");
+        connection_, "SELECT id FROM main.event WHERE kind = 'erased' ORDER BY id DESC LIMIT 1");
     if (newest == newest_erasure_) {
       return false;
     }
@@ -357,7 +358,7 @@ Reader::Reader(sqlite3* borrowed, const ReaderOptions& options)
 Reader::~Reader() = default;
 
 StoreInformation Reader::information() {
-  Statement select(connection(), "SELECT region, account_id, host, created_at FROM store");
+  Statement select(connection(), "SELECT region, account_id, host, created_at FROM main.store");
   if (!select.step()) {
     throw StoreError("this is not an invlog store: its `store` row is missing");
   }
