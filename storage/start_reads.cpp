@@ -81,7 +81,9 @@ std::string start_problem(sqlite3* connection) {
     return "";
   } catch (const StoreError& error) {
     const std::string damage = damage_problem(error);
-    return damage.empty() ? error.what() : damage;
+    return damage.empty()
+               ? error.what()
+               : "store " + std::string(sqlite3_db_filename(connection, "main")) + ": " + damage;
   }
 }
 

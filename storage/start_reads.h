@@ -2,7 +2,7 @@
 // looks (`invlog doctor`) makes the same reads and knows whether a start would end with them.
 //
 // Threads: as the connection. Errors: StoreError from read_newest_numbers(); problems are one clear
-// line for a person without the file's name.
+// line for a person.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,11 @@ struct NewestNumbers {
 };
 NewestNumbers read_newest_numbers(sqlite3* connection);
 
-// "" if it is not SQLite that found damage.
+// "" if it is not SQLite that found damage. Without the file's name.
 std::string damage_problem(const StoreError& error);
 
-// "" if all is readable that a start reads: the newest numbers, and the open segment as a whole.
+// With the file's name; "" if all is readable that a start reads: the newest numbers, and the open
+// segment as a whole.
 std::string start_problem(sqlite3* connection);
 
 }  // namespace invlog::storage

@@ -153,7 +153,7 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
   found.information = (*reader)->information();
   if (const std::string problem = storage::start_problem((*reader)->connection());
       !problem.empty()) {
-    diagnosis.failed("store", "store " + path + ": " + problem, "");
+    diagnosis.failed("store", problem, "");
     return found;
   }
   if (const auto ledger = storage::DeliveryLedger::look((*reader)->connection())) {
