@@ -119,8 +119,8 @@ $(OUT)/lib%.a:
 
 # The extension lives in foreign processes: position-independent, its own symbols hidden, SQLite taken from its host. Only what
 # it needs of the store is compiled for it; `-z defs` tells what is missing here.
-EXTENSION_SOURCES := $(patsubst %,storage/%.cpp,base64 details_match functions host_history integrity json_escapes json_writer label_table reader \
-                     record_json record record_row request_keys retention_base schema segment_cache segment_decoder statement \
+EXTENSION_SOURCES := $(patsubst %,storage/%.cpp,base64 details_match disk_refusal functions host_history integrity json_escapes json_writer \
+                     label_table reader record_json record record_row request_keys retention_base schema segment_cache segment_decoder statement \
                      store_file text_matcher time_text uuid)
 EXTENSION_OBJECTS := $(patsubst %.cpp,build/obj/extension-$(VARIANT)/%.o,storage/extension.cpp $(call units,extension,$(EXTENSION_SOURCES)))
 $(OUT)/invlog_sqlite.so: $(EXTENSION_OBJECTS)

@@ -15,7 +15,7 @@ namespace {
 // A record that is there has its host for good; those to come may get another.
 std::int64_t last_settled_record(sqlite3* connection, std::int64_t record) {
   try {
-    return std::max(record, single_integer(connection, "SELECT max(id) FROM record"));
+    return std::max(record, single_integer(connection, "SELECT max(id) FROM main.record"));
   } catch (const StoreError& error) {
     if (error.sqlite_code() != SQLITE_CORRUPT) {
       throw;
@@ -29,16 +29,17 @@ HostSpan span_from(sqlite3* connection, std::int64_t record, bool has_changes) {
   HostSpan span;
   span.first = std::numeric_limits<std::int64_t>::min();
   if (has_changes) {
-    Statement newest(connection,
-                     "SELECT first_record, host FROM host_change WHERE first_record <= ?1 ORDER BY "
-                     "first_record DESC LIMIT 1");
+    Statement newest(
+        connection,
+        "SELECT first_record, host FROM main.host_change WHERE first_record <= ?1 ORDER BY "
+        "first_record DESC LIMIT 1");
     if (newest.bind(1, record).step()) {
       span.first = newest.integer(0);
       span.host = newest.bytes(1);
       return span;
     }
   }
-  Statement birth(connection, "SELECT host FROM store");
+  Statement birth(connection, "SELECT host FROM main.store");
   span.host = birth.step() ? birth.bytes(0) : "";
   return span;
 }
@@ -51,7 +52,7 @@ HostSpan host_span(sqlite3* connection, std::int64_t record) {
   std::optional<std::int64_t> next;
   if (has_changes) {
     Statement following(connection,
-                        "SELECT min(first_record) FROM host_change WHERE first_record > ?1");
+                        "SELECT min(first_record) FROM main.host_change WHERE first_record > ?1");
     next = following.bind(1, record).step() ? following.optional_integer(0) : std::nullopt;
   }
   span.last = next ? *next - 1 : last_settled_record(connection, record);

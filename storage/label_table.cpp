@@ -86,7 +86,7 @@ const std::string& LabelReader::text(std::optional<std::int64_t> id) {
   if (const auto known = known_.find(*id); known != known_.end()) {
     return known->second;
   }
-  Statement find(connection_, "SELECT text FROM label WHERE id = ?1");
+  Statement find(connection_, "SELECT text FROM main.label WHERE id = ?1");
   find.bind(1, *id);
   if (!find.step()) {
     throw StoreError("label " + std::to_string(*id) + " is missing");

@@ -74,16 +74,17 @@ class Reader::Implementation {
 
   std::int64_t last_id() {
     try {
-      return single_integer(connection_, "SELECT coalesce(max(id), 0) FROM record");
+      return single_integer(connection_, "SELECT coalesce(max(id), 0) FROM main.record");
     } catch (const StoreError& error) {
       if (error.sqlite_code() != SQLITE_CORRUPT) {
         throw;
       }
     }
     std::int64_t last = single_integer(
-        connection_, "SELECT coalesce(max(ifnull(last_record, first_record - 1)), 0) FROM segment");
+        connection_,
+        "SELECT coalesce(max(ifnull(last_record, first_record - 1)), 0) FROM main.segment");
     try {
-      Statement next(connection_, "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT 1");
+      Statement next(connection_, "SELECT id FROM main.record WHERE id > ?1 ORDER BY id LIMIT 1");
       while (next.bind(1, last).step()) {
         last = next.integer(0);
         next.reset();
@@ -109,9 +110,9 @@ class Reader::Implementation {
   // have it, and whoever reads is told.
   std::int64_t first_there() {
     const std::int64_t of_segments =
-        single_integer(connection_, "SELECT min(first_record) FROM segment");
+        single_integer(connection_, "SELECT min(first_record) FROM main.segment");
     try {
-      return std::min(of_segments, single_integer(connection_, "SELECT min(id) FROM record"));
+      return std::min(of_segments, single_integer(connection_, "SELECT min(id) FROM main.record"));
     } catch (const StoreError&) {
       return of_segments;
     }
@@ -234,7 +235,7 @@ class Reader::Implementation {
       return;
     }
     Statement select(connection_,
-                     "SELECT id, first_record, last_record, stream_bytes FROM segment WHERE "
+                     "SELECT id, first_record, last_record, stream_bytes FROM main.segment WHERE "
                      "first_record <= ?1 ORDER BY first_record DESC, id DESC LIMIT 1");
     SegmentPlace place;
     if (select.bind(1, id).step()) {
@@ -295,7 +296,7 @@ class Reader::Implementation {
   // was asked last.
   bool forget_what_was_erased() {
     const std::int64_t newest = single_integer(
-        connection_, "SELECT id FROM event WHERE kind = 'erased' ORDER BY id DESC LIMIT 1");
+        connection_, "SELECT id FROM main.event WHERE kind = 'erased' ORDER BY id DESC LIMIT 1");
     if (newest == newest_erasure_) {
       return false;
     }
@@ -334,16 +335,16 @@ tl::expected<std::unique_ptr<Reader>, std::string> Reader::open(const std::strin
   Connection connection = connect(path, 0);
   bool cannot_open = false;
   std::string problem = store_problem(connection.get(), cannot_open);
-  // In a directory that cannot be written, SQLite can open a WAL store only if nobody writes it,
-  // and must be told so.
+  // In a directory that cannot be written, or on a full disk, SQLite can open a WAL store only if
+  // nobody writes it, and must be told so.
   struct stat log {};
   const bool has_log = ::stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
   if (cannot_open && !has_log) {
     connection = connect(unwritten_store_uri(path), SQLITE_OPEN_URI);
     problem = store_problem(connection.get(), cannot_open);
   } else if (cannot_open) {
-    problem +=
-        ". Its newest records are in its log (" + path +
+    problem =
+        with_disk_refusal(problem, path) + ". Its newest records are in its log (" + path +
         "-wal), which is read only where the directory can be written, or while an agent runs: "
         "copy both files to a directory of your own";
   }
@@ -367,7 +368,7 @@ Reader::Reader(sqlite3* borrowed, const ReaderOptions& options)
 Reader::~Reader() = default;
 
 StoreInformation Reader::information() {
-  Statement select(connection(), "SELECT region, account_id, created_at FROM store");
+  Statement select(connection(), "SELECT region, account_id, created_at FROM main.store");
   if (!select.step()) {
     throw StoreError("this is not an invlog store: its `store` row is missing");
   }

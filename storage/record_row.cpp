@@ -130,9 +130,9 @@ void insert_record(Statement& insert, const RecordRow& row, LabelWriter& labels)
 std::string select_record_sql(sqlite3* connection) {
   return "SELECT " + std::string(kColumns) +
          (has_destinations(connection) ? ", destinations" : ", NULL") +
-         (has_trail(connection) ? ", (SELECT region FROM trail WHERE trail.record = record.id)"
+         (has_trail(connection) ? ", (SELECT region FROM main.trail WHERE trail.record = record.id)"
                                 : ", NULL") +
-         " FROM record ";
+         " FROM main.record ";
 }
 
 RecordRow read_record(Statement& select, LabelReader& labels) {

@@ -85,14 +85,29 @@ class Search {
 
 }  // namespace
 
-std::string request_keys(sqlite3* connection, std::int64_t first, std::int64_t last) {
-  Statement select(connection,
-                   "SELECT id, request_id FROM record WHERE id BETWEEN ?1 AND ?2 AND request_id "
-                   "IS NOT NULL");
-  select.bind(1, first).bind(2, last);
+std::string request_keys(sqlite3* connection, std::int64_t first, std::int64_t last,
+                         bool around_damage) {
+  Statement select(connection, "SELECT id, request_id FROM record WHERE id BETWEEN ?1 AND ?2");
   std::vector<std::string> entries;
-  while (select.step()) {
-    entries.push_back(entry(select.bytes(1), select.integer(0) - first));
+  std::int64_t next = first;
+  // A number behind the last that a segment may have would not fit in.
+  while (next <= last && next - first < kMaximumSegmentRecords) {
+    select.bind(1, next).bind(2, last);
+    try {
+      while (select.step()) {
+        if (!select.is_null(1)) {
+          entries.push_back(entry(select.bytes(1), select.integer(0) - first));
+        }
+        next = std::max(next, select.integer(0));
+      }
+      break;
+    } catch (const StoreError& error) {
+      if (!around_damage || error.sqlite_code() != SQLITE_CORRUPT) {
+        throw;
+      }
+      ++next;
+      select.reset();
+    }
   }
   std::sort(entries.begin(), entries.end());
   std::string keys;

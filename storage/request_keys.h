@@ -20,8 +20,9 @@ namespace invlog::storage {
 // Most records that a segment may have, so that two bytes number them.
 inline constexpr std::int64_t kMaximumSegmentRecords = 65536;
 
-// The list for the records first..last.
-std::string request_keys(sqlite3* connection, std::int64_t first, std::int64_t last);
+// The list for the records first..last. `around_damage`: for those of them that can be read.
+std::string request_keys(sqlite3* connection, std::int64_t first, std::int64_t last,
+                         bool around_damage = false);
 // The newest record with this id.
 std::optional<std::int64_t> find_request(sqlite3* connection, std::string_view request_id);
 

@@ -370,13 +370,13 @@ void ensure_residency_tables(sqlite3* connection) {
 
 bool has_destinations(sqlite3* connection) {
   return single_integer(connection,
-                        "SELECT count(*) FROM pragma_table_xinfo('record') WHERE name = "
+                        "SELECT count(*) FROM pragma_table_xinfo('record', 'main') WHERE name = "
                         "'destinations'") == 1;
 }
 
 bool has_trail(sqlite3* connection) {
   return single_integer(connection,
-                        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = "
+                        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = "
                         "'trail'") == 1;
 }
 

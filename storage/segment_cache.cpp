@@ -67,7 +67,7 @@ const SegmentDecoder& SegmentCache::decoded(const SegmentPlace& place, std::size
 // the same.
 void SegmentCache::feed(Slot& slot, const SegmentPlace& place, std::size_t index) {
   Statement select(connection_,
-                   "SELECT id, bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+                   "SELECT id, bytes FROM main.chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
   select.bind(1, chunk_id(slot.segment, slot.chunk)).bind(2, chunk_id(slot.segment + 1, 0) - 1);
   for (bool first = true; slot.decoder->entries() <= index; first = false) {
     if (!select.step()) {

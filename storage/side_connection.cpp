@@ -29,7 +29,8 @@ tl::expected<Connection, std::string> connect(const std::string& path, const std
   sqlite3_extended_result_codes(opened, 1);
   bool cannot_open = false;
   if (std::string problem = store_problem(opened, cannot_open); !problem.empty()) {
-    return tl::unexpected(std::move(problem));
+    return tl::unexpected(cannot_open ? with_disk_refusal(std::move(problem), path)
+                                      : std::move(problem));
   }
   if (sqlite3_db_readonly(opened, "main") != 0) {
     return tl::unexpected("it cannot be written, and " + std::string(why));

@@ -48,8 +48,13 @@ struct Store::Statements {
 
 Store::Store(const WriterOptions& options) : options_(options) {
   open_file();
-  prepare();
-  recover();
+  try {
+    prepare();
+    recover();
+  } catch (const StoreError& error) {
+    throw_if_damaged(error);
+    throw;
+  }
 }
 
 void Store::prepare() {
@@ -409,7 +414,7 @@ void Store::finish_open_segment() {
   } else {
     append_chunks(kFrameEnd);
   }
-  finish_segment(in_progress_.id, in_progress_.stream_bytes);
+  finish_segment(in_progress_.id, in_progress_.stream_bytes, Unreadable::refused);
 }
 
 void Store::close_segment() {

@@ -26,6 +26,7 @@
 #include "storage/record_row.h"
 #include "storage/retention.h"
 #include "storage/segment_encoder.h"
+#include "storage/store_error.h"
 #include "storage/store_file.h"
 #include "storage/writer.h"
 
@@ -113,7 +114,11 @@ class Store {
   };
   struct Statements;
 
+  // What damage makes of a segment's closing: its rows stay as they are, and its digest is zeros.
+  enum class Unreadable { refused, passed_over };
+
   void open_file();
+  void set_up();
   void prepare();
   void copy_to(const std::string& copy);
   void take_copy(const std::string& copy);
@@ -125,6 +130,7 @@ class Store {
   void recover();
   void recover_segment();
   [[noreturn]] void throw_unnumbered(const char* what, std::int64_t number) const;
+  void throw_if_damaged(const StoreError& error) const;
   void recover_intents();
   void note_host();
   std::int64_t decoded_stream_bytes(std::int64_t segment);
@@ -141,7 +147,7 @@ class Store {
   void make_room();
   std::uint64_t new_label_bytes() const;
   void append_chunks(std::string_view bytes);
-  void finish_segment(std::int64_t segment, std::int64_t stream_bytes);
+  bool finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unreadable unreadable);
   void in_transaction(void (Store::*work)());
   void finish_open_segment();
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "storage/directory_of.h"
+#include "storage/disk_refusal.h"
 #include "storage/schema.h"
 #include "storage/statement.h"
 #include "storage/store_error.h"
@@ -48,6 +49,13 @@ constexpr const char* kInode = "invlog-inode";
 std::int64_t modified_ns(const struct stat& status) {
   constexpr std::int64_t kNanoseconds = 1'000'000'000;
   return status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec;
+}
+
+// On a full disk the shared memory that SQLite needs of a store without a writer cannot be made.
+bool is_file_systems(int extended_code) {
+  const int code = extended_code & 0xff;
+  return code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_FULL ||
+         extended_code == SQLITE_IOERR_SHMSIZE || extended_code == SQLITE_IOERR_WRITE;
 }
 
 bool is_unwritten(sqlite3* connection) {
@@ -146,6 +154,11 @@ std::string missing_file_problem(const std::string& path) {
          "; name a store with --store FILE or --state-dir DIR";
 }
 
+std::string with_disk_refusal(std::string problem, const std::string& path) {
+  const std::string refusal = disk_refusal(directory_of(path));
+  return refusal.empty() ? problem : problem + " (" + refusal + ")";
+}
+
 std::string store_problem(sqlite3* connection, bool& cannot_open) {
   cannot_open = false;
   try {
@@ -160,9 +173,8 @@ std::string store_problem(sqlite3* connection, bool& cannot_open) {
     return single_integer(connection, "SELECT count(*) FROM store") == 1
                ? ""
                : "its `store` row is missing; restore the file from a backup";
-  } catch (const StoreError& error) {
-    const int code = error.sqlite_code();
-    cannot_open = code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+  } catch (const StoreError&) {
+    cannot_open = is_file_systems(sqlite3_extended_errcode(connection));
     return std::string("cannot read it: ") + sqlite3_errmsg(connection);
   }
 }

@@ -46,5 +46,7 @@ std::string missing_file_problem(const std::string& path);
 // "" if the connection is on an invlog store of a format that this invlog knows. `cannot_open`: the
 // file system did not let SQLite have what it needs.
 std::string store_problem(sqlite3* connection, bool& cannot_open);
+// The problem, and the cause if the disk refuses what is written beside the store at `path`.
+std::string with_disk_refusal(std::string problem, const std::string& path);
 
 }  // namespace invlog::storage

@@ -16,6 +16,7 @@
 #include "storage/request_keys.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
+#include "storage/start_reads.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
@@ -70,6 +71,16 @@ void Store::open_file() {
   }
   sqlite3_busy_timeout(connection, 5000);
   sqlite3_extended_result_codes(connection, 1);
+  try {
+    set_up();
+  } catch (const StoreError& error) {
+    throw_if_damaged(error);
+    throw;
+  }
+}
+
+void Store::set_up() {
+  sqlite3* connection = connection_.get();
   // Before the first page is written; without effect on a store that exists.
   execute(connection, "PRAGMA page_size = 4096");
   execute(connection, "PRAGMA cache_size = -1024");
@@ -151,25 +162,17 @@ void Store::check_identity() {
 }
 
 void Store::recover() {
-  sqlite3* connection = connection_.get();
-  // Numbers of what retention has taken away are never used again.
-  const RetentionBase gone = read_retention_base(connection);
-  // A row of `segment` may be damaged: the chunks of a segment are not written over all the same.
-  last_segment_ = std::max({gone.segment, single_integer(connection, "SELECT max(id) FROM segment"),
-                            single_integer(connection, "SELECT max(id) >> 24 FROM chunk")});
+  const NewestNumbers newest = read_newest_numbers(connection_.get());
+  last_segment_ = newest.segment;
   if (last_segment_ >= kMostSegments) {
     throw_unnumbered("segment", last_segment_);
   }
-  recover_segment();
-  const std::int64_t newest =
-      std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
-                single_integer(connection, "SELECT max(last_record) FROM segment")});
-  if (newest >= kMostRecords) {
-    throw_unnumbered("record", newest);
+  if (newest.record >= kMostRecords) {
+    throw_unnumbered("record", newest.record);
   }
-  next_record_ = newest + 1;
-  next_intent_ = 1 + static_cast<std::uint64_t>(
-                         single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
+  recover_segment();
+  next_record_ = newest.record + 1;
+  next_intent_ = 1 + static_cast<std::uint64_t>(newest.intent);
   recover_intents();
   tell_left_copy();
   note_host();
@@ -210,17 +213,24 @@ void Store::recover_segment() {
     segment_.tail.clear();
     ++segment_.chunks;
   }
-  const std::int64_t stream_bytes = decoded_stream_bytes(segment_.id);
+  std::int64_t stream_bytes = 0;
+  try {
+    stream_bytes = decoded_stream_bytes(segment_.id);
+  } catch (const StoreError& error) {
+    if (error.sqlite_code() != SQLITE_CORRUPT) {
+      throw;
+    }
+  }
 
   in_progress_ = segment_;
   // The event with the closing, which leaves nothing to tell it by. Neither asks for room: a store
   // at its max_size must get out of a crash, too, and gets something that may go by it.
   WriteTransaction transaction(connection_.get());
   append_chunks(kFrameEnd);
-  finish_segment(segment_.id, stream_bytes);
+  const bool whole = finish_segment(segment_.id, stream_bytes, Unreadable::passed_over);
   write_event({options_.clock(), "recovered", std::nullopt,
                "{\"segment\":" + std::to_string(segment_.id) +
-                   (stream_bytes == 0 ? ",\"damaged\":true}" : "}")});
+                   (stream_bytes == 0 || !whole ? ",\"damaged\":true}" : "}")});
   transaction.commit();
   segment_ = {};
 }
@@ -228,8 +238,15 @@ void Store::recover_segment() {
 void Store::throw_unnumbered(const char* what, std::int64_t number) const {
   throw StoreError("store " + options_.path + ": " + what + " " + std::to_string(number) +
                    " has a number that no invlog gives, and nothing could be numbered after it: "
-                   "the store was damaged or changed; see `invlog verify`, and restore it from a "
-                   "backup or use another state_dir");
+                   "the store was damaged or changed; " +
+                   kAdviceOnDamage);
+}
+
+// What SQLite says of a damaged page names a statement, which tells nobody how to go on.
+void Store::throw_if_damaged(const StoreError& error) const {
+  if (const std::string problem = damage_problem(error); !problem.empty()) {
+    throw StoreError("store " + options_.path + ": " + problem, error.sqlite_code());
+  }
 }
 
 // How much the open segment's frame decodes to, without keeping it; 0 if it is damaged (readers and
@@ -289,8 +306,9 @@ void Store::note_host() {
   add_event(kHostChanged, std::nullopt, host_change_details(*host_change_));
 }
 
-// Inside a transaction, with all of the segment's rows written.
-void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
+// Inside a transaction, with all of the segment's rows written. False: some could not be read, and
+// `unreadable` lets that pass.
+bool Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unreadable unreadable) {
   sqlite3* connection = connection_.get();
   SegmentSpan span;
   span.id = segment;
@@ -326,16 +344,26 @@ void Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes) {
   span.last_label = last.integer(1);
   span.last_event = last.integer(2);
 
-  const Sha256 digest = segment_digest(connection, span);
+  bool whole = true;
+  Sha256 digest{};
+  try {
+    digest = segment_digest(connection, span);
+  } catch (const StoreError& error) {
+    if (unreadable == Unreadable::refused || error.sqlite_code() != SQLITE_CORRUPT) {
+      throw;
+    }
+    whole = false;
+  }
   const Sha256 chain = chain_next(before, segment, digest);
   Statement update(connection,
                    "UPDATE segment SET last_record = ?2, last_label = ?3, last_event = ?4, "
                    "stream_bytes = ?5, closed_at = ?6, digest = ?7, chain = ?8, request_keys = ?9 "
                    "WHERE id = ?1");
-  const std::string keys = request_keys(connection, span.first_record, span.last_record);
+  const std::string keys = request_keys(connection, span.first_record, span.last_record, !whole);
   update.bind(1, segment).bind(2, span.last_record).bind(3, span.last_label);
   update.bind(4, span.last_event).bind(5, stream_bytes).bind(6, span.closed_at);
   update.bind_blob(7, bytes_of(digest)).bind_blob(8, bytes_of(chain)).bind_blob(9, keys).run();
+  return whole;
 }
 
 }  // namespace invlog::storage

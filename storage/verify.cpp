@@ -263,10 +263,12 @@ class Verification {
     row.digest = from_bytes(select.bytes(8));
     row.chain = from_bytes(select.bytes(9));
     const std::string where = "segment " + std::to_string(row.span.id);
-    if (row.closed && select.bytes(10) !=
-                          request_keys(connection_, row.span.first_record, row.span.last_record)) {
-      problem(where, "its list of request ids does not match its records");
-    }
+    guarded(where, [&] {
+      if (row.closed && select.bytes(10) != request_keys(connection_, row.span.first_record,
+                                                         row.span.last_record)) {
+        problem(where, "its list of request ids does not match its records");
+      }
+    });
     guarded(where, [&] { check_segment(where, row); });
     ++report_.segments;
     segments_ended_ = row.span.id == kLast;
@@ -314,7 +316,7 @@ class Verification {
     if (chain_next(before, row.span.id, *row.digest) != *row.chain) {
       problem(where, "it does not continue the chain of the segment before it");
     }
-    check_digest(where, row);
+    guarded(where, [&] { check_digest(where, row); });
   }
 
   void check_digest(const std::string& where, const SegmentRow& row) {

@@ -11,6 +11,7 @@
 #include "agent/residency/profile_client.h"
 #include "exporters/aws/http_date.h"
 #include "storage/delivery_ledger.h"
+#include "storage/start_reads.h"
 #include "storage/store_file.h"
 #include "storage/time_text.h"
 
@@ -150,6 +151,11 @@ StoreFindings check_store(const DoctorOptions& options, const std::string& path,
     return found;
   }
   found.information = (*reader)->information();
+  if (const std::string problem = storage::start_problem((*reader)->connection());
+      !problem.empty()) {
+    diagnosis.failed("store", problem, "");
+    return found;
+  }
   if (const auto ledger = storage::DeliveryLedger::look((*reader)->connection())) {
     found.instance = ledger->instance();
   }

@@ -14,7 +14,7 @@ import time
 from harness import store
 from harness.aws import eventually
 from harness.client import call, converse, converse_body, target
-from harness.processes import Agent, FakeBedrock, Stack
+from harness.processes import BUILD, Agent, FakeBedrock, Stack
 from harness.skip import need_root
 
 MEBIBYTE = 1 << 20
@@ -122,6 +122,34 @@ def test_an_agent_starts_on_a_full_disk_and_records_when_there_is_room():
         assert converse(agent.url, "last").status == 200
         store.wait_for(agent.store, 3)
         store.prove(agent.store)
+
+
+def test_what_is_on_a_full_disk_can_be_read_where_no_agent_runs():
+    with DiskStack() as stack:
+        assert converse(stack.agent.url, "first").status == 200
+        store.wait_for(stack.agent.store, 1)
+
+        def count() -> subprocess.CompletedProcess:
+            return subprocess.run([BUILD / "invlog", "query", "--store", stack.agent.store, "SELECT count(*) AS n FROM record"], capture_output=True,
+                                  text=True, timeout=20)
+
+        stack.agent.kill()
+        pathlib.Path(f"{stack.agent.store}-shm").unlink()
+        stack.fill()
+        done = count()
+        assert done.returncode == 1 and "(No space left on device). Its newest records are in its log (" in done.stderr, done
+        stack.free()
+        stack.start_agent()
+        assert stack.agent.stop() == 0
+        stack.fill()
+        done = count()
+        assert done.returncode == 0 and "1" in done.stdout, done
+        erase = subprocess.run([BUILD / "invlog", "erase", "--store", stack.agent.store, "--where", "id = 1", "--yes"], capture_output=True, text=True,
+                               timeout=20)
+        assert erase.returncode != 0 and "No space left on device" in erase.stderr, erase
+        stack.free()
+        stack.start_agent()
+        store.prove(stack.agent.store)
 
 
 def test_a_stop_on_a_full_disk_leaves_the_number_of_what_it_lost_to_the_next_start():

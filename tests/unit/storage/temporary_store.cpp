@@ -11,6 +11,8 @@
 namespace invlog::storage {
 namespace {
 
+constexpr std::size_t kPage = 4096;
+
 std::string run_sql(const std::string& path, const std::string& sql) {
   sqlite3* connection = nullptr;
   sqlite3_open(path.c_str(), &connection);
@@ -142,7 +144,6 @@ void fill_marked(const TemporaryStore& store) {
 }
 
 void repeat_a_page_twice(const TemporaryStore& store) {
-  constexpr std::size_t kPage = 4096;
   std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   const auto page_of = [&bytes](int id) {
@@ -160,6 +161,25 @@ void repeat_a_page_twice(const TemporaryStore& store) {
     file.seekp(static_cast<std::streamoff>(page_of(id)));
     file.write(bytes.data() + page_of(50), kPage);
   }
+}
+
+void damage_page(const std::string& path, std::int64_t page) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(page - 1) * static_cast<std::streamoff>(kPage));
+  file.write("\x7f\x7f\x7f\x7f", 4);
+  if (!file.flush()) {
+    throw std::runtime_error("cannot damage " + path);
+  }
+}
+
+void damage_page_of(const TemporaryStore& store, const std::string& text) {
+  std::ifstream file(store.path(), std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t at = bytes.find(text);
+  if (at == std::string::npos) {
+    throw std::runtime_error("no page has " + text);
+  }
+  damage_page(store.path(), static_cast<std::int64_t>(at / kPage) + 1);
 }
 
 void submit(Writer& writer, Record record, Writer::Committed committed, Writer::IntentId intent) {

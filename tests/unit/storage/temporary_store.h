@@ -54,6 +54,10 @@ void fill_marked(const TemporaryStore& store);
 // become copies of one before them. SQLite does not notice, and gives smaller numbers than it was
 // asked for.
 void repeat_a_page_twice(const TemporaryStore& store);
+// SQLite takes the page (they count from 1) for malformed when it comes to it.
+void damage_page(const std::string& path, std::int64_t page);
+// The page of the file that has this text.
+void damage_page_of(const TemporaryStore& store, const std::string& text);
 
 // Submits, waiting for room as long as it takes.
 void submit(Writer& writer, Record record, Writer::Committed committed = {},

@@ -101,6 +101,30 @@ TEST_CASE("With another store attached an id does not say whose it is") {
   CHECK_THROWS_AS(text(**reader, "SELECT invlog_request(id) FROM other.invocations"), StoreError);
 }
 
+TEST_CASE("Temporary tables with the names of the store's do not stand for them") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    submit_and_wait(writer, full_record());
+  }
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  const std::string record = text(**reader, "SELECT invlog_record(1)");
+  // Before anything is read on the connection, and after.
+  auto fresh = Reader::open(store.path());
+  REQUIRE(fresh.has_value());
+  for (Reader* each : {reader->get(), fresh->get()}) {
+    for (const char* table : {"label", "record", "segment", "chunk", "event", "trail"}) {
+      execute(each->connection(),
+              "CREATE TEMP TABLE " + std::string(table) + "(id INTEGER PRIMARY KEY)");
+    }
+    each->release_memory();
+    CHECK(text(*each, "SELECT invlog_record(1)") == record);
+    CHECK(text(*each, "SELECT invlog_contains(1, 'messages')") == "1");
+    CHECK(each->last_id() == 1);
+  }
+}
+
 TEST_CASE("A damaged body is an SQL error that says where") {
   TemporaryStore store;
   {

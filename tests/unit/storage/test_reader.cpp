@@ -1,9 +1,11 @@
 #include "storage/reader.h"
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -78,14 +80,26 @@ Found read_around_damage(Reader& reader) {
   return found;
 }
 
-void damage_page_of(const TemporaryStore& store, const std::string& text) {
-  std::fstream file(store.path(), std::ios::in | std::ios::out | std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t at = bytes.find(text);
-  REQUIRE(at != std::string::npos);
-  file.seekp(static_cast<std::streamoff>(at / 4096 * 4096));
-  file.write("\x7f\x7f\x7f\x7f", 4);
-}
+// While this lives, no file grows behind a page: as on a full disk, SQLite gets no shared memory.
+class FullDisk {
+ public:
+  FullDisk() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit_) == 0);
+    rlimit small = limit_;
+    small.rlim_cur = 4096;
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &limit_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit limit_{};
+};
 
 // Whether somebody's snapshot keeps the write-ahead log from being emptied. The writer is in the
 // way too, but for moments.
@@ -315,6 +329,30 @@ TEST_CASE("A reader does not hold the write-ahead log while records are visited"
   reader->find(12, Bodies::both);
   reader->last_id();
   CHECK(!log_is_held(store));
+}
+
+TEST_CASE("On a full disk a store is read that has no log, and else it is said where it is") {
+  TemporaryStore store, with_log;
+  fill(store, 3, 1 << 20);
+  {
+    Writer writer(store.options());
+    append(writer, 4, 4);
+    std::filesystem::copy_file(store.path(), with_log.path());
+    std::filesystem::copy_file(store.path() + "-wal", with_log.path() + "-wal");
+  }
+  const auto open = [](const TemporaryStore& from) {
+    const FullDisk full;
+    return Reader::open(from.path());
+  };
+  const auto refused = open(with_log);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK_THAT(refused.error(),
+             contains_text("cannot read it: disk I/O error (No space left on device). Its newest "
+                           "records are in its log (" +
+                           with_log.path() + "-wal)"));
+  const auto reader = open(store);
+  REQUIRE(reader.has_value());
+  read(**reader, 1, 4);
 }
 
 TEST_CASE("Who reads a store as one that nobody writes is told when somebody begins to", "[long]") {

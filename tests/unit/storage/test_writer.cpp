@@ -7,8 +7,10 @@
 #include <fstream>
 #include <thread>
 
+#include "storage/integrity.h"
 #include "storage/reader.h"
 #include "storage/schema.h"
+#include "storage/start_reads.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
@@ -271,6 +273,90 @@ TEST_CASE("Where a chunk of the open segment was lost, its end is not written ov
   { Writer writer(store.options()); }
   CHECK((store.query(chunks) == before + ",010000"));
   CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "1");
+}
+
+TEST_CASE("An open segment with rows that cannot be read is closed, and what follows is whole") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    for (std::uint64_t id = 1; id <= 300; ++id) {
+      Record record = record_with(noise(3000, id), "");
+      record.request_id = "request-" + std::to_string(id);
+      record.details = "{\"marker\":\"number-" + std::to_string(id) + "-\"}";
+      submit(writer, std::move(record));
+    }
+  }
+  store.tamper("UPDATE segment SET closed_at = NULL, last_record = NULL");
+  bool stream_is_whole = true;
+  SECTION("rows of records") {
+    damage_page_of(store, "number-150-");
+  }
+  SECTION("a piece of its stream") {
+    const auto bytes =
+        from_hex(store.query("SELECT hex(substr(bytes, 100, 32)) FROM chunk WHERE id = (1 << 24) + "
+                             "100"));
+    REQUIRE(bytes.has_value());
+    damage_page_of(store, std::string(bytes_of(*bytes)));
+    stream_is_whole = false;
+  }
+  CHECK(contains(start_problem((*Reader::open(store.path()))->connection()),
+                 "it is damaged (database disk image is malformed): see `invlog verify`"));
+  {
+    Writer writer(store.options());
+    CHECK(submit_and_wait(writer, record_with("new", "")));
+  }
+  CHECK(store.query("SELECT details FROM event WHERE kind = 'recovered'") ==
+        R"({"segment":1,"damaged":true})");
+  CHECK(store.query("SELECT hex(digest) FROM segment WHERE id = 1") == std::string(64, '0'));
+  CHECK((store.query("SELECT stream_bytes FROM segment WHERE id = 1") != "0") == stream_is_whole);
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  CHECK(start_problem((*reader)->connection()).empty());
+  CHECK((*reader)->find(301, Bodies::request)->record.request.bytes == "new");
+  CHECK_THROWS_AS((*reader)->find(150, Bodies::both), StoreError);
+  for (const std::int64_t id : {1, 300}) {
+    const auto found = (*reader)->find_by_request_id("request-" + std::to_string(id), Bodies::none);
+    REQUIRE(found.has_value());
+    CHECK(found->id == id);
+  }
+  const VerifyReport report = verify_store(store.path(), {});
+  CHECK(report.segments == 2);
+  bool told = false;
+  for (const VerifyProblem& problem : report.problems) {
+    told = told || problem.where == "segment 1";
+    INFO(problem.where << ": " << problem.what);
+    CHECK(problem.where != "segment 2");
+  }
+  CHECK(told);
+}
+
+TEST_CASE("A store that cannot be written after damage is refused with one clear line") {
+  TemporaryStore store;
+  {
+    Writer writer(store.options());
+    CHECK(submit_and_wait(writer, record_with("body", "")));
+  }
+  const std::string kept = store.directory() / "kept.db";
+  std::filesystem::copy_file(store.path(), kept);
+  const std::string clear =
+      "store " + store.path() +
+      ": it is damaged (database disk image is malformed): see `invlog verify`, and restore it "
+      "from a backup or use another state_dir";
+  for (const char* table :
+       {"store", "label", "record", "segment", "chunk", "event", "intent", "instance"}) {
+    INFO(table);
+    std::filesystem::copy_file(kept, store.path(),
+                               std::filesystem::copy_options::overwrite_existing);
+    damage_page(store.path(), std::stoll(store.query("SELECT rootpage FROM sqlite_schema WHERE "
+                                                     "name = '" +
+                                                     std::string(table) + "'")));
+    if (std::string_view(table) != "store") {
+      const auto reader = Reader::open(store.path());
+      REQUIRE(reader.has_value());
+      CHECK(start_problem((*reader)->connection()) == clear);
+    }
+    CHECK(refusal(store.options()) == clear);
+  }
 }
 
 TEST_CASE("Where labels were lost, no other text takes their place in earlier records") {

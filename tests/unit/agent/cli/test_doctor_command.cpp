@@ -6,10 +6,13 @@
 #include <filesystem>
 #include <sstream>
 
+#include "storage/reader.h"
+#include "storage/statement.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/delivery/delivery_scene.h"
 #include "tests/unit/exporters/aws/scripted_http_client.h"
+#include "tests/unit/storage/temporary_store.h"
 
 using namespace invlog::cli;
 using namespace invlog::tests;
@@ -290,6 +293,22 @@ TEST_CASE("doctor looks at the space that is left") {
   CHECK(contains(answer.out, "FAIL     disk space: 1.0 MiB free in "));
   scene.free.reset();
   CHECK(!contains(scene.examine().out, "disk space"));
+}
+
+TEST_CASE("doctor finds damage that a start would end with") {
+  Scene scene;
+  REQUIRE(contains(scene.examine().out, "ok       store: "));
+  const auto reader = invlog::storage::Reader::open(scene.store.path());
+  REQUIRE(reader.has_value());
+  const std::int64_t root = invlog::storage::single_integer(
+      (*reader)->connection(), "SELECT rootpage FROM sqlite_schema WHERE name = 'chunk'");
+  invlog::storage::damage_page(scene.store.path(), root);
+  const auto answer = scene.examine();
+  CHECK(answer.exit_code == 1);
+  CHECK(contains(answer.out, "FAIL     store: store " + scene.store.path() +
+                                 ": it is damaged (database disk image is malformed): see "
+                                 "`invlog verify`"));
+  CHECK(!contains(answer.out, "ok       store: "));
 }
 
 TEST_CASE("doctor tells of the copy that a removed store is to be written again from") {
