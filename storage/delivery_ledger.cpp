@@ -176,6 +176,21 @@ class DeliveryLedger::Implementation {
     return places;
   }
 
+  std::vector<std::string> newest_objects(std::string_view destination, std::int64_t most) {
+    std::vector<std::string> places;
+    if (!has_delivered_objects(connection_.get())) {
+      return places;  // looked at only, and by an older invlog
+    }
+    Statement rows(connection_.get(),
+                   "SELECT place FROM delivered_object WHERE destination = ?1 ORDER BY id DESC "
+                   "LIMIT ?2");
+    rows.bind_text(1, destination).bind(2, most);
+    while (rows.step()) {
+      places.emplace_back(rows.bytes(0));
+    }
+    return places;
+  }
+
   std::vector<DeliveredHead> heads_of(std::string_view destination) {
     std::vector<DeliveredHead> heads;
     if (!has_delivered_heads(connection_.get())) {
@@ -660,6 +675,11 @@ std::optional<DeliveryState> DeliveryLedger::find_state(std::string_view destina
 std::vector<std::string> DeliveryLedger::objects_of(std::string_view destination,
                                                     std::int64_t record) {
   return implementation_->objects_of(destination, record);
+}
+
+std::vector<std::string> DeliveryLedger::newest_objects(std::string_view destination,
+                                                        std::int64_t most) {
+  return implementation_->newest_objects(destination, most);
 }
 
 std::vector<DeliveredHead> DeliveryLedger::heads_of(std::string_view destination) {

@@ -181,6 +181,28 @@ TEST_CASE("The head that each place was given last is noted with the delivery") 
   CHECK(heads(*DeliveryLedger::look((*reader)->connection())).empty());
 }
 
+TEST_CASE("The objects that a destination was given last are known, the newest first") {
+  TemporaryStore store;
+  fill(store, 10);
+  {
+    auto ledger = open_ledger(store);
+    DeliveryLedger::Delivered delivered = delivered_to(5);
+    delivered.objects = {{"s3://bucket/a", 1, 2}, {"s3://bucket/b", 3, 5}};
+    ledger->advance("s3", delivered);
+    delivered = delivered_to(10);
+    delivered.objects = {{"s3://bucket/c", 6, 10}};
+    ledger->advance("s3", delivered);
+    CHECK(ledger->newest_objects("s3", 2) ==
+          std::vector<std::string>{"s3://bucket/c", "s3://bucket/b"});
+    CHECK(ledger->newest_objects("s3", 9).size() == 3);
+    CHECK(ledger->newest_objects("cloudwatch_logs", 9).empty());
+  }
+  store.tamper("DROP TABLE delivered_object");
+  const auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  CHECK(DeliveryLedger::look((*reader)->connection())->newest_objects("s3", 9).empty());
+}
+
 TEST_CASE("The instance is the store's own and stays") {
   TemporaryStore a, b;
   fill(a, 1);

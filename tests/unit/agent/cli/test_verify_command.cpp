@@ -236,6 +236,17 @@ TEST_CASE("verify misses heads at a destination that must have some") {
     deliver_to(destination);
     CHECK(contains(verify(0), "s3 s3://elsewhere keeps no head"));
   }
+  SECTION("for which it is asked for those that the store knows to have written") {
+    const auto ledger = invlog::tests::ledger_of(store);
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.objects = {{"s3://records-eu/a", 1, 3}, {"s3://records-eu/b", 4, 4}};
+    ledger->advance("cloudwatch_logs", delivered);
+    CHECK(contains(verify(1), missed));
+    CHECK(service.given.empty());
+    ledger->advance("s3", delivered);
+    CHECK(contains(verify(1), missed));
+    CHECK(service.given == std::vector<std::string>{"s3://records-eu/b", "s3://records-eu/a"});
+  }
   SECTION("one whose segment retention took is told, and is none") {
     service.heads = {{2, std::string(64, '0'), "s3://records-eu/new"},
                      {1, std::string(64, '0'), "s3://records-eu/old"}};
