@@ -365,12 +365,16 @@ class DeliveryLedger::Implementation {
                       std::string_view target, const std::vector<DeliveredObject>& objects,
                       std::int64_t bytes) {
     WriteTransaction transaction(connection_.get());
-    DeliveredRanges ranges(connection_.get(), destination);
+    std::vector<std::int64_t> answered;
     for (const std::int64_t id : delivered) {
       if (const auto letter = dead_letter(id)) {
-        ranges.answer_again(target, letter->record);
+        answered.push_back(letter->record);
       }
     }
+    for (const DeadLetter& letter : refused) {
+      answered.push_back(letter.record);
+    }
+    DeliveredRanges(connection_.get(), destination).answer_again(target, std::move(answered));
     const std::int64_t records = end_letters(delivered, "dead-letters-delivered");
     Statement(connection_.get(),
               "UPDATE delivery SET delivered_records = delivered_records + ?2, delivered_batches = "
@@ -391,7 +395,6 @@ class DeliveryLedger::Implementation {
           .bind_text(2, letter.reason)
           .bind(3, letter.at_us != 0 ? letter.at_us : now)
           .run();
-      ranges.answer_again(target, letter.record);
     }
     insert_objects(destination, objects);
     transaction.commit();

@@ -240,6 +240,21 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
   CHECK(verify_store(store.path(), {}).problems.empty());
 }
 
+TEST_CASE("A store with delivery's first tables gets the indexes that came later") {
+  TemporaryStore store;
+  fill(store, 3);
+  const std::string indexes =
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('dead_letter_retry', "
+      "'delivered_range_answered')";
+  REQUIRE(store.query(indexes) == "2");
+  store.tamper("DROP INDEX dead_letter_retry");
+  open_ledger(store);
+  CHECK(store.query(indexes) == "2");
+  store.tamper("DROP INDEX delivered_range_answered");
+  fill(store, 1);
+  CHECK(store.query(indexes) == "2");
+}
+
 TEST_CASE("Refused records become dead letters and events with the cursor's move") {
   TemporaryStore store;
   fill(store, 10);
