@@ -85,6 +85,8 @@ struct KeptHead {
   std::int64_t segment = 0;
   std::string chain;  // hex SHA-256
   std::string place;  // for people: "s3://bucket/key", "/invlog/records <stream>/integrity"
+  // The store's own ledger named the place, since what others delivered hides what came later.
+  bool by_ledger = false;
 
   bool is_same_as(const KeptHead& other) const {
     return segment == other.segment && chain == other.chain;

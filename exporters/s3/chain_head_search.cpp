@@ -123,6 +123,7 @@ tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
       return none_of_so_many(since_us);
     }
     heads.push_back(**std::move(known));
+    heads.back().by_ledger = true;
   }
   return heads;
 }
@@ -179,7 +180,7 @@ std::optional<KeptHead> ChainHeadSearch::head_in(const std::string& key,
     return std::nullopt;
   }
   return KeptHead{*segment, std::string(answer.header("x-amz-meta-invlog-chain-head")),
-                  s3_uri(bucket_, key)};
+                  s3_uri(bucket_, key), false};
 }
 
 }  // namespace invlog::exporters

@@ -261,6 +261,17 @@ TEST_CASE("verify misses heads at a destination that must have some") {
     options.json = true;
     CHECK(contains(verify(1), "\"notes\":[{\"where\":\"head of segment 2\","));
   }
+  SECTION("one that the store itself had to name is told, and compared") {
+    service.heads = {{1, std::string(64, '0'), "s3://records-eu/x", true}};
+    const std::string said = verify(1);
+    CHECK(contains(said,
+                   "delivery to s3: s3://records-eu: other stores' objects are so many since that "
+                   "only the newest one was compared that this store knows to be its own, "
+                   "s3://records-eu/x; "));
+    CHECK(contains(said, "the store was rolled back and went on, or was written anew"));
+    service.heads.front().by_ledger = false;
+    CHECK(!contains(verify(1), "other stores' objects"));
+  }
   SECTION("one that is of another chain is a problem of its own") {
     service.heads = {{1, std::string(64, '0'), "s3://records-eu/x"}};
     CHECK(contains(verify(1), "the store was rolled back and went on, or was written anew"));

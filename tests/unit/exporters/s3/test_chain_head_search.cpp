@@ -216,6 +216,7 @@ TEST_CASE("Where others wrote all that is newest, the objects that the store kno
     REQUIRE(heads->size() == 1);
     CHECK(heads->front().segment == 7);
     CHECK(heads->front().place == place(own));
+    CHECK(heads->front().by_ledger);
     REQUIRE(scene.http.seen.size() == asked_before + 3);
     CHECK(contains(scene.http.seen[asked_before].url, scene.key(21, 30)));
     CHECK(contains(scene.http.seen[asked_before + 2].url, own));
@@ -234,6 +235,7 @@ TEST_CASE("Where others wrote all that is newest, the objects that the store kno
     REQUIRE(heads);
     REQUIRE(heads->size() == 1);
     CHECK(heads->front().segment == 8);
+    CHECK_FALSE(heads->front().by_ledger);
     CHECK(back.http.seen.size() == asked_before);
   }
   SECTION("and if none of these is left, nothing was compared") {
