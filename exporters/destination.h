@@ -85,6 +85,8 @@ struct KeptHead {
   std::int64_t segment = 0;
   std::string chain;  // hex SHA-256
   std::string place;  // for people: "s3://bucket/key", "/invlog/records <stream>/integrity"
+  // The store's own ledger named the place, since what others delivered hides what came later.
+  bool by_ledger = false;
 
   bool is_same_as(const KeptHead& other) const {
     return segment == other.segment && chain == other.chain;
@@ -117,9 +119,10 @@ class Destination {
   // first, each value once: whoever changes the store cannot have changed them, and a store that
   // was put back and went on contradicts those beside its own. Empty: it keeps none. `since_us`:
   // when the newest delivered record's call began (Unix µs), where a search may begin. How far back
-  // it goes is bounded by the destination.
+  // it goes is bounded by the destination; where others' deliveries fill that, it asks the objects
+  // `given`, which are known to be this store's (DeliveredObject::place, the newest first).
   virtual tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
-      const Origin& origin, std::int64_t since_us) = 0;
+      const Origin& origin, std::int64_t since_us, const std::vector<std::string>& given) = 0;
   // Where within the target kept_heads() looks, as Sent::head says where one was left; "" the
   // whole.
   virtual std::string head_folder(const Origin&) const { return ""; }

@@ -34,6 +34,11 @@ struct DeliveredRanges::Standing {
   std::int64_t first = 1;      // that is for the destination
 };
 
+struct DeliveredRanges::Row {
+  std::int64_t id = 0;
+  DeliveredRange range;
+};
+
 DeliveredRanges::DeliveredRanges(sqlite3* connection, std::string_view destination)
     : connection_(connection), destination_(destination) {}
 
@@ -75,16 +80,26 @@ std::vector<DeliveredRange> DeliveredRanges::noted() {
   return ranges;
 }
 
-// What was delivered, or tried, without being noted as a range.
-std::optional<DeliveredRange> DeliveredRanges::gap(const Standing& standing,
-                                                   const std::vector<DeliveredRange>& ranges) {
+// What was delivered, or tried, without being noted as a range. Asked for with each batch: the two
+// greatest are found by an index, "+" says by which not.
+std::optional<DeliveredRange> DeliveredRanges::gap(const Standing& standing) {
   DeliveredRange gap{standing.target, standing.first, standing.cursor, standing.cursor};
-  std::int64_t last = 0;
-  for (const DeliveredRange& range : ranges) {
-    gap.first = std::max(gap.first, range.answered + 1);
-    last = std::max(last, range.last);
+  std::int64_t last_noted = 0;
+  if (has_delivered_ranges(connection_)) {
+    Statement answered(connection_,
+                       "SELECT answered FROM delivered_range WHERE destination = ?1 ORDER BY "
+                       "answered DESC LIMIT 1");
+    if (answered.bind_text(1, destination_).step()) {
+      gap.first = std::max(gap.first, answered.integer(0) + 1);
+    }
+    Statement last(connection_,
+                   "SELECT last FROM delivered_range WHERE +destination = ?1 ORDER BY last DESC "
+                   "LIMIT 1");
+    if (last.bind_text(1, destination_).step()) {
+      last_noted = last.integer(0);
+    }
   }
-  if (standing.attempted > last) {
+  if (standing.attempted > last_noted) {
     gap.last = standing.attempted;
   }
   // Where retention moved the cursor, nothing was delivered.
@@ -96,7 +111,7 @@ std::optional<DeliveredRange> DeliveredRanges::gap(const Standing& standing,
 // Before `delivery` says something else. Returns the cursor.
 std::int64_t DeliveredRanges::fill_gap() {
   const Standing now = standing();
-  if (const auto missing = gap(now, noted())) {
+  if (const auto missing = gap(now)) {
     insert(*missing);
   }
   return now.cursor;
@@ -162,27 +177,111 @@ void DeliveredRanges::attempt_again(std::string_view target,
   fill_gap();
   // The newest attempt is the newest row.
   Statement forget(connection_,
-                   "DELETE FROM delivered_range WHERE destination = ?1 AND target = ?2 AND first = "
-                   "?3 AND last = ?3 AND answered < ?3");
+                   "DELETE FROM delivered_range WHERE +destination = ?1 AND target = ?2 AND first "
+                   "= ?3 AND last = ?3 AND answered < ?3");
   for (const std::int64_t record : records) {
     forget.bind_text(1, destination_).bind_text(2, target).bind(3, record).run();
     insert({std::string(target), record, record, record - 1});
   }
 }
 
-void DeliveredRanges::answer_again(std::string_view target, std::int64_t record) {
+// What is answered goes into a longer range of the target, or stands in the place of what an older
+// attempt there left.
+void DeliveredRanges::answer_again(std::string_view target, std::vector<std::int64_t> records) {
+  std::sort(records.begin(), records.end());
+  std::vector<Row> longer = longer_ranges();
+  Statement attempt(connection_,
+                    "SELECT max(id) FROM delivered_range WHERE +destination = ?1 AND target = ?2 "
+                    "AND first = ?3 AND last = ?3 AND answered < ?3");
+  Statement forget_older(connection_,
+                         "DELETE FROM delivered_range WHERE +destination = ?1 AND target = ?2 AND "
+                         "first = ?3 AND last = ?3 AND id < ?4");
+  Statement answered(connection_, "UPDATE delivered_range SET answered = last WHERE id = ?1");
+  Statement forget(connection_, "DELETE FROM delivered_range WHERE id = ?1");
+  for (const std::int64_t record : records) {
+    attempt.bind_text(1, destination_).bind_text(2, target).bind(3, record).step();
+    const auto id = attempt.optional_integer(0);
+    attempt.reset();
+    if (!id) {
+      continue;
+    }
+    forget_older.bind_text(1, destination_).bind_text(2, target).bind(3, record).bind(4, *id).run();
+    const bool joined = join(target, record, newest_elsewhere(target, record, longer), longer);
+    (joined ? forget : answered).bind(1, *id).run();
+  }
+}
+
+std::vector<DeliveredRanges::Row> DeliveredRanges::longer_ranges() {
+  std::vector<Row> longer;
+  Statement rows(connection_,
+                 "SELECT id, target, first, last, answered FROM delivered_range WHERE +destination "
+                 "= ?1 AND first < last ORDER BY id");
+  rows.bind_text(1, destination_);
+  while (rows.step()) {
+    longer.push_back(
+        {rows.integer(0),
+         {std::string(rows.bytes(1)), rows.integer(2), rows.integer(3), rows.integer(4)}});
+  }
+  return longer;
+}
+
+// The row of the newest attempt at the record at another target; 0: there is none.
+std::int64_t DeliveredRanges::newest_elsewhere(std::string_view target, std::int64_t record,
+                                               const std::vector<Row>& longer) {
+  Statement alone(connection_,
+                  "SELECT max(id) FROM delivered_range WHERE +destination = ?1 AND target <> ?2 "
+                  "AND first = ?3 AND last = ?3");
+  alone.bind_text(1, destination_).bind_text(2, target).bind(3, record).step();
+  std::int64_t newest = alone.integer(0);
+  for (const Row& row : longer) {
+    if (row.range.first <= record && record <= row.range.last && row.range.target != target) {
+      newest = std::max(newest, row.id);
+    }
+  }
+  return newest;
+}
+
+// Whether an answered range of the target has the record, or has got it now, being beside it. One
+// whose row comes after the row `after`, so that the order of the attempts stays.
+bool DeliveredRanges::join(std::string_view target, std::int64_t record, std::int64_t after,
+                           std::vector<Row>& longer) {
+  const auto takes = [&](const Row& row) {
+    const DeliveredRange& range = row.range;
+    const bool has = range.first <= record && record <= range.answered;
+    const bool before = range.answered == range.last && range.last + 1 == record;
+    return (has || before || range.first == record + 1) && row.id > after && range.target == target;
+  };
+  auto found = std::find_if(longer.begin(), longer.end(), takes);
+  if (found == longer.end()) {
+    Statement alone(connection_,
+                    "SELECT id, first FROM delivered_range WHERE +destination = ?1 AND target = ?2 "
+                    "AND last IN (?3 - 1, ?3 + 1) AND first = last AND answered = last AND id > ?4 "
+                    "LIMIT 1");
+    alone.bind_text(1, destination_).bind_text(2, target).bind(3, record).bind(4, after);
+    if (!alone.step()) {
+      return false;
+    }
+    const std::int64_t other = alone.integer(1);
+    found =
+        longer.insert(longer.end(), {alone.integer(0), {std::string(target), other, other, other}});
+  }
+  DeliveredRange& range = found->range;
+  range.first = std::min(range.first, record);
+  range.last = std::max(range.last, record);
+  range.answered = std::max(range.answered, record);
   Statement(connection_,
-            "UPDATE delivered_range SET answered = ?3 WHERE destination = ?1 AND target = ?2 AND "
-            "first = ?3 AND last = ?3 AND answered < ?3")
-      .bind_text(1, destination_)
-      .bind_text(2, target)
-      .bind(3, record)
+            "UPDATE delivered_range SET first = ?2, last = ?3, answered = ?4 WHERE id = ?1")
+      .bind(1, found->id)
+      .bind(2, range.first)
+      .bind(3, range.last)
+      .bind(4, range.answered)
       .run();
+  return true;
 }
 
 std::vector<DeliveredRange> DeliveredRanges::all() {
   std::vector<DeliveredRange> ranges = noted();
-  if (auto missing = gap(standing(), ranges)) {
+  if (auto missing = gap(standing())) {
     ranges.push_back(std::move(*missing));
   }
   return ranges;

@@ -3,6 +3,8 @@
 //
 // A range is noted before the first attempt at its records, and how far answers have come after
 // each. Records that were refused are in it all the same: their dead letters tell of them.
+// Attempts at dead letters are joined to what is beside them, so that there are no more ranges for
+// all the times that they are tried again.
 //
 // Threads: as the connection. Ownership: the connection must outlive it. What changes something
 // belongs into the caller's transaction, before the destination's row in `delivery` is changed
@@ -36,7 +38,7 @@ class DeliveredRanges {
   void answer(std::string_view target, std::int64_t last);
   // The same for records that were dead letters.
   void attempt_again(std::string_view target, const std::vector<std::int64_t>& records);
-  void answer_again(std::string_view target, std::int64_t record);
+  void answer_again(std::string_view target, std::vector<std::int64_t> records);
 
   // In the order of the attempts: of two that were answered for one record, the first was a
   // refusal. What an invlog delivered that knows no ranges is one for the target that it left.
@@ -52,14 +54,19 @@ class DeliveredRanges {
 
  private:
   struct Standing;
+  struct Row;
 
   Standing standing();
   std::vector<DeliveredRange> noted();
-  std::optional<DeliveredRange> gap(const Standing& standing,
-                                    const std::vector<DeliveredRange>& ranges);
+  std::optional<DeliveredRange> gap(const Standing& standing);
   std::int64_t fill_gap();
   std::optional<std::int64_t> find(std::string_view target, std::int64_t cursor);
   void insert(const DeliveredRange& range);
+  std::vector<Row> longer_ranges();
+  std::int64_t newest_elsewhere(std::string_view target, std::int64_t record,
+                                const std::vector<Row>& longer);
+  bool join(std::string_view target, std::int64_t record, std::int64_t after,
+            std::vector<Row>& longer);
 
   sqlite3* connection_;
   const std::string destination_;

@@ -176,6 +176,21 @@ class DeliveryLedger::Implementation {
     return places;
   }
 
+  std::vector<std::string> newest_objects(std::string_view destination, std::int64_t most) {
+    std::vector<std::string> places;
+    if (!has_delivered_objects(connection_.get())) {
+      return places;  // looked at only, and by an older invlog
+    }
+    Statement rows(connection_.get(),
+                   "SELECT place FROM delivered_object WHERE destination = ?1 ORDER BY id DESC "
+                   "LIMIT ?2");
+    rows.bind_text(1, destination).bind(2, most);
+    while (rows.step()) {
+      places.emplace_back(rows.bytes(0));
+    }
+    return places;
+  }
+
   std::vector<DeliveredHead> heads_of(std::string_view destination) {
     std::vector<DeliveredHead> heads;
     if (!has_delivered_heads(connection_.get())) {
@@ -350,12 +365,16 @@ class DeliveryLedger::Implementation {
                       std::string_view target, const std::vector<DeliveredObject>& objects,
                       std::int64_t bytes) {
     WriteTransaction transaction(connection_.get());
-    DeliveredRanges ranges(connection_.get(), destination);
+    std::vector<std::int64_t> answered;
     for (const std::int64_t id : delivered) {
       if (const auto letter = dead_letter(id)) {
-        ranges.answer_again(target, letter->record);
+        answered.push_back(letter->record);
       }
     }
+    for (const DeadLetter& letter : refused) {
+      answered.push_back(letter.record);
+    }
+    DeliveredRanges(connection_.get(), destination).answer_again(target, std::move(answered));
     const std::int64_t records = end_letters(delivered, "dead-letters-delivered");
     Statement(connection_.get(),
               "UPDATE delivery SET delivered_records = delivered_records + ?2, delivered_batches = "
@@ -376,7 +395,6 @@ class DeliveryLedger::Implementation {
           .bind_text(2, letter.reason)
           .bind(3, letter.at_us != 0 ? letter.at_us : now)
           .run();
-      ranges.answer_again(target, letter.record);
     }
     insert_objects(destination, objects);
     transaction.commit();
@@ -660,6 +678,11 @@ std::optional<DeliveryState> DeliveryLedger::find_state(std::string_view destina
 std::vector<std::string> DeliveryLedger::objects_of(std::string_view destination,
                                                     std::int64_t record) {
   return implementation_->objects_of(destination, record);
+}
+
+std::vector<std::string> DeliveryLedger::newest_objects(std::string_view destination,
+                                                        std::int64_t most) {
+  return implementation_->newest_objects(destination, most);
 }
 
 std::vector<DeliveredHead> DeliveryLedger::heads_of(std::string_view destination) {

@@ -109,6 +109,8 @@ class DeliveryLedger {
   std::optional<DeliveryState> find_state(std::string_view destination);
   // The objects that a destination was given which hold this record alone.
   std::vector<std::string> objects_of(std::string_view destination, std::int64_t record);
+  // Of all that it was given, the newest first, at most so many.
+  std::vector<std::string> newest_objects(std::string_view destination, std::int64_t most);
   // One for each place of a destination that was given any. What was delivered by an invlog that
   // did not note them has none.
   std::vector<DeliveredHead> heads_of(std::string_view destination);

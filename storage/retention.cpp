@@ -61,6 +61,12 @@ struct Retention::File {
   std::uint64_t log = 0;
 };
 
+// How far a destination has got.
+struct Retention::Cursor {
+  std::int64_t record = 0;
+  bool configured = false;  // else it holds nothing: it may never come back
+};
+
 // Segments that are to go together.
 struct Retention::Batch {
   std::int64_t first_segment = 0, last_segment = 0;  // 0: none
@@ -237,9 +243,9 @@ void Retention::throw_full() {
   std::string lacking;
   const std::int64_t newest = single_integer(connection_, "SELECT max(id) FROM record");
   for (const auto& [destination, cursor] : cursors()) {
-    if (options_.keep_undelivered && cursor < newest) {
+    if (options_.keep_undelivered && cursor.configured && cursor.record < newest) {
       lacking += (lacking.empty() ? "" : ", ") + destination + " lacks " +
-                 std::to_string(newest - std::max(cursor, base_.record));
+                 std::to_string(newest - std::max(cursor.record, base_.record));
     }
   }
   const std::string start = "store " + path_ + ": it has reached max_size (" +
@@ -428,12 +434,16 @@ void Retention::vacuum() {
   Statement(connection_, "PRAGMA incremental_vacuum(" + std::to_string(pages) + ")").run();
 }
 
-std::map<std::string, std::int64_t> Retention::cursors() {
-  std::map<std::string, std::int64_t> cursors;
-  Statement select(connection_, "SELECT cursor FROM delivery WHERE destination = ?1");
+// Of the destinations that are configured, and of those that were: one that comes back must be able
+// to say what went without it.
+std::map<std::string, Retention::Cursor> Retention::cursors() {
+  std::map<std::string, Cursor> cursors;
+  Statement known(connection_, "SELECT destination, cursor FROM delivery");
+  while (known.step()) {
+    cursors[std::string(known.bytes(0))].record = known.integer(1);
+  }
   for (const std::string& destination : options_.destinations) {
-    cursors[destination] = select.bind_text(1, destination).step() ? select.integer(0) : 0;
-    select.reset();
+    cursors[destination].configured = true;
   }
   return cursors;
 }
@@ -457,14 +467,16 @@ Retention::Batch Retention::choose(std::int64_t last_segment, std::uint64_t byte
     const std::int64_t first = select.integer(1), last = select.integer(2);
     const std::int64_t first_of_all = batch.last_segment != 0 ? batch.first_record : first;
     std::map<std::string, std::int64_t> undelivered;
+    bool awaited = false;
     for (const auto& [destination, cursor] : delivered) {
-      if (cursor < last) {
-        undelivered[destination] = last - std::max(cursor, first_of_all - 1);
+      if (cursor.record < last) {
+        undelivered[destination] = last - std::max(cursor.record, first_of_all - 1);
+        awaited = awaited || cursor.configured;
       }
     }
     const bool too_many = batch.last_segment != 0 && last - batch.first_record >= most_records;
     const auto chain = from_bytes(select.bytes(5));
-    if (too_many || !chain || (options_.keep_undelivered && !undelivered.empty())) {
+    if (too_many || !chain || (options_.keep_undelivered && awaited)) {
       break;
     }
     if (batch.last_segment == 0) {

@@ -54,6 +54,7 @@ class Retention {
 
  private:
   struct Batch;
+  struct Cursor;
   struct File;
 
   std::int64_t most_rows() const;
@@ -79,7 +80,7 @@ class Retention {
   void take_oldest_unseen(std::int64_t before, std::int64_t most);
   std::map<std::string, std::int64_t> take_dead_letters(const Batch& batch);
   void write_event(const char* why, const Batch& batch, const RetentionBase& base);
-  std::map<std::string, std::int64_t> cursors();
+  std::map<std::string, Cursor> cursors();
   [[noreturn]] void throw_full();
 
   sqlite3* connection_;

@@ -226,6 +226,7 @@ CREATE TABLE IF NOT EXISTS dead_letter(
   retry       INTEGER NOT NULL DEFAULT 0,  -- 1: somebody asked for another attempt
   UNIQUE(destination, record)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS dead_letter_retry ON dead_letter(destination, id) WHERE retry = 1;
 
 -- Objects that a destination was given, so that what is erased can be erased there. Gone with their records.
 CREATE TABLE IF NOT EXISTS delivered_object(
@@ -254,6 +255,7 @@ CREATE TABLE IF NOT EXISTS delivered_range(
   answered    INTEGER NOT NULL          -- attempts up to here were answered; first - 1: none
 ) STRICT;
 CREATE INDEX IF NOT EXISTS delivered_range_last ON delivered_range(last);
+CREATE INDEX IF NOT EXISTS delivered_range_answered ON delivered_range(destination, answered);
 
 -- The chain head that each place of a destination was given last.
 CREATE TABLE IF NOT EXISTS delivered_head(
@@ -311,11 +313,21 @@ std::string view_sql(const char* started_at = kStartedAt) {
   return sql;
 }
 
+bool has_index(sqlite3* connection, std::string_view name) {
+  Statement select(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1");
+  return select.bind_text(1, name).step();
+}
+
 // By which retention finds the oldest unseen calls.
 bool has_unseen_index(sqlite3* connection) {
-  return single_integer(connection,
-                        "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = "
-                        "'unseen_call_at'") == 1;
+  return has_index(connection, "unseen_call_at");
+}
+
+// By which delivery finds what is to be tried again, and how far it has got, among any number of
+// rows.
+bool has_delivery_indexes(sqlite3* connection) {
+  return has_index(connection, "dead_letter_retry") &&
+         has_index(connection, "delivered_range_answered");
 }
 
 // As it was before there were `trail` and record.destinations.
@@ -446,7 +458,7 @@ bool has_delivered_heads(sqlite3* connection) {
 void ensure_delivery_tables(sqlite3* connection) {
   if (has_delivery_tables(connection) && has_delivered_objects(connection) &&
       has_delivery_reach(connection) && has_delivered_ranges(connection) &&
-      has_delivered_heads(connection)) {
+      has_delivered_heads(connection) && has_delivery_indexes(connection)) {
     return;
   }
   WriteTransaction transaction(connection);

@@ -59,8 +59,8 @@ bool has_delivered_objects(sqlite3* connection);
 bool has_delivery_reach(sqlite3* connection);
 bool has_delivered_ranges(sqlite3* connection);
 bool has_delivered_heads(sqlite3* connection);
-// Creates them where they are missing. Opens a transaction of its own if there is work. Throws
-// StoreError.
+// Creates them, and their indexes, where they are missing. Opens a transaction of its own if there
+// is work. Throws StoreError.
 void ensure_delivery_tables(sqlite3* connection);
 // The statements for it; harmless where the tables are there.
 std::string delivery_schema_sql();

@@ -10,6 +10,9 @@
 namespace invlog::cli {
 namespace {
 
+// Of which a destination asks some. A batch's objects of records come after those of its bodies.
+constexpr std::int64_t kMostObjects = 1000;
+
 // When the call of the newest delivered record began, or of the one before it that is still there;
 // 0 if there is none.
 std::int64_t delivered_until(storage::Reader& reader, std::int64_t cursor) {
@@ -83,7 +86,9 @@ std::vector<DeliveredHeads> ask_for_heads(const DeliveryAccess& access,
       heads.push_back(std::move(asked));
       continue;
     }
-    auto kept = each.destination->kept_heads(origin, delivered_until(*access.reader, state.cursor));
+    auto kept =
+        each.destination->kept_heads(origin, delivered_until(*access.reader, state.cursor),
+                                     ledger->newest_objects(asked.destination, kMostObjects));
     if (kept) {
       asked.heads = *std::move(kept);
     } else {

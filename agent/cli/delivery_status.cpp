@@ -89,7 +89,9 @@ void print_destination(const DestinationStatus& status, std::int64_t now_us, std
   if (status.lost > 0) {
     print_field(
         out, "  never delivered",
-        counted(status.lost, "record") + ", which [retention] took (keep_undelivered = false)");
+        counted(status.lost, "record") +
+            ", which [retention] took (dead letters, or keep_undelivered = false, or it was not "
+            "configured)");
   }
 }
 

@@ -216,13 +216,13 @@ bool take_kept(const std::vector<exporters::KeptHead>& kept_heads,
   return all;
 }
 
-// What it means that destinations keep no head.
-struct NoneKept {
+// What it means that destinations keep no head, or show only some.
+struct KeptFindings {
   std::vector<storage::VerifyProblem> problems, notes;
 };
 
 // Of a destination that keeps no head: whether that can be.
-void take_none_kept(const DeliveredHeads& destination, NoneKept& found, std::ostream& err) {
+void take_none_kept(const DeliveredHeads& destination, KeptFindings& found, std::ostream& err) {
   const std::string where = "delivery to " + destination.destination;
   const std::string says = destination.target + " keeps no head of this store's chain";
   if (destination.given != 0) {
@@ -242,10 +242,20 @@ void take_none_kept(const DeliveredHeads& destination, NoneKept& found, std::ost
   }
 }
 
+// A store that was put back knows only of objects from before: others' may hide those that tell.
+void take_hidden(const DeliveredHeads& destination, KeptFindings& found) {
+  found.notes.push_back({"delivery to " + destination.destination,
+                         destination.target +
+                             ": other stores' objects are so many since that only the newest one "
+                             "was compared that this store knows to be its own, " +
+                             destination.heads->front().place +
+                             "; that the store was put back to an older state would not show"});
+}
+
 // Adds what the destinations keep to the heads, and says what they answered. False: one could not
 // be asked, or answered what is no head.
 bool take_delivered(const std::vector<DeliveredHeads>& delivered,
-                    std::vector<storage::KnownHead>& heads, NoneKept& none_kept,
+                    std::vector<storage::KnownHead>& heads, KeptFindings& findings,
                     std::ostream& err) {
   if (delivered.empty()) {
     err << "invlog verify: no destination is configured, or nothing was ever delivered from this "
@@ -261,8 +271,11 @@ bool take_delivered(const std::vector<DeliveredHeads>& delivered,
       continue;
     }
     if (each.heads->empty()) {
-      take_none_kept(each, none_kept, err);
+      take_none_kept(each, findings, err);
       continue;
+    }
+    if (each.heads->front().by_ledger) {
+      take_hidden(each, findings);
     }
     all = take_kept(*each.heads, heads, err) && all;
   }
@@ -282,7 +295,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
     return kUsageError;
   }
   std::optional<std::vector<DeliveredHeads>> delivered;
-  NoneKept none_kept;
+  KeptFindings findings;
   bool asked = true;
   if (options.delivered) {
     const auto access = open_delivery(options.store, options.world.environment, err, exit_code);
@@ -290,7 +303,7 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
       return exit_code;
     }
     delivered = ask_for_heads(*access, options.world);
-    asked = take_delivered(*delivered, *heads, none_kept, err);
+    asked = take_delivered(*delivered, *heads, findings, err);
   }
   storage::VerifyReport report;
   {
@@ -300,9 +313,8 @@ int run_verify(const VerifyOptions& options, std::ostream& out, std::ostream& er
         [&progress](std::uint64_t done, std::uint64_t total) { progress.show(done, total); },
         *heads);
   }
-  report.problems.insert(report.problems.end(), none_kept.problems.begin(),
-                         none_kept.problems.end());
-  report.notes.insert(report.notes.end(), none_kept.notes.begin(), none_kept.notes.end());
+  report.problems.insert(report.problems.end(), findings.problems.begin(), findings.problems.end());
+  report.notes.insert(report.notes.end(), findings.notes.begin(), findings.notes.end());
   options.json ? print_json(location->store_path, report, delivered, out)
                : print_text(location->store_path, report, out);
   return report.problems.empty() && asked ? kSuccess : kFailure;

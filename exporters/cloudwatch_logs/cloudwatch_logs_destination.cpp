@@ -202,7 +202,7 @@ std::optional<ServiceFailure> CloudWatchLogsDestination::send_chain_head(const O
 }
 
 tl::expected<std::vector<KeptHead>, ServiceFailure> CloudWatchLogsDestination::kept_heads(
-    const Origin& origin, std::int64_t) {
+    const Origin& origin, std::int64_t, const std::vector<std::string>&) {
   std::vector<KeptHead> heads;
   std::set<std::pair<std::int64_t, std::string>> seen;
   std::string token;

@@ -49,7 +49,7 @@ class CloudWatchLogsDestination : public Destination {
   static constexpr int kMostHeadPages = 20;
   // From that stream; needs logs:GetLogEvents.
   tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
-      const Origin& origin, std::int64_t since_us) override;
+      const Origin& origin, std::int64_t since_us, const std::vector<std::string>& given) override;
   std::vector<Check> check(const Origin& origin) override;
 
  private:

@@ -84,7 +84,7 @@ tl::expected<ChainHeadSearch::Entries, aws::ServiceFailure> ChainHeadSearch::new
 }
 
 tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
-    std::int64_t since_us, std::int64_t born_us) {
+    std::int64_t since_us, std::int64_t born_us, const std::vector<std::string>& given) {
   if (auto region = caller_.call([&] { return reader_.find_region(); }); !region) {
     return tl::unexpected(std::move(region.error()));
   }
@@ -97,14 +97,11 @@ tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
   std::string_view newest_written;
   for (std::size_t at = 0; at < entries->size() && at < kMostAsked; ++at) {
     const S3Listing::Entry& entry = (*entries)[at];
-    auto answer = caller_.call([&] { return reader_.head(entry.key); });
-    if (!answer && answer.error().kind == aws::FailureKind::not_found) {
-      continue;  // a lifecycle rule took it
+    auto asked = ask(entry.key);
+    if (!asked) {
+      return tl::unexpected(std::move(asked.error()));
     }
-    if (!answer) {
-      return tl::unexpected(needing(std::move(answer.error()), "s3:GetObject"));
-    }
-    auto head = head_in(entry.key, *answer);
+    std::optional<KeptHead>& head = *asked;
     const auto same = [&head](const KeptHead& one) { return one.is_same_as(*head); };
     if (!head || std::any_of(heads.begin(), heads.end(), same)) {
       continue;
@@ -118,15 +115,57 @@ tl::expected<std::vector<KeptHead>, aws::ServiceFailure> ChainHeadSearch::kept(
     }
   }
   if (heads.empty() && entries->size() > kMostAsked) {
-    return none_of_so_many(since_us);
+    auto known = find_given(given);
+    if (!known) {
+      return tl::unexpected(std::move(known.error()));
+    }
+    if (!*known) {
+      return none_of_so_many(since_us);
+    }
+    heads.push_back(**std::move(known));
+    heads.back().by_ledger = true;
   }
   return heads;
+}
+
+tl::expected<std::optional<KeptHead>, aws::ServiceFailure> ChainHeadSearch::find_given(
+    const std::vector<std::string>& given) {
+  // It may have been pointed to another bucket, or prefix, before.
+  const std::string folder = s3_uri(bucket_, log_folder(layout_) + layout_.region + "/");
+  const std::size_t key_begin = s3_uri(bucket_, "").size();
+  std::size_t asked = 0;
+  for (const std::string& place : given) {
+    if (!place.starts_with(folder) || place.find("/data/", folder.size()) != std::string::npos) {
+      continue;
+    }
+    if (++asked > kMostGivenAsked) {
+      break;
+    }
+    auto head = ask(place.substr(key_begin));
+    if (!head || *head) {
+      return head;
+    }
+  }
+  return std::nullopt;
+}
+
+tl::expected<std::optional<KeptHead>, aws::ServiceFailure> ChainHeadSearch::ask(
+    const std::string& key) {
+  auto answer = caller_.call([&] { return reader_.head(key); });
+  if (!answer && answer.error().kind == aws::FailureKind::not_found) {
+    return std::nullopt;  // a lifecycle rule took it
+  }
+  if (!answer) {
+    return tl::unexpected(needing(std::move(answer.error()), "s3:GetObject"));
+  }
+  return head_in(key, *answer);
 }
 
 tl::unexpected<aws::ServiceFailure> ChainHeadSearch::none_of_so_many(std::int64_t since_us) const {
   aws::ServiceFailure failure;
   failure.message = s3_uri(bucket_, folder_of(layout_, since_us)) + ": none of the newest " +
-                    std::to_string(kMostAsked) + " objects is this store's";
+                    std::to_string(kMostAsked) +
+                    " objects is this store's, nor has one that it knows of a head";
   return tl::unexpected(std::move(failure));
 }
 
@@ -141,7 +180,7 @@ std::optional<KeptHead> ChainHeadSearch::head_in(const std::string& key,
     return std::nullopt;
   }
   return KeptHead{*segment, std::string(answer.header("x-amz-meta-invlog-chain-head")),
-                  s3_uri(bucket_, key)};
+                  s3_uri(bucket_, key), false};
 }
 
 }  // namespace invlog::exporters

@@ -2,6 +2,8 @@
 // has the head of its moment as metadata (s3_batch.cpp), and its key says whose records it holds.
 // Several stores may write to one folder. All that are found count, not only the newest: a store
 // that was put back and delivered again has a new head there, beside those that contradict it.
+// Where the newest objects are all of other stores, those that this one knows to have written tell:
+// a host that is quiet in a fleet that is not has not lost its heads by that.
 //
 // It takes thousands of calls, so a failure that passes by itself ends it only after some attempts,
 // and an object that went after it was listed is passed over.
@@ -26,6 +28,8 @@ class ChainHeadSearch {
  public:
   // So many objects are asked for their metadata, the newest first; what is older is not seen.
   static constexpr std::size_t kMostAsked = 2000;
+  // And so many of those that the store knows: more than a batch has.
+  static constexpr std::size_t kMostGivenAsked = 100;
 
   // `layout`: the store's; its compression does not matter.
   ChainHeadSearch(S3Options options, ObjectLayout layout, aws::HttpClient& http,
@@ -34,9 +38,10 @@ class ChainHeadSearch {
   // Looks at the objects of the hour of `since_us` (Unix µs) and later, and then further and
   // further back, to the hour of `born_us` (when the store was made; nothing of it is older). Each
   // head once, the one written last first. Needs s3:ListBucket and s3:GetObject. Empty: none of
-  // these is this store's and has a head.
-  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept(std::int64_t since_us,
-                                                                std::int64_t born_us);
+  // these is this store's and has a head. If there are more than are asked, and none of those has
+  // one, the newest of `given` ("s3://bucket/key", the newest first) that has one counts.
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept(
+      std::int64_t since_us, std::int64_t born_us, const std::vector<std::string>& given);
 
  private:
   using Entries = std::vector<S3Listing::Entry>;
@@ -48,6 +53,11 @@ class ChainHeadSearch {
   tl::expected<void, aws::ServiceFailure> list_between(const std::string& after,
                                                        const std::string& before, Entries& found);
   tl::unexpected<aws::ServiceFailure> none_of_so_many(std::int64_t since_us) const;
+  // That of the newest of these places that has one.
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> find_given(
+      const std::vector<std::string>& given);
+  // None: the object is gone by now, or head_in() finds none.
+  tl::expected<std::optional<KeptHead>, aws::ServiceFailure> ask(const std::string& key);
   // The head that an object's metadata has; none if it has none, or is another store's.
   std::optional<KeptHead> head_in(const std::string& key, const aws::HttpResponse& answer) const;
 

@@ -80,13 +80,13 @@ class S3Destination : public Destination {
   }
 
   tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
-      const Origin& origin, std::int64_t since_us) override {
+      const Origin& origin, std::int64_t since_us, const std::vector<std::string>& given) override {
     if (auto account = check_account(origin); !account) {
       return tl::unexpected(std::move(account.error()));
     }
     return ChainHeadSearch(options_, layout_of(options_, origin), http_, credentials_, clock_,
                            times_)
-        .kept(since_us, born_us(origin));
+        .kept(since_us, born_us(origin), given);
   }
 
   std::string head_folder(const Origin& origin) const override {

@@ -31,6 +31,7 @@ struct FakeService {
   std::function<std::optional<aws::ServiceFailure>(Call, bool done)> fault;
   std::vector<Destination::Check> checks;
   std::vector<KeptHead> heads;
+  std::vector<std::string> given;        // objects that were known when heads were asked for
   bool overwritten_differently = false;  // an object was written again with other records
 
   int proofs = 0, sends = 0, check_calls = 0;
@@ -63,8 +64,9 @@ class FakeDestination : public Destination {
   tl::expected<void, aws::ServiceFailure> prove(const Origin& origin) override;
   std::unique_ptr<Batch> begin(const Origin& origin, const std::string& plan, bool retry) override;
   std::vector<Check> check(const Origin& origin) override;
-  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(const Origin&,
-                                                                      std::int64_t) override {
+  tl::expected<std::vector<KeptHead>, aws::ServiceFailure> kept_heads(
+      const Origin&, std::int64_t, const std::vector<std::string>& given) override {
+    service_.given = given;
     return service_.heads;
   }
 

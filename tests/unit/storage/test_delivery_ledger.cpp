@@ -181,6 +181,28 @@ TEST_CASE("The head that each place was given last is noted with the delivery") 
   CHECK(heads(*DeliveryLedger::look((*reader)->connection())).empty());
 }
 
+TEST_CASE("The objects that a destination was given last are known, the newest first") {
+  TemporaryStore store;
+  fill(store, 10);
+  {
+    auto ledger = open_ledger(store);
+    DeliveryLedger::Delivered delivered = delivered_to(5);
+    delivered.objects = {{"s3://bucket/a", 1, 2}, {"s3://bucket/b", 3, 5}};
+    ledger->advance("s3", delivered);
+    delivered = delivered_to(10);
+    delivered.objects = {{"s3://bucket/c", 6, 10}};
+    ledger->advance("s3", delivered);
+    CHECK(ledger->newest_objects("s3", 2) ==
+          std::vector<std::string>{"s3://bucket/c", "s3://bucket/b"});
+    CHECK(ledger->newest_objects("s3", 9).size() == 3);
+    CHECK(ledger->newest_objects("cloudwatch_logs", 9).empty());
+  }
+  store.tamper("DROP TABLE delivered_object");
+  const auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  CHECK(DeliveryLedger::look((*reader)->connection())->newest_objects("s3", 9).empty());
+}
+
 TEST_CASE("The instance is the store's own and stays") {
   TemporaryStore a, b;
   fill(a, 1);
@@ -216,6 +238,21 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
         "6");
   CHECK(store.query("PRAGMA user_version") == "1");
   CHECK(verify_store(store.path(), {}).problems.empty());
+}
+
+TEST_CASE("A store with delivery's first tables gets the indexes that came later") {
+  TemporaryStore store;
+  fill(store, 3);
+  const std::string indexes =
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('dead_letter_retry', "
+      "'delivered_range_answered')";
+  REQUIRE(store.query(indexes) == "2");
+  store.tamper("DROP INDEX dead_letter_retry");
+  open_ledger(store);
+  CHECK(store.query(indexes) == "2");
+  store.tamper("DROP INDEX delivered_range_answered");
+  fill(store, 1);
+  CHECK(store.query(indexes) == "2");
 }
 
 TEST_CASE("Refused records become dead letters and events with the cursor's move") {

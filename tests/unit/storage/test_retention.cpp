@@ -932,6 +932,57 @@ TEST_CASE("A dead letter goes with its record, which counts as undelivered, once
   fixture.check_whole();
 }
 
+TEST_CASE("A destination that is not configured holds nothing, and is told what went without it") {
+  RetentionFixture fixture;
+  WriterOptions options = fixture.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(10);
+  REQUIRE(options.retention.destinations == std::vector<std::string>{"s3"});
+  REQUIRE(options.retention.keep_undelivered);
+  Store store(options);
+  write(store, 1, 3, 300);
+  store.close_segment();
+  write(store, 4, 6, 300);
+  store.close_segment();
+  write(store, 7, 9, 300);
+  auto ledger = fixture.ledger();
+  const auto deliver = [&](const std::string& destination, std::int64_t last,
+                           std::vector<DeadLetter> refused = {}) {
+    DeliveryLedger::Delivered delivered;
+    delivered.last = last;
+    delivered.refused = std::move(refused);
+    ledger->advance(destination, delivered);
+  };
+  const auto lost = [&] {
+    return fixture.number(
+        "SELECT details ->> '$.base.undelivered.cloudwatch_logs' FROM event WHERE kind = "
+        "'retention' ORDER BY id DESC LIMIT 1");
+  };
+  DeadLetter refused;
+  refused.record = 1;
+  refused.reason = "too old";
+  deliver("cloudwatch_logs", 2, {refused});
+  ledger->put_plan("cloudwatch_logs", 5, "{}", "group");
+  deliver("s3", 3);
+  *fixture.now += 12 * kHourUs;
+  tidy(store);
+  CHECK(fixture.first_record() == 4);  // "s3" is waited for
+  CHECK(lost() == 2);                  // the one behind the cursor, and the dead letter
+  CHECK(ledger->state("cloudwatch_logs").cursor == 3);
+  CHECK(ledger->state("cloudwatch_logs").planned_last == 0);
+  CHECK(ledger->state("cloudwatch_logs").plan.empty());
+  deliver("s3", 9);
+  tidy(store);
+  CHECK(fixture.first_record() == 7);
+  CHECK(lost() == 5);
+  CHECK(ledger->state("cloudwatch_logs").cursor == 6);
+  CHECK(ledger->undelivered("cloudwatch_logs") == 3);
+  CHECK(fixture.number("SELECT count(*) FROM event WHERE kind = 'retention' AND details ->> "
+                       "'$.base.undelivered.s3' IS NOT NULL") == 0);
+  store.close();
+  fixture.check_whole();
+}
+
 TEST_CASE("A record that comes while an idle writer looks for old ones does not wait") {
   // Retention asks for the time without the writer's lock; the record comes right then.
   const int moment = GENERATE(1, 2, 3);

@@ -152,9 +152,59 @@ TEST_CASE("A dead letter that is tried again is where that attempt went") {
   scene.ledger->settle_retries({letters[0].id}, {letters[1]}, "s3", "s3://b", {{"s3://b/x", 2, 2}});
   CHECK(scene.shipped({2}) == Lines{"s3://b 1 s3://b/x []"});
   CHECK(scene.shipped({3}).empty());
-  CHECK(scene.ranges() == "s3://a 1-4/4, s3://b 2-2/2, s3://b 3-3/3");
+  CHECK(scene.ranges() == "s3://a 1-4/4, s3://b 2-3/3");
   scene.deliver("s3://a", 6);
-  CHECK(scene.ranges() == "s3://a 1-6/6, s3://b 2-2/2, s3://b 3-3/3");
+  CHECK(scene.ranges() == "s3://a 1-6/6, s3://b 2-3/3");
+}
+
+TEST_CASE("However often dead letters are tried again, there are no more ranges for it") {
+  Scene scene;
+  scene.deliver("s3://a", 9, {}, {2, 3, 4, 7});
+  const auto letters = scene.ledger->dead_letters();
+  const auto refuse_again = [&](const std::string& target) {
+    scene.ledger->retry_dead_letters(scene.letters());
+    scene.ledger->note_retry("s3", letters, target);
+    scene.ledger->settle_retries({}, letters, "s3", target);
+    CHECK(scene.shipped({2, 3, 4, 7}).empty());
+    return scene.ranges();
+  };
+  for (int times = 0; times < 3; ++times) {
+    CHECK(refuse_again("s3://a") == "s3://a 1-9/9");
+  }
+  for (int times = 0; times < 3; ++times) {
+    CHECK(refuse_again("s3://b") == "s3://a 1-9/9, s3://b 2-4/4, s3://b 7-7/7");
+  }
+  // The newest attempt is the one that counts: it is not joined to what is older than another.
+  const std::string both = "s3://a 1-9/9, s3://b 2-4/4, s3://b 7-7/7, s3://a 2-4/4, s3://a 7-7/7";
+  for (int times = 0; times < 3; ++times) {
+    CHECK(refuse_again("s3://a") == both);
+  }
+  SECTION("and what arrives at last is where it went") {
+    scene.ledger->retry_dead_letters(scene.letters());
+    scene.ledger->note_retry("s3", letters, "s3://a");
+    scene.ledger->settle_retries(scene.letters(), {}, "s3", "s3://a");
+    CHECK(scene.ranges() == both);
+    CHECK(scene.shipped({2, 3, 4, 7}) == Lines{"s3://a 4 [[2,4],[7,7]]"});
+  }
+  SECTION("nor for those that an older invlog left") {
+    scene.store.tamper(
+        "DELETE FROM delivered_range WHERE id > 1; INSERT INTO delivered_range(destination, "
+        "target, first, last, answered) SELECT 's3', 's3://b', 7, 7, 7 FROM json_each('[1,2,3]')");
+    CHECK(refuse_again("s3://b") == "s3://a 1-9/9, s3://b 2-4/4, s3://b 7-7/7");
+  }
+  SECTION("nor when they come one by one, from the last to the first") {
+    for (const std::size_t number : {2, 1, 0}) {
+      scene.ledger->note_retry("s3", {letters[number]}, "s3://c");
+      scene.ledger->settle_retries({}, {letters[number]}, "s3", "s3://c");
+    }
+    CHECK(scene.ranges() == both + ", s3://c 2-4/4");
+  }
+  SECTION("while one that has no answer stands alone") {
+    scene.ledger->note_retry("s3", {letters[0]}, "s3://c");
+    scene.ledger->note_retry("s3", {letters[1]}, "s3://c");
+    scene.ledger->settle_retries({}, {letters[1]}, "s3", "s3://c");
+    CHECK(scene.ranges() == both + ", s3://c 2-2/1, s3://c 3-3/3");
+  }
 }
 
 TEST_CASE("What was only ever refused is not certain to be there when it is to be tried again") {

@@ -236,6 +236,17 @@ TEST_CASE("verify misses heads at a destination that must have some") {
     deliver_to(destination);
     CHECK(contains(verify(0), "s3 s3://elsewhere keeps no head"));
   }
+  SECTION("for which it is asked for those that the store knows to have written") {
+    const auto ledger = invlog::tests::ledger_of(store);
+    invlog::storage::DeliveryLedger::Delivered delivered;
+    delivered.objects = {{"s3://records-eu/a", 1, 3}, {"s3://records-eu/b", 4, 4}};
+    ledger->advance("cloudwatch_logs", delivered);
+    CHECK(contains(verify(1), missed));
+    CHECK(service.given.empty());
+    ledger->advance("s3", delivered);
+    CHECK(contains(verify(1), missed));
+    CHECK(service.given == std::vector<std::string>{"s3://records-eu/b", "s3://records-eu/a"});
+  }
   SECTION("one whose segment retention took is told, and is none") {
     service.heads = {{2, std::string(64, '0'), "s3://records-eu/new"},
                      {1, std::string(64, '0'), "s3://records-eu/old"}};
@@ -249,6 +260,17 @@ TEST_CASE("verify misses heads at a destination that must have some") {
     CHECK(!contains(said, "give a newer head"));
     options.json = true;
     CHECK(contains(verify(1), "\"notes\":[{\"where\":\"head of segment 2\","));
+  }
+  SECTION("one that the store itself had to name is told, and compared") {
+    service.heads = {{1, std::string(64, '0'), "s3://records-eu/x", true}};
+    const std::string said = verify(1);
+    CHECK(contains(said,
+                   "delivery to s3: s3://records-eu: other stores' objects are so many since that "
+                   "only the newest one was compared that this store knows to be its own, "
+                   "s3://records-eu/x; "));
+    CHECK(contains(said, "the store was rolled back and went on, or was written anew"));
+    service.heads.front().by_ledger = false;
+    CHECK(!contains(verify(1), "other stores' objects"));
   }
   SECTION("one that is of another chain is a problem of its own") {
     service.heads = {{1, std::string(64, '0'), "s3://records-eu/x"}};

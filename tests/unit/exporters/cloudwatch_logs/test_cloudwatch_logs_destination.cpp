@@ -292,7 +292,7 @@ TEST_CASE("a chain's head that fails never fails the batch, and is sent with the
 TEST_CASE("the heads of this store's chain are read back, past other stores' and other lines") {
   DestinationFixture fixture;
   REQUIRE(fixture.destination().prove(fixture.origin));
-  const auto nothing = fixture.destination().kept_heads(fixture.origin, 0);
+  const auto nothing = fixture.destination().kept_heads(fixture.origin, 0, {});
   REQUIRE(nothing);
   CHECK(nothing->empty());
   fixture.origin.chain_head = std::string(64, 'c');
@@ -308,7 +308,7 @@ TEST_CASE("the heads of this store's chain are read back, past other stores' and
     REQUIRE(fixture.send_one(segment));
   }
   fixture.origin.instance = own;
-  const auto heads = fixture.destination().kept_heads(fixture.origin, 0);
+  const auto heads = fixture.destination().kept_heads(fixture.origin, 0, {});
   REQUIRE(heads);
   REQUIRE(heads->size() == 2);  // on another page than those of the other store
   CHECK((*heads)[0].segment == 4);
@@ -317,14 +317,14 @@ TEST_CASE("the heads of this store's chain are read back, past other stores' and
   CHECK((*heads)[1].segment == 3);
   CHECK((*heads)[1].chain == std::string(64, 'c'));
   fixture.service.answer_next("GetLogEvents", FakeLogsService::error("AccessDeniedException"));
-  const auto denied = fixture.destination().kept_heads(fixture.origin, 0);
+  const auto denied = fixture.destination().kept_heads(fixture.origin, 0, {});
   REQUIRE(!denied);
   CHECK(denied.error().message.find("logs:GetLogEvents") != std::string::npos);
   for (const char* body : {"", "[]", "{}", R"({"events":{}})", R"({"events":[1,{}]})",
                            R"({"events":[{"message":"{\"schemaType\":\"InvlogChain\"}"}]})"}) {
     INFO(body);
     fixture.service.answer_next("GetLogEvents", invlog::aws::HttpResponse{200, {}, body});
-    const auto answer = fixture.destination().kept_heads(fixture.origin, 0);
+    const auto answer = fixture.destination().kept_heads(fixture.origin, 0, {});
     CHECK((!answer || answer->empty()));
   }
 }
@@ -340,7 +340,7 @@ TEST_CASE("a page of heads that fails for the time being is asked for again") {
   REQUIRE(fixture.send_one(1));
   fixture.service.answer_next("GetLogEvents", FakeLogsService::error("ThrottlingException"));
   fixture.service.answer_next("GetLogEvents", invlog::aws::HttpResponse{503, {}, ""});
-  const auto heads = fixture.destination().kept_heads(fixture.origin, 0);
+  const auto heads = fixture.destination().kept_heads(fixture.origin, 0, {});
   REQUIRE(heads);
   CHECK(heads->size() == 1);
   CHECK(waits == 2);

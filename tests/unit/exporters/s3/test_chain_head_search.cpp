@@ -19,7 +19,7 @@ struct SearchScene {
   std::vector<std::chrono::milliseconds> waits;
 
   tl::expected<std::vector<KeptHead>, aws::ServiceFailure> search(
-      std::int64_t born_us = kStartedAt) {
+      std::int64_t born_us = kStartedAt, const std::vector<std::string>& given = {}) {
     CallTimes times;
     times.wait = [this](std::chrono::milliseconds pause) {
       waits.push_back(pause);
@@ -27,7 +27,7 @@ struct SearchScene {
     };
     times.random = [] { return 0.5; };
     return ChainHeadSearch(test_options(), layout, http, credentials, test_time, times)
-        .kept(kStartedAt, born_us);
+        .kept(kStartedAt, born_us, given);
   }
 
   // AWS says where the bucket is, then lists these (key and time of writing).
@@ -179,6 +179,79 @@ TEST_CASE("Heads of a store that was put back are found in earlier hours too") {
   CHECK((*heads)[1].segment == 4);
   CHECK((*heads)[1].place == "s3://records-eu/" + before);
   CHECK(scene.http.seen.size() == 6);
+}
+
+TEST_CASE("Where others wrote all that is newest, the objects that the store knows tell") {
+  constexpr std::size_t kMost = ChainHeadSearch::kMostAsked;
+  SearchScene scene;
+  SearchScene other;
+  other.layout.instance = std::string(32, 'b');
+  const std::string own = scene.key(1, 10);
+  const auto place = [](const std::string& key) { return "s3://records-eu/" + key; };
+  std::vector<std::pair<std::string, std::string>> objects;
+  for (std::size_t i = 0; i < kMost; ++i) {
+    const auto record = static_cast<std::int64_t>(i) + 1;
+    objects.emplace_back(other.key(record, record), "2026-09-21T14:30:00.000Z");
+  }
+  objects.emplace_back(own, "2026-09-21T14:20:00.000Z");
+  scene.http.answer(200, "", kHere);
+  scene.listed(objects);
+  const auto others_have_heads = [&] {
+    for (std::size_t i = 0; i < kMost; ++i) {
+      const std::string record = std::to_string(i + 1);
+      scene.has_head(record + "-" + record, "3", 'e');
+    }
+  };
+  const std::size_t asked_before = 2 + kMost;
+  SECTION("of which the newest with a head counts") {
+    others_have_heads();
+    scene.http.answer(404);
+    scene.http.answer(200, "", {{"x-amz-meta-invlog-records", "11-20"}});
+    scene.has_head("1-10", "7");
+    const auto heads = scene.search(
+        kStartedAt, {place(kHourFolder + "data/abc_input.json.gz"), place(scene.key(21, 30)),
+                     "s3://former/" + scene.key(31, 40), place("old/" + scene.key(41, 50)),
+                     place(scene.key(11, 20)), place(own), place(scene.key(51, 60))});
+    REQUIRE(heads);
+    REQUIRE(heads->size() == 1);
+    CHECK(heads->front().segment == 7);
+    CHECK(heads->front().place == place(own));
+    CHECK(heads->front().by_ledger);
+    REQUIRE(scene.http.seen.size() == asked_before + 3);
+    CHECK(contains(scene.http.seen[asked_before].url, scene.key(21, 30)));
+    CHECK(contains(scene.http.seen[asked_before + 2].url, own));
+  }
+  SECTION("but a head beside them, as of a store that was put back, counts first") {
+    // That of a delivery that the store, which is older, does not know.
+    objects.front().first = scene.key(11, 20);
+    SearchScene back;
+    back.http.answer(200, "", kHere);
+    back.listed(objects);
+    back.has_head("11-20", "8", 'd');
+    for (std::size_t i = 1; i < kMost; ++i) {
+      back.http.answer(404);
+    }
+    const auto heads = back.search(kStartedAt, {place(own)});
+    REQUIRE(heads);
+    REQUIRE(heads->size() == 1);
+    CHECK(heads->front().segment == 8);
+    CHECK_FALSE(heads->front().by_ledger);
+    CHECK(back.http.seen.size() == asked_before);
+  }
+  SECTION("and if none of these is left, nothing was compared") {
+    others_have_heads();
+    scene.http.answer(404);
+    const auto heads = scene.search(kStartedAt, {place(own)});
+    REQUIRE(!heads);
+    CHECK(contains(heads.error().message, "none of the newest 2000 objects is this store's"));
+  }
+  SECTION("nor if one may not be read") {
+    others_have_heads();
+    scene.http.answer(403);
+    const auto heads = scene.search(kStartedAt, {place(own)});
+    REQUIRE(!heads);
+    CHECK(contains(heads.error().message, "s3:GetObject"));
+  }
 }
 
 TEST_CASE("No object of this store is no head, and what cannot be asked says why") {
