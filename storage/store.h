@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "storage/file_identity.h"
 #include "storage/file_lock.h"
 #include "storage/label_table.h"
 #include "storage/record_row.h"
@@ -58,7 +59,7 @@ class Store {
   std::size_t group_records() const { return rows_.size(); }
 
   // Writes what is collected, durably. Makes room for it first, where the size is limited; and if
-  // the file was removed, writes it again from what is open.
+  // the file or its log was removed, writes it again from what is open.
   void commit();
   // Most that a group should hold, bytes of bodies and details.
   std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
@@ -82,7 +83,7 @@ class Store {
   bool close_requested() const;
   void answer_close_request();
 
-  // The file is not at its path any more.
+  // The file, or what SQLite has beside it, is not at its path any more.
   bool file_is_gone() const;
   // Writes it again, as commit() does where there is something to commit. The group must be empty.
   void restore_file();
@@ -114,6 +115,8 @@ class Store {
 
   void open_file();
   void prepare();
+  void note_log();
+  bool log_is_gone() const;
   void copy_to(const std::string& copy);
   void take_copy(const std::string& copy);
   void take_left_copy();
@@ -147,6 +150,8 @@ class Store {
   std::function<void(const std::string&)> told_;
   std::unique_ptr<FileLock> lock_;
   Connection connection_;
+  // As the connection has them open: the write-ahead log, and its index in shared memory.
+  std::optional<FileIdentity> log_, log_index_;
   std::unique_ptr<LabelWriter> labels_;
   std::unique_ptr<Statements> statements_;
   std::unique_ptr<Retention> retention_;

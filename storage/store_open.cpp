@@ -85,6 +85,7 @@ void Store::open_file() {
   execute(connection, "PRAGMA synchronous = FULL");
   ensure_delivery_tables(connection);
   ensure_residency_tables(connection);
+  note_log();
 }
 
 void Store::create() {
