@@ -83,9 +83,10 @@ class Store {
   bool close_requested() const;
   void answer_close_request();
 
-  // The file, or what SQLite has beside it, is not at its path any more.
+  // The file, or what SQLite has beside it, or the lock's, is not at its path any more.
   bool file_is_gone() const;
-  // Writes it again, as commit() does where there is something to commit. The group must be empty.
+  // Writes it again, and takes the lock again, as commit() does where there is something to commit.
+  // The group must be empty.
   void restore_file();
   // Told again and again during work that takes as long as the store is large, and what that is.
   void when_busy(std::function<void(const std::string& activity)> told) { told_ = std::move(told); }
@@ -115,6 +116,7 @@ class Store {
 
   void open_file();
   void prepare();
+  void hold_lock();
   void note_log();
   bool log_is_gone() const;
   void copy_to(const std::string& copy);
@@ -124,12 +126,17 @@ class Store {
   void reopen();
   void create();
   void check_identity();
+  std::int64_t newest_segment() const;
+  std::int64_t newest_record() const;
   void recover();
   void recover_segment();
   [[noreturn]] void throw_unnumbered(const char* what, std::int64_t number) const;
   void recover_intents();
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
+  void check_segment();
+  void leave_segment();
+  std::vector<BodyBytes> collected_bodies() const;
   void write_group();
   void write_event(const EventRow& event);
   void end_intent(std::uint64_t intent, EndedIntent::By by);

@@ -151,26 +151,38 @@ void Store::check_identity() {
   }
 }
 
-void Store::recover() {
+// Numbers of what retention has taken away are never used again.
+std::int64_t Store::newest_segment() const {
   sqlite3* connection = connection_.get();
-  // Numbers of what retention has taken away are never used again.
-  const RetentionBase gone = read_retention_base(connection);
   // A row of `segment` may be damaged: the chunks of a segment are not written over all the same.
-  last_segment_ = std::max({gone.segment, single_integer(connection, "SELECT max(id) FROM segment"),
-                            single_integer(connection, "SELECT max(id) >> 24 FROM chunk")});
-  if (last_segment_ >= kMostSegments) {
-    throw_unnumbered("segment", last_segment_);
-  }
-  recover_segment();
   const std::int64_t newest =
-      std::max({gone.record, single_integer(connection, "SELECT max(id) FROM record"),
+      std::max({read_retention_base(connection).segment,
+                single_integer(connection, "SELECT max(id) FROM segment"),
+                single_integer(connection, "SELECT max(id) >> 24 FROM chunk")});
+  if (newest >= kMostSegments) {
+    throw_unnumbered("segment", newest);
+  }
+  return newest;
+}
+
+std::int64_t Store::newest_record() const {
+  sqlite3* connection = connection_.get();
+  const std::int64_t newest =
+      std::max({read_retention_base(connection).record,
+                single_integer(connection, "SELECT max(id) FROM record"),
                 single_integer(connection, "SELECT max(last_record) FROM segment")});
   if (newest >= kMostRecords) {
     throw_unnumbered("record", newest);
   }
-  next_record_ = newest + 1;
-  next_intent_ = 1 + static_cast<std::uint64_t>(
-                         single_integer(connection, "SELECT coalesce(max(id), 0) FROM intent"));
+  return newest;
+}
+
+void Store::recover() {
+  last_segment_ = newest_segment();
+  recover_segment();
+  next_record_ = newest_record() + 1;
+  next_intent_ = 1 + static_cast<std::uint64_t>(single_integer(
+                         connection_.get(), "SELECT coalesce(max(id), 0) FROM intent"));
   recover_intents();
   tell_left_copy();
   try {

@@ -119,7 +119,17 @@ void note_restored(sqlite3* copy, std::int64_t now) {
 }  // namespace
 
 bool Store::file_is_gone() const {
-  return !retention_ || file_has_moved(connection_.get()) || log_is_gone();
+  return !retention_ || !lock_->is_in_place() || file_has_moved(connection_.get()) || log_is_gone();
+}
+
+// Without its name it keeps nobody away.
+void Store::hold_lock() {
+  if (!lock_->is_in_place() && !lock_->take_again()) {
+    throw StoreError("store " + options_.path +
+                         ": its lock file was removed, and another invlog agent or `invlog erase` "
+                         "has taken a new one; records wait until that has ended",
+                     SQLITE_BUSY);
+  }
 }
 
 // SQLite says only of the store's file itself whether it has moved. It has opened the others by
@@ -182,6 +192,7 @@ void Store::restore_file() {
     reopen();
     return;
   }
+  hold_lock();
   const bool file_is_there = !file_has_moved(connection_.get());
   if (file_is_there && !log_is_gone()) {
     return;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "storage/file_lock.h"
 #include "storage/reader.h"
 #include "storage/schema.h"
 #include "storage/store.h"
@@ -641,6 +642,88 @@ TEST_CASE("A log that another emptied or that nobody wrote yet is not taken for 
   check_whole(file);
 }
 
+TEST_CASE("A lock file that was removed is made and locked again, and records wait for that") {
+  TemporaryStore file;
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  const std::string lock = file.path() + "-lock";
+  Store store(options);
+  CHECK(!store.file_is_gone());
+  std::filesystem::remove(lock);
+  CHECK(store.file_is_gone());
+  auto other = FileLock::try_lock(lock, file.path());
+  REQUIRE(other);
+  store.add(record_with("body", ""));
+  std::string refused;
+  try {
+    store.commit();
+  } catch (const StoreError& error) {
+    refused = error.what();
+    CHECK(error.sqlite_code() == SQLITE_BUSY);
+  }
+  CHECK(contains(refused, "has taken a new one"));
+  CHECK(file.query("SELECT count(*) FROM record") == "0");
+  other.reset();
+  store.commit();
+  CHECK(!store.file_is_gone());
+  CHECK(!FileLock::try_lock(lock, file.path()));
+  CHECK(file.query("SELECT count(*) FROM record") == "1");
+}
+
+TEST_CASE("A segment that another has ended is not written on") {
+  TemporaryStore file;
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  Store store(options);
+  const auto let_another_write = [&] {
+    std::filesystem::remove(file.path() + "-lock");
+    Store(options).close();
+  };
+  store.add(record_with(prose(2000, 7) + "1", "committed"));
+  const std::uint64_t intent = store.add_intent(record_with("under way", ""));
+  SECTION("when its row is there") {
+    store.commit();
+    store.add(record_with(prose(2000, 7) + "2", "collected"));
+    let_another_write();
+    store.commit();
+    auto reader = Reader::open(file.path());
+    REQUIRE(reader);
+    CHECK((*reader)->find(2, Bodies::both)->record.outcome == "interrupted");
+    const auto collected = (*reader)->find(3, Bodies::both);
+    CHECK(collected->record.request.bytes == prose(2000, 7) + "2");
+    CHECK(collected->record.response.bytes == "collected");
+    CHECK(!collected->record.request.truncated);
+  }
+  SECTION("when its number is another's now") {
+    store.commit();
+    store.close_segment();
+    store.add(record_with(prose(2000, 7) + "2", "collected"));
+    let_another_write();
+    store.commit();
+    auto reader = Reader::open(file.path());
+    REQUIRE(reader);
+    CHECK((*reader)->find(2, Bodies::both)->record.outcome == "interrupted");
+    CHECK((*reader)->find(3, Bodies::both)->record.response.bytes == "collected");
+  }
+  SECTION("when nothing is collected") {
+    store.commit();
+    let_another_write();
+    // Each look takes the lock again first.
+    store.restore_file();
+    store.close_segment();
+    store.add(record_with(prose(2000, 7) + "2", "collected"));
+    store.commit();
+    CHECK(file.query("SELECT count(*) FROM segment WHERE closed_at IS NOT NULL") == "2");
+  }
+  store.add(record_with("last", ""), intent);
+  store.commit();
+  CHECK(file.query("SELECT count(*) FROM segment WHERE closed_at IS NULL") == "1");
+  store.close();
+  CHECK(file.query("SELECT count(*) FROM record") == "4");
+  CHECK(file.query("SELECT count(*) FROM event WHERE kind = 'bodies-lost'") == "0");
+  check_whole(file);
+}
+
 TEST_CASE("What a kill left of a removed store becomes the store at the next start") {
   namespace fs = std::filesystem;
   TemporaryStore store;
@@ -725,7 +808,8 @@ TEST_CASE("A file that was removed when nothing came after it is there at the st
 
 TEST_CASE("A file that was removed is written again although nothing comes after it") {
   TemporaryStore store;
-  const std::string removed = store.path() + GENERATE(as<std::string>(), "", "-wal", "-shm");
+  const std::string removed =
+      store.path() + GENERATE(as<std::string>(), "", "-wal", "-shm", "-lock");
   Writer writer(store.options());
   REQUIRE(submit_and_wait(writer, record_with("kept", "")));
   std::filesystem::remove(removed);
