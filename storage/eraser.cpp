@@ -30,6 +30,9 @@ namespace invlog::storage {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
+// By when an agent has seen that its lock file was removed: it looks each second while idle, and
+// before each commit, which it tries every 5 s where the disk refuses it.
+constexpr std::chrono::milliseconds kAgentNotices{6000};
 // Ranges of ids that an event has at most; the flag in the rows says it all.
 constexpr std::size_t kMostRanges = 2000;
 constexpr std::size_t kMostPlaces = 100;      // of each destination in an event
@@ -92,8 +95,25 @@ Eraser::Eraser(EraserOptions options, std::unique_ptr<FileLock> lock, Connection
 
 Eraser::~Eraser() = default;
 
+template <typename Condition>
+bool Eraser::comes_true(std::chrono::milliseconds patience, const Condition& condition) {
+  for (auto waited = std::chrono::milliseconds(0); !condition(); waited += kPause) {
+    if (waited >= patience) {
+      return false;
+    }
+    options_.sleep(kPause);
+  }
+  return true;
+}
+
+// An agent's lock file stays when it ends. Where there is none, the store was copied to here, or it
+// was removed under an agent: that notices, and takes the one that is made here.
 bool Eraser::agent_is_running() {
-  return FileLock::try_lock(options_.path + "-lock", options_.path) == nullptr;
+  const std::string lock = options_.path + "-lock";
+  const bool was_there = ::access(lock.c_str(), F_OK) == 0;
+  const auto is_held = [&] { return FileLock::try_lock(lock, options_.path) == nullptr; };
+  const auto patience = was_there ? std::chrono::milliseconds(0) : kAgentNotices;
+  return comes_true(std::min(patience, options_.patience), is_held);
 }
 
 // What an agent does when it starts and stops: ends what a crash left open, and puts events that no
@@ -124,17 +144,6 @@ bool Eraser::segment_is_open(std::int64_t last_record) {
   return open.bind(1, last_record).step();
 }
 
-template <typename Condition>
-bool Eraser::comes_true(const Condition& condition) {
-  for (auto waited = std::chrono::milliseconds(0); !condition(); waited += kPause) {
-    if (waited >= options_.patience) {
-      return false;
-    }
-    options_.sleep(kPause);
-  }
-  return true;
-}
-
 void Eraser::close_segments(std::int64_t last_record) {
   if (!agent_is_running()) {
     recover();
@@ -152,7 +161,7 @@ void Eraser::close_segments(std::int64_t last_record) {
                      std::strerror(errno) + "; if it is there and no empty file, remove it");
   }
   ::close(file);
-  if (comes_true([&] { return !segment_is_open(last_record); })) {
+  if (comes_true(options_.patience, [&] { return !segment_is_open(last_record); })) {
     return;
   }
   ::unlink(request.c_str());
@@ -381,7 +390,8 @@ void Eraser::await_deliveries() {
     }
   }
   for (const std::string& destination : destinations) {
-    comes_true([&] { return try_delivery_lock(options_.path, destination) != nullptr; });
+    comes_true(options_.patience,
+               [&] { return try_delivery_lock(options_.path, destination) != nullptr; });
   }
 }
 
@@ -391,7 +401,7 @@ bool Eraser::finish() {
     recover();
   }
   sqlite3_busy_timeout(connection_.get(), static_cast<int>(kPause.count()));
-  return comes_true([this] {
+  return comes_true(options_.patience, [this] {
     return sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
                                      nullptr) == SQLITE_OK;
   });

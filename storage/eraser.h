@@ -66,7 +66,7 @@ class Eraser {
   void recover();
   bool segment_is_open(std::int64_t last_record);
   template <typename Condition>
-  bool comes_true(const Condition& condition);
+  bool comes_true(std::chrono::milliseconds patience, const Condition& condition);
   std::optional<SegmentSpan> span_of(std::int64_t segment, Sha256& recorded);
   Rewritten encode(const SegmentSpan& span, const std::vector<std::int64_t>& records);
   bool write(const ErasureSelection::Segment& segment, SegmentSpan& span, const Sha256& before,

@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 
+#include "storage/file_identity.h"
 #include "storage/store_error.h"
 
 namespace invlog::storage {
@@ -63,9 +65,12 @@ bool lock(int descriptor) {
 
 }  // namespace
 
+FileLock::FileLock(const std::string& path, const std::string& store)
+    : path_(path), store_(store), descriptor_(open_lock_file(path, store)) {}
+
 FileLock::FileLock(const std::string& path, const std::string& store,
                    std::chrono::milliseconds patience, const Sleep& sleep)
-    : descriptor_(open_lock_file(path, store)) {
+    : path_(path), store_(store), descriptor_(open_lock_file(path, store)) {
   for (auto waited = std::chrono::milliseconds(0); !lock(descriptor_); waited += kPause) {
     if (waited >= patience) {
       ::close(descriptor_);
@@ -78,8 +83,20 @@ FileLock::FileLock(const std::string& path, const std::string& store,
 }
 
 std::unique_ptr<FileLock> FileLock::try_lock(const std::string& path, const std::string& store) {
-  std::unique_ptr<FileLock> held(new FileLock(open_lock_file(path, store)));
+  std::unique_ptr<FileLock> held(new FileLock(path, store));
   return lock(held->descriptor_) ? std::move(held) : nullptr;
+}
+
+bool FileLock::is_in_place() const {
+  struct stat held {};
+  return ::fstat(descriptor_, &held) != 0 || !has_left({held.st_dev, held.st_ino}, path_);
+}
+
+bool FileLock::take_again() {
+  const int descriptor = open_lock_file(path_, store_);
+  const bool taken = lock(descriptor);
+  ::close(taken ? std::exchange(descriptor_, descriptor) : descriptor);
+  return taken;
 }
 
 FileLock::~FileLock() {

@@ -1,5 +1,7 @@
 // An exclusive lock for the life of an object: at most one agent writes a store, at most one
-// process delivers to a destination. The kernel drops it with the process; the file stays.
+// process delivers to a destination. The kernel drops it with the process; the file stays. Where
+// somebody removes that all the same, whoever comes makes another one, and meets nobody there: so
+// who holds a lock for long looks whether it still has its name.
 //
 // Threads: any. Errors: throws StoreError naming `store`, for which the lock stands.
 #pragma once
@@ -24,9 +26,16 @@ class FileLock {
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
- private:
-  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  // The locked file still has its name.
+  bool is_in_place() const;
+  // Where it has not: locks the one that is there now, or a new one. False: somebody else holds
+  // that.
+  bool take_again();
 
+ private:
+  FileLock(const std::string& path, const std::string& store);
+
+  const std::string path_, store_;
   int descriptor_;
 };
 

@@ -22,6 +22,12 @@ constexpr std::uint64_t kRowBytes = 300;  // about what a row takes without long
 // How often it is told how many events were left out.
 constexpr std::int64_t kLeftOutSpanUs = 86'400'000'000;
 
+// Somebody else ended the segment that is being written.
+class SegmentEnded : public StoreError {
+ public:
+  using StoreError::StoreError;
+};
+
 // About what a record's row takes, without labels.
 std::uint64_t row_bytes(const Record& record) {
   return kRowBytes + record.details.size() + record.request_id.size() +
@@ -35,6 +41,7 @@ struct Store::Statements {
       : insert_record(connection, insert_record_sql()),
         insert_segment(connection,
                        "INSERT INTO segment(id, first_record, opened_at) VALUES (?1, ?2, ?3)"),
+        select_open(connection, "SELECT 1 FROM segment WHERE id = ?1 AND closed_at IS NULL"),
         insert_chunk(connection, "INSERT INTO chunk(id, bytes) VALUES (?1, ?2)"),
         replace_chunk(connection, "INSERT OR REPLACE INTO chunk(id, bytes) VALUES (?1, ?2)"),
         insert_intent(connection, "INSERT INTO intent(id, bytes) VALUES (?1, ?2)"),
@@ -42,7 +49,7 @@ struct Store::Statements {
         insert_event(connection,
                      "INSERT INTO event(at, kind, count, details) VALUES (?1, ?2, ?3, ?4)") {}
 
-  Statement insert_record, insert_segment, insert_chunk, replace_chunk, insert_intent,
+  Statement insert_record, insert_segment, select_open, insert_chunk, replace_chunk, insert_intent,
       delete_intent, insert_event;
 };
 
@@ -274,7 +281,13 @@ void Store::commit() {
   }
   restore_file();
   make_room();
-  in_transaction(&Store::write_group);
+  try {
+    in_transaction(&Store::write_group);
+  } catch (const SegmentEnded&) {
+    leave_segment();
+    make_room();
+    in_transaction(&Store::write_group);
+  }
   for (const EndedIntent& ended : ended_intents_) {
     uncount_intent(ended.id);
   }
@@ -347,7 +360,100 @@ void Store::make_room() {
   });
 }
 
+// In a transaction. Whoever takes the lock after its file was removed ends what is open, as after a
+// crash, and may begin segments of its own.
+void Store::check_segment() {
+  bool own = false;
+  if (in_progress_.row_written) {
+    own = statements_->select_open.bind(1, in_progress_.id).step();
+    statements_->select_open.reset();
+  } else {
+    own = single_integer(connection_.get(), "SELECT max(id) FROM segment") <= last_segment_;
+  }
+  if (!own) {
+    throw SegmentEnded(
+        "store " + options_.path + ": another invlog wrote it meanwhile; its lock file was removed",
+        SQLITE_BUSY);
+  }
+}
+
+// What is collected goes into a new segment, with numbers after all that is there by now.
+void Store::leave_segment() {
+  std::vector<BodyBytes> bodies = collected_bodies();
+  auto labels = std::make_unique<LabelWriter>(connection_.get());
+  const NewestNumbers newest = newest_numbers();
+  last_segment_ = newest.segment;
+  next_record_ = newest.record + 1;
+  labels_ = std::move(labels);
+  const std::int64_t left = std::exchange(segment_, {}).id;
+  if (rows_.empty()) {
+    return;
+  }
+  begin_segment();
+  stream_.clear();
+  std::int64_t lost = 0;
+  for (std::size_t at = 0; at < rows_.size(); ++at) {
+    RecordRow& row = rows_[at];
+    BodyBytes& body = bodies[at];
+    if (body_checksum(row.id, body.request, body.response) != row.checksum) {
+      ++lost;
+      body = {};
+      row.record.request.truncated |= row.request_bytes > 0;
+      row.record.response.truncated |= row.response_bytes > 0;
+      row.record.request.is_json = row.record.response.is_json = false;
+    }
+    row.id = next_record_++;
+    row.request_bytes = static_cast<std::int64_t>(body.request.size());
+    row.response_bytes = static_cast<std::int64_t>(body.response.size());
+    row.checksum = body_checksum(row.id, body.request, body.response);
+    encoder_.add(body.request, body.response);
+    segment_.row_bytes += row_bytes(row.record);
+  }
+  encoder_.take(stream_);
+  if (lost > 0) {
+    add_event("bodies-lost", lost, "{\"segment\":" + std::to_string(left) + "}");
+  }
+}
+
+// Of each row; the stream alone has them, and decodes only with what of the segment is committed.
+// Empty where that is not as it was: something of it was erased since.
+std::vector<Store::BodyBytes> Store::collected_bodies() const {
+  std::vector<BodyBytes> bodies(rows_.size());
+  if (rows_.empty()) {
+    return bodies;
+  }
+  const std::size_t committed =
+      static_cast<std::size_t>(segment_.chunks) * kChunkBytes + segment_.tail.size();
+  std::string stream;
+  const std::int64_t first = chunk_id(segment_.id, 0);
+  Statement chunks(connection_.get(),
+                   "SELECT bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+  chunks.bind(1, first).bind(2, first + segment_.chunks);
+  while (segment_.row_written && chunks.step()) {
+    stream += chunks.bytes(0);
+  }
+  stream.resize(std::min(stream.size(), committed));
+  stream += stream_;
+  try {
+    SegmentDecoder decoder(0, encoder_.stream_bytes());
+    decoder.feed(stream);
+    if (decoder.entries() != encoder_.entries()) {
+      return bodies;
+    }
+    const std::size_t before = decoder.entries() - rows_.size();
+    for (std::size_t at = 0; at < rows_.size(); ++at) {
+      bodies[at] = {decoder.request(before + at), std::string(decoder.response(before + at))};
+    }
+  } catch (const StoreError&) {
+    return std::vector<BodyBytes>(rows_.size());
+  }
+  return bodies;
+}
+
 void Store::write_group() {
+  if (!rows_.empty()) {
+    check_segment();
+  }
   if (!rows_.empty() && !in_progress_.row_written) {
     statements_->insert_segment.bind(1, in_progress_.id)
         .bind(2, in_progress_.first_record)
@@ -406,6 +512,7 @@ void Store::append_chunks(std::string_view bytes) {
 }
 
 void Store::finish_open_segment() {
+  check_segment();
   if (!in_progress_.row_written) {
     statements_->insert_segment.bind(1, in_progress_.id)
         .bind(2, in_progress_.first_record)
@@ -421,7 +528,12 @@ void Store::close_segment() {
   if (segment_.id == 0) {
     return;
   }
-  in_transaction(&Store::finish_open_segment);
+  try {
+    in_transaction(&Store::finish_open_segment);
+  } catch (const SegmentEnded&) {
+    leave_segment();
+    return;
+  }
   last_segment_ = segment_.id;
   segment_ = {};
 }

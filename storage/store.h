@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "storage/file_identity.h"
 #include "storage/file_lock.h"
 #include "storage/host_history.h"
 #include "storage/label_table.h"
@@ -60,7 +61,7 @@ class Store {
   std::size_t group_records() const { return rows_.size(); }
 
   // Writes what is collected, durably. Makes room for it first, where the size is limited; and if
-  // the file was removed, writes it again from what is open.
+  // the file or its log was removed, writes it again from what is open.
   void commit();
   // Most that a group should hold, bytes of bodies and details.
   std::uint64_t most_group_bytes() const { return retention_->group_bytes(); }
@@ -84,9 +85,10 @@ class Store {
   bool close_requested() const;
   void answer_close_request();
 
-  // The file is not at its path any more.
+  // The file, or what SQLite has beside it, or the lock's, is not at its path any more.
   bool file_is_gone() const;
-  // Writes it again, as commit() does where there is something to commit. The group must be empty.
+  // Writes it again, and takes the lock again, as commit() does where there is something to commit.
+  // The group must be empty.
   void restore_file();
   // Told again and again during work that takes as long as the store is large, and what that is.
   void when_busy(std::function<void(const std::string& activity)> told) { told_ = std::move(told); }
@@ -120,6 +122,9 @@ class Store {
   void open_file();
   void set_up();
   void prepare();
+  void hold_lock();
+  void note_log();
+  bool log_is_gone() const;
   void copy_to(const std::string& copy);
   void take_copy(const std::string& copy);
   void take_left_copy();
@@ -127,6 +132,7 @@ class Store {
   void reopen();
   void create();
   void check_identity();
+  NewestNumbers newest_numbers() const;
   void recover();
   void recover_segment();
   [[noreturn]] void throw_unnumbered(const char* what, std::int64_t number) const;
@@ -135,6 +141,9 @@ class Store {
   void note_host();
   std::int64_t decoded_stream_bytes(std::int64_t segment);
   void begin_segment();
+  void check_segment();
+  void leave_segment();
+  std::vector<BodyBytes> collected_bodies() const;
   void write_group();
   void write_event(const EventRow& event);
   void end_intent(std::uint64_t intent, EndedIntent::By by);
@@ -155,6 +164,8 @@ class Store {
   std::function<void(const std::string&)> told_;
   std::unique_ptr<FileLock> lock_;
   Connection connection_;
+  // As the connection has them open: the write-ahead log, and its index in shared memory.
+  std::optional<FileIdentity> log_, log_index_;
   std::unique_ptr<LabelWriter> labels_;
   std::unique_ptr<Statements> statements_;
   std::unique_ptr<Retention> retention_;

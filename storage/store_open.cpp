@@ -16,7 +16,6 @@
 #include "storage/request_keys.h"
 #include "storage/retention_base.h"
 #include "storage/schema.h"
-#include "storage/start_reads.h"
 #include "storage/store.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
@@ -96,6 +95,7 @@ void Store::set_up() {
   execute(connection, "PRAGMA synchronous = FULL");
   ensure_delivery_tables(connection);
   ensure_residency_tables(connection);
+  note_log();
 }
 
 void Store::create() {
@@ -161,15 +161,20 @@ void Store::check_identity() {
   }
 }
 
-void Store::recover() {
+NewestNumbers Store::newest_numbers() const {
   const NewestNumbers newest = read_newest_numbers(connection_.get());
-  last_segment_ = newest.segment;
-  if (last_segment_ >= kMostSegments) {
-    throw_unnumbered("segment", last_segment_);
+  if (newest.segment >= kMostSegments) {
+    throw_unnumbered("segment", newest.segment);
   }
   if (newest.record >= kMostRecords) {
     throw_unnumbered("record", newest.record);
   }
+  return newest;
+}
+
+void Store::recover() {
+  const NewestNumbers newest = newest_numbers();
+  last_segment_ = newest.segment;
   recover_segment();
   next_record_ = newest.record + 1;
   next_intent_ = 1 + static_cast<std::uint64_t>(newest.intent);

@@ -1,6 +1,13 @@
-// Store, when somebody removed its file while it is open: the open file still has everything, and
-// is written out again under its name. A kill meanwhile leaves what is not whole yet under one
-// name, which the next start removes, and what is whole under another, which it takes.
+// Store, when somebody removed its file, or the write-ahead log beside it, while it is open: what
+// is open still has everything, and is written out again under its name. A kill meanwhile leaves
+// what is not whole yet under one name, which the next start removes, and what is whole under
+// another, which it takes; the file itself, if only its log was removed, stays until it is
+// replaced.
+//
+// Without the log's name, what is committed would be lost with the process. Without that of its
+// index, others would make a new one, and neither they nor the agent see what the other adds to the
+// log. To go on with the file itself would not do: other connections of this process have the
+// removed files open, too, and notice only that the store itself was replaced.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +18,7 @@
 #include <memory>
 
 #include "storage/directory_of.h"
+#include "storage/file_identity.h"
 #include "storage/file_mode.h"
 #include "storage/json_writer.h"
 #include "storage/moved_file.h"
@@ -27,7 +35,8 @@ namespace {
 constexpr int kPagesAtOnce = 1024;  // 4 MiB, after which the rest of the agent is told
 
 [[noreturn]] void cannot_restore(const std::string& path, const std::string& why) {
-  throw StoreError("store " + path + ": its file was removed, and cannot be written again: " + why);
+  throw StoreError("store " + path +
+                   ": its file or its log was removed, and cannot be written again: " + why);
 }
 
 void remove_if_there(const std::string& path, const std::string& store) {
@@ -67,9 +76,11 @@ void give_up_copy(const std::string& copy) {
   }
 }
 
-// Never over another file that took the name meanwhile.
-void rename_copy(const std::string& from, const std::string& to, const std::string& store) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+// Over the store's own file, where that is still there; never over another one that took the name
+// meanwhile.
+void rename_copy(const std::string& from, const std::string& to, const std::string& store,
+                 unsigned flags = RENAME_NOREPLACE) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) != 0) {
     cannot_restore(store, to + ": " + std::strerror(errno));
   }
   const int descriptor = ::open(directory_of(store).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -108,7 +119,29 @@ void note_restored(sqlite3* copy, std::int64_t now) {
 }  // namespace
 
 bool Store::file_is_gone() const {
-  return !retention_ || file_has_moved(connection_.get());
+  return !retention_ || !lock_->is_in_place() || file_has_moved(connection_.get()) || log_is_gone();
+}
+
+// Without its name it keeps nobody away.
+void Store::hold_lock() {
+  if (!lock_->is_in_place() && !lock_->take_again()) {
+    throw StoreError("store " + options_.path +
+                         ": its lock file was removed, and another invlog agent or `invlog erase` "
+                         "has taken a new one; records wait until that has ended",
+                     SQLITE_BUSY);
+  }
+}
+
+// SQLite says only of the store's file itself whether it has moved. It has opened the others by
+// now, and removes neither while this connection is open.
+void Store::note_log() {
+  log_ = identity_at(options_.path + "-wal");
+  log_index_ = identity_at(options_.path + "-shm");
+}
+
+bool Store::log_is_gone() const {
+  return (log_ && has_left(*log_, options_.path + "-wal")) ||
+         (log_index_ && has_left(*log_index_, options_.path + "-shm"));
 }
 
 // All pages, those in the write-ahead log included.
@@ -128,14 +161,14 @@ void Store::copy_to(const std::string& copy) {
   while (copied == SQLITE_OK) {
     copied = sqlite3_backup_step(backup.get(), kPagesAtOnce);
     if (told_) {
-      told_("its file was removed and is being written again: " +
+      told_("its file or its log was removed, and it is being written again: " +
             std::to_string(percent(backup.get())) + " %");
     }
   }
   const int finished = sqlite3_backup_finish(backup.release());
   if (copied != SQLITE_DONE || finished != SQLITE_OK) {
     throw StoreError("store " + options_.path +
-                         ": its file was removed, and writing it again failed: " +
+                         ": its file or its log was removed, and writing it again failed: " +
                          sqlite3_errstr(copied != SQLITE_DONE ? copied : finished),
                      copied & 0xff);
   }
@@ -150,7 +183,8 @@ void Store::take_copy(const std::string& copy) {
         options_.path + "-wal", options_.path + "-shm"}) {
     remove_if_there(left, options_.path);
   }
-  rename_copy(copy, options_.path, options_.path);
+  const bool is_own = connection_ && !file_has_moved(connection_.get());
+  rename_copy(copy, options_.path, options_.path, is_own ? 0 : RENAME_NOREPLACE);
 }
 
 void Store::restore_file() {
@@ -158,10 +192,16 @@ void Store::restore_file() {
     reopen();
     return;
   }
-  if (!file_has_moved(connection_.get())) {
+  hold_lock();
+  const bool file_is_there = !file_has_moved(connection_.get());
+  if (file_is_there && !log_is_gone()) {
     return;
   }
-  if (is_there(options_.path)) {
+  if (file_is_there) {
+    // So that a kill meanwhile costs nothing; as far as nobody reads what was before.
+    sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr,
+                              nullptr);
+  } else if (is_there(options_.path)) {
     throw StoreError("store " + options_.path +
                      ": another file has taken its place while the agent runs; records wait. Put "
                      "the agent's own file back, or move that one away, or restart the agent to go "
@@ -178,7 +218,8 @@ void Store::restore_file() {
   try {
     copy_to(copy);
     // Killed from here on, the next start takes it; unless an older one has that name, which stays.
-    if (const std::string whole = whole_copy_path(options_.path); !is_there(whole)) {
+    if (const std::string whole = whole_copy_path(options_.path);
+        !file_is_there && !is_there(whole)) {
       rename_copy(copy, whole, options_.path);
       copy = whole;
     }

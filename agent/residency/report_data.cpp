@@ -18,7 +18,7 @@ namespace {
 // Events that somebody has to look at, one by one.
 constexpr const char* kAlarms =
     "('profile-changed', 'processed-outside', 'calls-unseen', 'account-mismatch', "
-    "'delivery-refused', 'dropped', 'build-failed', 'intent-damaged', 'copy-left')";
+    "'delivery-refused', 'dropped', 'build-failed', 'intent-damaged', 'bodies-lost', 'copy-left')";
 
 std::string hexadecimal(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";

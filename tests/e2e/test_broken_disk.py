@@ -268,6 +268,20 @@ def test_a_removed_store_file_comes_back_with_all_that_was_in_it():
         stack.start_agent()
 
 
+def test_a_removed_log_costs_nothing_at_a_kill():
+    with DiskStack(durability="strict") as stack:
+        for number in range(10):
+            assert converse(stack.agent.url, f"before {number}").status == 200
+        for suffix in ("-wal", "-shm"):
+            pathlib.Path(f"{stack.agent.store}{suffix}").unlink()
+        for number in range(10):
+            assert converse(stack.agent.url, f"after {number}").status == 200
+        stack.agent.kill()
+        stack.start_agent()
+        eventually(lambda: stack.kept() == 20)
+        store.prove(stack.agent.store)
+
+
 def test_a_store_that_cannot_be_written_again_waits_until_it_can():
     with DiskStack(on_storage_failure="pass", queue_size="256KiB") as stack:
         sent = 0

@@ -75,6 +75,23 @@ def test_bodies_go_while_the_agent_records():
         assert not in_files(path)
 
 
+def test_an_agent_whose_lock_file_was_removed_goes_on_beside_an_erasure():
+    with Delivery(logs=None) as stack:
+        for number in range(10):
+            stack.call(f"before {number}")
+        stack.arrived(10)
+        path = stack.agent.store
+        os.unlink(f"{path}-lock")
+        assert json.loads(stack.invlog("erase", "--where", "id = 2", "--yes", "--json"))["records"] == 1
+        for number in range(10):
+            stack.call(f"after {number}")
+        stack.arrived(20)
+        assert stack.event_rows("recovered") == [], "the agent ended its segment itself"
+        store.prove(path)
+        stack.agent.stop()
+        store.prove(path)
+
+
 def test_what_arrived_without_an_answer_is_named():
     with Delivery(s3=None) as stack:
         stack.aws.fail("close", operation="PutLogEvents", times=-1, commit=True)

@@ -495,6 +495,89 @@ TEST_CASE("Nothing is erased beside a copy that would keep it", "[eraser]") {
   CHECK(Eraser::open(options).has_value());
 }
 
+TEST_CASE("An agent whose lock file was removed is waited for, and ends its segment itself",
+          "[eraser]") {
+  TemporaryStore store;
+  WriterOptions of_agent = store.options();
+  of_agent.clock = [] { return std::int64_t{1'790'000'000'000'000}; };
+  Store agent(of_agent);
+  agent.add(turn(11));
+  agent.commit();
+  std::filesystem::remove(store.path() + "-lock");
+  EraserOptions options;
+  options.path = store.path();
+  int pauses = 0;
+  options.sleep = [&](std::chrono::milliseconds) {
+    if (++pauses % 20 != 0) {
+      return;
+    }
+    if (agent.file_is_gone()) {
+      agent.restore_file();
+    }
+    if (agent.close_requested()) {
+      agent.close_segment();
+      agent.answer_close_request();
+    }
+  };
+  auto eraser = Eraser::open(options);
+  REQUIRE(eraser.has_value());
+  (*eraser)->close_segments(1);
+  CHECK(!agent.file_is_gone());
+  CHECK(!FileLock::try_lock(store.path() + "-lock", store.path()));
+  CHECK(store.query("SELECT count(*) FROM segment WHERE closed_at IS NULL") == "0");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "0");
+  agent.add(turn(12));
+  agent.commit();
+  agent.close();
+  check_whole(store.path());
+}
+
+TEST_CASE("A store without a lock file, whose agent would have noticed, has none", "[eraser]") {
+  TemporaryStore store;
+  fill(store);
+  std::filesystem::remove(store.path() + "-lock");
+  EraserOptions options;
+  options.path = store.path();
+  std::chrono::milliseconds paused{0};
+  options.sleep = [&](std::chrono::milliseconds time) { paused += time; };
+  auto eraser = Eraser::open(options);
+  REQUIRE(eraser.has_value());
+  (*eraser)->close_segments(kRecords);
+  CHECK(paused > std::chrono::seconds(5));
+  CHECK(paused < std::chrono::seconds(10));
+  const auto first = paused;
+  (*eraser)->close_segments(kRecords);  // now there is one
+  CHECK(paused == first);
+}
+
+TEST_CASE("What refers to erased bodies when its segment was ended is kept without its own",
+          "[eraser]") {
+  TemporaryStore store;
+  WriterOptions of_agent = store.options();
+  of_agent.clock = [] { return std::int64_t{1'790'000'000'000'000}; };
+  Store agent(of_agent);
+  agent.add(turn(11));
+  agent.commit();
+  agent.add(turn(12));
+  // An eraser that found no agent.
+  std::filesystem::remove(store.path() + "-lock");
+  std::ofstream(store.path() + "-lock") << "";
+  CHECK(erase(store.path(), kSecrets) == 1);
+  agent.commit();
+  agent.add(turn(13));
+  agent.commit();
+  agent.close();
+  check_whole(store.path());
+  CHECK(store.query("SELECT group_concat(count) FROM event WHERE kind = 'bodies-lost'") == "1");
+  auto reader = Reader::open(store.path());
+  REQUIRE(reader.has_value());
+  const auto without = (*reader)->find(2, Bodies::both);
+  REQUIRE(without.has_value());
+  CHECK(without->record.input_tokens == 12);
+  CHECK((without->record.request.bytes.empty() && without->record.request.truncated));
+  CHECK((*reader)->find(3, Bodies::both)->record.request.bytes == turn(13).request.bytes);
+}
+
 TEST_CASE("An agent that starts waits for who has its store for itself", "[eraser]") {
   TemporaryStore store;
   WriterOptions options = store.options();
@@ -679,6 +762,7 @@ TEST_CASE("After a power cut amid an erasure a store verifies, and the erasure g
       const int survival[] = {0, 100, 50, 90};
       const std::string path = store.directory() / ("cut-" + std::to_string(cuts.size()) + ".db");
       vfs.snapshot(store.path(), path, survival[cuts.size() % 4], random());
+      std::ofstream(path + "-lock") << "";
       cuts.push_back(path);
     }
   });

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "storage/file_lock.h"
 #include "storage/integrity.h"
 #include "storage/reader.h"
 #include "storage/schema.h"
@@ -651,6 +652,164 @@ TEST_CASE("A store whose file is removed is written again from what is open") {
   check_whole(store);
 }
 
+TEST_CASE("A store whose log is removed is written again, and a kill costs nothing") {
+  namespace fs = std::filesystem;
+  const std::string removed = GENERATE(as<std::string>(), "-wal", "-shm", "-wal -shm");
+  TemporaryStore store;
+  const std::string killed = store.directory() / "killed.db";
+  {
+    Writer writer(store.options());
+    for (int i = 0; i < 50; ++i) {
+      REQUIRE(submit_and_wait(writer, record_with(prose(2000, 7) + std::to_string(i), "before")));
+    }
+    for (const char* suffix : {"-wal", "-shm"}) {
+      if (contains(removed, suffix)) {
+        fs::remove(store.path() + suffix);
+      }
+    }
+    REQUIRE(submit_and_wait(writer, record_with(prose(2000, 7) + "x", "after")));
+    CHECK(!writer.status().failing);
+    CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "1");
+    for (const char* suffix : {"", "-wal"}) {
+      fs::copy_file(store.path() + suffix, killed + suffix);
+    }
+    auto reader = Reader::open(killed);
+    REQUIRE(reader);
+    CHECK((*reader)->last_id() == 51);
+    CHECK((*reader)->find(1, Bodies::both)->record.request.bytes == prose(2000, 7) + "0");
+    CHECK((*reader)->find(51, Bodies::both)->record.response.bytes == "after");
+    REQUIRE(submit_and_wait(writer, record_with("last", "")));
+  }
+  CHECK(store.query("SELECT count(*) FROM record") == "52");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "1");
+  CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'recovered'") == "0");
+  for (const char* left : {".restored", ".restoring"}) {
+    CHECK_FALSE(fs::exists(store.path() + left));
+  }
+  check_whole(store);
+}
+
+TEST_CASE("What is in a removed log is in the file before that is written again") {
+  namespace fs = std::filesystem;
+  TemporaryStore file;
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  Store store(options);
+  const std::string killed = file.directory() / "killed.db";
+  store.when_busy([&](const std::string&) {
+    fs::copy_file(file.path(), killed, fs::copy_options::overwrite_existing);
+  });
+  store.add(record_with("first", ""));
+  store.commit();
+  fs::remove(file.path() + "-wal");
+  CHECK(store.file_is_gone());
+  store.restore_file();
+  CHECK(!store.file_is_gone());
+  auto reader = Reader::open(killed);
+  REQUIRE(reader);
+  CHECK((*reader)->last_id() == 1);
+}
+
+TEST_CASE("A log that another emptied or that nobody wrote yet is not taken for removed") {
+  TemporaryStore file;
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  for (int start = 0; start < 2; ++start) {
+    Store store(options);
+    CHECK(!store.file_is_gone());
+    file.tamper("PRAGMA wal_checkpoint(TRUNCATE)");
+    CHECK(!store.file_is_gone());
+    store.add(record_with("body", ""));
+    store.commit();
+    file.tamper("PRAGMA wal_checkpoint(TRUNCATE)");
+    CHECK(!store.file_is_gone());
+  }
+  CHECK(file.query("SELECT count(*) FROM event WHERE kind = 'file-restored'") == "0");
+  check_whole(file);
+}
+
+TEST_CASE("A lock file that was removed is made and locked again, and records wait for that") {
+  TemporaryStore file;
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  const std::string lock = file.path() + "-lock";
+  Store store(options);
+  CHECK(!store.file_is_gone());
+  std::filesystem::remove(lock);
+  CHECK(store.file_is_gone());
+  auto other = FileLock::try_lock(lock, file.path());
+  REQUIRE(other);
+  store.add(record_with("body", ""));
+  std::string refused;
+  try {
+    store.commit();
+  } catch (const StoreError& error) {
+    refused = error.what();
+    CHECK(error.sqlite_code() == SQLITE_BUSY);
+  }
+  CHECK(contains(refused, "has taken a new one"));
+  CHECK(file.query("SELECT count(*) FROM record") == "0");
+  other.reset();
+  store.commit();
+  CHECK(!store.file_is_gone());
+  CHECK(!FileLock::try_lock(lock, file.path()));
+  CHECK(file.query("SELECT count(*) FROM record") == "1");
+}
+
+TEST_CASE("A segment that another has ended is not written on") {
+  TemporaryStore file;
+  WriterOptions options = file.options();
+  options.clock = system_now_us;
+  Store store(options);
+  const auto let_another_write = [&] {
+    std::filesystem::remove(file.path() + "-lock");
+    Store(options).close();
+  };
+  store.add(record_with(prose(2000, 7) + "1", "committed"));
+  const std::uint64_t intent = store.add_intent(record_with("under way", ""));
+  SECTION("when its row is there") {
+    store.commit();
+    store.add(record_with(prose(2000, 7) + "2", "collected"));
+    let_another_write();
+    store.commit();
+    auto reader = Reader::open(file.path());
+    REQUIRE(reader);
+    CHECK((*reader)->find(2, Bodies::both)->record.outcome == "interrupted");
+    const auto collected = (*reader)->find(3, Bodies::both);
+    CHECK(collected->record.request.bytes == prose(2000, 7) + "2");
+    CHECK(collected->record.response.bytes == "collected");
+    CHECK(!collected->record.request.truncated);
+  }
+  SECTION("when its number is another's now") {
+    store.commit();
+    store.close_segment();
+    store.add(record_with(prose(2000, 7) + "2", "collected"));
+    let_another_write();
+    store.commit();
+    auto reader = Reader::open(file.path());
+    REQUIRE(reader);
+    CHECK((*reader)->find(2, Bodies::both)->record.outcome == "interrupted");
+    CHECK((*reader)->find(3, Bodies::both)->record.response.bytes == "collected");
+  }
+  SECTION("when nothing is collected") {
+    store.commit();
+    let_another_write();
+    // Each look takes the lock again first.
+    store.restore_file();
+    store.close_segment();
+    store.add(record_with(prose(2000, 7) + "2", "collected"));
+    store.commit();
+    CHECK(file.query("SELECT count(*) FROM segment WHERE closed_at IS NOT NULL") == "2");
+  }
+  store.add(record_with("last", ""), intent);
+  store.commit();
+  CHECK(file.query("SELECT count(*) FROM segment WHERE closed_at IS NULL") == "1");
+  store.close();
+  CHECK(file.query("SELECT count(*) FROM record") == "4");
+  CHECK(file.query("SELECT count(*) FROM event WHERE kind = 'bodies-lost'") == "0");
+  check_whole(file);
+}
+
 TEST_CASE("What a kill left of a removed store becomes the store at the next start") {
   namespace fs = std::filesystem;
   TemporaryStore store;
@@ -735,10 +894,12 @@ TEST_CASE("A file that was removed when nothing came after it is there at the st
 
 TEST_CASE("A file that was removed is written again although nothing comes after it") {
   TemporaryStore store;
+  const std::string removed =
+      store.path() + GENERATE(as<std::string>(), "", "-wal", "-shm", "-lock");
   Writer writer(store.options());
   REQUIRE(submit_and_wait(writer, record_with("kept", "")));
-  std::filesystem::remove(store.path());
-  while (!std::filesystem::exists(store.path())) {
+  std::filesystem::remove(removed);
+  while (!std::filesystem::exists(removed)) {
     std::this_thread::yield();
   }
   writer.stop();
