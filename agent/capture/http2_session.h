@@ -8,6 +8,10 @@
 // up those that are read. As that is what a client can have the agent hold unasked, windows are
 // small; only a few streams at a time have a wide one, while their bodies are read.
 //
+// A stream that was answered before its request was read to its end stays for a moment, and what
+// comes on it is thrown away. Only then is the client told that it need not send the rest
+// (RFC 9113 §8.1): Node and curl drop an answer with a reset right behind it.
+//
 // Streams that a client resets free their place at once, their calls end a little later: a client
 // that keeps opening and resetting (CVE-2023-44487) is told to go when too many have not ended, and
 // so is one that keeps sending frames that ask for nothing.
