@@ -39,6 +39,10 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   static constexpr int kMostIdleFrames = 10'000;
   static constexpr int kIdleFramesPerSecond = 1'000;
   static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  // As far as a connection's first bytes say.
+  static bool may_begin_with(std::string_view first_bytes) {
+    return kPreface.starts_with(first_bytes.substr(0, kPreface.size()));
+  }
 
   Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
                const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts);
