@@ -88,6 +88,7 @@ void AdminServer::stop() {
   for (const std::shared_ptr<Scrape>& scrape : looks_->waiting)
     scrape->arrived.set();
   sessions_.sessions.close();
+  sessions_.refused.close();
 }
 
 std::string AdminServer::address() const {

@@ -362,6 +362,7 @@ void AgentLoop::stop() {
   for (const auto& listener : proxy_)
     listener->stop();
   sessions_.sessions.drain();
+  sessions_.refused.close();
   stopping_.set();
 }
 

@@ -12,11 +12,6 @@
 namespace invlog::capture {
 namespace {
 
-bool may_be_http2(const std::string& bytes) {
-  const std::size_t length = std::min(bytes.size(), Http2Session::kPreface.size());
-  return bytes.compare(0, length, Http2Session::kPreface.substr(0, length)) == 0;
-}
-
 // False if the connection closed before it said which.
 Task<bool> read_first_bytes(ClientStream& stream, std::string& bytes, SessionServices& services) {
   OpeningConnection opening(stream, services);
@@ -31,7 +26,7 @@ Task<bool> read_first_bytes(ClientStream& stream, std::string& bytes, SessionSer
     if (failure)
       co_return false;
     const std::string start = bytes.substr(0, std::min(count, Http2Session::kPreface.size()));
-    if (start.size() == Http2Session::kPreface.size() || !may_be_http2(start))
+    if (start.size() == Http2Session::kPreface.size() || !Http2Session::may_begin_with(start))
       break;
     // Once: a client that sends byte by byte gets no more time.
     if (!std::exchange(timed, true))
@@ -106,7 +101,7 @@ Task<void> serve_connection(StreamSocket socket, SessionServices& services,
     co_await entrance.tls(std::move(connection));
     co_return;
   }
-  const bool http2 = may_be_http2(bytes);
+  const bool http2 = Http2Session::may_begin_with(bytes);
   co_await serve_session(std::move(connection), services, entrance.handler, http2);
 }
 

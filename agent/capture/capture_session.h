@@ -83,6 +83,8 @@ struct SessionServices {
   std::shared_ptr<const OwnSockets> own = nullptr;
   Turn own_connection = nullptr;
   SocketOwners owners = {};
+  // Connections beyond max_connections that are being told so; `sessions` does not count them.
+  SessionSet refused = {};
 };
 
 // Runs until the connection is closed. `services` and `entrance` must outlive it.

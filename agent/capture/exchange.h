@@ -21,8 +21,8 @@ namespace invlog::capture {
 
 enum class BodyRead {
   complete,
-  too_large,    // over the limit; the rest was not read, and the connection or stream closes after
-                // the answer
+  too_large,    // over the limit; the rest was not read, and the connection or stream closes soon
+                // after the answer
   malformed,    // bad transfer coding; as above
   client_gone,  // nobody is there to be answered
 };

@@ -13,10 +13,6 @@ namespace invlog::capture {
 namespace {
 
 constexpr std::size_t kBufferBytes = 4 * 1024;
-// After a refusal, so much of what the client still sends is read and thrown away, so that it gets
-// to read the answer.
-constexpr std::size_t kLingerBytes = 1 << 20;
-constexpr std::chrono::milliseconds kLingerTime{2000};
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -483,9 +479,9 @@ Task<void> Http1Session::linger() {
   if (!stream_.is_open())
     co_return;
   stream_.shutdown_send();
-  wait_at_most(kLingerTime);
+  wait_at_most(options_.linger_time);
   std::size_t discarded = 0;
-  while (discarded < kLingerBytes && !at_end_) {
+  while (discarded < options_.linger_bytes && !at_end_) {
     if (!reading_)
       begin_ = end_ = 0;
     const std::size_t before = end_;

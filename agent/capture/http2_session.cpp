@@ -89,14 +89,12 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  static int on_frame_send(nghttp2_session* raw, const nghttp2_frame* frame, void* user_data) {
+  static int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-      // Answered before the request was read: the client need not send the rest (RFC 9113 §8.1).
-      const Stream* stream = session(user_data).find(frame->hd.stream_id);
-      if (stream != nullptr && !stream->request_ended()) {
-        nghttp2_submit_rst_stream(raw, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
-      }
+      Stream* stream = session(user_data).find(frame->hd.stream_id);
+      if (stream != nullptr && !stream->request_ended())
+        stream->linger();
     }
     return 0;
   }

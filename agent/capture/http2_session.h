@@ -8,6 +8,10 @@
 // up those that are read. As that is what a client can have the agent hold unasked, windows are
 // small; only a few streams at a time have a wide one, while their bodies are read.
 //
+// A stream that was answered before its request was read to its end stays for a moment, and what
+// comes on it is thrown away. Only then is the client told that it need not send the rest
+// (RFC 9113 §8.1): Node and curl drop an answer with a reset right behind it.
+//
 // Streams that a client resets free their place at once, their calls end a little later: a client
 // that keeps opening and resetting (CVE-2023-44487) is told to go when too many have not ended, and
 // so is one that keeps sending frames that ask for nothing.
@@ -35,6 +39,10 @@ class Http2Session : public SessionControl, public std::enable_shared_from_this<
   static constexpr int kMostIdleFrames = 10'000;
   static constexpr int kIdleFramesPerSecond = 1'000;
   static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  // As far as a connection's first bytes say.
+  static bool may_begin_with(std::string_view first_bytes) {
+    return kPreface.starts_with(first_bytes.substr(0, kPreface.size()));
+  }
 
   Http2Session(AcceptedConnection connection, const ExchangeHandler& handler,
                const SessionOptions& options, Watchdog& watchdog, ClientCounts& counts);

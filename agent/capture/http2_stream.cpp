@@ -54,6 +54,9 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   held_window_ += bytes.size();
   if (too_large_) {
     give_window_back();
+    discarded_ += lingers_ ? bytes.size() : 0;
+    if (discarded_ > session_.options_.linger_bytes)
+      stop_lingering();
     return;
   }
   if (body_ == nullptr) {
@@ -153,6 +156,21 @@ void Http2Session::Stream::leave_body() {
   give_window_back();
 }
 
+void Http2Session::Stream::linger() {
+  narrow_window();
+  leave_body();
+  lingers_.emplace(session_.watchdog_, [this] { stop_lingering(); });
+  lingers_->arm(session_.options_.linger_time);
+  body_event_.set();
+}
+
+void Http2Session::Stream::stop_lingering() {
+  if (closed_ || session_.closed_)
+    return;
+  nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_NO_ERROR);
+  session_.wake_writer();
+}
+
 Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t limit,
                                                BodyRoom* room) {
   if (request_.content_length && *request_.content_length > limit) {
@@ -192,12 +210,15 @@ Task<BodyRead> Http2Session::Stream::read_body(std::string& body, std::size_t li
 
 Task<PieceRead> Http2Session::Stream::read_some_body(std::string& piece) {
   ask_for_body();
-  while (early_body_.empty() && !request_ended_ && !closed_)
+  while (early_body_.empty() && !request_ended_ && !closed_ && !lingers_)
     co_await body_event_.wait();
   piece.append(early_body_);
   early_body_.clear();
   forget_early_body();
   give_window_back();
+  // Something may be missing of a request that ended after its answer.
+  if (lingers_)
+    co_return PieceRead::client_gone;
   if (request_ended_)
     co_return PieceRead::last;
   co_return closed_ ? PieceRead::client_gone : PieceRead::more;

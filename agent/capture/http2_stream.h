@@ -41,6 +41,8 @@ class Http2Session::Stream : public Exchange {
   void add_body(std::string_view bytes);
   void end_request();
   bool request_ended() const { return request_ended_; }
+  // The response has been sent, the request has not ended: nobody reads the rest any more.
+  void linger();
   void cannot_send(std::string_view cause);  // nghttp2 gave a header of the response up
   void on_closed();                          // by the client, by us, or by the connection's end
   // Fills one DATA frame: nghttp2_data_source_read_callback's contract.
@@ -56,6 +58,7 @@ class Http2Session::Stream : public Exchange {
   bool has_room() const;  // the body that is read, as it is now
   Task<void> wait_for_room();
   void give_window_back();
+  void stop_lingering();
   void stalled();
 
   Http2Session& session_;
@@ -77,6 +80,9 @@ class Http2Session::Stream : public Exchange {
   bool wide_ = false;            // the stream's window
   BodyRoom* room_ = nullptr;     // of the body that read_body() reads, if it is bounded
   bool waits_for_room_ = false;  // and the stream's window with it
+
+  std::optional<Watchdog::Deadline> lingers_;  // until it is reset
+  std::size_t discarded_ = 0;                  // meanwhile
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;

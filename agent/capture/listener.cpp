@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "agent/capture/rare_warning.h"
+#include "agent/capture/refused_connection.h"
 #include "agent/config/setting_checks.h"
 
 namespace invlog::capture {
@@ -41,6 +42,15 @@ Task<void> serve(StreamSocket socket, SessionServices& services, const Entrance&
   }
 }
 
+// The same for one that there is no room for.
+Task<void> refuse(StreamSocket socket, SessionServices& services) {
+  try {
+    co_await refuse_connection(std::move(socket), services);
+  } catch (const std::exception& failure) {
+    spdlog::error("refused connection ended: {}", failure.what());
+  }
+}
+
 // Whether there is room for one more connection, if need be that of one which waits for its client.
 // Closing ends its session a little later, so sessions may for moments be more than the limit.
 bool makes_room(SessionServices& services) {
@@ -53,13 +63,11 @@ bool is_out_of_descriptors(const error_code& failure) {
          failure == boost::system::errc::too_many_files_open_in_system;
 }
 
-// What fits the socket's empty buffer is sent at once or not at all.
+// Without waiting to see which protocol it speaks: where too many wait for that, or on a stop. What
+// fits the socket's empty buffer is sent at once or not at all.
 template <class Socket>
-void refuse_connection(Socket& socket, SessionServices& services) {
-  const std::string text = last_response_text(
-      aws_error(503, "ServiceUnavailableException",
-                "invlog: all of the agent's max_connections of " +
-                    std::to_string(services.options.max_connections) + " have a call under way"));
+void refuse_at_once(Socket& socket, SessionServices& services) {
+  const std::string text = last_response_text(too_many_connections(services.options));
   error_code ignored;
   socket.non_blocking(true, ignored);
   // What is left unread at the close would have the kernel reset the connection, and the answer
@@ -101,7 +109,12 @@ Task<void> accept_all(Acceptor& acceptor, SessionServices& services, const Entra
       too_many.say(std::chrono::steady_clock::now(),
                    "refused a connection: all max_connections have a call under way");
       ++services.counts.connections_refused;
-      refuse_connection(socket, services);
+      if (services.refused.size() < kMostRefusedWaiting && !services.refused.closed()) {
+        prepare(socket);
+        asio::co_spawn(executor, refuse(StreamSocket(std::move(socket)), services), asio::detached);
+      } else {
+        refuse_at_once(socket, services);
+      }
       continue;
     }
     prepare(socket);

@@ -8,7 +8,8 @@ constexpr std::chrono::milliseconds kFirstBytesWhenStopping{250};
 
 }  // namespace
 
-OpeningConnection::OpeningConnection(ClientStream& stream, SessionServices& services)
+OpeningConnection::OpeningConnection(ClientStream& stream, SessionServices& services,
+                                     SessionSet& set)
     : stream_(stream),
       counts_(services.counts),
       deadline_(services.watchdog,
@@ -16,7 +17,7 @@ OpeningConnection::OpeningConnection(ClientStream& stream, SessionServices& serv
                   counts_.slow_cut += began_ && stream_.is_open() ? 1 : 0;
                   close();
                 }),
-      membership_(services.sessions, this) {
+      membership_(set, this) {
   wait_at_most(services.sessions.draining() ? kFirstBytesWhenStopping
                                             : services.options.keep_alive_timeout);
 }

@@ -1,8 +1,8 @@
-// A connection that no session serves yet: while it is not known which protocol it speaks, or while
-// its TLS begins. Closes soon on a stop, and if its client is silent.
+// A connection that no session serves, or none yet: while it is not known which protocol it speaks,
+// while its TLS begins, or while it is refused. Closes soon on a stop, and if its client is silent.
 //
-// Thread: the I/O thread. Ownership: `stream` and `services` must outlive it; `services` knows it
-// while it lives. Errors: none.
+// Thread: the I/O thread. Ownership: `stream`, `services` and `set`, one of theirs, must outlive
+// it; `set` knows it while it lives. Errors: none.
 #pragma once
 
 #include "agent/capture/capture_session.h"
@@ -24,7 +24,9 @@ class Membership {
 
 class OpeningConnection : public SessionControl {
  public:
-  OpeningConnection(ClientStream& stream, SessionServices& services);
+  OpeningConnection(ClientStream& stream, SessionServices& services)
+      : OpeningConnection(stream, services, services.sessions) {}
+  OpeningConnection(ClientStream& stream, SessionServices& services, SessionSet& set);
 
   std::optional<Time> idle_since(Time now) const override;
   void drain() override;

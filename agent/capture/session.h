@@ -33,6 +33,11 @@ struct SessionOptions {
   // A tunnel in which nothing has passed for so long is closed: nobody knows what is silent there,
   // and the kernel asks both ends whether they are there still.
   std::chrono::milliseconds tunnel_timeout{3600000};
+  // After an answer that did not wait for the request's end, what the client still sends of it is
+  // read and thrown away for so long, and up to so many bytes: cut off while it sends, it would
+  // lose the answer.
+  std::chrono::milliseconds linger_time{2000};
+  std::size_t linger_bytes = 256 << 20;
   std::size_t max_concurrent_streams = 100;  // HTTP/2, per connection
   std::size_t max_connections = 1024;
   // Told of what HTTP/2 streams hold before it is read; null: nobody is.

@@ -390,7 +390,8 @@ TEST_CASE("proxy: a host that answers a bidirectional stream at once need not he
   Http2Client client(bridge.port());
   client.authority = kBedrockHost;
   const std::int32_t id = client.post(kBothWays, "first", signed_headers(), false);
-  const Http2Client::Stream& stream = client.wait_for(id);
+  const Http2Client::Stream& stream = client.stream(id);
+  CHECK(client.run_until([&] { return stream.ended; }));
   CHECK(stream.body == "{}");
   const auto records = fixture.sink().wait_for(1);
   REQUIRE(records.size() == 1);

@@ -44,6 +44,17 @@ TEST_CASE("A request over max_request_bytes is answered 413 before it is read") 
   CHECK(upstream.connections() == 0);
 }
 
+TEST_CASE("A client that sends all of a body over max_request_bytes reads the answer after that") {
+  ScriptedUpstream upstream(echo());
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 1 << 20;
+  AgentFixture agent(configuration);
+  LoopbackSocket client = agent.connect();
+  // More than the kernel takes of what nobody reads.
+  CHECK(client.send(post(kConverse, std::string(20'000'000, 'x'))));
+  CHECK(read_response(client).status == 413);
+}
+
 TEST_CASE("Malformed requests are answered 400 in AWS's shape, and the connection closes") {
   ScriptedUpstream upstream(echo());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));

@@ -151,6 +151,7 @@ TEST_CASE("Where each connection has a call under way, another is refused with 5
   while (upstream.connections() < 3) {
   }
   LoopbackSocket other = agent.connect();
+  other.send(post(kConverse, "{}"));
   const HttpResponse refusal = read_response(other);
   CHECK(refusal.status == 503);
   CHECK(refusal.header("x-amzn-ErrorType") == "ServiceUnavailableException");
@@ -160,6 +161,64 @@ TEST_CASE("Where each connection has a call under way, another is refused with 5
     CHECK(read_response(client).status == 200);
   check_served(agent);
   CHECK(agent.statistics().clients.connections_refused == 1);
+}
+
+TEST_CASE("HTTP/2: where each connection has a call under way, another is refused with 503") {
+  std::promise<void> go;
+  const auto gone = go.get_future().share();
+  ScriptedUpstream upstream(ScriptedUpstream::answering([gone](const UpstreamRequest&) {
+    gone.wait();
+    return json_response("{}");
+  }));
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.clients.max_connections = 1;
+  AgentFixture agent(configuration);
+  LoopbackSocket busy = agent.connect();
+  busy.send(post(kConverse, "{}"));
+  while (upstream.connections() < 1) {
+  }
+  Http2Client other(agent.port());
+  // More than the windows let it send unasked.
+  const auto id = other.post(kConverse, std::string(200'000, 'x'));
+  const Http2Client::Stream& refusal = other.wait_for(id);
+  CHECK(refusal.status == 503);
+  CHECK(refusal.header("content-type") == "application/json");
+  CHECK(refusal.header("x-amzn-errortype") == "ServiceUnavailableException");
+  CHECK(refusal.body.find("max_connections of 1") != std::string::npos);
+  CHECK(refusal.ended);
+  CHECK_FALSE(refusal.reset_code.has_value());
+  CHECK(other.run_until([&] { return other.goaway().has_value(); }));
+  CHECK(other.goaway() == std::uint32_t{NGHTTP2_NO_ERROR});
+  CHECK(other.goaway_last_stream() == id);
+  CHECK(other.wait_for_connection_end());
+  CHECK(agent.statistics().clients.connections_refused == 1);
+  go.set_value();
+  CHECK(read_response(busy).status == 200);
+}
+
+TEST_CASE("A stop does not wait for who is being refused") {
+  std::promise<void> go;
+  const auto gone = go.get_future().share();
+  ScriptedUpstream upstream(ScriptedUpstream::answering([gone](const UpstreamRequest&) {
+    gone.wait();
+    return json_response("{}");
+  }));
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.clients.max_connections = 1;
+  AgentFixture agent(configuration);
+  LoopbackSocket busy = agent.connect();
+  busy.send(post(kConverse, "{}"));
+  while (upstream.connections() < 1) {
+  }
+  LoopbackSocket silent = agent.connect();
+  while (agent.statistics().clients.connections_refused == 0) {
+  }
+  agent.begin_stop();
+  // Earlier than linger_time, while the call is still under way.
+  CHECK(silent.sees_end(milliseconds(1500)));
+  go.set_value();
+  CHECK(read_response(busy).status == 200);
+  agent.join();
 }
 
 TEST_CASE("Bodies that are announced and do not come hold nobody up") {

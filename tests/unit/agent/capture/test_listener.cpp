@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <vector>
 
+#include "agent/capture/refused_connection.h"
 #include "tests/catch.h"
 #include "tests/temporary_directory.h"
 #include "tests/unit/agent/capture/coroutine_loop.h"
@@ -48,6 +50,16 @@ struct Scene {
     return "";
   }
 };
+
+int connect_to(const TcpListener& listener) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(listener.port());
+  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  return client;
+}
 
 bool is_socket(const std::string& path) {
   struct stat information {};
@@ -102,6 +114,60 @@ TEST_CASE("Out of descriptors, the connection that is idle for longest makes roo
   CHECK(scene.loop.run_until([&] { return scene.services.sessions.size() == 0; }));
   for (const int each : {idle, asking})
     ::close(each);
+}
+
+TEST_CASE("Who says nothing beyond max_connections is waited for during linger_time") {
+  Scene scene;
+  scene.services.options.max_connections = 0;
+  const SessionSet& refused = scene.services.refused;
+  TcpListener listener(scene.loop.executor(), "127.0.0.1", 0, scene.services,
+                       scene.services.endpoint);
+  const Watchdog::Time began = scene.watchdog.now();
+  const int client = connect_to(listener);
+  REQUIRE(scene.loop.run_until([&] { return refused.size() == 1; }));
+  CHECK(scene.services.sessions.size() == 0);
+  const auto linger_time = scene.services.options.linger_time;
+  scene.watchdog.tick(began + linger_time);
+  scene.loop.run();
+  CHECK(refused.size() == 1);
+  scene.watchdog.tick(began + linger_time + scene.watchdog.tick_length());
+  CHECK(scene.loop.run_until([&] { return refused.size() == 0; }));
+  char byte;
+  CHECK(::recv(client, &byte, 1, MSG_DONTWAIT) == 0);
+  CHECK(scene.counts.connections_refused == 1);
+  CHECK(scene.counts.slow_cut == 0);
+  listener.stop();
+  scene.loop.run();
+  ::close(client);
+}
+
+TEST_CASE("Beyond max_connections few are waited for, the others are told at once") {
+  Scene scene;
+  scene.services.options.max_connections = 0;
+  SessionSet& refused = scene.services.refused;
+  TcpListener listener(scene.loop.executor(), "127.0.0.1", 0, scene.services,
+                       scene.services.endpoint);
+  std::vector<int> clients;
+  for (std::size_t number = 1; number <= kMostRefusedWaiting; ++number) {
+    clients.push_back(connect_to(listener));
+    REQUIRE(scene.loop.run_until([&] { return refused.size() == number; }));
+  }
+  clients.push_back(connect_to(listener));
+  std::string told(1000, '\0');
+  CHECK(scene.loop.run_until([&] {
+    const ssize_t count = ::recv(clients.back(), told.data(), told.size(), MSG_DONTWAIT);
+    if (count > 0)
+      told.resize(static_cast<std::size_t>(count));
+    return count > 0;
+  }));
+  CHECK(told.starts_with("HTTP/1.1 503 "));
+  CHECK(refused.size() == kMostRefusedWaiting);
+  CHECK(scene.counts.connections_refused == clients.size());
+  listener.stop();
+  refused.close();
+  CHECK(scene.loop.run_until([&] { return refused.size() == 0; }));
+  for (const int client : clients)
+    ::close(client);
 }
 
 TEST_CASE("A Unix socket's file comes with the listener and goes with it") {
