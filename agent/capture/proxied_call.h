@@ -122,6 +122,12 @@ class ProxiedCall {
   void keep(bedrock::CapturedBody& body, std::string_view bytes, std::uint64_t announced,
             std::uint64_t limit);
   Task<void> pass_response();
+  // Whether it may have in it what the agent signed the request with.
+  bool may_repeat_request() const;
+  // Of the response: what is here, or all of it where that is to be looked at first.
+  Task<UpstreamExchange::Piece> first_piece();
+  // What of held_ nobody but the agent may see goes; `whole`: that is all of the response.
+  void cut_credentials(bool whole);
   Task<void> end_response(std::string_view last, bool started);
   Task<void> refuse(int status, std::string_view type, std::string message,
                     bedrock::Outcome outcome);
@@ -151,6 +157,7 @@ class ProxiedCall {
   std::shared_ptr<UpstreamConnection> connection_;
   std::unique_ptr<UpstreamExchange> client_;
   ResponseHead response_;
+  std::string held_;  // of its body, while that is looked at
   Watchdog::Deadline deadline_;
   Watchdog::Deadline early_answer_;
   std::optional<std::uint64_t> acknowledged_;       // by the upstream, when that last looked
