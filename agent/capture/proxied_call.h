@@ -72,7 +72,7 @@ struct CallServices {
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};
-  RareWarning cut_for_memory{};
+  RareWarning cut_for_memory{}, wrong_clock{};
   // With the access key id of a call, where that is not signing_identity's; may be empty.
   std::function<void(const std::string& access_key_id)> signed_with_unknown_key{};
 };
@@ -126,8 +126,10 @@ class ProxiedCall {
   bool may_repeat_request() const;
   // Of the response: what is here, or all of it where that is to be looked at first.
   Task<UpstreamExchange::Piece> first_piece();
-  // What of held_ nobody but the agent may see goes; `whole`: that is all of the response.
-  void cut_credentials(bool whole);
+  // At held_, with which the upstream refused what the agent signed; `whole`: that is all of the
+  // response.
+  void look_at_refusal(bool whole);
+  void note_wrong_clock(std::string_view body);
   Task<void> end_response(std::string_view last, bool started);
   Task<void> refuse(int status, std::string_view type, std::string message,
                     bedrock::Outcome outcome);

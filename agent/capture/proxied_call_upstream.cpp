@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "agent/bedrock/content_coding.h"
+#include "agent/capture/clock_problem.h"
 #include "agent/capture/http1_client.h"
 #include "agent/capture/http2_client.h"
 #include "agent/capture/proxied_call.h"
@@ -193,18 +194,26 @@ Task<UpstreamExchange::Piece> ProxiedCall::first_piece() {
   }
   deadline_.disarm();
   if (held_.size() <= kLongestHeld)
-    cut_credentials(piece.end);
+    look_at_refusal(piece.end);
   piece.bytes = held_;
   co_return piece;
 }
 
-// Its record is made of the response as it came: the record builder cuts that itself, and says so.
-void ProxiedCall::cut_credentials(bool whole) {
+void ProxiedCall::note_wrong_clock(std::string_view body) {
+  std::string problem = clock_problem(response_, body, services_.wall_clock());
+  if (!problem.empty() && services_.wrong_clock.say(Steady::now(), problem))
+    services_.statistics.note_error(std::move(problem));
+}
+
+// What it repeats of the request goes. Its record is made of the response as it came: the record
+// builder cuts that itself, and says so.
+void ProxiedCall::look_at_refusal(bool whole) {
   const std::string coding = bedrock::joined_header(response_.headers, "content-encoding");
   std::string body =
       bedrock::has_content_coding(coding)
           ? bedrock::decode_content(coding, held_, kLongestHeldDecoded).value_or(std::string())
           : held_;
+  note_wrong_clock(body);
   if (!aws::cut_repeated_request(body))
     return;
   if (!whole) {
