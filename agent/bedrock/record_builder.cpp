@@ -18,6 +18,7 @@
 #include "agent/bedrock/other_events.h"
 #include "agent/bedrock/response_facts.h"
 #include "agent/bedrock/sse_decoder.h"
+#include "exporters/aws/repeated_request.h"
 #include "storage/base64.h"
 #include "storage/json_writer.h"
 
@@ -116,6 +117,7 @@ class RecordBuilder {
   bool take_body(storage::Body& body, CapturedBody& captured, const Headers& headers,
                  const char* prefix);
   void check_json(storage::Body& body);
+  void cut_credentials();
   void read_plain_response();
   void assemble_input_events();
   void note_other_events(const std::string& name, const OtherEvents& events);
@@ -341,6 +343,7 @@ void RecordBuilder::take_response() {
     }
     return;
   }
+  cut_credentials();
   if (event_stream) {
     assemble_event_stream();
   } else if (server_sent_events) {
@@ -348,6 +351,14 @@ void RecordBuilder::take_response() {
   } else {
     check_json(record_.response);
     read_plain_response();
+  }
+}
+
+// Bedrock's answer to a signature that it does not accept has the session token in it, whether the
+// agent's or the application's. Which error codes do that is nowhere said, so all are looked at.
+void RecordBuilder::cut_credentials() {
+  if (record_.status / 100 == 4 && aws::cut_repeated_request(record_.response.bytes)) {
+    append_json_member(details_, "responseCut", "the signed request that the service repeated");
   }
 }
 

@@ -73,7 +73,7 @@ struct CallServices {
   // The agent ends what is under way: whoever seems to close, it was the agent.
   bool cutting = false;
   CallLog log{};
-  RareWarning cut_for_memory{};
+  RareWarning cut_for_memory{}, wrong_clock{};
   // With the access key id of a call, where that is not signing_identity's; may be empty.
   std::function<void(const std::string& access_key_id)> signed_with_unknown_key{};
 };
@@ -123,6 +123,14 @@ class ProxiedCall {
   void keep(bedrock::CapturedBody& body, std::string_view bytes, std::uint64_t announced,
             std::uint64_t limit);
   Task<void> pass_response();
+  // Whether it may have in it what the agent signed the request with.
+  bool may_repeat_request() const;
+  // Of the response: what is here, or all of it where that is to be looked at first.
+  Task<UpstreamExchange::Piece> first_piece();
+  // At held_, with which the upstream refused what the agent signed; `whole`: that is all of the
+  // response.
+  void look_at_refusal(bool whole);
+  void note_wrong_clock(std::string_view body);
   Task<void> end_response(std::string_view last, bool started);
   Task<void> refuse(int status, std::string_view type, std::string message,
                     bedrock::Outcome outcome);
@@ -152,6 +160,7 @@ class ProxiedCall {
   std::shared_ptr<UpstreamConnection> connection_;
   std::unique_ptr<UpstreamExchange> client_;
   ResponseHead response_;
+  std::string held_;  // of its body, while that is looked at
   Watchdog::Deadline deadline_;
   Watchdog::Deadline early_answer_;
   std::optional<std::uint64_t> acknowledged_;       // by the upstream, when that last looked

@@ -5,9 +5,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "agent/bedrock/content_coding.h"
+#include "agent/capture/clock_problem.h"
 #include "agent/capture/http1_client.h"
 #include "agent/capture/http2_client.h"
 #include "agent/capture/proxied_call.h"
+#include "exporters/aws/repeated_request.h"
 
 namespace invlog::capture {
 namespace {
@@ -16,6 +19,11 @@ namespace {
 constexpr std::size_t kWritePart = 256 * 1024;
 // An upstream that takes nothing of the request for so long is looked at for an early answer.
 constexpr std::chrono::milliseconds kEarlyAnswerPause{1000};
+// A service's error has a few hundred bytes, and as many as a request's headers if it repeats them.
+// What is longer is something else, and passes as it comes.
+constexpr std::size_t kLongestHeld = 64 * 1024;
+// The same without its content coding.
+constexpr std::size_t kLongestHeldDecoded = 1024 * 1024;
 
 }  // namespace
 
@@ -166,6 +174,62 @@ Task<void> ProxiedCall::end_both_ways() {
     co_await pieces_sent_.wait();
 }
 
+bool ProxiedCall::may_repeat_request() const {
+  return !signed_with_.empty() && response_.status / 100 == 4 &&
+         response_.body != ResponseHead::Body::none;
+}
+
+// Whatever its type: also what is no JSON may be an error of AWS's.
+Task<UpstreamExchange::Piece> ProxiedCall::first_piece() {
+  UpstreamExchange::Piece piece = client_->buffered();
+  tee(piece.bytes);
+  if (!may_repeat_request())
+    co_return piece;
+  held_ = piece.bytes;
+  while (!piece.end && piece.problem.empty() && !client_gone_ && held_.size() <= kLongestHeld) {
+    deadline_.arm(services_.limits.idle_timeout);
+    piece = co_await client_->next();
+    tee(piece.bytes);
+    held_ += piece.bytes;
+  }
+  deadline_.disarm();
+  if (held_.size() <= kLongestHeld)
+    look_at_refusal(piece.end);
+  piece.bytes = held_;
+  co_return piece;
+}
+
+void ProxiedCall::note_wrong_clock(std::string_view body) {
+  std::string problem = clock_problem(response_, body, services_.wall_clock());
+  if (!problem.empty() && services_.wrong_clock.say(Steady::now(), problem))
+    services_.statistics.note_error(std::move(problem));
+}
+
+// What it repeats of the request goes. Its record is made of the response as it came: the record
+// builder cuts that itself, and says so.
+void ProxiedCall::look_at_refusal(bool whole) {
+  const std::string coding = bedrock::joined_header(response_.headers, "content-encoding");
+  std::string body =
+      bedrock::has_content_coding(coding)
+          ? bedrock::decode_content(coding, held_, kLongestHeldDecoded).value_or(std::string())
+          : held_;
+  note_wrong_clock(body);
+  if (!aws::cut_repeated_request(body))
+    return;
+  if (!whole) {
+    held_.clear();  // another length was announced
+    return;
+  }
+  held_ = std::move(body);
+  std::erase_if(response_.headers, [](const Header& header) {
+    return equal_ignoring_case(header.first, "content-encoding");
+  });
+  for (auto& [name, value] : response_.headers) {
+    if (equal_ignoring_case(name, "content-length"))
+      value = std::to_string(held_.size());
+  }
+}
+
 Task<void> ProxiedCall::pass_response() {
   invocation_.first_byte_us = elapsed_us();
   invocation_.status = response_.status;
@@ -176,9 +240,8 @@ Task<void> ProxiedCall::pass_response() {
     return raw ? piece.raw : piece.bytes;
   };
   bool started = false;
-  UpstreamExchange::Piece piece = client_->buffered();
+  UpstreamExchange::Piece piece = co_await first_piece();
   for (;;) {
-    tee(piece.bytes);
     if (piece.end)
       break;
     if (!piece.problem.empty()) {
@@ -216,6 +279,7 @@ Task<void> ProxiedCall::pass_response() {
     }
     deadline_.arm(services_.limits.idle_timeout);
     piece = co_await client_->next();
+    tee(piece.bytes);
   }
   deadline_.disarm();
   co_await end_response(outgoing(piece), started);

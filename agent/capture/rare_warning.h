@@ -26,13 +26,15 @@ class RareWarning {
     said_ = now;
     return std::exchange(count_, 0);
   }
-  void say(Time now, std::string_view text) {
+  // Whether it was said now.
+  bool say(Time now, std::string_view text) {
     const std::uint64_t times = due(now);
     if (times == 1) {
       spdlog::warn("{}", text);
     } else if (times > 1) {
       spdlog::warn("{} ({} times since this was said last)", text, times);
     }
+    return times > 0;
   }
 
  private:

@@ -108,9 +108,11 @@ void check_clock(std::string_view date, const aws::SystemClock& clock, Diagnosis
   const std::string detail = "this host is " + std::to_string(std::llabs(ahead)) + " s " +
                              (ahead < 0 ? "behind" : "ahead of") + " the upstream";
   if (std::llabs(ahead) >= kOffsetTooLarge) {
-    diagnosis.warning("clock", detail,
-                      "set it (chrony, systemd-timesyncd): invlog corrects its signatures, but "
-                      "records have this host's time, and other programs fail");
+    diagnosis.warning(
+        "clock", detail,
+        "set it (chrony, systemd-timesyncd): Bedrock refuses the calls that the agent "
+        "signs, and records have this host's time; only deliveries correct their "
+        "signatures");
   } else if (std::llabs(ahead) > kOffsetNoted) {
     diagnosis.note("clock", detail);
   } else {

@@ -10,6 +10,7 @@
 
 #include "exporters/aws/http_date.h"
 #include "exporters/aws/message_text.h"
+#include "exporters/aws/repeated_request.h"
 
 namespace invlog::aws {
 namespace {
@@ -271,22 +272,11 @@ std::optional<milliseconds> retry_after_of(const HttpResponse& response) {
   return std::clamp<milliseconds>(*until - *date, milliseconds(0), milliseconds(kLongest));
 }
 
-// Services that are asked with a wrong signature answer with all that they calculated: the
-// request's headers, the session token among them.
-std::string_view without_canonical_request(std::string_view message) {
-  constexpr std::string_view kStarts[] = {"The Canonical String", "The String-to-Sign",
-                                          "Authorization="};
-  for (const std::string_view start : kStarts) {
-    message = message.substr(0, message.find(start));
-  }
-  return message;
-}
-
 // The same refusal of a place reads the same each time, whoever compares it with what was said.
 std::string message_of(const Answer& answer, const HttpResponse& response, FailureKind kind,
                        const std::string& what) {
   std::string message = what + ": ";
-  const std::string text = one_line(without_canonical_request(answer.message), kLongestText);
+  const std::string text = one_line(without_repeated_request(answer.message), kLongestText);
   if (answer.code.empty() && text.empty()) {
     message += "the service gave no reason";
   } else {

@@ -1,7 +1,7 @@
 // What an AWS service, or whatever sits at its address, answers. The first byte chooses: an error
 // (its status, then the values of three headers, a line each, then the body), or an answer of STS.
-// Whatever comes, messages are short and printable, waits are bounded, and credentials fit into a
-// header.
+// Whatever comes, messages are short and printable, waits are bounded, credentials fit into a
+// header, and nothing is left to cut of a body whose repeated request was cut.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "exporters/aws/repeated_request.h"
 #include "exporters/aws/service_failure.h"
 #include "exporters/aws/sts.h"
 
@@ -47,6 +48,11 @@ void check_failure(const HttpResponse& response) {
   if (failure.retry_after) {
     require(failure.retry_after->count() >= 0 && *failure.retry_after <= std::chrono::hours(24));
   }
+}
+
+void check_repeated_request(std::string body) {
+  cut_repeated_request(body);
+  require(!cut_repeated_request(body));
 }
 
 class Answering final : public HttpClient {
@@ -113,5 +119,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   response.headers.emplace_back("x-amz-retry-after", response.header("retry-after").substr(0, 8));
   response.body = input;
   check_failure(response);
+  check_repeated_request(response.body);
   return 0;
 }

@@ -339,6 +339,51 @@ TEST_CASE("an HTTP error has its code from header or body") {
   CHECK(record.stop_reason.empty());
 }
 
+TEST_CASE("of an error that repeats the signed request the record has no credential, and says so") {
+  const std::string start = "{\"message\":\"It does not match.\\n\\n";
+  const std::string error =
+      start + "The Canonical String for this request should have been\\n'POST\\n/\\n\\n" +
+      "x-amz-security-token:TOKEN\\n'\",\"__type\":\"ns#InvalidSignatureException\"}";
+  const std::string note = "\"responseCut\":\"the signed request that the service repeated\"}";
+  Invocation invocation = converse();
+  invocation.status = GENERATE(400, 403);
+  invocation.response.bytes = error;
+  storage::Record record = build_record(invocation);
+  CHECK(record.response.bytes.starts_with(start));
+  CHECK(!contains(record.response.bytes, "TOKEN"));
+  CHECK(record.response.is_json);
+  CHECK(record.error_code == "InvalidSignatureException");
+  CHECK(record.details == "{" + note);
+
+  invocation.response.bytes = gzip(error);
+  invocation.response_headers.emplace_back("Content-Encoding", "gzip");
+  record = build_record(invocation);
+  CHECK(record.response.bytes.starts_with(start));
+  CHECK(!contains(record.response.bytes, "TOKEN"));
+  CHECK(record.details == "{\"responseContentEncoding\":\"gzip\"," + note);
+}
+
+TEST_CASE("of an error that was cut within the signed request, none of that is kept") {
+  Invocation invocation = converse();
+  invocation.status = 403;
+  invocation.response.bytes = "{\"message\":\"No. The Canonical String x-amz-security-token:TOK";
+  invocation.response.total = 900;
+  invocation.response.truncated = true;
+  const storage::Record record = build_record(std::move(invocation));
+  CHECK(record.response.bytes.starts_with("{\"message\":\"No. "));
+  CHECK(!contains(record.response.bytes, "TOK"));
+  CHECK(record.response.truncated);
+}
+
+TEST_CASE("what a model answers is kept, whatever it speaks of") {
+  Invocation invocation = converse();
+  invocation.response.bytes = "{\"text\":\"The Canonical String of Authorization=x\"}";
+  const std::string answer = invocation.response.bytes;
+  const storage::Record record = build_record(std::move(invocation));
+  CHECK(record.response.bytes == answer);
+  CHECK(record.details.empty());
+}
+
 TEST_CASE("request metadata comes from Converse's body or InvokeModel's header") {
   Invocation invocation = converse();
   invocation.request.bytes =
