@@ -27,6 +27,7 @@
 #include "storage/record_row.h"
 #include "storage/retention.h"
 #include "storage/segment_encoder.h"
+#include "storage/start_reads.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
 #include "storage/writer.h"
