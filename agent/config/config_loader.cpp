@@ -306,7 +306,7 @@ tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
     return tl::unexpected(NoStore{"there is no store (*.db) in " + directory +
                                       ": has an agent run with this state directory? Name another "
                                       "with --state-dir DIR, or the file with --store FILE",
-                                  false});
+                                  false, true});
   }
   const std::string preferred = directory + "/" + preferred_region + ".db";
   if (stores.size() == 1 || std::find(stores.begin(), stores.end(), preferred) != stores.end()) {

@@ -73,6 +73,7 @@ struct StoreLocation {
 struct NoStore {
   std::string cause;
   bool misconfigured = true;  // else all is well said, but there is no store, or none for this user
+  bool absent = false;        // there is none
 };
 tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
                                                   const std::optional<std::string>& store);
