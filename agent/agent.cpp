@@ -348,8 +348,15 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
         boost::asio::post(loop.context(), [&loop, identity] {
           loop.set_signing_identity({identity.access_key_id, identity.arn});
         });
-        if (std::exchange(pinned, identity.account_id) != identity.account_id)
-          delivery::pin_account(configuration.store_path(), identity.account_id);
+        if (std::exchange(pinned, identity.account_id) == identity.account_id)
+          return;
+        const std::string problem =
+            delivery::pin_account(configuration.store_path(), identity.account_id);
+        boost::asio::post(loop.context(), [&loop, &admin, problem] {
+          admin.set_account_problem(problem);
+          if (!problem.empty())
+            loop.note_error(problem);
+        });
       },
       signing_key);
 

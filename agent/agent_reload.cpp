@@ -121,8 +121,11 @@ void AgentReload::put_in_force(Read& read) {
       note_refusal(error.what());
       return;
     }
-    spdlog::info("the configuration was read again; new in force: {}",
-                 storage::joined(change.changed, ", "));
+    spdlog::log(
+        change.removed.empty() ? spdlog::level::info : spdlog::level::warn,
+        "the configuration was read again; new in force: {}{}",
+        storage::joined(change.changed, ", "),
+        change.removed.empty() ? "" : "; removed: " + storage::joined(change.removed, ", "));
     for (const std::string& warning : read.warnings)
       spdlog::warn("{}", warning);
   }

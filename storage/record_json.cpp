@@ -106,6 +106,31 @@ class Object {
   bool first_ = true;
 };
 
+// "123456789012" of "arn:aws:sts::123456789012:assumed-role/app/host"; "" of what is no such ARN.
+std::string_view account_in(std::string_view arn) {
+  constexpr std::size_t kDigits = 12;
+  if (!arn.starts_with("arn:")) {
+    return {};
+  }
+  for (int parts = 0; parts < 4; ++parts) {
+    const std::size_t colon = arn.find(':');
+    if (colon == std::string_view::npos) {
+      return {};
+    }
+    arn.remove_prefix(colon + 1);
+  }
+  const std::string_view account = arn.substr(0, arn.find(':'));
+  const bool digits = account.find_first_not_of("0123456789") == std::string_view::npos;
+  return account.size() == kDigits && digits ? account : std::string_view();
+}
+
+// Whose credentials made the call: the identity's where that says so, since an agent may come to
+// have those of another account than the one that its store belongs to.
+std::string_view account_of(const StoreInformation& store, const Record& record) {
+  const std::string_view account = account_in(record.identity_arn);
+  return account.empty() ? std::string_view(store.account_id) : account;
+}
+
 // What the line shows of something.
 std::string_view shown(const std::string& whole, const std::optional<std::string>& cut) {
   return cut ? std::string_view(*cut) : std::string_view(whole);
@@ -186,7 +211,7 @@ std::string record_json(const StoreInformation& store, const StoredRecord& store
   line.text("schemaType", "ModelInvocationLog");
   line.text("schemaVersion", "1.0");
   line.text("timestamp", iso_seconds(record.started_at_us));
-  line.text("accountId", store.account_id);
+  line.text("accountId", account_of(store, record));
   if (!record.identity_arn.empty()) {
     Object identity = line.object("identity");
     identity.text("arn", record.identity_arn);

@@ -32,8 +32,11 @@ AgentAdmin::AgentAdmin(const config::AgentConfig& configuration, capture::AgentL
   AdminSources sources;
   sources.counts = [this] { return counts(); };
   sources.not_ready = [this, signs] {
-    return reasons_not_ready(loop_.facts().stopping, writer_.status(),
-                             signs ? loop_.credentials_problem() : "");
+    std::string problem = signs ? loop_.credentials_problem() : "";
+    if (signs && problem.empty()) {
+      problem = account_problem_;
+    }
+    return reasons_not_ready(loop_.facts().stopping, writer_.status(), problem);
   };
   sources.store_path = configuration.store_path();
   sources.allowed_hosts = configuration.access.hosts;

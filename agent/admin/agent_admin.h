@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/admin/admin_server.h"
@@ -29,6 +30,9 @@ class AgentAdmin {
 
   // Tells of these destinations and this max_size from now on; on the I/O thread.
   void change(const config::AgentConfig& configuration);
+  // Why the credentials that sign should not be used, although they can be, "" nothing; on the I/O
+  // thread.
+  void set_account_problem(std::string problem) { account_problem_ = std::move(problem); }
   // After the loop: closes the store that it reads.
   void close() { server_.reset(); }
 
@@ -40,6 +44,7 @@ class AgentAdmin {
   const storage::Writer& writer_;
   std::vector<std::string> destinations_;
   std::uint64_t store_bytes_limit_ = 0;
+  std::string account_problem_;
   std::unique_ptr<AdminServer> server_;  // the first to go: it asks the rest
 };
 

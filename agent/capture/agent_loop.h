@@ -105,6 +105,7 @@ class AgentLoop {
   asio::io_context& context() { return context_; }
   asio::thread_pool& helper() { return helper_; }
   const Statistics& statistics() const { return statistics_; }
+  void note_error(std::string text) { statistics_.note_error(std::move(text)); }  // on that thread
   Watchdog& watchdog() { return watchdog_; }
   LoopFacts facts() const;  // on the I/O thread
   // Why calls could not be signed now, "" if they could; on the I/O thread.

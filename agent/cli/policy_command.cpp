@@ -23,22 +23,30 @@ struct Loaded {
   std::vector<residency::Profile> profiles;  // what the store knows of them
 };
 
-// The configuration, with the Region of the store if there is one; on failure the reason on `err`.
+// The configuration, with the Region of the store if there is one, and what that knows of profiles.
+// What is judged without a store that the agent has may not be what the agent decides: on failure
+// the reason on `err`, and `exit_code`.
 std::optional<Loaded> load(const StoreOptions& options, const aws::Environment& environment,
-                           std::ostream& err) {
+                           std::ostream& err, int& exit_code) {
   std::ostringstream why_no_store;
-  int ignored = kSuccess;
   std::string region;
   std::vector<residency::Profile> profiles;
-  if (const auto location = find_store(options, why_no_store, ignored)) {
-    if (const auto reader = storage::Reader::open(location->store_path)) {
-      region = (*reader)->information().region;
-      profiles = residency::ProfileStore::load((*reader)->connection());
-    }
+  if (const auto reader = open_store_if_any(options, why_no_store, exit_code)) {
+    region = reader->information().region;
+    profiles = residency::ProfileStore::load(reader->connection());
+  }
+  if (exit_code == kFailure) {
+    err << why_no_store.str();
+    return std::nullopt;
   }
   auto configuration = load_configuration(options, environment, region);
   if (!configuration) {
     err << "invlog policy: " << configuration.error() << '\n';
+    exit_code = kUsageError;
+    return std::nullopt;
+  }
+  if (exit_code != kSuccess) {  // several stores, for instance
+    err << why_no_store.str();
     return std::nullopt;
   }
   return Loaded{std::move(*configuration), std::move(profiles)};
@@ -159,9 +167,10 @@ void print_steps_json(const PolicyConfig& policy, const std::vector<Step>& steps
 }  // namespace
 
 int run_policy_test(const PolicyTestOptions& options, std::ostream& out, std::ostream& err) {
-  auto loaded = load(options.store, options.environment, err);
+  int exit_code = kSuccess;
+  auto loaded = load(options.store, options.environment, err, exit_code);
   if (!loaded) {
-    return kUsageError;
+    return exit_code;
   }
   const std::string& region = loaded->configuration.region;
   residency::Catalogue catalogue(region);
@@ -176,9 +185,10 @@ int run_policy_test(const PolicyTestOptions& options, std::ostream& out, std::os
 }
 
 int run_policy_show(const PolicyShowOptions& options, std::ostream& out, std::ostream& err) {
-  const auto loaded = load(options.store, options.environment, err);
+  int exit_code = kSuccess;
+  const auto loaded = load(options.store, options.environment, err, exit_code);
   if (!loaded) {
-    return kUsageError;
+    return exit_code;
   }
   const PolicyConfig& policy = loaded->configuration.policy;
   const std::vector<Step> steps = steps_of(policy);

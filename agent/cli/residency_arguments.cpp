@@ -131,7 +131,7 @@ void ResidencyArguments::add_policy() {
   CLI::App* test = add_command(
       *command, "test",
       "Explain where a call may be processed and whether it may leave the host. Exit code 1 if "
-      "it would be denied.",
+      "it would be denied, or if the store, which has the profiles, cannot be read.",
       "  invlog policy test --model global.amazon.nova-2-lite-v1:0\n"
       "  invlog policy test --model eu.amazon.nova-2-lite-v1:0 --caller ci-runner --json");
   add_store_options(test, policy_test_.store);

@@ -27,18 +27,36 @@ bool is_denied(const std::string& path, int use) {
   return ::access(path.c_str(), use) != 0 && errno == EACCES;
 }
 
+tl::expected<config::StoreLocation, config::NoStore> located(const StoreOptions& options) {
+  return config::locate_store(sources_of(options, aws::process_environment()), options.store);
+}
+
+int tell(const config::NoStore& no_store, std::ostream& err) {
+  err << "invlog: " << no_store.cause << '\n';
+  return no_store.misconfigured ? kUsageError : kFailure;
+}
+
+// Not so where a folder may not be entered, a link leads nowhere, or only a copy is there as yet:
+// whoever opens the store says that.
+bool is_absent(const std::string& store_path) {
+  std::error_code ignored;
+  const auto absent = [&ignored](const std::filesystem::path& path) {
+    return std::filesystem::symlink_status(path, ignored).type() ==
+           std::filesystem::file_type::not_found;
+  };
+  return absent(store_path) && absent(storage::whole_copy_path(store_path));
+}
+
 }  // namespace
 
 std::optional<config::StoreLocation> find_store(const StoreOptions& options, std::ostream& err,
                                                 int& exit_code) {
-  auto location =
-      config::locate_store(sources_of(options, aws::process_environment()), options.store);
+  auto location = located(options);
   if (!location) {
-    err << "invlog: " << location.error().cause << '\n';
-    exit_code = location.error().misconfigured ? kUsageError : kFailure;
+    exit_code = tell(location.error(), err);
     return std::nullopt;
   }
-  return *location;
+  return std::move(*location);
 }
 
 std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::ostream& err,
@@ -56,6 +74,17 @@ std::unique_ptr<storage::Reader> open_store(const config::StoreLocation& locatio
     return nullptr;
   }
   return std::move(*reader);
+}
+
+std::unique_ptr<storage::Reader> open_store_if_any(const StoreOptions& options, std::ostream& err,
+                                                   int& exit_code) {
+  const auto location = located(options);
+  if (!location) {
+    exit_code = location.error().absent ? exit_code : tell(location.error(), err);
+    return nullptr;
+  }
+  const bool none_yet = !options.store && is_absent(location->store_path);
+  return none_yet ? nullptr : open_store(*location, err, exit_code);
 }
 
 std::string with_advice(const std::string& error, const std::string& store_path, StoreUse use) {

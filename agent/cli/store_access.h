@@ -35,6 +35,11 @@ std::unique_ptr<storage::Reader> open_store(const StoreOptions& options, std::os
 std::unique_ptr<storage::Reader> open_store(const config::StoreLocation& location,
                                             std::ostream& err, int& exit_code);
 
+// The same for commands that go by a store only if there is one: null, and `exit_code` as it was,
+// where there is none yet and none is named. One that cannot be looked for or read is a failure.
+std::unique_ptr<storage::Reader> open_store_if_any(const StoreOptions& options, std::ostream& err,
+                                                   int& exit_code);
+
 // `error`, which opening the store gave, with what to do if this user may not read or write it.
 enum class StoreUse { reading, writing };
 std::string with_advice(const std::string& error, const std::string& store_path,

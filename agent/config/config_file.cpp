@@ -1,15 +1,14 @@
 #include "agent/config/config_file.h"
 
-// The parser's own exceptions carry the place of a syntax error.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <tl/expected.hpp>
 #include <utility>
 
@@ -241,6 +240,44 @@ class Collector {
   std::vector<Found> found_;
 };
 
+tl::expected<std::string, std::string> content_behind(int descriptor, FileKind kind) {
+  struct stat facts {};
+  if (::fstat(descriptor, &facts) != 0) {
+    return tl::unexpected<std::string>(std::strerror(errno));
+  }
+  if (kind == FileKind::regular && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+    return tl::unexpected<std::string>(
+        "it is no regular file, and perhaps it can be read only once: only a start reads such a "
+        "one, and only if --config names it");
+  }
+  std::string content;
+  char buffer[16 << 10];
+  ssize_t size = 0;
+  while ((size = ::read(descriptor, buffer, sizeof buffer)) != 0) {
+    if (size > 0) {
+      content.append(buffer, static_cast<std::size_t>(size));
+    } else if (errno != EINTR) {
+      return tl::unexpected<std::string>(std::strerror(errno));
+    }
+  }
+  // What were defaults for everything may be the end of a pipe that was read before.
+  if (content.empty() && S_ISFIFO(facts.st_mode)) {
+    return tl::unexpected<std::string>("nothing came out of the pipe, which can be read only once");
+  }
+  return content;
+}
+
+tl::expected<std::string, std::string> content_of(const std::string& file, FileKind kind) {
+  const int no_wait = kind == FileKind::regular ? O_NONBLOCK : 0;
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | no_wait);
+  if (descriptor < 0) {
+    return tl::unexpected<std::string>(std::strerror(errno));
+  }
+  auto content = content_behind(descriptor, kind);
+  ::close(descriptor);
+  return content;
+}
+
 }  // namespace
 
 std::string suggestion(std::string_view name, const std::vector<std::string_view>& known) {
@@ -248,28 +285,23 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
   return nearest.empty() ? "" : "; did you mean " + in_quotes(nearest) + "?";
 }
 
-bool read_config_file(const std::string& file, GivenTables& given, Problems& problems) {
-  std::error_code ignored;
-  errno = 0;
-  std::ifstream stream(file, std::ios::binary);
-  int cause = errno;
-  if (std::filesystem::is_directory(file, ignored)) {
-    cause = EISDIR;
+FileContent read_config_file(const std::string& file, FileKind kind, GivenTables& given,
+                             Problems& problems) {
+  const auto text = content_of(file, kind);
+  if (!text) {
+    problems.push_back("cannot read the configuration " + file + ": " + text.error());
+    return FileContent::unreadable;
   }
-  if (!stream || cause == EISDIR) {
-    problems.push_back("cannot read the configuration " + file + ": " + std::strerror(cause));
-    return false;
-  }
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  // The parser's own exceptions carry the place of a syntax error.
   try {
-    const toml::table document = toml::parse(text, file);
+    const toml::table document = toml::parse(*text, file);
     Collector collector(file, given);
     collector.collect_group(document, "");
     collector.add_problems_to(problems);
-    return true;
+    return document.empty() ? FileContent::empty : FileContent::settings;
   } catch (const toml::parse_error& error) {
     problems.push_back(place_of(file, error.source()) + ": " + std::string(error.description()));
-    return false;
+    return FileContent::unreadable;
   }
 }
 

@@ -26,10 +26,16 @@ using GivenTables = std::map<std::string, GivenTable, std::less<>>;  // "agent",
 
 using Problems = std::vector<std::string>;  // each with its place
 
+// What may stand at a place. A pipe (`--config <(...)`, /dev/stdin) is waited for, and gives what
+// it has only once.
+enum class FileKind { any, regular };
+// `empty`: it was read, and has no table and no key.
+enum class FileContent { unreadable, empty, settings };
+
 // Lays the file's values over those in `given`: a key that stands in both has the file's value,
-// whole. False: it could not be read, and nothing of it was taken. What is wrong is added to
-// `problems`.
-bool read_config_file(const std::string& file, GivenTables& given, Problems& problems);
+// whole. Of one that is unreadable nothing was taken. What is wrong is added to `problems`.
+FileContent read_config_file(const std::string& file, FileKind kind, GivenTables& given,
+                             Problems& problems);
 
 // "; did you mean \"listen\"?", or "".
 std::string suggestion(std::string_view name, const std::vector<std::string_view>& known);

@@ -73,6 +73,7 @@ struct Collected {
   std::vector<std::string> files;
   Problems problems;
   bool whole = true;  // every file could be read
+  bool main_file_speaks = false;
 };
 
 void collect_files(const ConfigSources& sources, Collected& collected) {
@@ -84,11 +85,15 @@ void collect_files(const ConfigSources& sources, Collected& collected) {
   }
   collected.whole = collected.problems.empty();
   for (const std::string& file : files) {
-    if (read_config_file(file, collected.given, collected.problems)) {
-      collected.files.push_back(file);
-    } else {
+    const bool may_be_pipe = !sources.again && file == sources.file;
+    const FileContent content = read_config_file(
+        file, may_be_pipe ? FileKind::any : FileKind::regular, collected.given, collected.problems);
+    if (content == FileContent::unreadable) {
       collected.whole = false;
+    } else {
+      collected.files.push_back(file);
     }
+    collected.main_file_speaks |= file == main_file && content == FileContent::settings;
   }
 }
 
@@ -306,7 +311,7 @@ tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
     return tl::unexpected(NoStore{"there is no store (*.db) in " + directory +
                                       ": has an agent run with this state directory? Name another "
                                       "with --state-dir DIR, or the file with --store FILE",
-                                  false});
+                                  false, true});
   }
   const std::string preferred = directory + "/" + preferred_region + ".db";
   if (stores.size() == 1 || std::find(stores.begin(), stores.end(), preferred) != stores.end()) {
@@ -367,7 +372,8 @@ LoadedConfig load_config(const ConfigSources& sources) {
   collected.problems.insert(collected.problems.end(), assembled.problems.begin(),
                             assembled.problems.end());
   return {std::move(assembled.configuration), std::move(collected.given),
-          std::move(collected.files), std::move(collected.problems), std::move(assembled.warnings)};
+          std::move(collected.files),         std::move(collected.problems),
+          std::move(assembled.warnings),      collected.main_file_speaks};
 }
 
 tl::expected<AgentConfig, std::string> load_agent_config(const ConfigSources& sources) {

@@ -24,6 +24,9 @@ namespace invlog::config {
 struct ConfigSources {
   std::optional<std::string> file;  // --config FILE; absent: default_file if it exists
   std::string default_file = "/etc/invlog/invlog.toml";
+  // A running agent reads them again: what can be read only once is an error then, not empty. Else
+  // only `file` may be such a one.
+  bool again = false;
   std::map<std::string, std::string>
       flags;                     // key as in [agent] ("listen") to its value from the command line
   aws::Environment environment;  // AWS_REGION, AWS_DEFAULT_REGION for the Region
@@ -45,6 +48,7 @@ struct LoadedConfig {
   std::vector<std::string> files;  // which were read, in this order
   Problems problems;               // all that was found
   Problems warnings;               // what is taken, and yet probably not what was meant
+  bool main_file_speaks = false;   // the named or default file has a table or a key
 };
 
 // Unknown tables are problems, also those that a later invlog will know.
@@ -73,6 +77,7 @@ struct StoreLocation {
 struct NoStore {
   std::string cause;
   bool misconfigured = true;  // else all is well said, but there is no store, or none for this user
+  bool absent = false;        // there is none
 };
 tl::expected<StoreLocation, NoStore> locate_store(const ConfigSources& sources,
                                                   const std::optional<std::string>& store);

@@ -60,6 +60,16 @@ ConfigChange difference(const LoadedConfig& before, const LoadedConfig& after) {
   return change;
 }
 
+std::vector<std::string> removed_guards(const GivenTables& before, const GivenTables& after) {
+  std::vector<std::string> removed;
+  for (const SettingsTable* table : {&policy_table(), &privacy_table()}) {
+    if (before.contains(table->name) && !after.contains(table->name)) {
+      removed.push_back("[" + std::string(table->name) + "]");
+    }
+  }
+  return removed;
+}
+
 // `after` where a running agent can take it, else `before`.
 GivenTables mixed(const GivenTables& before, const GivenTables& after) {
   GivenTables given;
@@ -101,15 +111,21 @@ ConfigReloader::ConfigReloader(ConfigSources sources, LoadedConfig running)
       std::find(files.begin(), files.end(), sources_.default_file) != files.end()) {
     sources_.file = sources_.default_file;
   }
+  sources_.again = true;
   sources_.instance_region = [region = running_.configuration.region] { return region; };
 }
 
 ConfigChange ConfigReloader::reload() {
   LoadedConfig fresh = load_config(sources_);
+  if (fresh.problems.empty() && running_.main_file_speaks && !fresh.main_file_speaks) {
+    fresh.problems.push_back("the configuration " + sources_.file.value_or(sources_.default_file) +
+                             " is empty");
+  }
   if (!fresh.problems.empty()) {
     return {std::move(fresh.problems), {}, {}};
   }
   ConfigChange change = difference(running_, fresh);
+  change.removed = removed_guards(running_.given, fresh.given);
   GivenTables given = mixed(running_.given, fresh.given);
   AssembledConfig assembled = assemble_config(given);
   if (!assembled.problems.empty()) {
@@ -126,7 +142,8 @@ ConfigChange ConfigReloader::reload() {
                                      std::move(given),
                                      std::move(fresh.files),
                                      {},
-                                     std::move(assembled.warnings)});
+                                     std::move(assembled.warnings),
+                                     fresh.main_file_speaks});
   return change;
 }
 

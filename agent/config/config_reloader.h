@@ -3,7 +3,8 @@
 //
 // What is taken has to fit what stays: a new file that is right by itself, but wrong together with
 // an old value that only a restart changes, is refused like a wrong one. Region, flags and
-// environment are those of the start; nothing is asked of the network.
+// environment are those of the start; nothing is asked of the network. A file that is found empty,
+// as it is while somebody writes it, is refused, too.
 //
 // Thread: any, one at a time; reads the file system. Errors: what is wrong with the new
 // configuration is in the result.
@@ -20,6 +21,8 @@ struct ConfigChange {
   Problems problems;                 // if there are any, nothing has changed
   std::vector<std::string> changed;  // keys that are in force now: "policy.deny", "[exporters.s3]"
   std::vector<std::string> needs_restart;  // keys that are not, for that reason
+  // Of [policy] and [privacy] what the files do not have any more: what they held back goes on.
+  std::vector<std::string> removed = {};
 };
 
 class ConfigReloader {

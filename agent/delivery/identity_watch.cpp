@@ -54,18 +54,18 @@ void IdentityWatch::run() {
   }
 }
 
-void pin_account(const std::string& store_path, const std::string& account_id) {
+std::string pin_account(const std::string& store_path, const std::string& account_id) {
+  std::string problem;
   try {
     const auto ledger = storage::DeliveryLedger::open(store_path);
     if (!ledger) {
       spdlog::warn("cannot note account {}: {}", account_id, ledger.error());
-      return;
+      return problem;
     }
     if (!(*ledger)->pin_account(account_id)) {
-      spdlog::error(
-          "the agent's credentials are of account {}, but {} belongs to another: correct the "
-          "credentials, or use another state_dir",
-          account_id, store_path);
+      problem = "the agent's credentials are of account " + account_id + ", but " + store_path +
+                " belongs to another: correct the credentials, or use another state_dir";
+      spdlog::error("{}", problem);
       std::string details = "{";
       storage::append_json_member(details, "account_id", account_id);
       (*ledger)->add_event("account-mismatch", details + "}");
@@ -73,6 +73,7 @@ void pin_account(const std::string& store_path, const std::string& account_id) {
   } catch (const storage::StoreError& error) {
     spdlog::warn("cannot note account {}: {}", account_id, error.what());
   }
+  return problem;
 }
 
 }  // namespace invlog::delivery

@@ -40,8 +40,9 @@ class IdentityWatch {
   std::thread thread_;
 };
 
-// Pins the store to the account that is now known; what stands in the way is logged and becomes an
-// event row.
-void pin_account(const std::string& store_path, const std::string& account_id);
+// Pins the store to the account that is now known; what stands in the way is logged. Why the agent
+// should not go on with these credentials, which is an event row, too: the store belongs to another
+// account; "" it may.
+std::string pin_account(const std::string& store_path, const std::string& account_id);
 
 }  // namespace invlog::delivery

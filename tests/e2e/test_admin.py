@@ -107,6 +107,23 @@ def test_ready_with_credentials_or_without_the_need_of_any():
         assert call(stack.agent.url, target("converse"), converse_body("x"), {"Authorization": f"Bearer {BEARER_KEY}"}).status == 200
 
 
+def test_credentials_of_another_account_than_the_stores_are_told():
+    with Delivery(s3=None, logs=None, more={"admin": ADMIN}, account_id="999999999999") as stack:  # STS says 123456789012
+        problem = f"the agent's credentials are of account 123456789012, but {stack.agent.store} belongs to another"
+
+        def told():
+            answer = get(stack, "/readyz")
+            assert answer.status == 503 and f"AWS credentials: {problem}".encode() in answer.body, answer
+            (error,) = json.loads(stack.invlog("status", "--json"))["agent"]["last_errors"]
+            assert problem in error, error
+            return True
+        eventually(told)
+        assert converse(stack.agent.url, "signed by the agent").status == 200
+        store.wait_for(stack.agent.store, 1)
+        (record,) = stack.exported()
+        assert record["identity"]["arn"] == "arn:aws:iam::123456789012:user/invlog" and record["accountId"] == "123456789012", record
+
+
 def test_a_unix_socket_serves_too_and_no_admin_means_none():
     with Stack() as stack:
         assert "metrics and health" not in stack.agent.errors()

@@ -1,6 +1,7 @@
 """conf.d, check-config, config --effective, and SIGHUP: a good file changes the next call, a bad one changes nothing and says why."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -76,10 +77,27 @@ def test_a_good_file_changes_the_next_call_and_a_bad_one_nothing():
 
         for file in (stack.folder / "conf.d").iterdir():
             file.unlink()
-        reload(stack, "[policy]")
+        said = reload(stack, "[policy]")
+        assert "removed: [policy], [privacy]" in said and "warning" in said, said
         assert say(stack) == 200
         store.wait_for(stack.agent.store, 5)
         assert "nothing has changed" in reload(stack, "nothing has changed")
+
+
+def test_what_can_be_read_only_once_is_refused():
+    with Stack(tables={"policy": {"deny": ["global"]}}) as stack:
+        folder = stack.folder / "conf.d"
+        folder.mkdir()
+        os.mkfifo(folder / "1.toml")
+        assert f"{folder}/1.toml: it is no regular file" in reload(stack, "refused")
+        (folder / "1.toml").unlink()
+        text = stack.agent.configuration.read_text()
+        stack.agent.configuration.write_text("")
+        assert f"{stack.agent.configuration} is empty" in reload(stack, "refused")
+        stack.agent.configuration.write_text(text)
+        assert "nothing has changed" in reload(stack, "nothing has changed")
+        assert say(stack) == 403
+        assert stack.agent.stop() == 0
 
 
 def test_many_signals_under_load_lose_no_call():

@@ -63,6 +63,27 @@ TEST_CASE("A record's line has AWS's fields, and everything else under invlog") 
         R"("details":{"damage":"crc"}}})");
 }
 
+TEST_CASE("A record of another account's identity has that account") {
+  const auto account = [](StoreInformation store, const std::string& arn) {
+    Record record;
+    record.identity_arn = arn;
+    const std::string line = record_json(store, stored(std::move(record)));
+    const std::string member = R"("accountId":")";
+    const std::size_t at = line.find(member);
+    return at == std::string::npos ? "" : line.substr(at + member.size(), 12);
+  };
+  const StoreInformation store = store_information();
+  CHECK(account(store, "arn:aws:sts::999999999999:assumed-role/app/host") == "999999999999");
+  CHECK(account(store, "arn:aws:iam::999999999999:user/a:b") == "999999999999");
+  for (const char* none : {"", "arn:aws:sts::", "arn:aws:sts", "arn:aws:iam::99999999999:user/x",
+                           "arn:aws:iam::99999999999x:user/x", "a:b:c:d:999999999999:e"}) {
+    CHECK(account(store, none) == "111122223333");
+  }
+  StoreInformation nameless = store;
+  nameless.account_id.clear();
+  CHECK(account(nameless, "").empty());
+}
+
 TEST_CASE("Milliseconds are written alike in every locale") {
   using Time = std::pair<std::int64_t, const char*>;
   const std::array times{Time{0, "0.000"},

@@ -1,5 +1,8 @@
 #include "agent/config/config_reloader.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "tests/catch.h"
@@ -108,8 +111,71 @@ TEST_CASE("a bad file changes nothing, whatever is good in it") {
   CHECK(contains(change.problems.front(), "No such file"));
   CHECK(reloader.configuration() == before);
   file.write(kRegion);
-  CHECK(reloader.reload().changed == Keys{"[policy]"});
+  change = reloader.reload();
+  CHECK(change.changed == Keys{"[policy]"});
+  CHECK(change.removed == Keys{"[policy]"});
   CHECK(!reloader.configuration().policy.given);
+}
+
+TEST_CASE("a file that is found empty is refused, but where it was so before") {
+  EditedFile file(kRegion + "[policy]\ndeny = [\"global\"]\n[privacy]\ntext = false\n");
+  ConfigReloader reloader = file.started();
+  const AgentConfig before = reloader.configuration();
+  for (const char* text : {"", "\n# nothing yet\n"}) {
+    file.write(text);
+    const ConfigChange change = reloader.reload();
+    REQUIRE(change.problems == Problems{"the configuration " + *file.sources.file + " is empty"});
+    CHECK(reloader.configuration() == before);
+  }
+  file.write(kRegion);
+  CHECK(reloader.reload().removed == Keys{"[policy]", "[privacy]"});
+
+  file.write("");
+  file.sources.flags = {{"region", "eu-central-1"}};
+  ConfigReloader of_flags = file.started();
+  CHECK(of_flags.reload().problems == Problems());
+}
+
+TEST_CASE("a pipe is read at the start, and refused by a reload") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const std::string text = kRegion + "[policy]\ndeny = [\"global\"]\n";
+  REQUIRE(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  ::close(ends[1]);
+  ConfigSources sources = no_sources();
+  sources.file = "/dev/fd/" + std::to_string(ends[0]);
+  LoadedConfig loaded = load_config(sources);
+  REQUIRE(loaded.problems == Problems());
+  ConfigReloader reloader(sources, std::move(loaded));
+  const ConfigChange change = reloader.reload();
+  REQUIRE(change.problems.size() == 1);
+  CHECK(contains(change.problems[0], *sources.file + ": it is no regular file"));
+  CHECK(reloader.configuration().policy.deny.size() == 1);
+
+  // Whoever reads it a second time at the start does not take the defaults.
+  const Problems problems = load_config(sources).problems;
+  ::close(ends[0]);
+  REQUIRE(problems.size() == 1);
+  CHECK(contains(problems[0], "can be read only once"));
+}
+
+TEST_CASE("a named pipe among the files is not waited for") {
+  EditedFile file(kRegion);
+  ConfigReloader reloader = file.started();
+  const std::string folder = file.directory.path() + "/conf.d";
+  std::filesystem::create_directory(folder);
+  REQUIRE(::mkfifo((folder + "/1.toml").c_str(), 0600) == 0);
+  for (const Problems& problems :
+       {reloader.reload().problems, load_config(file.sources).problems}) {
+    REQUIRE(problems.size() == 1);
+    CHECK(contains(problems[0], folder + "/1.toml: it is no regular file"));
+  }
+  std::filesystem::remove(folder + "/1.toml");
+  std::filesystem::remove(*file.sources.file);
+  REQUIRE(::mkfifo(file.sources.file->c_str(), 0600) == 0);
+  const ConfigChange change = reloader.reload();
+  REQUIRE(change.problems.size() == 1);
+  CHECK(contains(change.problems[0], *file.sources.file + ": it is no regular file"));
 }
 
 TEST_CASE("what would fit only after a restart is refused whole") {

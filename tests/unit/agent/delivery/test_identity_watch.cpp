@@ -168,11 +168,12 @@ TEST_CASE("an account that was not known at the store's birth is pinned, and the
   const TemporaryDirectory directory;
   const std::string path = new_store(directory);
   CHECK(account_in(path).empty());
-  pin_account(path, "123456789012");
+  CHECK(pin_account(path, "123456789012").empty());
   CHECK(account_in(path) == "123456789012");
-  pin_account(path, "123456789012");
+  CHECK(pin_account(path, "123456789012").empty());
   CHECK(events_in(path, "account-mismatch") == 0);
-  pin_account(path, "210987654321");
+  const std::string problem = pin_account(path, "210987654321");
+  CHECK(problem.find("of account 210987654321, but " + path) != std::string::npos);
   CHECK(account_in(path) == "123456789012");
   CHECK(events_in(path, "account-mismatch") == 1);
 }
