@@ -521,7 +521,7 @@ void Store::finish_open_segment() {
   } else {
     append_chunks(kFrameEnd);
   }
-  finish_segment(in_progress_.id, in_progress_.stream_bytes, Unreadable::refused);
+  finish_segment(closing_of(in_progress_.id, in_progress_.stream_bytes));
 }
 
 void Store::close_segment() {

@@ -23,6 +23,7 @@
 #include "storage/file_identity.h"
 #include "storage/file_lock.h"
 #include "storage/host_history.h"
+#include "storage/integrity.h"
 #include "storage/label_table.h"
 #include "storage/record_row.h"
 #include "storage/retention.h"
@@ -117,8 +118,11 @@ class Store {
   };
   struct Statements;
 
-  // What damage makes of a segment's closing: its rows stay as they are, and its digest is zeros.
-  enum class Unreadable { refused, passed_over };
+  // What is written of a segment that ends, but for its digest.
+  struct Closing {
+    SegmentSpan span;
+    Sha256 chain_before{};
+  };
 
   void open_file();
   void set_up();
@@ -157,7 +161,9 @@ class Store {
   void make_room();
   std::uint64_t new_label_bytes() const;
   void append_chunks(std::string_view bytes);
-  bool finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unreadable unreadable);
+  Closing closing_of(std::int64_t segment, std::int64_t stream_bytes) const;
+  void finish_segment(const Closing& closing,
+                      const std::optional<std::string>& keys_around_damage = {});
   void in_transaction(void (Store::*work)());
   void finish_open_segment();
 

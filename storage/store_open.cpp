@@ -227,15 +227,27 @@ void Store::recover_segment() {
     }
   }
 
+  // SQLite gives up a transaction that writes where it meets a damaged page: this is read before.
+  const SegmentSpan span = closing_of(segment_.id, stream_bytes).span;
+  std::optional<std::string> keys_around_damage;
+  try {
+    segment_digest(connection_.get(), span);
+  } catch (const StoreError& error) {
+    if (error.sqlite_code() != SQLITE_CORRUPT) {
+      throw;
+    }
+    keys_around_damage = request_keys(connection_.get(), span.first_record, span.last_record, true);
+  }
+
   in_progress_ = segment_;
   // The event with the closing, which leaves nothing to tell it by. Neither asks for room: a store
   // at its max_size must get out of a crash, too, and gets something that may go by it.
   WriteTransaction transaction(connection_.get());
   append_chunks(kFrameEnd);
-  const bool whole = finish_segment(segment_.id, stream_bytes, Unreadable::passed_over);
+  finish_segment(closing_of(segment_.id, stream_bytes), keys_around_damage);
   write_event({options_.clock(), "recovered", std::nullopt,
                "{\"segment\":" + std::to_string(segment_.id) +
-                   (stream_bytes == 0 || !whole ? ",\"damaged\":true}" : "}")});
+                   (stream_bytes == 0 || keys_around_damage ? ",\"damaged\":true}" : "}")});
   transaction.commit();
   segment_ = {};
 }
@@ -311,11 +323,10 @@ void Store::note_host() {
   add_event(kHostChanged, std::nullopt, host_change_details(*host_change_));
 }
 
-// Inside a transaction, with all of the segment's rows written. False: some could not be read, and
-// `unreadable` lets that pass.
-bool Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unreadable unreadable) {
+Store::Closing Store::closing_of(std::int64_t segment, std::int64_t stream_bytes) const {
   sqlite3* connection = connection_.get();
-  SegmentSpan span;
+  Closing closing;
+  SegmentSpan& span = closing.span;
   span.id = segment;
   span.stream_bytes = stream_bytes;
   span.closed_at = options_.clock();
@@ -324,7 +335,6 @@ bool Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unre
   span.first_record = own.integer(0);
   span.opened_at = own.integer(1);
 
-  Sha256 before;
   // The last one that is there, if damage took the row of the one with the number before.
   Statement previous(connection,
                      "SELECT last_label, last_event, chain FROM segment WHERE id < ?1 AND "
@@ -333,12 +343,12 @@ bool Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unre
   if (const auto chain = found ? from_bytes(previous.bytes(2)) : std::nullopt) {
     span.after_label = previous.integer(0);
     span.after_event = previous.integer(1);
-    before = *chain;
+    closing.chain_before = *chain;
   } else {
     const RetentionBase gone = read_retention_base(connection);
     span.after_label = gone.label;
     span.after_event = gone.event;
-    before = gone.chain;
+    closing.chain_before = gone.chain;
   }
   Statement last(
       connection,
@@ -349,26 +359,27 @@ bool Store::finish_segment(std::int64_t segment, std::int64_t stream_bytes, Unre
   span.last_label = last.integer(1);
   span.last_event = last.integer(2);
 
-  bool whole = true;
-  Sha256 digest{};
-  try {
-    digest = segment_digest(connection, span);
-  } catch (const StoreError& error) {
-    if (unreadable == Unreadable::refused || error.sqlite_code() != SQLITE_CORRUPT) {
-      throw;
-    }
-    whole = false;
-  }
-  const Sha256 chain = chain_next(before, segment, digest);
+  return closing;
+}
+
+// Inside a transaction, with all of the segment's rows written. Of one with rows that cannot be
+// read, `keys_around_damage` has the keys of the others, and the digest is zeros.
+void Store::finish_segment(const Closing& closing,
+                           const std::optional<std::string>& keys_around_damage) {
+  sqlite3* connection = connection_.get();
+  const SegmentSpan& span = closing.span;
+  const Sha256 digest = keys_around_damage ? Sha256{} : segment_digest(connection, span);
+  const Sha256 chain = chain_next(closing.chain_before, span.id, digest);
   Statement update(connection,
                    "UPDATE segment SET last_record = ?2, last_label = ?3, last_event = ?4, "
                    "stream_bytes = ?5, closed_at = ?6, digest = ?7, chain = ?8, request_keys = ?9 "
                    "WHERE id = ?1");
-  const std::string keys = request_keys(connection, span.first_record, span.last_record, !whole);
-  update.bind(1, segment).bind(2, span.last_record).bind(3, span.last_label);
-  update.bind(4, span.last_event).bind(5, stream_bytes).bind(6, span.closed_at);
+  const std::string keys = keys_around_damage
+                               ? *keys_around_damage
+                               : request_keys(connection, span.first_record, span.last_record);
+  update.bind(1, span.id).bind(2, span.last_record).bind(3, span.last_label);
+  update.bind(4, span.last_event).bind(5, span.stream_bytes).bind(6, span.closed_at);
   update.bind_blob(7, bytes_of(digest)).bind_blob(8, bytes_of(chain)).bind_blob(9, keys).run();
-  return whole;
 }
 
 }  // namespace invlog::storage

@@ -116,7 +116,9 @@ TEST_CASE("Milliseconds are written alike in every locale") {
 TEST_CASE("What is unknown is left out") {
   Record record;
   record.started_at_us = 1'790'000'000'999'999;
-  CHECK(record_json({}, stored(record)) ==
+  StoredRecord unknown = stored(std::move(record));
+  unknown.host.clear();
+  CHECK(record_json({}, unknown) ==
         R"({"schemaType":"ModelInvocationLog","schemaVersion":"1.0",)"
         R"("timestamp":"2026-09-21T14:13:20Z","input":{},"output":{},"invlog":{"id":17}})");
 }
