@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <utility>
 
 #include "tests/catch.h"
 #include "tests/unit/agent/capture/coroutine_loop.h"
@@ -16,8 +17,15 @@ class CountingProvider : public aws::CredentialsProvider {
     ++asked;
     return result;
   }
+  // Not while `gate` is held.
+  void answer_with(aws::ProvideResult other) {
+    const std::lock_guard lock(gate);
+    result = std::move(other);
+  }
   std::mutex gate;  // held: the provider does not answer
   std::atomic<int> asked{0};
+
+ private:
   aws::ProvideResult result = std::optional<aws::Credentials>();
 };
 
@@ -59,13 +67,13 @@ std::optional<aws::Credentials> credentials(const std::string& key) {
 
 TEST_CASE("Credentials are asked for once a second at most, and calls use the last answer") {
   Scene scene;
-  scene.provider.result = credentials("FIRST");
+  scene.provider.answer_with(credentials("FIRST"));
   CHECK((*scene.get())->access_key_id == "FIRST");
   for (int call = 0; call < 10; ++call)
     CHECK((*scene.get())->access_key_id == "FIRST");
   CHECK(scene.provider.asked == 1);
 
-  scene.provider.result = credentials("SECOND");
+  scene.provider.answer_with(credentials("SECOND"));
   scene.now += std::chrono::milliseconds(999);
   CHECK((*scene.get())->access_key_id == "FIRST");
   CHECK(scene.provider.asked == 1);
@@ -79,7 +87,7 @@ TEST_CASE("Credentials are asked for once a second at most, and calls use the la
 
 TEST_CASE("While a provider is slow, calls with credentials go on, and those without wait for it") {
   Scene scene;
-  scene.provider.result = credentials("KEY");
+  scene.provider.answer_with(credentials("KEY"));
   std::unique_lock slow(scene.provider.gate);
   const auto first = scene.loop.start(scene.cache.get());
   const auto second = scene.loop.start(scene.cache.get());
@@ -101,12 +109,13 @@ TEST_CASE("While a provider is slow, calls with credentials go on, and those wit
 TEST_CASE(
     "What expired while nobody called is not signed with: calls wait for what comes after it") {
   Scene scene;
-  scene.provider.result = credentials("OLD");
-  (*scene.provider.result)->expiration = scene.date + std::chrono::hours(1);
+  aws::ProvideResult expiring = credentials("OLD");
+  (*expiring)->expiration = scene.date + std::chrono::hours(1);
+  scene.provider.answer_with(std::move(expiring));
   CHECK((*scene.get())->access_key_id == "OLD");
   CHECK(scene.cache.problem().empty());
 
-  scene.provider.result = credentials("NEW");
+  scene.provider.answer_with(credentials("NEW"));
   scene.now += std::chrono::hours(2);
   scene.date += std::chrono::hours(2);
   CHECK(scene.cache.problem() == "they have expired");
@@ -116,9 +125,9 @@ TEST_CASE(
 
 TEST_CASE("The first call after a while waits a moment for keys that may have changed, no longer") {
   Scene scene;
-  scene.provider.result = credentials("OLD");
+  scene.provider.answer_with(credentials("OLD"));
   CHECK((*scene.get())->access_key_id == "OLD");
-  scene.provider.result = credentials("NEW");
+  scene.provider.answer_with(credentials("NEW"));
   scene.now += std::chrono::seconds(5);
   std::unique_lock slow(scene.provider.gate);
   const auto waiting = scene.loop.start(scene.cache.get());
@@ -135,7 +144,7 @@ TEST_CASE("The first call after a while waits a moment for keys that may have ch
   scene.wait_until_asked(2);
   CHECK((*scene.get())->access_key_id == "NEW");
 
-  scene.provider.result = credentials("NEWEST");
+  scene.provider.answer_with(credentials("NEWEST"));
   scene.now += std::chrono::seconds(5);
   CredentialCache patient{scene.loop.executor(),
                           scene.helper,
@@ -145,7 +154,7 @@ TEST_CASE("The first call after a while waits a moment for keys that may have ch
                           std::chrono::hours(1)};
   const auto first = scene.loop.start(patient.get());
   scene.loop.run_until([&] { return first->has_value(); });
-  scene.provider.result = credentials("LAST");
+  scene.provider.answer_with(credentials("LAST"));
   scene.now += std::chrono::seconds(5);
   const auto second = scene.loop.start(patient.get());
   scene.loop.run_until([&] { return second->has_value(); });
@@ -154,7 +163,7 @@ TEST_CASE("The first call after a while waits a moment for keys that may have ch
 
 TEST_CASE("At a stop nobody waits for a provider, and what is known is given") {
   Scene scene;
-  scene.provider.result = credentials("KEY");
+  scene.provider.answer_with(credentials("KEY"));
   std::unique_lock slow(scene.provider.gate);
   const auto waiting = scene.loop.start(scene.cache.get());
   CHECK_FALSE(*waiting);
@@ -170,12 +179,12 @@ TEST_CASE("At a stop nobody waits for a provider, and what is known is given") {
 TEST_CASE("No credentials, and an error, are given as they are, and asked for again") {
   Scene scene;
   CHECK_FALSE(scene.get()->has_value());
-  scene.provider.result = tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key"));
+  scene.provider.answer_with(tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key")));
   scene.now += std::chrono::seconds(1);
   const aws::ProvideResult broken = scene.get();
   REQUIRE_FALSE(broken);
   CHECK(broken.error().message == "~/.aws/credentials:3: no key");
-  scene.provider.result = credentials("KEY");
+  scene.provider.answer_with(credentials("KEY"));
   CHECK_FALSE(scene.get());  // within the same second
   scene.now += std::chrono::seconds(1);
   CHECK((*scene.get())->access_key_id == "KEY");
@@ -188,12 +197,12 @@ TEST_CASE("Whether calls can be signed is said without waiting for the provider"
   slow.unlock();
   scene.wait_until_asked(1);
   CHECK(scene.cache.problem() == "there are none");
-  scene.provider.result = tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key"));
+  scene.provider.answer_with(tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key")));
   scene.now += std::chrono::seconds(1);
   CHECK(scene.cache.problem() == "there are none");  // asks, and says what is known
   scene.wait_until_asked(2);
   CHECK(scene.cache.problem() == "~/.aws/credentials:3: no key");
-  scene.provider.result = credentials("KEY");
+  scene.provider.answer_with(credentials("KEY"));
   scene.now += std::chrono::seconds(1);
   scene.cache.problem();
   scene.wait_until_asked(3);
