@@ -283,9 +283,13 @@ constexpr const char* kStartedAt =
 constexpr const char* kStartedAtBefore =
     "strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000000.0, 'unixepoch')";
 
+bool has(sqlite3* connection, std::string_view type, std::string_view name) {
+  Statement select(connection, "SELECT 1 FROM main.sqlite_schema WHERE type = ?1 AND name = ?2");
+  return select.bind_text(1, type).bind_text(2, name).step();
+}
+
 bool has_table(sqlite3* connection, std::string_view name) {
-  Statement select(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1");
-  return select.bind_text(1, name).step();
+  return has(connection, "table", name);
 }
 
 std::string uuid_or_text(const std::string& column) {
@@ -314,8 +318,7 @@ std::string view_sql(const char* started_at = kStartedAt) {
 }
 
 bool has_index(sqlite3* connection, std::string_view name) {
-  Statement select(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1");
-  return select.bind_text(1, name).step();
+  return has(connection, "index", name);
 }
 
 // By which retention finds the oldest unseen calls.
@@ -387,9 +390,7 @@ bool has_destinations(sqlite3* connection) {
 }
 
 bool has_trail(sqlite3* connection) {
-  return single_integer(connection,
-                        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = "
-                        "'trail'") == 1;
+  return has_table(connection, "trail");
 }
 
 std::vector<std::string> schema_problems(sqlite3* connection) {

@@ -228,15 +228,16 @@ void Store::recover_segment() {
   }
 
   // SQLite gives up a transaction that writes where it meets a damaged page: this is read before.
-  const SegmentSpan span = closing_of(segment_.id, stream_bytes).span;
+  const Closing closing = closing_of(segment_.id, stream_bytes);
   std::optional<std::string> keys_around_damage;
   try {
-    segment_digest(connection_.get(), span);
+    segment_digest(connection_.get(), closing.span);
   } catch (const StoreError& error) {
     if (error.sqlite_code() != SQLITE_CORRUPT) {
       throw;
     }
-    keys_around_damage = request_keys(connection_.get(), span.first_record, span.last_record, true);
+    keys_around_damage =
+        request_keys(connection_.get(), closing.span.first_record, closing.span.last_record, true);
   }
 
   in_progress_ = segment_;
@@ -244,7 +245,7 @@ void Store::recover_segment() {
   // at its max_size must get out of a crash, too, and gets something that may go by it.
   WriteTransaction transaction(connection_.get());
   append_chunks(kFrameEnd);
-  finish_segment(closing_of(segment_.id, stream_bytes), keys_around_damage);
+  finish_segment(closing, keys_around_damage);
   write_event({options_.clock(), "recovered", std::nullopt,
                "{\"segment\":" + std::to_string(segment_.id) +
                    (stream_bytes == 0 || keys_around_damage ? ",\"damaged\":true}" : "}")});

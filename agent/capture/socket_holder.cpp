@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <climits>
 #include <filesystem>
 #include <system_error>
 
@@ -14,12 +12,6 @@ namespace invlog::capture {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string link_at(const std::string& path) {
-  std::array<char, PATH_MAX> text{};
-  const ssize_t length = ::readlink(path.c_str(), text.data(), text.size());
-  return length > 0 ? std::string(text.data(), static_cast<std::size_t>(length)) : std::string();
-}
 
 bool is_process(const std::string& name) {
   return !name.empty() && std::all_of(name.begin(), name.end(),
@@ -35,7 +27,8 @@ bool holds(const std::string& process, const std::string& socket) {
   std::error_code gone;
   for (fs::directory_iterator entry(process + "/fd", gone), end; !gone && entry != end;
        entry.increment(gone)) {
-    if (link_at(entry->path().string()) == socket)
+    std::error_code closed;
+    if (fs::read_symlink(entry->path(), closed) == socket)
       return true;
   }
   return false;
@@ -50,7 +43,8 @@ bool is_agent(const std::string& process, const std::string& proc) {
       it.st_dev == own.st_dev && it.st_ino == own.st_ino) {
     return true;
   }
-  return fs::path(link_at(program)).filename().string().starts_with("invlog");
+  std::error_code ended;
+  return fs::read_symlink(program, ended).filename().string().starts_with("invlog");
 }
 
 }  // namespace
