@@ -41,6 +41,10 @@ ScriptedUpstream::Script ScriptedUpstream::answering(
   };
 }
 
+ScriptedUpstream::Script ScriptedUpstream::echoing() {
+  return answering([](const UpstreamRequest& request) { return json_response(request.body); });
+}
+
 ScriptedUpstream::ScriptedUpstream(Script script) : script_(std::move(script)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};

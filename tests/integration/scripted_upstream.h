@@ -30,6 +30,8 @@ class ScriptedUpstream {
   explicit ScriptedUpstream(Script script);
   // Answers each request on each connection with what `answer` returns, as raw bytes.
   static Script answering(std::function<std::string(const UpstreamRequest&)> answer);
+  // With the request's body.
+  static Script echoing();
   ~ScriptedUpstream();
 
   std::uint16_t port() const { return port_; }

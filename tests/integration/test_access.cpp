@@ -15,11 +15,6 @@
 namespace invlog::test {
 namespace {
 
-ScriptedUpstream::Script echo() {
-  return ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); });
-}
-
 // A head whose body never comes.
 std::string head_of(std::string_view host, std::string_view more = {}) {
   return "POST " + std::string(kConverse) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n" +
@@ -73,7 +68,7 @@ void check_refused(const HttpResponse& response) {
 
 TEST_CASE("Only listed users and groups may call, on loopback and on the socket") {
   const tests::TemporaryDirectory directory;
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.listen_socket = directory.path() + "/agent.sock";
   const std::uint32_t user = ::geteuid(), group = ::getegid();
@@ -97,7 +92,7 @@ TEST_CASE("Only listed users and groups may call, on loopback and on the socket"
 
 TEST_CASE("Whoever is not listed is refused before the body is read, and told of once") {
   const tests::TemporaryDirectory directory;
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.listen_socket = directory.path() + "/agent.sock";
   configuration.access.user_ids = {static_cast<std::uint32_t>(::geteuid() + 1)};
@@ -129,7 +124,7 @@ TEST_CASE("Whoever is not listed is refused before the body is read, and told of
 }
 
 TEST_CASE("Groups that nobody tells hold up no other connection, and then let nobody in") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.access.user_ids = {static_cast<std::uint32_t>(::geteuid() + 1)};
   configuration.access.group_ids = {static_cast<std::uint32_t>(::getegid())};
@@ -150,7 +145,7 @@ TEST_CASE("Groups that nobody tells hold up no other connection, and then let no
 TEST_CASE("A name that nobody tells holds up no other connection, and then is unknown") {
   using config::PolicyEffect;
   using config::PolicyTerm;
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   const bool asked = GENERATE(true, false);
   if (asked) {
@@ -173,7 +168,7 @@ TEST_CASE("A name that nobody tells holds up no other connection, and then is un
 
 TEST_CASE("By TCP nobody can tell for whom an agent calls that runs as the same user") {
   const tests::TemporaryDirectory directory;
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.listen_socket = directory.path() + "/agent.sock";
   capture::HostUsers users;
@@ -219,7 +214,7 @@ TEST_CASE("By TCP nobody can tell for whom an agent calls that runs as the same 
 }
 
 TEST_CASE("A refused request without a body leaves its connection usable") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket client = agent.connect();
   client.send("GET /x HTTP/1.1\r\nHost: evil.example\r\n\r\n");
@@ -231,7 +226,7 @@ TEST_CASE("A refused request without a body leaves its connection usable") {
 }
 
 TEST_CASE("A web page's requests are refused on TCP") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.access.hosts = {"invlog.example.com"};
   AgentFixture agent(configuration);
@@ -255,7 +250,7 @@ TEST_CASE("A web page's requests are refused on TCP") {
 
 TEST_CASE("On the Unix socket, Host may be anything") {
   const tests::TemporaryDirectory directory;
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.listen_socket = directory.path() + "/agent.sock";
   AgentFixture agent(configuration);
@@ -266,7 +261,7 @@ TEST_CASE("On the Unix socket, Host may be anything") {
 }
 
 TEST_CASE("HTTP/2: :authority counts as Host, and a refusal does not wait for the body") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket socket = agent.connect();
   HeaderList headers = http2_post_headers(kConverse);

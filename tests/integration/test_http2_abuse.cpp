@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::uint8_t kWholeRequest = NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM;
 
-ScriptedUpstream::Script echo() {
-  return ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); });
-}
-
 std::string request_frame(std::uint32_t stream, const HeaderList& headers) {
   return http2_frame(NGHTTP2_HEADERS, kWholeRequest, stream, hpack(headers));
 }
@@ -46,7 +41,7 @@ bool hung_up(const LoopbackSocket& socket) {
 }  // namespace
 
 TEST_CASE("HTTP/2: what breaks the protocol ends the connection, never the agent") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   const std::string opening = http2_opening();
   const std::pair<const char*, std::string> cases[] = {
@@ -95,7 +90,7 @@ TEST_CASE("HTTP/2: what breaks the protocol ends the connection, never the agent
 }
 
 TEST_CASE("HTTP/2: requests that break HTTP's rules are reset, and never go upstream") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   const auto with = [](HeaderList more) {
     HeaderList headers = http2_post_headers(kConverse);
@@ -148,7 +143,7 @@ TEST_CASE("HTTP/2: requests that break HTTP's rules are reset, and never go upst
 }
 
 TEST_CASE("HTTP/2: a header list over the limit is refused, the connection goes on") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   const auto request_of = [](std::uint32_t stream, int headers) {
     std::string bytes = http2_frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, stream,
@@ -172,7 +167,7 @@ TEST_CASE("HTTP/2: a header list over the limit is refused, the connection goes 
 }
 
 TEST_CASE("HTTP/2: header lists of open streams are bounded together") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   // Its body does not come.
   const auto request_of_60k = [](std::uint32_t stream) {
@@ -200,7 +195,7 @@ TEST_CASE("HTTP/2: header lists of open streams are bounded together") {
 }
 
 TEST_CASE("HTTP/2: an endless header block ends the connection") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket socket = agent.connect();
   socket.send(http2_opening() + http2_frame(NGHTTP2_HEADERS, 0, 1, ""));
@@ -215,7 +210,7 @@ TEST_CASE("HTTP/2: an endless header block ends the connection") {
 }
 
 TEST_CASE("HTTP/2: a half-sent header block does not keep its connection for ever") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.clients.header_timeout = std::chrono::milliseconds(500);
   AgentFixture agent(configuration);
@@ -228,7 +223,7 @@ TEST_CASE("HTTP/2: a half-sent header block does not keep its connection for eve
 TEST_CASE("HTTP/2: a flood that asks for answers and reads none ends the connection") {
   const auto frame = GENERATE(http2_frame(NGHTTP2_PING, 0, 0, std::string(8, 'x')),
                               http2_frame(NGHTTP2_SETTINGS, 0, 0, std::string_view()));
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket socket = agent.connect();
   std::string many;
@@ -245,7 +240,7 @@ TEST_CASE("HTTP/2: a flood that asks for answers and reads none ends the connect
 
 TEST_CASE("HTTP/2: streams that are opened and reset at once do not reach the upstream") {
   // CVE-2023-44487: each reset stream makes room for another, while its work goes on.
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket socket = agent.connect();
   std::string bytes = http2_opening();
@@ -267,7 +262,7 @@ TEST_CASE("HTTP/2: streams that are opened and reset at once do not reach the up
 }
 
 TEST_CASE("HTTP/2: calls of reset streams that wait for the store are bounded") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   agent.sink().set_full(true);
   {

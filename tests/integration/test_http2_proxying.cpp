@@ -9,14 +9,6 @@
 #include "tests/integration/scripted_upstream.h"
 
 namespace invlog::test {
-namespace {
-
-ScriptedUpstream::Script echo() {
-  return ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); });
-}
-
-}  // namespace
 
 TEST_CASE("HTTP/2: a call passes and becomes a record") {
   std::promise<UpstreamRequest> seen;
@@ -116,7 +108,7 @@ TEST_CASE("HTTP/2: streams are answered in the upstream's order, not in the clie
 }
 
 TEST_CASE("HTTP/2: more streams at a time than the agent allows wait their turn, none is lost") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   Http2Client client(agent.port());
   REQUIRE(client.round_trip());  // SETTINGS are known
@@ -201,7 +193,7 @@ TEST_CASE("HTTP/2: Expect: 100-continue is answered before the body is sent, and
 }
 
 TEST_CASE("HTTP/2: a large body goes both ways unchanged") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   std::string body(3'000'000, '\0');
   for (std::size_t at = 0; at < body.size(); ++at)
@@ -243,7 +235,7 @@ TEST_CASE("HTTP/2: HEAD, 204, 304 and other paths pass and are counted") {
 }
 
 TEST_CASE("HTTP/2 and HTTP/1.1 are told apart on one port, however the preface is cut") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket socket = agent.connect();
   // Each piece has arrived alone before the next is sent only if the agent was fast; all cuts are
@@ -264,7 +256,7 @@ TEST_CASE("HTTP/2 and HTTP/1.1 are told apart on one port, however the preface i
 }
 
 TEST_CASE("HTTP/2: without credentials a call is an AWS-shaped 403, unless it brings a key") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()), false);
   Http2Client client(agent.port());
   const Http2Client::Stream& refused = client.wait_for(client.post(kConverse, "{}"));

@@ -18,11 +18,6 @@ using config::PolicyTerm;
 
 constexpr const char* kGlobal = "global.amazon.nova-2-lite-v1:0";
 
-ScriptedUpstream::Script echo() {
-  return ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); });
-}
-
 config::AgentConfig denying_global(const ScriptedUpstream& upstream) {
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.policy.given = true;
@@ -37,7 +32,7 @@ std::string gzip_header(const std::string& request) {
 }
 
 struct Scene {
-  ScriptedUpstream upstream{echo()};
+  ScriptedUpstream upstream{ScriptedUpstream::echoing()};
   AgentFixture agent;
 
   explicit Scene(const std::function<void(config::PolicyConfig&)>& change = {})

@@ -10,11 +10,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-ScriptedUpstream::Script echo() {
-  return ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); });
-}
-
 // A record is handed over after the client has its answer.
 bool dropped_in_the_end(AgentFixture& agent, std::uint64_t count) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -27,7 +22,7 @@ bool dropped_in_the_end(AgentFixture& agent, std::uint64_t count) {
 }  // namespace
 
 TEST_CASE("on_overload block: the call under way ends, the next waits for room, nothing is lost") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   agent.sink().set_full(true);
   LoopbackSocket client = agent.connect();
@@ -42,7 +37,7 @@ TEST_CASE("on_overload block: the call under way ends, the next waits for room, 
 }
 
 TEST_CASE("on_overload pass: calls go on, and each record without room is counted") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.on_overload = config::OnOverload::pass;
   AgentFixture agent(configuration);
@@ -57,7 +52,7 @@ TEST_CASE("on_overload pass: calls go on, and each record without room is counte
 }
 
 TEST_CASE("on_storage_failure deny: 503 before anything is forwarded") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.on_storage_failure = config::OnStorageFailure::deny;
   AgentFixture agent(configuration);
@@ -78,7 +73,7 @@ TEST_CASE("on_storage_failure deny: 503 before anything is forwarded") {
 }
 
 TEST_CASE("on_storage_failure pass: calls go on while the store fails") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   agent.sink().set_failing(true);
   agent.sink().set_full(true);
@@ -91,7 +86,7 @@ TEST_CASE("on_storage_failure pass: calls go on while the store fails") {
 }
 
 TEST_CASE("Strict: the request is on record before it is forwarded") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.durability = config::Durability::strict;
   AgentFixture agent(configuration);
@@ -113,7 +108,7 @@ TEST_CASE("Strict: the request is on record before it is forwarded") {
 
 TEST_CASE("A client that leaves while its call waits for the store is on record as not sent") {
   const bool strict = GENERATE(false, true);
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.durability = strict ? config::Durability::strict : config::Durability::group;
   AgentFixture agent(configuration);
@@ -170,7 +165,7 @@ TEST_CASE("Strict: the response's last bytes wait for its commit") {
 TEST_CASE(
     "Strict: on_storage_failure decides what becomes of a call that a failing store holds up") {
   const bool deny = GENERATE(true, false);
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.durability = config::Durability::strict;
   configuration.on_storage_failure =

@@ -5,17 +5,9 @@
 #include "tests/integration/scripted_upstream.h"
 
 namespace invlog::test {
-namespace {
-
-ScriptedUpstream::Script echo() {
-  return ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); });
-}
-
-}  // namespace
 
 TEST_CASE("A request over max_request_bytes is answered 413 before it is read") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 1000;
   AgentFixture agent(configuration);
@@ -45,7 +37,7 @@ TEST_CASE("A request over max_request_bytes is answered 413 before it is read") 
 }
 
 TEST_CASE("A client that sends all of a body over max_request_bytes reads the answer after that") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 1 << 20;
   AgentFixture agent(configuration);
@@ -56,7 +48,7 @@ TEST_CASE("A client that sends all of a body over max_request_bytes reads the an
 }
 
 TEST_CASE("Malformed requests are answered 400 in AWS's shape, and the connection closes") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   for (const std::string bytes :
        {"GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nBad Header: x\r\n\r\n",
@@ -80,7 +72,7 @@ TEST_CASE("Malformed requests are answered 400 in AWS's shape, and the connectio
 }
 
 TEST_CASE("A target that is no path goes nowhere: nobody would have judged or recorded it") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   for (const std::string target :
        {"https://bedrock-runtime.eu-central-1.amazonaws.com/model/m/converse",
@@ -96,7 +88,7 @@ TEST_CASE("A target that is no path goes nowhere: nobody would have judged or re
 }
 
 TEST_CASE("No credential and no bearer key is an AWS-shaped 403 that says what to do") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()), false);
   LoopbackSocket client = agent.connect();
   client.send(post(kConverse, "{}"));
@@ -131,7 +123,7 @@ TEST_CASE("A bearer request passes untouched and is never signed") {
 }
 
 TEST_CASE("CONNECT is refused with what to do instead, and never goes upstream") {
-  ScriptedUpstream upstream(echo());
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket client = agent.connect();
   client.send("CONNECT bedrock.test:443 HTTP/1.1\r\nHost: bedrock.test:443\r\n\r\n");

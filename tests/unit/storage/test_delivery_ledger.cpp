@@ -14,7 +14,7 @@ using namespace invlog::storage;
 
 namespace {
 
-void fill(const TemporaryStore& store, int records) {
+void fill_deliverable(const TemporaryStore& store, int records) {
   Writer writer(store.options());
   for (int i = 1; i <= records; ++i) {
     Record record = record_with("request " + std::to_string(i), "response");
@@ -55,7 +55,7 @@ mode_t mode_of(const std::string& path) {
 
 TEST_CASE("A ledger keeps cursor, plan and figures over a restart") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   {
     auto ledger = open_ledger(store);
     CHECK(ledger->states().empty());
@@ -98,7 +98,7 @@ TEST_CASE("A ledger keeps cursor, plan and figures over a restart") {
 
 TEST_CASE("What is only refused is no success") {
   TemporaryStore store;
-  fill(store, 5);
+  fill_deliverable(store, 5);
   auto ledger = open_ledger(store, 78);
   ledger->advance("s3", delivered_to(2, 0));
   CHECK(ledger->state("s3").cursor == 2);
@@ -111,7 +111,7 @@ TEST_CASE("What is only refused is no success") {
 
 TEST_CASE("A cursor never goes back, and never past the newest record") {
   TemporaryStore store;
-  fill(store, 5);
+  fill_deliverable(store, 5);
   auto ledger = open_ledger(store);
   ledger->advance("s3", delivered_to(4));
   ledger->advance("s3", delivered_to(2));
@@ -124,7 +124,7 @@ TEST_CASE("A cursor never goes back, and never past the newest record") {
 
 TEST_CASE("What was in an attempt, and which record was the first, stays known") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   const auto attempted = [&store](const std::string& destination) {
     return store.query("SELECT attempted FROM delivery_reach WHERE destination = '" + destination +
                        "'");
@@ -151,7 +151,7 @@ TEST_CASE("What was in an attempt, and which record was the first, stays known")
 
 TEST_CASE("The head that each place was given last is noted with the delivery") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   const auto heads = [](DeliveryLedger& ledger) {
     std::string all;
     for (const DeliveredHead& head : ledger.heads_of("s3")) {
@@ -183,7 +183,7 @@ TEST_CASE("The head that each place was given last is noted with the delivery") 
 
 TEST_CASE("The objects that a destination was given last are known, the newest first") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   {
     auto ledger = open_ledger(store);
     DeliveryLedger::Delivered delivered = delivered_to(5);
@@ -205,8 +205,8 @@ TEST_CASE("The objects that a destination was given last are known, the newest f
 
 TEST_CASE("The instance is the store's own and stays") {
   TemporaryStore a, b;
-  fill(a, 1);
-  fill(b, 1);
+  fill_deliverable(a, 1);
+  fill_deliverable(b, 1);
   const std::string instance = open_ledger(a)->instance();
   CHECK(instance.size() == 32);
   CHECK(instance.find_first_not_of("0123456789abcdef") == std::string::npos);
@@ -216,12 +216,12 @@ TEST_CASE("The instance is the store's own and stays") {
 
 TEST_CASE("A store from before delivery gets its tables from whoever opens it first") {
   TemporaryStore store;
-  fill(store, 0);
+  fill_deliverable(store, 0);
   // Its first event cannot tell of an instance.
   store.tamper(
       "DELETE FROM segment; DELETE FROM chunk; UPDATE event SET details = json_remove(details, "
       "'$.instance')");
-  fill(store, 3);
+  fill_deliverable(store, 3);
   store.tamper(
       "DROP TABLE delivery; DROP TABLE dead_letter; DROP TABLE instance; "
       "DROP TABLE delivery_reach; DROP TABLE delivered_range; DROP TABLE delivered_head");
@@ -231,7 +231,7 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
     CHECK(ledger->instance().size() == 32);
   }
   SECTION("the writer") {
-    fill(store, 1);
+    fill_deliverable(store, 1);
   }
   CHECK(store.query("SELECT count(*) FROM sqlite_schema WHERE name IN ('instance', 'delivery', "
                     "'dead_letter', 'delivery_reach', 'delivered_range', 'delivered_head')") ==
@@ -242,7 +242,7 @@ TEST_CASE("A store from before delivery gets its tables from whoever opens it fi
 
 TEST_CASE("A store with delivery's first tables gets the indexes that came later") {
   TemporaryStore store;
-  fill(store, 3);
+  fill_deliverable(store, 3);
   const std::string indexes =
       "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('dead_letter_retry', "
       "'delivered_range_answered')";
@@ -251,13 +251,13 @@ TEST_CASE("A store with delivery's first tables gets the indexes that came later
   open_ledger(store);
   CHECK(store.query(indexes) == "2");
   store.tamper("DROP INDEX delivered_range_answered");
-  fill(store, 1);
+  fill_deliverable(store, 1);
   CHECK(store.query(indexes) == "2");
 }
 
 TEST_CASE("Refused records become dead letters and events with the cursor's move") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   auto ledger = open_ledger(store);
   DeliveryLedger::Delivered delivered = delivered_to(10, 7);
   delivered.refused = {refusal(3, "too large"), refusal(5, "\"odd\""), refusal(7, "too old")};
@@ -292,7 +292,7 @@ TEST_CASE("Refused records become dead letters and events with the cursor's move
 
 TEST_CASE("Dead letters are tried again on request, and each end is an event") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   auto ledger = open_ledger(store);
   DeliveryLedger::Delivered delivered = delivered_to(10, 6);
   delivered.refused = {refusal(1, "a"), refusal(2, "b"), refusal(3, "c"), refusal(4, "d")};
@@ -333,7 +333,7 @@ TEST_CASE("Dead letters are tried again on request, and each end is an event") {
 
 TEST_CASE("An error goes with a dead letter that arrives, not with one that is refused again") {
   TemporaryStore store;
-  fill(store, 5);
+  fill_deliverable(store, 5);
   auto ledger = open_ledger(store);
   DeliveryLedger::Delivered delivered = delivered_to(5, 3);
   delivered.refused = {refusal(1, "a"), refusal(2, "b")};
@@ -350,7 +350,7 @@ TEST_CASE("An error goes with a dead letter that arrives, not with one that is r
 
 TEST_CASE("An error that has passed is cleared, and no other") {
   TemporaryStore store;
-  fill(store, 1);
+  fill_deliverable(store, 1);
   auto ledger = open_ledger(store);
   ledger->note_failure("s3", "not proven", false);
   ledger->note_failure("cloudwatch_logs", "not proven", false);
@@ -364,7 +364,7 @@ TEST_CASE("An error that has passed is cleared, and no other") {
 
 TEST_CASE("A backlog counts what is undelivered, while both ends move") {
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   auto ledger = open_ledger(store);
   const auto bytes = [&](int first) {
     return std::stoll(
@@ -381,11 +381,11 @@ TEST_CASE("A backlog counts what is undelivered, while both ends move") {
   check(10, 1'000'000, 1);
   ledger->advance("s3", delivered_to(4));
   check(6, 5'000'000, 5);
-  fill(store, 5);
+  fill_deliverable(store, 5);
   check(11, 5'000'000, 5);
   ledger->advance("s3", delivered_to(15));
   check(0, 0, 16);
-  fill(store, 2);
+  fill_deliverable(store, 2);
   check(2, 1'000'000, 16);
   CHECK(ledger->backlog("cloudwatch_logs").records == 17);
 }
@@ -404,7 +404,7 @@ TEST_CASE("A record has waited since its call ended, not since it began") {
 
 TEST_CASE("A backlog whose front retention took is not counted anew") {
   TemporaryStore store;
-  fill(store, 1);
+  fill_deliverable(store, 1);
   store.tamper(
       "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT "
       "INTO "
@@ -443,7 +443,7 @@ TEST_CASE("A backlog whose front retention took is not counted anew") {
 
 TEST_CASE("What is tried again and again is one event") {
   const TemporaryStore store;
-  fill(store, 1);
+  fill_deliverable(store, 1);
   const auto ledger = open_ledger(store);
   const auto events = [&] {
     return store.query("SELECT count(*) FROM event WHERE kind = 'configuration-refused'");
@@ -460,7 +460,7 @@ TEST_CASE("What is tried again and again is one event") {
 
 TEST_CASE("A ledger's events are in the chain, whether an agent runs or not") {
   TemporaryStore store;
-  fill(store, 2);
+  fill_deliverable(store, 2);
   open_ledger(store)->add_event("delivery-refused", R"({"why":"elsewhere"})");
   {
     Writer writer(store.options());
@@ -510,7 +510,7 @@ TEST_CASE("A ledger refuses what is no store, and says why") {
     CHECK(refused().find("cannot read it") != std::string::npos);
   }
   SECTION("a newer format") {
-    fill(store, 1);
+    fill_deliverable(store, 1);
     store.tamper("PRAGMA user_version = 2");
     CHECK(refused().find("version 2") != std::string::npos);
   }
@@ -518,7 +518,7 @@ TEST_CASE("A ledger refuses what is no store, and says why") {
 
 TEST_CASE("What a ledger and its lock leave behind is the owner's alone") {
   TemporaryStore store;
-  fill(store, 1);
+  fill_deliverable(store, 1);
   auto ledger = open_ledger(store);
   ledger->state("s3");
   const auto lock = try_delivery_lock(store.path(), "s3");
@@ -529,7 +529,7 @@ TEST_CASE("What a ledger and its lock leave behind is the owner's alone") {
 
 TEST_CASE("A destination's lock is held once, another's is free") {
   TemporaryStore store;
-  fill(store, 1);
+  fill_deliverable(store, 1);
   auto held = try_delivery_lock(store.path(), "s3");
   REQUIRE(held != nullptr);
   CHECK(try_delivery_lock(store.path(), "s3") == nullptr);
@@ -543,7 +543,7 @@ TEST_CASE("A ledger that cannot write throws, and nothing of the attempt is left
   UnsyncedVfs& vfs = UnsyncedVfs::instance();
   vfs.clear();
   TemporaryStore store;
-  fill(store, 10);
+  fill_deliverable(store, 10);
   auto opened = DeliveryLedger::open(store.path(), vfs.name());
   REQUIRE(opened.has_value());
   std::unique_ptr<DeliveryLedger> owned = std::move(*opened);

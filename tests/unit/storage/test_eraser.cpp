@@ -48,7 +48,7 @@ Record turn(std::int64_t id) {
   return record;
 }
 
-void fill(const TemporaryStore& store) {
+void fill_erasable(const TemporaryStore& store) {
   WriterOptions options = store.options();
   options.segment_bytes = 16 * 1024;
   Writer writer(options);
@@ -186,7 +186,7 @@ std::vector<KnownHead> heads_of(const TemporaryStore& store) {
 
 TEST_CASE("What is erased is in no byte of the file, and all else is as it was", "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   REQUIRE(in_the_files(store.path(), kSecret));
   const std::vector<KnownHead> heads = heads_of(store);
   REQUIRE(heads.size() > 3);
@@ -220,7 +220,7 @@ TEST_CASE("What is erased is in no byte of the file, and all else is as it was",
 
 TEST_CASE("An erasure while the store is verified waits for nobody, and is no damage", "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   const std::vector<KnownHead> heads = heads_of(store);
   // In segments that were verified already, and in some whose turn is still to come.
   const ErasureScope scope{"input_tokens BETWEEN 11 AND 19 OR input_tokens IN (1, 60)", {}};
@@ -295,7 +295,7 @@ TEST_CASE("Of an erased record's details stays what is no content", "[eraser]") 
 TEST_CASE("What is to be erased is said in SQL or by request ids, and nothing is written",
           "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   const std::string before = contents(store.path());
   const ErasureSelection selection = select(store.path(), kSecrets);
   CHECK(selection.records == 9);
@@ -363,7 +363,7 @@ TEST_CASE("A criterion is kept without what it looks for", "[eraser]") {
 
 TEST_CASE("An erasure does not make what was changed look right", "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   store.tamper("UPDATE record SET output_tokens = 0 WHERE id = 12");
   CHECK_THROWS_WITH(erase(store.path(), kSecrets), contains_text("nothing was erased from it"));
   CHECK(in_the_files(store.path(), kSecret));
@@ -372,7 +372,7 @@ TEST_CASE("An erasure does not make what was changed look right", "[eraser]") {
 
 TEST_CASE("What is changed about an erasure is found", "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   erase(store.path(), {"id = 12", {}});
   erase(store.path(), {"id = 13", {}});
   const std::string id =
@@ -485,7 +485,7 @@ TEST_CASE("An agent that does not answer, and a second eraser, are told", "[eras
 
 TEST_CASE("Nothing is erased beside a copy that would keep it", "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   const std::string copy = store.path() + ".restored";
   std::filesystem::copy_file(store.path(), copy);
   EraserOptions options;
@@ -534,7 +534,7 @@ TEST_CASE("An agent whose lock file was removed is waited for, and ends its segm
 
 TEST_CASE("A store without a lock file, whose agent would have noticed, has none", "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   std::filesystem::remove(store.path() + "-lock");
   EraserOptions options;
   options.path = store.path();
@@ -635,7 +635,7 @@ TEST_CASE("By whichever links a store is named, all meet at its one name", "[era
 TEST_CASE("No file that was put in the place of a lock file is followed or given away",
           "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   namespace fs = std::filesystem;
   constexpr uid_t kOther = 65534;
   const std::string victim = store.directory() / "victim";
@@ -686,7 +686,7 @@ TEST_CASE("No file that was put in the place of a lock file is followed or given
 TEST_CASE("A reader in a long transaction keeps the log from being emptied, and that is said",
           "[eraser]") {
   TemporaryStore store;
-  fill(store);
+  fill_erasable(store);
   auto reader = Reader::open(store.path());
   EraserOptions options;
   options.path = store.path();

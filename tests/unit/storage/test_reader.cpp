@@ -32,7 +32,7 @@ void append(Writer& writer, std::int64_t first, std::int64_t last) {
   }
 }
 
-void fill(const TemporaryStore& store, std::int64_t records, std::size_t segment_bytes) {
+void fill_segments(const TemporaryStore& store, std::int64_t records, std::size_t segment_bytes) {
   WriterOptions options = store.options();
   options.segment_bytes = segment_bytes;
   Writer writer(options);
@@ -125,7 +125,7 @@ TEST_CASE("What is no regular file is no store, and is not waited for") {
 
 TEST_CASE("Reading on in batches does not decode a segment again") {
   TemporaryStore store;
-  fill(store, 20, 1 << 20);
+  fill_segments(store, 20, 1 << 20);
   auto reader = open_reader(store);
   read(*reader, 1, 5);
   // Whoever reads from the segment's start again now fails.
@@ -183,7 +183,7 @@ TEST_CASE("A stream that was replaced under a reader is read anew") {
 
 TEST_CASE("A damaged body is reported by id, and reading goes on behind it") {
   TemporaryStore store;
-  fill(store, 40, 24 * 1024);
+  fill_segments(store, 40, 24 * 1024);
   auto reader = open_reader(store);
   SECTION("one record") {
     store.tamper("UPDATE record SET checksum = checksum + 1 WHERE id IN (7, 40)");
@@ -246,7 +246,7 @@ TEST_CASE("A damaged body is reported by id, and reading goes on behind it") {
 
 TEST_CASE("What a visitor throws is no damage") {
   TemporaryStore store;
-  fill(store, 3, 1 << 20);
+  fill_segments(store, 3, 1 << 20);
   auto reader = open_reader(store);
   CHECK_THROWS_AS(
       reader->each(
@@ -333,7 +333,7 @@ TEST_CASE("A reader does not hold the write-ahead log while records are visited"
 
 TEST_CASE("On a full disk a store is read that has no log, and else it is said where it is") {
   TemporaryStore store, with_log;
-  fill(store, 3, 1 << 20);
+  fill_segments(store, 3, 1 << 20);
   {
     Writer writer(store.options());
     append(writer, 4, 4);
@@ -357,7 +357,7 @@ TEST_CASE("On a full disk a store is read that has no log, and else it is said w
 
 TEST_CASE("Who reads a store as one that nobody writes is told when somebody begins to", "[long]") {
   TemporaryStore store;
-  fill(store, 600, 1 << 20);
+  fill_segments(store, 600, 1 << 20);
   sqlite3* opened = nullptr;
   REQUIRE(sqlite3_open_v2(unwritten_store_uri(store.path()).c_str(), &opened,
                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr) == SQLITE_OK);
@@ -394,7 +394,7 @@ TEST_CASE("Who reads a store as one that nobody writes is told when somebody beg
 
 TEST_CASE("A row with the last number there is ends a reading") {
   TemporaryStore store;
-  fill(store, 3, 1 << 20);
+  fill_segments(store, 3, 1 << 20);
   store.tamper(
       "UPDATE segment SET last_record = 9223372036854775807;"
       "UPDATE record SET id = 9223372036854775807 WHERE id = 3");
@@ -432,7 +432,7 @@ TEST_CASE("Records whose segment was lost are told of, wherever it was") {
 
 TEST_CASE("A store under two names is not written") {
   TemporaryStore store;
-  fill(store, 3, 1 << 20);
+  fill_segments(store, 3, 1 << 20);
   const std::filesystem::path other = store.directory() / "other.db";
   std::filesystem::create_hard_link(store.path(), other);
   CHECK_THROWS_WITH(Writer(store.options()), contains_text("hard links"));

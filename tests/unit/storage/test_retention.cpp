@@ -67,8 +67,8 @@ void add_refusals(Store& store, std::int64_t& number) {
 }
 
 // Submits records until the store is full; returns how many there are, committed or queued.
-std::int64_t fill(Writer& writer, const std::function<void(bool)>& committed,
-                  const std::function<void()>& look) {
+std::int64_t fill_until_full(Writer& writer, const std::function<void(bool)>& committed,
+                             const std::function<void()>& look) {
   std::int64_t sent = 0;
   while (!writer.status().failing) {
     REQUIRE(sent < 2000);
@@ -190,7 +190,7 @@ TEST_CASE("At max_size with nothing delivered a commit fails as on a full disk, 
   {
     Writer writer(full.options());
     auto ledger = full.ledger();
-    sent = fill(
+    sent = fill_until_full(
         writer, [&](bool ok) { committed += ok ? 1 : 0; },
         [&] { peak = std::max(peak, full.size()); });
     const std::int64_t kept = committed;
@@ -235,7 +235,7 @@ TEST_CASE("A full store says at its end what was dropped, and opens again") {
   std::int64_t sent = 0;
   {
     Writer writer(full.options());
-    sent = fill(
+    sent = fill_until_full(
         writer, [&](bool ok) { dropped += ok ? 0 : 1; }, [] {});
     writer.stop(std::chrono::milliseconds(50));
     CHECK(dropped > 0);

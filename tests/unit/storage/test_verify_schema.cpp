@@ -9,7 +9,7 @@ using namespace invlog::storage;
 
 namespace {
 
-void fill(const TemporaryStore& store, int records = 3) {
+void fill_valid(const TemporaryStore& store, int records = 3) {
   Writer writer(store.options());
   for (int number = 0; number < records; ++number) {
     submit_and_wait(writer, full_record());
@@ -61,7 +61,7 @@ void make_first(const TemporaryStore& store) {
 
 TEST_CASE("Columns that changed their names are found", "[verify]") {
   TemporaryStore store;
-  fill(store);
+  fill_valid(store);
   REQUIRE(problems(store).empty());
   const auto swapped = [&](const std::string& table, const std::string& a, const std::string& b) {
     const std::string rename = "; ALTER TABLE " + table + " RENAME COLUMN ";
@@ -87,7 +87,7 @@ TEST_CASE("Columns that changed their names are found", "[verify]") {
 
 TEST_CASE("A table is defined as invlog defined it, comments and white space apart", "[verify]") {
   TemporaryStore store;
-  fill(store);
+  fill_valid(store);
   const std::string pin = "GENERATED ALWAYS AS ('eu-central-1')";
   const auto quoted = [](const std::string& text) {
     std::string sql = "'";
@@ -149,7 +149,7 @@ TEST_CASE("A store that was given its newest column later verifies, before and a
   }
   make_first(store);
   CHECK(problems(store).empty());
-  fill(store);
+  fill_valid(store);
   CHECK(store.query("SELECT sql NOT LIKE '%Regions with commas%' FROM sqlite_schema WHERE name = "
                     "'record'") == "1");
   CHECK(store.query("SELECT count(*) FROM pragma_table_xinfo('record') WHERE name = "
@@ -164,7 +164,7 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
     return problems(store);
   };
   SECTION("all known at birth") {
-    fill(store);
+    fill_valid(store);
     CHECK(store.query("SELECT details FROM event WHERE id = 1 AND kind = 'store-created'") ==
           R"({"region":"eu-central-1","account_id":"111122223333","host":"test-host",)"
           R"("agent_version":"test","instance":")" +
@@ -190,7 +190,7 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
                contains_text("birth"));
   }
   SECTION("the name that destinations know it by") {
-    fill(store);
+    fill_valid(store);
     const std::string name = store.query("SELECT name FROM instance");
     CHECK_THAT(after("UPDATE instance SET name = '0123'"),
                contains_text("know it as 0123 (`instance`), and event 1 says as " + name));
@@ -202,7 +202,7 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
     store.tamper(
         "DELETE FROM segment; DELETE FROM chunk; UPDATE event SET details = json_remove(details, "
         "'$.instance')");
-    fill(store);
+    fill_valid(store);
     REQUIRE(problems(store).empty());
     CHECK(after("UPDATE instance SET name = '0123'").empty());
   }
@@ -214,18 +214,18 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
     CHECK_THAT(after("UPDATE store SET account_id = '111122223333'"),
                contains_text("account 111122223333, and no event says so"));
     store.tamper("UPDATE store SET account_id = NULL");
-    fill(store);
+    fill_valid(store);
     REQUIRE(problems(store).empty());
     CHECK_THAT(after("UPDATE store SET account_id = '999988887777'"),
                contains_text("says account 999988887777, and event"));
   }
   SECTION("a store of before there was such an event") {
-    fill(store);
+    fill_valid(store);
     make_first(store);
     store.tamper(
         "DELETE FROM record; DELETE FROM chunk; DELETE FROM segment; DELETE FROM event; "
         "DELETE FROM label");
-    fill(store);
+    fill_valid(store);
     REQUIRE(problems(store).empty());
     CHECK(after("UPDATE store SET host = 'another'").empty());
   }
@@ -234,7 +234,7 @@ TEST_CASE("Account and host are what events say of the store's birth", "[verify]
     options.account_id = "";
     { Writer writer(options); }
     store.tamper("DELETE FROM segment; DELETE FROM event");
-    fill(store);
+    fill_valid(store);
     REQUIRE(problems(store).empty());
     REQUIRE(store.query("SELECT group_concat(kind) FROM event") == "account-pinned");
     CHECK_THAT(after("UPDATE store SET account_id = '999988887777'"),

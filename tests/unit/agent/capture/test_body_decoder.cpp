@@ -11,11 +11,11 @@ namespace {
 
 constexpr std::size_t kMost = 1 << 20;
 
-struct Scene {
+struct BodyDecoderScene {
   CoroutineLoop loop;
   asio::thread_pool helper{1};
   BodyDecoder decoder{loop.executor(), helper};
-  ~Scene() { helper.join(); }
+  ~BodyDecoderScene() { helper.join(); }
 
   std::string decode(const std::string& coding, std::string& body) {
     const auto result = loop.start(decoder.decode(coding, body, kMost));
@@ -27,7 +27,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("A body is decoded on the helper's thread, and the loop goes on meanwhile") {
-  Scene scene;
+  BodyDecoderScene scene;
   std::promise<void> gate;
   asio::post(scene.helper, [&] { gate.get_future().wait(); });
   std::string body = tests::gzip(R"({"model":"m"})");
@@ -42,7 +42,7 @@ TEST_CASE("A body is decoded on the helper's thread, and the loop goes on meanwh
 }
 
 TEST_CASE("A body that cannot be decoded, or is too long when it is, is none, and is given back") {
-  Scene scene;
+  BodyDecoderScene scene;
   std::string damaged = tests::gzip("text").substr(0, 12),
               bomb = tests::gzip(std::string(kMost + 1, 'x'));
   const std::string sent = bomb;

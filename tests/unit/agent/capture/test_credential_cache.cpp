@@ -29,7 +29,7 @@ class CountingProvider : public aws::CredentialsProvider {
   aws::ProvideResult result = std::optional<aws::Credentials>();
 };
 
-struct Scene {
+struct CredentialCacheScene {
   CountingProvider provider;
   CoroutineLoop loop;
   asio::thread_pool helper{1};
@@ -41,7 +41,7 @@ struct Scene {
                         [this] { return now; },
                         [this] { return date; },
                         std::chrono::milliseconds(1)};
-  ~Scene() { helper.join(); }
+  ~CredentialCacheScene() { helper.join(); }
 
   aws::ProvideResult get() {
     const auto result = loop.start(cache.get());
@@ -66,7 +66,7 @@ std::optional<aws::Credentials> credentials(const std::string& key) {
 }  // namespace
 
 TEST_CASE("Credentials are asked for once a second at most, and calls use the last answer") {
-  Scene scene;
+  CredentialCacheScene scene;
   scene.provider.answer_with(credentials("FIRST"));
   CHECK((*scene.get())->access_key_id == "FIRST");
   for (int call = 0; call < 10; ++call)
@@ -86,7 +86,7 @@ TEST_CASE("Credentials are asked for once a second at most, and calls use the la
 }
 
 TEST_CASE("While a provider is slow, calls with credentials go on, and those without wait for it") {
-  Scene scene;
+  CredentialCacheScene scene;
   scene.provider.answer_with(credentials("KEY"));
   std::unique_lock slow(scene.provider.gate);
   const auto first = scene.loop.start(scene.cache.get());
@@ -108,7 +108,7 @@ TEST_CASE("While a provider is slow, calls with credentials go on, and those wit
 
 TEST_CASE(
     "What expired while nobody called is not signed with: calls wait for what comes after it") {
-  Scene scene;
+  CredentialCacheScene scene;
   aws::ProvideResult expiring = credentials("OLD");
   (*expiring)->expiration = scene.date + std::chrono::hours(1);
   scene.provider.answer_with(std::move(expiring));
@@ -124,7 +124,7 @@ TEST_CASE(
 }
 
 TEST_CASE("The first call after a while waits a moment for keys that may have changed, no longer") {
-  Scene scene;
+  CredentialCacheScene scene;
   scene.provider.answer_with(credentials("OLD"));
   CHECK((*scene.get())->access_key_id == "OLD");
   scene.provider.answer_with(credentials("NEW"));
@@ -162,7 +162,7 @@ TEST_CASE("The first call after a while waits a moment for keys that may have ch
 }
 
 TEST_CASE("At a stop nobody waits for a provider, and what is known is given") {
-  Scene scene;
+  CredentialCacheScene scene;
   scene.provider.answer_with(credentials("KEY"));
   std::unique_lock slow(scene.provider.gate);
   const auto waiting = scene.loop.start(scene.cache.get());
@@ -177,7 +177,7 @@ TEST_CASE("At a stop nobody waits for a provider, and what is known is given") {
 }
 
 TEST_CASE("No credentials, and an error, are given as they are, and asked for again") {
-  Scene scene;
+  CredentialCacheScene scene;
   CHECK_FALSE(scene.get()->has_value());
   scene.provider.answer_with(tl::unexpected(aws::CredentialsError("~/.aws/credentials:3: no key")));
   scene.now += std::chrono::seconds(1);
@@ -191,7 +191,7 @@ TEST_CASE("No credentials, and an error, are given as they are, and asked for ag
 }
 
 TEST_CASE("Whether calls can be signed is said without waiting for the provider") {
-  Scene scene;
+  CredentialCacheScene scene;
   std::unique_lock slow(scene.provider.gate);
   CHECK(scene.cache.problem() == "not known yet");
   slow.unlock();

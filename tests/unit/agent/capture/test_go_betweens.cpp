@@ -5,8 +5,8 @@
 namespace invlog::capture {
 namespace {
 
-struct Scene {
-  Scene() {
+struct GoBetweensScene {
+  GoBetweensScene() {
     caller.uid = 998;
     peer.transport = Peer::Transport::loopback;
     peer.socket = 7;
@@ -24,7 +24,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("An agent of the agent's user calls for anybody, by TCP") {
-  Scene scene;
+  GoBetweensScene scene;
   CHECK(scene.go_betweens.include(scene.caller, scene.peer));
   CHECK(scene.go_betweens.include(scene.caller, scene.peer));
   CHECK(scene.asked == 1);
@@ -34,7 +34,7 @@ TEST_CASE("An agent of the agent's user calls for anybody, by TCP") {
 
 TEST_CASE(
     "Another program of the agent's user calls for itself, one that cannot be found may not") {
-  Scene scene;
+  GoBetweensScene scene;
   scene.holder = SocketHolder::other_program;
   CHECK_FALSE(scene.go_betweens.include(scene.caller, scene.peer));
   scene.holder = SocketHolder::unknown;
@@ -47,7 +47,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Other users are nobody's go-between, nor is anybody where no user is the agents'") {
-  Scene scene;
+  GoBetweensScene scene;
   scene.caller.uid = 997;
   CHECK_FALSE(scene.go_betweens.include(scene.caller, scene.peer));
   scene.caller.uid.reset();

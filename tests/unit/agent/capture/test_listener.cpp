@@ -19,7 +19,7 @@
 namespace invlog::capture {
 namespace {
 
-struct Scene {
+struct ListenerScene {
   CoroutineLoop loop;
   Watchdog watchdog{std::chrono::steady_clock::now()};
   ClientCounts counts;
@@ -69,7 +69,7 @@ bool is_socket(const std::string& path) {
 }  // namespace
 
 TEST_CASE("An address that is taken, or is none, is refused in one line") {
-  Scene scene;
+  ListenerScene scene;
   const TcpListener first(scene.loop.executor(), "127.0.0.1", 0, scene.services,
                           scene.services.endpoint);
   CHECK(first.port() != 0);
@@ -85,7 +85,7 @@ TEST_CASE("An address that is taken, or is none, is refused in one line") {
 TEST_CASE("Out of descriptors, the connection that is idle for longest makes room") {
   if (!DescriptorShortage::kPossible)
     return;
-  Scene scene;
+  ListenerScene scene;
   TcpListener listener(scene.loop.executor(), "127.0.0.1", 0, scene.services,
                        scene.services.endpoint);
   sockaddr_in address{};
@@ -117,7 +117,7 @@ TEST_CASE("Out of descriptors, the connection that is idle for longest makes roo
 }
 
 TEST_CASE("Who says nothing beyond max_connections is waited for during linger_time") {
-  Scene scene;
+  ListenerScene scene;
   scene.services.options.max_connections = 0;
   const SessionSet& refused = scene.services.refused;
   TcpListener listener(scene.loop.executor(), "127.0.0.1", 0, scene.services,
@@ -142,7 +142,7 @@ TEST_CASE("Who says nothing beyond max_connections is waited for during linger_t
 }
 
 TEST_CASE("Beyond max_connections few are waited for, the others are told at once") {
-  Scene scene;
+  ListenerScene scene;
   scene.services.options.max_connections = 0;
   SessionSet& refused = scene.services.refused;
   TcpListener listener(scene.loop.executor(), "127.0.0.1", 0, scene.services,
@@ -173,7 +173,7 @@ TEST_CASE("Beyond max_connections few are waited for, the others are told at onc
 TEST_CASE("A Unix socket's file comes with the listener and goes with it") {
   const tests::TemporaryDirectory directory;
   const std::string path = directory.path() + "/agent.sock";
-  Scene scene;
+  ListenerScene scene;
   {
     UnixListener listener(scene.loop.executor(), path, scene.services, scene.services.endpoint);
     CHECK(is_socket(path));
@@ -188,7 +188,7 @@ TEST_CASE("Whatever the umask, the agent's group may connect to its socket, or e
   const tests::TemporaryDirectory directory;
   const std::string path = directory.path() + "/agent.sock";
   const auto mode_with = [&](mode_t umask, UnixListener::Access access) {
-    Scene scene;
+    ListenerScene scene;
     const mode_t before = ::umask(umask);
     UnixListener listener(scene.loop.executor(), path, scene.services, scene.services.endpoint,
                           access);
@@ -216,7 +216,7 @@ TEST_CASE("A socket file that nobody listens on is replaced, any other file is n
     REQUIRE(::bind(left, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     ::close(left);
   }
-  Scene scene;
+  ListenerScene scene;
   CHECK(scene.unix_refusal(path).empty());
   const std::string file = directory.write("data", "x");
   CHECK(scene.unix_refusal(file) == "listen on " + file + ": the file exists and is no socket");
@@ -236,7 +236,7 @@ TEST_CASE("An inherited socket listens on, and its file stays when the agent sto
   std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
   REQUIRE(::bind(inherited, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   REQUIRE(::listen(inherited, 5) == 0);
-  Scene scene;
+  ListenerScene scene;
   adopt_listener(scene.loop.executor(), ::dup(inherited), scene.services, scene.services.endpoint)
       ->stop();
   CHECK(is_socket(path));
@@ -262,7 +262,7 @@ TEST_CASE("An inherited TCP socket must listen on a loopback address") {
       REQUIRE(::listen(descriptor, 5) == 0);
     return descriptor;
   };
-  Scene scene;
+  ListenerScene scene;
   const auto refusal = [&](int descriptor) -> std::string {
     try {
       adopt_listener(scene.loop.executor(), descriptor, scene.services, scene.services.endpoint);

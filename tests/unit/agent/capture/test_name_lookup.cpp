@@ -36,7 +36,7 @@ class SlowNames {
   std::set<std::string> answered_;
 };
 
-struct Scene {
+struct NameLookupScene {
   // The threads may outlive the scene.
   std::shared_ptr<SlowNames> names = std::make_shared<SlowNames>();
   CoroutineLoop loop;
@@ -46,7 +46,7 @@ struct Scene {
                     }};
   std::map<std::string, NameLookup::Found> found;
 
-  ~Scene() {
+  ~NameLookupScene() {
     for (const char* host : {"one", "two", "three", "four", "nowhere"})
       names->answer(host);
   }
@@ -62,7 +62,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("A name that nobody answers for does not hold up another") {
-  Scene scene;
+  NameLookupScene scene;
   scene.start("one");
   scene.start("nowhere");
   scene.names->answer("nowhere");
@@ -77,7 +77,7 @@ TEST_CASE("A name that nobody answers for does not hold up another") {
 }
 
 TEST_CASE("Lookups beyond the limit wait for their turn, and one that is cancelled takes none") {
-  Scene scene;
+  NameLookupScene scene;
   scene.start("one");
   const std::uint64_t two = scene.start("two");
   REQUIRE(scene.loop.run_until([&] { return scene.names->asked == 2; }));

@@ -74,8 +74,9 @@ bedrock::Invocation call(const std::string& body) {
   return made;
 }
 
-struct Scene {
-  explicit Scene(Recorder::Policy policy) : recorder(loop.executor(), sink, policy, statistics) {}
+struct RecorderScene {
+  explicit RecorderScene(Recorder::Policy policy)
+      : recorder(loop.executor(), sink, policy, statistics) {}
   CoroutineLoop loop;
   ScriptedSink sink;
   Statistics statistics;
@@ -96,7 +97,7 @@ constexpr auto kStrict = config::Durability::strict;
 }  // namespace
 
 TEST_CASE("block: what finds no room is held in order, and new calls wait for it") {
-  Scene scene(policy(kBlock, kPass));
+  RecorderScene scene(policy(kBlock, kPass));
   scene.sink.answer = Submitted::full;
   scene.recorder.finish(call("1"), 0);
   scene.recorder.finish(call("2"), 0);
@@ -122,7 +123,7 @@ TEST_CASE("block: what finds no room is held in order, and new calls wait for it
 }
 
 TEST_CASE("pass on overload: what finds no room is dropped and counted, and nobody waits") {
-  Scene scene(policy(kPassLoad, kPass));
+  RecorderScene scene(policy(kPassLoad, kPass));
   scene.sink.answer = Submitted::full;
   scene.recorder.finish(call("1"), 0);
   CHECK(scene.recorder.held() == 0);
@@ -133,7 +134,7 @@ TEST_CASE("pass on overload: what finds no room is dropped and counted, and nobo
 }
 
 TEST_CASE("pass on a failing store: what is held is given up at the next tick, and counted") {
-  Scene scene(policy(kBlock, kPass));
+  RecorderScene scene(policy(kBlock, kPass));
   scene.sink.answer = Submitted::full;
   scene.recorder.finish(call("1"), 0);
   const auto waits = scene.loop.start(scene.recorder.admit());
@@ -150,7 +151,7 @@ TEST_CASE("pass on a failing store: what is held is given up at the next tick, a
 }
 
 TEST_CASE("deny on a failing store: calls are refused, and what is held stays") {
-  Scene scene(policy(kBlock, kDeny));
+  RecorderScene scene(policy(kBlock, kDeny));
   scene.sink.is_failing = true;
   scene.sink.answer = Submitted::failed;
   CHECK(*scene.loop.start(scene.recorder.admit()) == false);
@@ -166,7 +167,7 @@ TEST_CASE("deny on a failing store: calls are refused, and what is held stays") 
 }
 
 TEST_CASE("At the end what is held is handed over, and what finds no room is counted") {
-  Scene scene(policy(kBlock, kPass));
+  RecorderScene scene(policy(kBlock, kPass));
   scene.sink.answer = Submitted::full;
   scene.recorder.finish(call("1"), 0);
   scene.recorder.finish(call("2"), 0);
@@ -199,7 +200,7 @@ TEST_CASE("Room that comes after the recorder has gone is nobody's") {
 }
 
 TEST_CASE("Strict: begin waits for the commit and brings the intent that finish ends") {
-  Scene scene(policy(kBlock, kPass, kStrict));
+  RecorderScene scene(policy(kBlock, kPass, kStrict));
   CHECK(scene.recorder.strict());
   Recorder::IntentId intent = 99;
   const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
@@ -219,7 +220,7 @@ TEST_CASE("Strict: begin waits for the commit and brings the intent that finish 
 
 TEST_CASE("Strict: what could not be made durable is decided by on_storage_failure") {
   const bool deny = GENERATE(true, false);
-  Scene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
+  RecorderScene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
   Recorder::IntentId intent = 99;
   const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
   scene.sink.waiting_intents.at(0)(false);
@@ -233,7 +234,7 @@ TEST_CASE("Strict: what could not be made durable is decided by on_storage_failu
 
 TEST_CASE("Strict: begin waits for room, unless policy says that calls go on") {
   SECTION("block") {
-    Scene scene(policy(kBlock, kPass, kStrict));
+    RecorderScene scene(policy(kBlock, kPass, kStrict));
     scene.sink.answer = Submitted::full;
     Recorder::IntentId intent = 0;
     const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
@@ -247,14 +248,14 @@ TEST_CASE("Strict: begin waits for room, unless policy says that calls go on") {
     CHECK(intent == 7);
   }
   SECTION("pass on overload") {
-    Scene scene(policy(kPassLoad, kPass, kStrict));
+    RecorderScene scene(policy(kPassLoad, kPass, kStrict));
     scene.sink.answer = Submitted::full;
     Recorder::IntentId intent = 9;
     CHECK(*scene.loop.start(scene.recorder.begin(call("1"), intent)) == true);
     CHECK(intent == 0);
   }
   SECTION("deny on a failing store") {
-    Scene scene(policy(kBlock, kDeny, kStrict));
+    RecorderScene scene(policy(kBlock, kDeny, kStrict));
     scene.sink.answer = Submitted::failed;
     scene.sink.is_failing = true;
     Recorder::IntentId intent = 9;
@@ -264,7 +265,7 @@ TEST_CASE("Strict: begin waits for room, unless policy says that calls go on") {
 
 TEST_CASE("Strict: calls do not wait for a store that hangs, unless an answer must be on disk") {
   const bool deny = GENERATE(true, false);
-  Scene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
+  RecorderScene scene(policy(kBlock, deny ? kDeny : kPass, kStrict));
   Recorder::IntentId intent = 0;
   const auto begun = scene.loop.start(scene.recorder.begin(call("1"), intent));
   const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("2"), 3));
@@ -288,7 +289,7 @@ TEST_CASE("Strict: calls do not wait for a store that hangs, unless an answer mu
 }
 
 TEST_CASE("Strict: a held record that is dropped at the end lets its call end") {
-  Scene scene(policy(kBlock, kDeny, kStrict));
+  RecorderScene scene(policy(kBlock, kDeny, kStrict));
   scene.sink.answer = Submitted::full;
   const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("1"), 0));
   CHECK_FALSE(*finished);
@@ -298,7 +299,7 @@ TEST_CASE("Strict: a held record that is dropped at the end lets its call end") 
 }
 
 TEST_CASE("deny on a failing store: of refused calls, which clients repeat, nothing is held") {
-  Scene scene(policy(kBlock, kDeny));
+  RecorderScene scene(policy(kBlock, kDeny));
   scene.sink.is_failing = true;
   scene.sink.answer = Submitted::failed;
   scene.recorder.finish(call("was under way"), 0);
@@ -319,7 +320,7 @@ TEST_CASE("deny on a failing store: of refused calls, which clients repeat, noth
 }
 
 TEST_CASE("A change to pass on overload gives up what is held") {
-  Scene scene(policy(kBlock, kDeny, kStrict));
+  RecorderScene scene(policy(kBlock, kDeny, kStrict));
   scene.sink.answer = Submitted::full;
   scene.recorder.finish(call("1"), 0);
   const auto finished = scene.loop.start(scene.recorder.finish_and_wait(call("2"), 7));
@@ -334,7 +335,7 @@ TEST_CASE("A change to pass on overload gives up what is held") {
 
 TEST_CASE(
     "Strict: a queue that is full costs no answer with pass on overload; a failing store may") {
-  Scene scene(policy(kPassLoad, kDeny, kStrict));
+  RecorderScene scene(policy(kPassLoad, kDeny, kStrict));
   scene.sink.answer = Submitted::full;
   const auto overload = scene.loop.start(scene.recorder.finish_and_wait(call("1"), 7));
   scene.loop.run();
@@ -351,7 +352,7 @@ TEST_CASE(
 TEST_CASE("A change is for what comes after it; a call keeps the privacy that it began with") {
   config::PrivacyConfig nothing;
   nothing.metadata_only = true;
-  Scene scene(policy(kBlock, kDeny));
+  RecorderScene scene(policy(kBlock, kDeny));
   bedrock::Invocation before = call("1");
   before.privacy = scene.recorder.privacy();
   scene.recorder.change(kPassLoad, kPass, bedrock::make_privacy_filter(nothing));

@@ -15,8 +15,8 @@ namespace {
 using std::chrono::milliseconds;
 
 // A server that accepts and says nothing.
-struct Scene {
-  Scene() : listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+struct UpstreamPoolScene {
+  UpstreamPoolScene() : listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -31,7 +31,7 @@ struct Scene {
     pool = std::make_unique<UpstreamPool>(loop.executor(), endpoint, nullptr, nullptr,
                                           [this] { return now; });
   }
-  ~Scene() {
+  ~UpstreamPoolScene() {
     for (const int each : accepted)
       ::close(each);
     ::close(listener);
@@ -55,7 +55,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("The connection that was used last is reused first, and marked") {
-  Scene scene;
+  UpstreamPoolScene scene;
   const auto first = scene.open(), second = scene.open();
   CHECK_FALSE(first->reused);
   CHECK(scene.pool->take_idle() == nullptr);
@@ -68,7 +68,7 @@ TEST_CASE("The connection that was used last is reused first, and marked") {
 }
 
 TEST_CASE("Connections that the server closed, or spoke on unasked, are passed over") {
-  Scene scene;
+  UpstreamPoolScene scene;
   const auto good = scene.open(), closed = scene.open(), chatty = scene.open();
   for (const auto& each : {good, closed, chatty})
     scene.pool->give_back(each);
@@ -79,7 +79,7 @@ TEST_CASE("Connections that the server closed, or spoke on unasked, are passed o
 }
 
 TEST_CASE("Connections are dropped after 20 s of rest") {
-  Scene scene;
+  UpstreamPoolScene scene;
   const auto idle_after = [&](int rest) {
     scene.now = std::chrono::hours(1) + milliseconds(rest);
     scene.pool->drop_idle();
@@ -97,7 +97,7 @@ TEST_CASE("Connections are dropped after 20 s of rest") {
 }
 
 TEST_CASE("A connection that is too old is not reused before a tick has dropped it") {
-  Scene scene;
+  UpstreamPoolScene scene;
   scene.pool->give_back(scene.open());
   scene.now += milliseconds(20000);
   CHECK(scene.pool->take_idle() == nullptr);
@@ -114,7 +114,7 @@ TEST_CASE("The time that a pool goes by counts the host's sleep") {
 }
 
 TEST_CASE("The kernel is told to probe a silent server, and when to give it up") {
-  Scene scene;
+  UpstreamPoolScene scene;
   const auto connection = scene.open();
   const int descriptor = connection->socket().native_handle();
   const auto option = [&](int level, int name) {
@@ -132,7 +132,7 @@ TEST_CASE("The kernel is told to probe a silent server, and when to give it up")
 }
 
 TEST_CASE("Where the path is lost, the server may have taken the request") {
-  Scene scene;
+  UpstreamPoolScene scene;
   const auto connection = scene.open();
   sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
   const sock_fprog program{1, &drop};
@@ -154,7 +154,7 @@ TEST_CASE("Where the path is lost, the server may have taken the request") {
 }
 
 TEST_CASE("A closed pool keeps nothing") {
-  Scene scene;
+  UpstreamPoolScene scene;
   const auto connection = scene.open();
   scene.pool->give_back(scene.open());
   scene.pool->close();

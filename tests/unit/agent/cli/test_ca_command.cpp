@@ -8,6 +8,7 @@
 
 #include "agent/cli/proxy_mode_check.h"
 #include "tests/contains.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/proxy/authority_scene.h"
 
@@ -16,11 +17,6 @@ using namespace invlog::tests;
 using namespace invlog::proxy;
 
 namespace {
-
-struct Told {
-  int exit_code;
-  std::string out, err;
-};
 
 // A state directory of eu-central-1, and a host whose only root is somebody else's authority.
 struct Host {
@@ -44,22 +40,22 @@ struct Host {
     access.now = [this] { return now; };
     return access;
   }
-  Told init() const { return told(run_ca_init, access()); }
-  Told init_by_relative_path() const {
+  CommandAnswer init() const { return told(run_ca_init, access()); }
+  CommandAnswer init_by_relative_path() const {
     AuthorityAccess relative = access();
     relative.state_dir = std::filesystem::relative(scene.directory.path()).string();
     return told(run_ca_init, relative);
   }
-  Told rotate() const { return told(run_ca_rotate, access()); }
-  Told show(bool json = false, bool pem = false) const {
+  CommandAnswer rotate() const { return told(run_ca_rotate, access()); }
+  CommandAnswer show(bool json = false, bool pem = false) const {
     return told(run_ca_show, CaShowOptions{access(), json, pem});
   }
-  Told bundle(const std::string& output = "", bool update = false) const {
+  CommandAnswer bundle(const std::string& output = "", bool update = false) const {
     return told(run_ca_bundle, CaBundleOptions{access(), output, update});
   }
 
   template <typename Run, typename Options>
-  static Told told(const Run& run, const Options& options) {
+  static CommandAnswer told(const Run& run, const Options& options) {
     std::ostringstream out, err;
     const int exit_code = run(options, out, err);
     return {exit_code, out.str(), err.str()};
@@ -88,7 +84,7 @@ TEST_CASE("ca init prints paths as programs elsewhere need them", "[ca]") {
 TEST_CASE("ca init makes an authority for the Region's names, and says what to do next", "[ca]") {
   Host host;
   host.scene.directory.write("invlog.toml", "[proxy]\nhosts = [\"bedrock.corp.example\"]\n");
-  const Told told = host.init();
+  const CommandAnswer told = host.init();
   CHECK(told.exit_code == 0);
   CHECK(told.err == "");
   for (const std::string& part :
@@ -105,7 +101,7 @@ TEST_CASE("ca init makes an authority for the Region's names, and says what to d
   CHECK(refusal(host.scene.trusted(), *leaf, "bedrock.corp.example", kNow) == "");
 
   const std::string before = host.scene.text("ca.pem");
-  const Told again = host.init();
+  const CommandAnswer again = host.init();
   CHECK(again.exit_code == 1);
   CHECK(contains(again.err, "already: `invlog ca show` shows it, `invlog ca rotate` replaces it"));
   CHECK(host.scene.text("ca.pem") == before);
@@ -124,7 +120,7 @@ TEST_CASE("ca init needs a Region, and a configuration without errors", "[ca]") 
 TEST_CASE("ca init makes nothing with which the agent would not start", "[ca]") {
   Host host;
   host.scene.directory.write("invlog.toml", "[admin]\nlisten = \"127.0.0.1:4181\"\n");
-  const Told refused = host.init();
+  const CommandAnswer refused = host.init();
   CHECK(refused.exit_code == 2);
   CHECK(refused.out.empty());
   CHECK(contains(refused.err,
@@ -145,7 +141,7 @@ TEST_CASE("ca rotate says until when both are trusted, and what only the new one
   REQUIRE(host.init().exit_code == 0);
   const std::string end = readable_time(expiry_of(host.scene.trusted()[0].get()));
   host.now += std::chrono::hours(24 * 365);
-  Told told = host.rotate();
+  CommandAnswer told = host.rotate();
   CHECK(told.exit_code == 0);
   CHECK(contains(told.out, "Both are trusted until " + end));
   CHECK_FALSE(contains(told.out, "Only with the new files"));
@@ -167,7 +163,7 @@ TEST_CASE("ca show tells each certificate's state, and what keeps the agent from
   REQUIRE(host.init().exit_code == 0);
   REQUIRE(host.rotate().exit_code == 0);
   host.region.reset();  // which nobody need say
-  Told told = host.show();
+  CommandAnswer told = host.show();
   CHECK(told.exit_code == 0);
   CHECK(contains(told.out, "state           in use\n"));
   CHECK(contains(told.out, "state           trusted\n"));
@@ -199,7 +195,7 @@ TEST_CASE("ca show names what a rotation that was cut off has left", "[ca]") {
   const std::string key = host.scene.text("ca-key.pem");
   REQUIRE(host.rotate().exit_code == 0);
   host.scene.directory.write("ca-key.pem", key);
-  const Told told = host.show();
+  const CommandAnswer told = host.show();
   CHECK(told.exit_code == 0);
   CHECK(contains(told.out, "state           never used: a rotation was cut off; repeat it\n"));
   CHECK(contains(host.show(true).out, "\"state\":\"never used\""));
@@ -241,7 +237,7 @@ TEST_CASE("a company's root that was taken in stays, and doctor asks for nothing
   REQUIRE(host.init().exit_code == 0);
   const std::string company = pem_of(forged(host.system, "").certificate.get());
   host.roots = host.scene.directory.write("company.pem", company);
-  const Told told = host.bundle("", true);
+  const CommandAnswer told = host.bundle("", true);
   CHECK(told.exit_code == 0);
   CHECK(told.out == "Kept 1 certificate of SSL_CERT_FILE, which the system does not have, in " +
                         host.path("ca-extra.pem") + ".\n");

@@ -5,23 +5,20 @@
 
 #include "agent/config/settings.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/cli/example_store.h"
 
 using namespace invlog::cli;
 using invlog::config::AgentConfig;
+using invlog::tests::CommandAnswer;
 using invlog::tests::contains;
 using invlog::tests::ExampleStore;
 using invlog::tests::TemporaryDirectory;
 
 namespace {
 
-struct Answer {
-  int exit_code;
-  std::string out, err;
-};
-
-Answer invlog_command(std::vector<const char*> arguments,
-                      const std::function<int(const AgentConfig&)>& run_agent = {}) {
+CommandAnswer invlog_command(std::vector<const char*> arguments,
+                             const std::function<int(const AgentConfig&)>& run_agent = {}) {
   std::ostringstream out, err;
   arguments.insert(arguments.begin(), "invlog");
   const int exit_code = run_command_line(
@@ -43,12 +40,12 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
         "ship", "doctor", "check-config", "config", "env", "exec"}) {
     INFO(command);
     CHECK(contains(invlog_command({"--help"}).out, command));
-    const Answer help = invlog_command({command, "--help"});
+    const CommandAnswer help = invlog_command({command, "--help"});
     CHECK(help.exit_code == 0);
     CHECK(contains(help.out, std::string("Examples:\n  invlog ") + command));
     CHECK(contains(help.out, "--config FILE"));
     CHECK(contains(help.out, "--state-dir"));
-    const Answer wrong = invlog_command({command, "--no-such-option"});
+    const CommandAnswer wrong = invlog_command({command, "--no-such-option"});
     CHECK(wrong.exit_code == 2);
     CHECK(contains(wrong.err, "Run with --help for more information."));
   }
@@ -76,7 +73,7 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"dead-letters"}).exit_code == 2);
   CHECK(invlog_command({"dead-letters", "show", "x"}).exit_code == 2);
   for (const char* command : {"list", "show", "retry", "drop"}) {
-    const Answer help = invlog_command({"dead-letters", command, "--help"});
+    const CommandAnswer help = invlog_command({"dead-letters", command, "--help"});
     CHECK(contains(help.out, std::string("Examples:\n  invlog dead-letters ") + command));
   }
   CHECK(invlog_command({"ca"}).exit_code == 2);
@@ -84,7 +81,7 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
   CHECK(invlog_command({"ca", "bundle", "--update", "--output", "x"}).exit_code == 2);
   CHECK(invlog_command({"env", "--mode", "direct"}).exit_code == 2);
   for (const char* command : {"init", "show", "rotate", "bundle"}) {
-    const Answer help = invlog_command({"ca", command, "--help"});
+    const CommandAnswer help = invlog_command({"ca", command, "--help"});
     CHECK(contains(help.out, std::string("invlog ca ") + command));
     CHECK(contains(help.out, "--config FILE"));
     CHECK(contains(help.out, "--state-dir DIR"));
@@ -94,7 +91,7 @@ TEST_CASE("help and version are success, wrong usage is exit code 2") {
 
 TEST_CASE("what is not known is said first, with what was probably meant") {
   const auto refusal = [](std::vector<const char*> arguments) {
-    const Answer answer = invlog_command(std::move(arguments));
+    const CommandAnswer answer = invlog_command(std::move(arguments));
     CHECK(answer.exit_code == 2);
     CHECK(answer.out.empty());
     return answer.err;
@@ -128,7 +125,7 @@ TEST_CASE("show's options stand with the others, and each excludes the others") 
 
 TEST_CASE("what an option does not take is said in plain words") {
   const auto refusal = [](std::vector<const char*> arguments) {
-    const Answer answer = invlog_command(std::move(arguments));
+    const CommandAnswer answer = invlog_command(std::move(arguments));
     CHECK(answer.exit_code == 2);
     const std::string prefix = "invlog: ";
     CHECK(answer.err.starts_with(prefix));
@@ -180,7 +177,7 @@ TEST_CASE("an empty time is none, and not every time") {
   const ExampleStore store;
   const std::string path = store.path();
   for (const char* flag : {"--since", "--until"}) {
-    const Answer answer = invlog_command({"export", flag, "", "--store", path.c_str()});
+    const CommandAnswer answer = invlog_command({"export", flag, "", "--store", path.c_str()});
     CHECK(answer.exit_code == 2);
     CHECK(contains(answer.err, std::string(flag) + ": \"\" is no time"));
     CHECK(answer.out.empty());
@@ -219,13 +216,14 @@ TEST_CASE("each command reaches its store") {
   CHECK(contains(invlog_command({"verify", "--store", file}).out, "is whole"));
   CHECK(contains(invlog_command({"export", "--since", "2026-10-07", "--store", file}).out,
                  "\"modelId\":\"image\""));
-  const Answer wrong_time = invlog_command({"export", "--since", "Tuesday", "--store", file});
+  const CommandAnswer wrong_time =
+      invlog_command({"export", "--since", "Tuesday", "--store", file});
   CHECK(wrong_time.exit_code == 2);
   CHECK(contains(wrong_time.err, "\"Tuesday\" is no time"));
   CHECK(contains(invlog_command({"dead-letters", "list", "--store", file}).err, "there is none"));
   CHECK(invlog_command({"dead-letters", "show", "7", "--store", file}).exit_code == 1);
   CHECK(invlog_command({"dead-letters", "drop", "--all", "--store", file}).exit_code == 2);
-  const Answer wrong_duration = invlog_command({"ship", "--once", "--timeout", "soon"});
+  const CommandAnswer wrong_duration = invlog_command({"ship", "--once", "--timeout", "soon"});
   CHECK(wrong_duration.exit_code == 2);
   CHECK(contains(wrong_duration.err, "--timeout: \"soon\" does not begin with a whole number"));
   CHECK(invlog_command({"verify", "--store", "/nonexistent.db"}).exit_code == 1);
@@ -242,7 +240,7 @@ TEST_CASE("the store is the configured one") {
       "{\"a\":1}\n");
   const std::string wrong =
       store.directory().write("wrong.toml", "[agent]\nregoin = \"eu-central-1\"\n");
-  const Answer answer = invlog_command({"query", "--config", wrong.c_str(), "SELECT 1"});
+  const CommandAnswer answer = invlog_command({"query", "--config", wrong.c_str(), "SELECT 1"});
   CHECK(answer.exit_code == 2);
   CHECK(contains(answer.err,
                  wrong + ":2:1: unknown key \"regoin\" in [agent]; did you mean \"region\"?"));
@@ -257,7 +255,7 @@ TEST_CASE("the agent runs on its flags and file") {
     seen = configuration;
     return 0;
   };
-  const Answer answer = invlog_command(
+  const CommandAnswer answer = invlog_command(
       {"agent", "--config", file.c_str(), "--region", "eu-central-1", "--state-dir", "/tmp/x",
        "--listen", "127.0.0.1:0", "--listen", "unix:/tmp/x.sock", "--upstream",
        "http://127.0.0.1:9", "--durability", "strict", "--queue-size", "1MiB"},
@@ -273,11 +271,11 @@ TEST_CASE("the agent runs on its flags and file") {
   CHECK(seen.queue_bytes == 1u << 20);
   CHECK(seen.log_level == "error");
 
-  const Answer wrong =
+  const CommandAnswer wrong =
       invlog_command({"agent", "--config", file.c_str(), "--durability", "hard"}, run);
   CHECK(wrong.exit_code == 2);
   CHECK(contains(wrong.err, "invlog agent: --durability: \"hard\" is none of"));
-  const Answer failing = invlog_command(
+  const CommandAnswer failing = invlog_command(
       {"agent", "--config", file.c_str()},
       [](const AgentConfig&) -> int { throw std::runtime_error("127.0.0.1:4180: in use"); });
   CHECK(failing.exit_code == 1);

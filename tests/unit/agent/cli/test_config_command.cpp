@@ -5,6 +5,7 @@
 #include "tests/catch.h"
 #include "tests/contains.h"
 #include "tests/temporary_directory.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 
 using namespace invlog::cli;
@@ -12,13 +13,8 @@ using namespace invlog::tests;
 
 namespace {
 
-struct Told {
-  int exit_code;
-  std::string out, err;
-};
-
-Told told(int (*command)(const ConfigOptions&, std::ostream&, std::ostream&),
-          const ConfigOptions& options) {
+CommandAnswer told(int (*command)(const ConfigOptions&, std::ostream&, std::ostream&),
+                   const ConfigOptions& options) {
   std::ostringstream out, err;
   const int exit_code = command(options, out, err);
   return {exit_code, out.str(), err.str()};
@@ -42,7 +38,7 @@ TEST_CASE("check-config says which files it read, and that they are valid") {
   const std::string file = directory.write("c.toml", kRegion);
   const std::string more = directory.write("conf.d/1.toml", "[agent]\nlog_level = \"debug\"\n");
   ConfigOptions options = options_with(file);
-  Told answer = told(run_check_config, options);
+  CommandAnswer answer = told(run_check_config, options);
   CHECK(answer.exit_code == 0);
   CHECK(answer.err.empty());
   CHECK(answer.out == "read " + file + "\nread " + more +
@@ -74,7 +70,7 @@ TEST_CASE("check-config warns of what is taken and yet probably not meant") {
   const std::string file =
       directory.write("c.toml", kRegion + "[policy]\ndeny = [\"global\", \"geo:ue\"]\n");
   ConfigOptions options = options_with(file);
-  Told answer = told(run_check_config, options);
+  CommandAnswer answer = told(run_check_config, options);
   CHECK(answer.exit_code == 0);
   CHECK(answer.err == "invlog check-config: warning: " + file +
                           ":4:8: deny: \"geo:ue\" probably matches no call: no known profile has "
@@ -96,7 +92,7 @@ TEST_CASE("check-config warns of an upstream that is the agent itself") {
   };
   for (const char* upstream : {"http://127.0.0.1:4180", "http://localhost:4180",
                                "http://127.1:4180", "http://0.0.0.0:4180"}) {
-    const Told warned = answer(upstream);
+    const CommandAnswer warned = answer(upstream);
     CHECK(warned.exit_code == 0);  // a service manager's socket may take the place of `listen`
     CHECK(contains(warned.err, "check-config: warning: upstream: \"" + std::string(upstream) +
                                    "\" is this agent itself"));
@@ -112,7 +108,7 @@ TEST_CASE("check-config warns of a company's proxy that an agent would refuse") 
   const TemporaryDirectory directory;
   ConfigOptions options = options_with(directory.write("c.toml", kRegion));
   options.sources.environment = environment_of({{"HTTPS_PROXY", "socks5://proxy.example:1080"}});
-  const Told answer = told(run_check_config, options);
+  const CommandAnswer answer = told(run_check_config, options);
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.err, "check-config: warning: HTTPS_PROXY: expected http://"));
   options.sources.environment = environment_of({{"HTTPS_PROXY", "http://proxy.example:1080"}});
@@ -124,7 +120,7 @@ TEST_CASE("check-config lists every problem, and shows no password") {
   const std::string file = directory.write(
       "c.toml", kRegion + "upstream = \"https://me:hush@example.org\"\nlog_levle = \"info\"\n");
   ConfigOptions options = options_with(file);
-  Told answer = told(run_check_config, options);
+  CommandAnswer answer = told(run_check_config, options);
   CHECK(answer.exit_code == 2);
   CHECK(contains(answer.err, "invlog check-config: " + file + ":3:12: upstream: "));
   CHECK(contains(answer.err, "invlog check-config: " + file +
@@ -146,7 +142,7 @@ TEST_CASE("config --effective prints what can be read again") {
   const TemporaryDirectory directory;
   ConfigOptions options = options_with(directory.write("c.toml", kRegion));
   options.sources.flags = {{"log_level", "debug"}};
-  const Told answer = told(run_config_effective, options);
+  const CommandAnswer answer = told(run_config_effective, options);
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "# from " + *options.sources.file + "\n"));
   CHECK(contains(answer.out, "log_level = \"debug\"  # flag --log-level\n"));

@@ -4,6 +4,7 @@
 
 #include "storage/statement.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/delivery/delivery_scene.h"
 
@@ -12,17 +13,12 @@ using namespace invlog::tests;
 
 namespace {
 
-struct Answer {
-  int exit_code;
-  std::string out, err;
-};
-
 const std::string kToS3 = "[exporters.s3]\nbucket = \"records-eu\"\n";
 const std::string kToLogs = "[exporters.cloudwatch_logs]\nlog_group = \"/invlog/records\"\n";
 
 // The example store with records 2 and 5 refused by CloudWatch Logs, 3 by S3: dead letters 1 to 3.
-struct Scene {
-  Scene() {
+struct DeadLettersCommandScene {
+  DeadLettersCommandScene() {
     const auto ledger = ledger_of(store);
     ledger->state("s3");
     ledger->state("cloudwatch_logs");
@@ -46,27 +42,27 @@ struct Scene {
   }
 
   template <typename Options, typename Command>
-  Answer run(Command command, Options options) const {
+  CommandAnswer run(Command command, Options options) const {
     options.store = store.options();
     options.store.config_file = store.directory().path() + "/c.toml";
     std::ostringstream out, err;
     const int exit_code = command(options, out, err);
     return {exit_code, out.str(), err.str()};
   }
-  Answer list(const std::string& destination = "", bool json = false) const {
+  CommandAnswer list(const std::string& destination = "", bool json = false) const {
     DeadLettersListOptions options;
     options.destination = destination;
     options.json = json;
     return run(run_dead_letters_list, options);
   }
-  Answer show(std::int64_t id, bool json = false) const {
+  CommandAnswer show(std::int64_t id, bool json = false) const {
     DeadLettersShowOptions options;
     options.id = id;
     options.json = json;
     return run(run_dead_letters_show, options);
   }
   template <typename Command>
-  Answer change(Command command, DeadLetterChoice choice, bool yes = false) const {
+  CommandAnswer change(Command command, DeadLetterChoice choice, bool yes = false) const {
     DeadLettersChangeOptions options;
     options.choice = std::move(choice);
     options.yes = yes;
@@ -84,8 +80,8 @@ DeadLetterChoice all_of(const std::string& destination = "") {
 }  // namespace
 
 TEST_CASE("dead letters are listed with their record and reason") {
-  const Scene scene;
-  const Answer answer = scene.list();
+  const DeadLettersCommandScene scene;
+  const CommandAnswer answer = scene.list();
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "too old"));
   CHECK(contains(answer.out, "too\\nnew"));  // on one line
@@ -109,22 +105,22 @@ TEST_CASE("a store without dead letters is no failure") {
 }
 
 TEST_CASE("a dead letter is shown with what can be done about it") {
-  const Scene scene;
-  const Answer answer = scene.show(1);
+  const DeadLettersCommandScene scene;
+  const CommandAnswer answer = scene.show(1);
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "reason          too old\n"));
   CHECK(contains(answer.out, kSecondRequestId));
   CHECK(contains(answer.out, "invlog dead-letters retry 1\n"));
   CHECK(contains(answer.out, "invlog show 2 --record\n"));
   CHECK(contains(scene.show(1, true).out, "\"model\":\"nova\""));
-  const Answer none = scene.show(99);
+  const CommandAnswer none = scene.show(99);
   CHECK(none.exit_code == 1);
   CHECK(contains(none.err, "there is no dead letter 99; `invlog dead-letters list` shows them"));
 }
 
 TEST_CASE("retry marks dead letters for another attempt") {
-  const Scene scene;
-  const Answer answer = scene.change(run_dead_letters_retry, {{1, 1}, false, ""});
+  const DeadLettersCommandScene scene;
+  const CommandAnswer answer = scene.change(run_dead_letters_retry, {{1, 1}, false, ""});
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "1 dead letter marked for another attempt"));
   CHECK(answer.err.empty());
@@ -138,9 +134,9 @@ TEST_CASE("retry marks dead letters for another attempt") {
 }
 
 TEST_CASE("retry promises no attempt at letters of a destination that is not configured") {
-  const Scene scene;
+  const DeadLettersCommandScene scene;
   scene.configure(kToS3);
-  Answer answer = scene.change(run_dead_letters_retry, all_of());
+  CommandAnswer answer = scene.change(run_dead_letters_retry, all_of());
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "1 dead letter marked for another attempt"));
   CHECK(contains(answer.err, "of cloudwatch_logs, which is not configured"));
@@ -164,8 +160,8 @@ TEST_CASE("retry promises no attempt at letters of a destination that is not con
 }
 
 TEST_CASE("drop gives dead letters up, with an event, and keeps their records") {
-  const Scene scene;
-  const Answer answer = scene.change(run_dead_letters_drop, {{2, 3}, false, ""});
+  const DeadLettersCommandScene scene;
+  const CommandAnswer answer = scene.change(run_dead_letters_drop, {{2, 3}, false, ""});
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "2 dead letters dropped"));
   CHECK(ledger_of(scene.store)->dead_letters().size() == 1);
@@ -178,8 +174,8 @@ TEST_CASE("drop gives dead letters up, with an event, and keeps their records") 
 }
 
 TEST_CASE("drop asks for --yes before it gives up all") {
-  const Scene scene;
-  Answer answer = scene.change(run_dead_letters_drop, all_of());
+  const DeadLettersCommandScene scene;
+  CommandAnswer answer = scene.change(run_dead_letters_drop, all_of());
   CHECK(answer.exit_code == 2);
   CHECK(contains(answer.err, "--yes"));
   CHECK(ledger_of(scene.store)->dead_letters().size() == 3);
@@ -192,9 +188,9 @@ TEST_CASE("drop asks for --yes before it gives up all") {
 }
 
 TEST_CASE("a number that is wrong changes nothing at all") {
-  const Scene scene;
+  const DeadLettersCommandScene scene;
   for (const auto command : {run_dead_letters_retry, run_dead_letters_drop}) {
-    const Answer answer = scene.change(command, {{1, 99}, false, ""});
+    const CommandAnswer answer = scene.change(command, {{1, 99}, false, ""});
     CHECK(answer.exit_code == 1);
     CHECK(contains(answer.err, "there is no dead letter 99"));
     CHECK(scene.change(command, {}).exit_code == 2);

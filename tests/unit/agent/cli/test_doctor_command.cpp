@@ -9,6 +9,7 @@
 #include "storage/reader.h"
 #include "storage/statement.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/delivery/delivery_scene.h"
 #include "tests/unit/exporters/aws/scripted_http_client.h"
@@ -36,8 +37,8 @@ class ToldCredentials final : public FixedCredentials {
 constexpr const char* kArn = "arn:aws:iam::123456789012:user/invlog";
 
 // The example store in good health; tests break one thing.
-struct Scene {
-  Scene() {
+struct DoctorCommandScene {
+  DoctorCommandScene() {
     file = store.directory().write(
         "c.toml", kRegion + "state_dir = \"" + store.directory().path() +
                       "\"\nupstream = \"http://127.0.0.1:8080\"\n[aws]\nsts_endpoint = "
@@ -79,11 +80,7 @@ struct Scene {
                   {{"x-amzn-errortype", bedrock_code}});
   }
 
-  struct Answer {
-    int exit_code;
-    std::string out, err;
-  };
-  Answer examine() {
+  CommandAnswer examine() {
     clients = 0;
     std::ostringstream out, err;
     const int exit_code = run_doctor(options, out, err);
@@ -111,7 +108,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("doctor names the link that answered, who that is, and each permission") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.s3.checks = {{"Region of bucket records-eu", true, "eu-central-1"},
                      {"s3:PutObject on records-eu/*", true, "s3://records-eu/check"}};
   const auto answer = scene.examine();
@@ -135,7 +132,7 @@ TEST_CASE("doctor names the link that answered, who that is, and each permission
 }
 
 TEST_CASE("doctor warns if the service may not be asked for inference profiles") {
-  Scene scene;
+  DoctorCommandScene scene;
   CHECK(contains(scene.examine().out, "-        bedrock:ListInferenceProfiles: not asked: "));
   scene.options.world.environment =
       environment_of({{"AWS_ENDPOINT_URL_BEDROCK", "http://127.0.0.1:5001"}});
@@ -164,7 +161,7 @@ TEST_CASE("doctor advises by the kind of failure") {
       Row{FailureKind::not_found, "-> create it in this Region, or correct its name"},
       Row{FailureKind::redirected, "-> correct the configuration: nothing is sent"},
       Row{FailureKind::transient, "-> if it does not pass by itself: check the endpoint"});
-  Scene scene;
+  DoctorCommandScene scene;
   scene.s3.checks = {{"s3:PutObject on records-eu/*", false, "no", row.kind}};
   const auto answer = scene.examine();
   CHECK(answer.exit_code == 1);
@@ -173,7 +170,7 @@ TEST_CASE("doctor advises by the kind of failure") {
 }
 
 TEST_CASE("what could not be tried is no failure of its own") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.s3.checks = {
       {"Region of bucket records-eu", false, "is in us-east-1", FailureKind::redirected},
       {"s3:PutObject on records-eu/*", false, "not tried"}};
@@ -184,7 +181,7 @@ TEST_CASE("what could not be tried is no failure of its own") {
 }
 
 TEST_CASE("doctor warns of chain heads that would not arrive, as records do without them") {
-  Scene scene;
+  DoctorCommandScene scene;
   invlog::exporters::Destination::Check heads{"logs:PutLogEvents on the stream of heads", false,
                                               "it does not exist", FailureKind::not_found};
   heads.for_records = false;
@@ -197,7 +194,7 @@ TEST_CASE("doctor warns of chain heads that would not arrive, as records do with
 }
 
 TEST_CASE("doctor writes nothing where it may not") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.options.write = false;
   CHECK(contains(scene.examine().out, "ok       s3: s3://records-eu is in eu-central-1\n"));
   CHECK(scene.s3.check_calls == 0);
@@ -211,7 +208,7 @@ TEST_CASE("doctor writes nothing where it may not") {
 }
 
 TEST_CASE("doctor says when there are no credentials, and which link is broken") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.links = {{"environment", LinkReport::Outcome::not_configured, "not set", {}}};
   auto answer = scene.examine();
   CHECK(answer.exit_code == 1);
@@ -225,7 +222,7 @@ TEST_CASE("doctor says when there are no credentials, and which link is broken")
 }
 
 TEST_CASE("doctor says what only the service has") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.links = {{"environment", LinkReport::Outcome::not_configured, "not set", {}}};
   CHECK(!contains(scene.examine().out, " service: "));
   const std::string keys = scene.store.directory().write("credentials", "");
@@ -239,7 +236,7 @@ TEST_CASE("doctor says what only the service has") {
 }
 
 TEST_CASE("doctor shows credentials that have expired") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.links = {{"IMDS", LinkReport::Outcome::answered, "IMDS",
                   scene.options.clock() - std::chrono::seconds(1)}};
   CHECK(contains(scene.examine().out, "credentials: from IMDS, expired\n"));
@@ -248,7 +245,7 @@ TEST_CASE("doctor shows credentials that have expired") {
 }
 
 TEST_CASE("doctor finds credentials of another account, and an STS that is away") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.account = "210987654321";
   auto answer = scene.examine();
   CHECK(answer.exit_code == 1);
@@ -263,7 +260,7 @@ TEST_CASE("doctor finds credentials of another account, and an STS that is away"
 }
 
 TEST_CASE("doctor looks at the upstream, the clock, and what Bedrock allows") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.date = "Mon, 05 Oct 2026 14:10:00 GMT";
   CHECK(contains(scene.examine().out, "warning  clock: this host is 600 s behind the upstream\n"));
   scene.date = "Mon, 05 Oct 2026 13:59:30 GMT";
@@ -284,7 +281,7 @@ TEST_CASE("doctor looks at the upstream, the clock, and what Bedrock allows") {
 }
 
 TEST_CASE("doctor looks at the space that is left") {
-  Scene scene;
+  DoctorCommandScene scene;
   scene.free = 500ull << 20;
   CHECK(contains(scene.examine().out, "warning  disk space: 500.0 MiB free in "));
   scene.free = 1 << 20;
@@ -296,7 +293,7 @@ TEST_CASE("doctor looks at the space that is left") {
 }
 
 TEST_CASE("doctor finds damage that a start would end with") {
-  Scene scene;
+  DoctorCommandScene scene;
   REQUIRE(contains(scene.examine().out, "ok       store: "));
   const auto reader = invlog::storage::Reader::open(scene.store.path());
   REQUIRE(reader.has_value());
@@ -312,7 +309,7 @@ TEST_CASE("doctor finds damage that a start would end with") {
 }
 
 TEST_CASE("doctor tells of the copy that a removed store is to be written again from") {
-  Scene scene;
+  DoctorCommandScene scene;
   const std::string store = scene.store.path(), copy = store + ".restored";
   std::filesystem::copy_file(store, copy);
   CHECK(contains(scene.examine().out, "warning  store: beside it is " + copy));
@@ -325,7 +322,7 @@ TEST_CASE("doctor does not say that there is no store where it may not look for 
     WARN("only root can try this");
     return;
   }
-  Scene scene;
+  DoctorCommandScene scene;
   const TemporaryDirectory hidden;
   hidden.write("eu-central-1.db", "");
   scene.options.store.state_dir = hidden.path();
@@ -340,7 +337,7 @@ TEST_CASE("doctor does not say that there is no store where it may not look for 
 }
 
 TEST_CASE("doctor can be asked before there is a store, and refuses a wrong configuration") {
-  Scene scene;
+  DoctorCommandScene scene;
   const TemporaryDirectory empty;
   scene.options.store.state_dir = empty.path();
   CHECK(contains(scene.examine().out, "store: there is none yet; the agent will make " +

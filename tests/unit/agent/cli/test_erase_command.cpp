@@ -7,6 +7,7 @@
 #include "storage/store_error.h"
 #include "storage/verify.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/cli/example_store.h"
 
 using namespace invlog::cli;
@@ -14,12 +15,7 @@ using namespace invlog::tests;
 
 namespace {
 
-struct Answer {
-  int exit_code;
-  std::string out, err;
-};
-
-Answer erase(const ExampleStore& store, EraseOptions options) {
+CommandAnswer erase(const ExampleStore& store, EraseOptions options) {
   options.store = store.options();
   std::ostringstream out, err;
   const int exit_code = run_erase(options, out, err);
@@ -56,7 +52,7 @@ std::string contents(const std::string& path) {
 TEST_CASE("erase says what it would do, and changes nothing") {
   const ExampleStore store;
   const std::string before = contents(store.path());
-  const Answer answer = erase(store, where("caller = 'bob'"));
+  const CommandAnswer answer = erase(store, where("caller = 'bob'"));
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "would erase the bodies of 2 records ("));
   CHECK(contains(answer.out, "say --yes if you mean it"));
@@ -70,7 +66,7 @@ TEST_CASE("erase --yes erases, says so, and leaves a store that verifies") {
   const ExampleStore store;
   EraseOptions options = where("caller = 'bob'", true);
   options.reason = "request 17";
-  const Answer answer = erase(store, options);
+  const CommandAnswer answer = erase(store, options);
   CHECK(answer.err.empty());
   CHECK(answer.exit_code == 0);
   CHECK(contains(answer.out, "erased the bodies of 2 records ("));
@@ -80,7 +76,7 @@ TEST_CASE("erase --yes erases, says so, and leaves a store that verifies") {
   const auto report = invlog::storage::verify_store(store.path(), {});
   CHECK(report.problems.empty());
   CHECK(report.erased == 2);
-  const Answer again = erase(store, where("caller = 'bob'", true));
+  const CommandAnswer again = erase(store, where("caller = 'bob'", true));
   CHECK(again.exit_code == 0);
   CHECK(contains(again.out, "0 records"));
   CHECK(contains(again.out, "2 records had none any more"));
@@ -118,7 +114,7 @@ TEST_CASE("erase takes request ids, and does nothing if one is unknown") {
   EraseOptions options;
   options.yes = true;
   options.scope.request_ids = {kSecondRequestId, "unheard-of"};
-  Answer answer = erase(store, options);
+  CommandAnswer answer = erase(store, options);
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.err, "there is no record with the request id unheard-of"));
   CHECK(!request_of(store, 2).empty());
@@ -137,13 +133,13 @@ TEST_CASE("erase refuses what it cannot understand") {
   for (const char* several : {"false) OR (true", "true; SELECT 1", "true LIMIT 1", "SELECT 1",
                               "1 /*", "true)) --", "false)) OR ((true"}) {
     INFO(several);
-    const Answer answer = erase(store, where(several, true));
+    const CommandAnswer answer = erase(store, where(several, true));
     CHECK(answer.exit_code == 2);
     CHECK(contains(answer.err, "this is no SQL expression over `invocations`: "));
   }
   for (const char* parameter : {"?1", "id = ?", "id = :id", "id = @id", "id = $id"}) {
     INFO(parameter);
-    const Answer answer = erase(store, where(parameter, true));
+    const CommandAnswer answer = erase(store, where(parameter, true));
     CHECK(answer.exit_code == 2);
     CHECK(contains(answer.err, "nothing stands for a parameter"));
   }
@@ -159,7 +155,7 @@ TEST_CASE("erase leaves a damaged segment as it is, and erases from the others")
   store.append("seven");
   store.append("eight");
   change(store, "UPDATE record SET output_tokens = 99 WHERE id = 7");
-  const Answer answer = erase(store, where("id IN (2, 7, 8)", true));
+  const CommandAnswer answer = erase(store, where("id IN (2, 7, 8)", true));
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.err, "segment 2: it was changed after it was closed; nothing was erased"));
   CHECK(contains(answer.err, "nothing was erased from 1 segment\n"));
@@ -168,7 +164,7 @@ TEST_CASE("erase leaves a damaged segment as it is, and erases from the others")
   CHECK((request_of(store, 2).empty() && request_of(store, 8).empty()));
   CHECK(!request_of(store, 7).empty());
   CHECK(contents(store.path() + "-wal").empty());
-  const Answer again = erase(store, where("id IN (2, 7, 8)", true, true));
+  const CommandAnswer again = erase(store, where("id IN (2, 7, 8)", true, true));
   CHECK(again.exit_code == 1);
   CHECK(contains(again.out, "\"records\":0,"));
   CHECK(contains(again.out, "\"failed_segments\":[2]"));
@@ -181,11 +177,11 @@ TEST_CASE("erase says which records it could not look into, and erases the other
   store.append("number nine");
   change(store, "UPDATE record SET checksum = checksum + 1 WHERE id IN (7, 9)");
   const std::string meant = "invlog_contains(id, 'number') AND id > 1";
-  const Answer asked = erase(store, where(meant));
+  const CommandAnswer asked = erase(store, where(meant));
   CHECK(asked.exit_code == 1);
   CHECK(contains(asked.out, "would erase the bodies of 1 record ("));
   CHECK(contains(asked.out, "; 2 records could not be looked into\n"));
-  const Answer answer = erase(store, where(meant, true));
+  const CommandAnswer answer = erase(store, where(meant, true));
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.out, "erased the bodies of 1 record ("));
   CHECK(contains(answer.out, "; 2 records could not be looked into\n"));
@@ -193,7 +189,7 @@ TEST_CASE("erase says which records it could not look into, and erases the other
   CHECK(contains(answer.err, "ids [[7,7],[9,9]]"));
   CHECK(contains(answer.err, "record 7: its bodies in segment 2 do not match its checksum"));
   CHECK(request_of(store, 8).empty());
-  const Answer again = erase(store, where(meant, true, true));
+  const CommandAnswer again = erase(store, where(meant, true, true));
   CHECK(again.exit_code == 1);
   CHECK(contains(again.out, R"("records":0,)"));
   CHECK(contains(again.out, R"("unjudged_records":[[7,7],[9,9]])"));
@@ -211,7 +207,7 @@ TEST_CASE("erase does not leave out records in front of the first segment") {
   store.append("number seven");
   store.append("number eight");
   change(store, "DELETE FROM segment WHERE id = 1");
-  const Answer answer = erase(store, where("invlog_contains(id, 'eight')", true));
+  const CommandAnswer answer = erase(store, where("invlog_contains(id, 'eight')", true));
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.out, "erased the bodies of 1 record ("));
   CHECK(contains(answer.out, "; 6 records could not be looked into\n"));
@@ -223,7 +219,7 @@ TEST_CASE("erase ends at a row with the last number there is") {
   store.append("number seven");
   store.append("number eight");
   change(store, "UPDATE record SET id = 9223372036854775807 WHERE id = 8");
-  const Answer asked = erase(store, where("invlog_contains(id, 'number')"));
+  const CommandAnswer asked = erase(store, where("invlog_contains(id, 'number')"));
   CHECK(asked.exit_code == 1);
   CHECK(contains(asked.out, "would erase the bodies of 1 record ("));
   CHECK(contains(asked.out, "; 1 record could not be looked into\n"));
@@ -246,14 +242,14 @@ TEST_CASE("erase names what has left the host already") {
     delivered.refused[0].record = 3;
     (*ledger)->advance("cloudwatch_logs", delivered);
   }
-  const Answer answer = erase(store, where("caller = 'bob'", true));  // 3 and 4
+  const CommandAnswer answer = erase(store, where("caller = 'bob'", true));  // 3 and 4
   CHECK(contains(answer.out, "s3 (s3://records-eu)"));
   CHECK(contains(answer.out, "s3://records-eu/two.json.gz\n"));
   CHECK(!contains(answer.out, "one.json.gz"));
   CHECK(contains(answer.out, "cloudwatch_logs (/invlog/records stream)"));
   CHECK(contains(answer.out, ": ids [[4,4]]"));
   CHECK(contains(answer.out, "1 record, from 2026-10-06T09:00:00Z to 2026-10-06T09:00:00Z"));
-  const Answer json = erase(store, where("id = 2", false, true));
+  const CommandAnswer json = erase(store, where("id = 2", false, true));
   CHECK(contains(json.out, "\"destination\":\"s3\",\"target\":\"s3://records-eu\",\"records\":1,"));
   CHECK(contains(json.out, "\"places\":[\"s3://records-eu/one.json.gz\"]"));
 }
@@ -270,7 +266,7 @@ TEST_CASE("erase does not call shipped what was refused and is only to be tried 
     (*ledger)->advance("cloudwatch_logs", delivered);
     (*ledger)->retry_dead_letters({(*ledger)->dead_letters().front().id});
   }
-  const Answer refused = erase(store, where("id = 3"));
+  const CommandAnswer refused = erase(store, where("id = 3"));
   CHECK(contains(refused.out, "Possibly shipped to cloudwatch_logs"));
   CHECK(contains(refused.out, "is to be tried again, and may have arrived"));
   CHECK(!contains(refused.out, "Shipped already"));

@@ -6,6 +6,7 @@
 #include "agent/residency/profile_answer.h"
 #include "agent/residency/profile_store.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/cli/example_store.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/residency/profile_texts.h"
@@ -14,11 +15,6 @@ using namespace invlog::cli;
 using namespace invlog::tests;
 
 namespace {
-
-struct PolicyAnswer {
-  int exit_code;
-  std::string out, err;
-};
 
 // An application profile that only the store knows, and a policy that denies where it leads.
 constexpr const char* kApplication = "1arbu5hu2sjr";
@@ -41,7 +37,7 @@ struct PolicyScene {
     REQUIRE(opened);
     (*opened)->save({*profile});
   }
-  PolicyAnswer test(const std::string& region = "") const {
+  CommandAnswer test(const std::string& region = "") const {
     PolicyTestOptions test;
     test.store = options;
     test.environment =
@@ -51,7 +47,7 @@ struct PolicyScene {
     const int exit_code = run_policy_test(test, out, err);
     return {exit_code, out.str(), err.str()};
   }
-  PolicyAnswer show() const {
+  CommandAnswer show() const {
     PolicyShowOptions show;
     show.store = options;
     show.environment = environment_of({{"AWS_EC2_METADATA_DISABLED", "true"}});
@@ -70,7 +66,7 @@ struct PolicyScene {
 TEST_CASE("policy judges by the profiles that the store knows, and needs no store") {
   PolicyScene scene;
   scene.learn();
-  const PolicyAnswer denied = scene.test();
+  const CommandAnswer denied = scene.test();
   CHECK(denied.exit_code == 1);
   CHECK(denied.err.empty());
   CHECK_THAT(denied.out, contains_text("deny"));
@@ -79,7 +75,7 @@ TEST_CASE("policy judges by the profiles that the store knows, and needs no stor
   // No agent has run yet: no store, and no state directory.
   for (const std::string& gone : {scene.store.path(), scene.state()}) {
     std::filesystem::remove_all(gone);
-    const PolicyAnswer flagged = scene.test();
+    const CommandAnswer flagged = scene.test();
     CHECK(flagged.exit_code == 0);
     CHECK(flagged.err.empty());
     CHECK_THAT(flagged.out, contains_text("flag"));
@@ -101,7 +97,7 @@ TEST_CASE("policy says nothing without a store that is there and cannot be read"
   if (!std::filesystem::is_symlink(scene.store.path())) {
     scene.store.directory().write("eu-central-1.db", std::string(8192, 'x'));
   }
-  for (const PolicyAnswer& answer : {scene.test(), scene.show()}) {
+  for (const CommandAnswer& answer : {scene.test(), scene.show()}) {
     CHECK(answer.exit_code == 1);
     CHECK(answer.out.empty());
     CHECK_THAT(answer.err, contains_text("invlog: store " + scene.store.path() + ": "));
@@ -117,10 +113,10 @@ TEST_CASE("policy says nothing without the store that was named, or that is one 
   std::filesystem::rename(scene.store.path(), scene.state() + "/a.db");
   std::filesystem::copy_file(scene.state() + "/a.db", scene.state() + "/b.db");
   scene.configure("[agent]\nregion_mismatch = \"allow\"\n");
-  const PolicyAnswer none = scene.test();
+  const CommandAnswer none = scene.test();
   CHECK(none.exit_code == 2);
   CHECK_THAT(none.err, contains_text("no Region"));
-  const PolicyAnswer several = scene.test("eu-central-1");
+  const CommandAnswer several = scene.test("eu-central-1");
   CHECK(several.exit_code == 2);
   CHECK(several.out.empty());
   CHECK_THAT(several.err, contains_text("choose one with --store FILE"));

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/delivery/delivery_scene.h"
 #include "tests/unit/agent/residency/profile_texts.h"
@@ -13,17 +14,12 @@ using namespace invlog::tests;
 
 namespace {
 
-struct Answer {
-  int exit_code;
-  std::string out, err;
-};
-
 constexpr const char* kNova = "eu.amazon.nova-lite-v1:0";
 const std::vector<std::string> kEu4 = {"eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3"};
 
-struct Scene {
-  explicit Scene(std::map<std::string, std::string> environment = {
-                     {"AWS_ENDPOINT_URL_BEDROCK", "http://127.0.0.1:5000"}}) {
+struct ProfilesCommandScene {
+  explicit ProfilesCommandScene(std::map<std::string, std::string> environment = {
+                                    {"AWS_ENDPOINT_URL_BEDROCK", "http://127.0.0.1:5000"}}) {
     refresh.store = store.options();
     refresh.world.environment = environment_of(std::move(environment));
     refresh.world.make_credentials = [](const auto&, const auto&, const auto*) {
@@ -33,14 +29,14 @@ struct Scene {
   }
 
   // The service has these system and application profiles.
-  Answer run_refresh(const std::vector<std::string>& systems,
-                     const std::vector<std::string>& applications = {}) {
+  CommandAnswer run_refresh(const std::vector<std::string>& systems,
+                            const std::vector<std::string>& applications = {}) {
     return run_refresh_by([=](ScriptedHttpClient& client) {
       client.answer(200, page_json(systems));
       client.answer(200, page_json(applications));
     });
   }
-  Answer run_refresh_by(const std::function<void(ScriptedHttpClient&)>& prepare) {
+  CommandAnswer run_refresh_by(const std::function<void(ScriptedHttpClient&)>& prepare) {
     refresh.world.make_http_client = [&](const auto&, const auto&, const auto*) {
       auto client = std::make_unique<ScriptedHttpClient>();
       prepare(*client);
@@ -50,12 +46,12 @@ struct Scene {
     const int exit_code = run_profiles_refresh(refresh, out, err);
     return {exit_code, out.str(), err.str()};
   }
-  Answer run_list() {
+  CommandAnswer run_list() {
     std::ostringstream out, err;
     const int exit_code = run_profiles_list(list, out, err);
     return {exit_code, out.str(), err.str()};
   }
-  Answer run_show(const std::string& id) {
+  CommandAnswer run_show(const std::string& id) {
     show.id = id;
     std::ostringstream out, err;
     const int exit_code = run_profiles_show(show, out, err);
@@ -71,8 +67,8 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("profiles lists the built-in table as long as the service was not asked") {
-  Scene scene;
-  const Answer answer = scene.run_list();
+  ProfilesCommandScene scene;
+  const CommandAnswer answer = scene.run_list();
   CHECK(answer.exit_code == 0);
   CHECK_THAT(answer.out, contains_text("eu-central-1 eu-north-1 eu-west-1 eu-west-3"));
   CHECK_THAT(answer.out, contains_text("any commercial Region"));
@@ -85,8 +81,8 @@ TEST_CASE("profiles lists the built-in table as long as the service was not aske
 }
 
 TEST_CASE("profiles refresh says what is new, and list and show know it then") {
-  Scene scene;
-  const Answer answer =
+  ProfilesCommandScene scene;
+  const CommandAnswer answer =
       scene.run_refresh({profile_json(kNova, "amazon.nova-lite-v1:0", kEu4),
                          profile_json("eu.a.b", "a.b", {"eu-central-1", "eu-west-1"})},
                         {profile_json("1arbu5hu2sjr", "a.b", {"eu-central-1", "eu-west-1"}, true)});
@@ -103,7 +99,7 @@ TEST_CASE("profiles refresh says what is new, and list and show know it then") {
                                  R"("destinations":["eu-central-1","eu-west-1"],)"
                                  R"("wraps":"eu.a.b","name":"named 1arbu5hu2sjr")"));
   CHECK_THAT(json, contains_text(R"("origin":"service","learned_at":"20)"));
-  const Answer shown = scene.run_show(
+  const CommandAnswer shown = scene.run_show(
       "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/1arbu5hu2sjr");
   CHECK(shown.exit_code == 0);
   CHECK_THAT(shown.out, contains_text("eu-central-1 eu-west-1"));
@@ -111,30 +107,31 @@ TEST_CASE("profiles refresh says what is new, and list and show know it then") {
 }
 
 TEST_CASE("profiles refresh fails if a geographic profile has changed") {
-  Scene scene;
-  const Answer answer = scene.run_refresh(
+  ProfilesCommandScene scene;
+  const CommandAnswer answer = scene.run_refresh(
       {profile_json(kNova, "amazon.nova-lite-v1:0", {"eu-central-1", "us-east-1"})});
   CHECK(answer.exit_code == 1);
   CHECK_THAT(answer.out,
              contains_text("CHANGED  eu.amazon.nova-lite-v1:0: was eu-central-1,eu-north-1,"
                            "eu-west-1,eu-west-3 (built in), is eu-central-1,us-east-1\n"));
   scene.refresh.json = true;
-  const Answer json = scene.run_refresh({profile_json(kNova, "amazon.nova-lite-v1:0", kEu4)});
+  const CommandAnswer json =
+      scene.run_refresh({profile_json(kNova, "amazon.nova-lite-v1:0", kEu4)});
   CHECK(json.exit_code == 1);
   CHECK_THAT(json.out, contains_text(R"("alarm":true,"before":"eu-central-1,us-east-1")"));
   CHECK(scene.run_refresh({profile_json(kNova, "amazon.nova-lite-v1:0", kEu4)}).exit_code == 0);
 }
 
 TEST_CASE("profiles refresh says what is missing when it may not ask") {
-  Scene scene;
-  const Answer refused = scene.run_refresh_by([](ScriptedHttpClient& client) {
+  ProfilesCommandScene scene;
+  const CommandAnswer refused = scene.run_refresh_by([](ScriptedHttpClient& client) {
     client.answer(403, R"({"message":"not authorized"})",
                   {{"x-amzn-errortype", "AccessDeniedException"}});
   });
   CHECK(refused.exit_code == 1);
   CHECK_THAT(refused.err, contains_text("allow bedrock:ListInferenceProfiles"));
   // The example's upstream is AWS's own; a private one asks nobody.
-  Scene elsewhere{std::map<std::string, std::string>{}};
+  ProfilesCommandScene elsewhere{std::map<std::string, std::string>{}};
   elsewhere.refresh.store.store.reset();
   elsewhere.refresh.store.config_file = elsewhere.store.directory().write(
       "c.toml", kRegion + "state_dir = \"" + elsewhere.store.directory().path() +
@@ -143,9 +140,9 @@ TEST_CASE("profiles refresh says what is missing when it may not ask") {
 }
 
 TEST_CASE("profiles show classifies any model id") {
-  Scene scene;
+  ProfilesCommandScene scene;
   CHECK_THAT(scene.run_show("amazon.nova-lite-v1:0").out, contains_text("in-region"));
-  const Answer unknown = scene.run_show("eu.amazon.nova-9-v1:0");
+  const CommandAnswer unknown = scene.run_show("eu.amazon.nova-9-v1:0");
   CHECK(unknown.exit_code == 1);
   CHECK_THAT(unknown.out, contains_text("no such profile in the catalogue"));
   scene.show.json = true;

@@ -7,6 +7,7 @@
 #include "agent/cli/agent_search.h"
 #include "tests/contains.h"
 #include "tests/temporary_directory.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/proxy/authority_scene.h"
 
@@ -43,12 +44,7 @@ struct Host {
   }
 };
 
-struct Told {
-  int exit_code;
-  std::string out, err;
-};
-
-Told env_told(const AgentSearch& search) {
+CommandAnswer env_told(const AgentSearch& search) {
   std::ostringstream out, err;
   EnvOptions options;
   options.search = search;
@@ -85,7 +81,7 @@ struct World {
   }
 };
 
-Told exec_told(Host& host, World& world, std::optional<milliseconds> wait = {}) {
+CommandAnswer exec_told(Host& host, World& world, std::optional<milliseconds> wait = {}) {
   ExecOptions options;
   options.search = host.search();
   options.wait = wait;
@@ -262,7 +258,7 @@ TEST_CASE("exec becomes the program with the variables set") {
   Host host;
   host.configure("\"127.0.0.1:4190\"");
   World world;
-  const Told told = exec_told(host, world);
+  const CommandAnswer told = exec_told(host, world);
   CHECK(world.program == std::vector<std::string>{"app", "--flag", "a b"});
   CHECK(world.variables.size() == 4);
   CHECK(told.exit_code == 127);
@@ -282,7 +278,7 @@ TEST_CASE("exec warns where nobody listens, and with --wait does not start the p
 
   world = {};
   world.looks_until_it_listens = 20;
-  Told told = exec_told(host, world, milliseconds(1500));
+  CommandAnswer told = exec_told(host, world, milliseconds(1500));
   CHECK(told.exit_code == 1);
   CHECK(told.err == "invlog: nobody listens on 127.0.0.1:4190 after 1.5 s: app was not started\n");
   CHECK(world.program.empty());

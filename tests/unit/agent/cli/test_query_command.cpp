@@ -3,21 +3,18 @@
 #include <sstream>
 
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/cli/example_store.h"
 
 using namespace invlog::cli;
+using invlog::tests::CommandAnswer;
 using invlog::tests::contains;
 using invlog::tests::ExampleStore;
 
 namespace {
 
-struct Answer {
-  int exit_code;
-  std::string out, err;
-};
-
-Answer query(const ExampleStore& store, const std::string& sql, RowFormat format = RowFormat::table,
-             int width = 0) {
+CommandAnswer query(const ExampleStore& store, const std::string& sql,
+                    RowFormat format = RowFormat::table, int width = 0) {
   QueryOptions options;
   options.store = store.options();
   options.sql = sql;
@@ -77,7 +74,7 @@ TEST_CASE("CSV has what the store has, on a terminal without what that would obe
 
 TEST_CASE("several statements run in order, comments are none") {
   const ExampleStore store;
-  const Answer answer = query(store, "-- first\nSELECT 1 AS a; SELECT 2 AS b;\n-- end\n");
+  const CommandAnswer answer = query(store, "-- first\nSELECT 1 AS a; SELECT 2 AS b;\n-- end\n");
   CHECK(answer.exit_code == 0);
   CHECK(answer.out == "a\n-\n1\n\nb\n-\n2\n");
   CHECK(query(store, " -- nothing\n").exit_code == 2);
@@ -97,7 +94,7 @@ TEST_CASE("what would write is refused") {
        {"DELETE FROM record", "UPDATE label SET text = ''", "DROP TABLE record",
         "SELECT 1; INSERT INTO event(at, kind) VALUES (1, 'x')", "PRAGMA user_version = 7"}) {
     INFO(sql);
-    const Answer answer = query(store, sql);
+    const CommandAnswer answer = query(store, sql);
     CHECK(answer.exit_code == 1);
     CHECK(!answer.err.empty());
   }
@@ -107,7 +104,7 @@ TEST_CASE("what would write is refused") {
 
 TEST_CASE("an SQL error points at its place") {
   const ExampleStore store;
-  Answer answer = query(store, "SELECT id,\n  modle FROM invocations");
+  CommandAnswer answer = query(store, "SELECT id,\n  modle FROM invocations");
   CHECK(answer.exit_code == 1);
   CHECK(
       answer.err ==

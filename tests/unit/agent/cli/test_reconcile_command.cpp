@@ -61,9 +61,9 @@ std::string uuid(int number) {
 }
 
 // A store of calls from noon on, one a minute, and a folder for a trail's files.
-class Scene {
+class ReconcileCommandScene {
  public:
-  Scene() {
+  ReconcileCommandScene() {
     std::vector<storage::Record> records;
     records.push_back(call(uuid(0), 0, "eu-central-1,eu-west-1", "geographic"));
     records.push_back(call(uuid(1), 1, "eu-central-1,eu-west-1", "geographic"));
@@ -177,7 +177,7 @@ std::vector<MadeEvent> calls_of_others(int first, int last) {
 }
 
 // A limit of 16 MiB, whose eighth is 2,730 rows.
-ReconcileOptions limited(const Scene& scene) {
+ReconcileOptions limited(const ReconcileCommandScene& scene) {
   ReconcileOptions options;
   options.store.config_file = scene.configure("[retention]\nmax_size = \"16MiB\"\n");
   return options;
@@ -188,7 +188,7 @@ std::string minute(int number) {
 }
 
 // One event for most records, one for a call that has no record, and what is none of the store's.
-void write_usual(const Scene& scene) {
+void write_usual(const ReconcileCommandScene& scene) {
   scene.write("a.json", {{uuid(0), "", minute(0)},
                          {uuid(1), "eu-west-1", minute(1)},
                          {uuid(1), "eu-west-1", minute(1)},
@@ -207,7 +207,7 @@ void write_usual(const Scene& scene) {
 }  // namespace
 
 TEST_CASE("reconcile joins events and records, and a second run changes nothing") {
-  Scene scene;
+  ReconcileCommandScene scene;
   write_usual(scene);
   CHECK(scene.run() == 0);
   INFO(scene.out.str() << scene.err.str());
@@ -254,7 +254,7 @@ TEST_CASE("reconcile joins events and records, and a second run changes nothing"
 }
 
 TEST_CASE("an unseen call whose row retention took is not new when it is found again") {
-  Scene scene;
+  ReconcileCommandScene scene;
   scene.write("a.json", {{"lost-1", "", minute(1)},
                          {"lost-2", "", minute(2)},
                          {"lost-2 too", "", minute(2)},
@@ -299,7 +299,7 @@ TEST_CASE("an unseen call whose row retention took is not new when it is found a
 }
 
 TEST_CASE("of more unseen calls than may take room of a store, the newest are listed") {
-  Scene scene;
+  ReconcileCommandScene scene;
   const ReconcileOptions options = limited(scene);
   scene.write("a.json", calls_of_others(1, 3000));
   CHECK(scene.run(options) == 0);
@@ -339,7 +339,7 @@ TEST_CASE("of more unseen calls than may take room of a store, the newest are li
 }
 
 TEST_CASE("unseen calls wait for room in a full store, and are left out if nobody makes any") {
-  Scene scene;
+  ReconcileCommandScene scene;
   ReconcileOptions options = limited(scene);
   constexpr std::uintmax_t kCap = 16 << 20, kMost = kCap + kCap / 20;
   std::mt19937_64 random(20);
@@ -409,7 +409,7 @@ TEST_CASE("unseen calls wait for room in a full store, and are left out if nobod
 }
 
 TEST_CASE("an unseen call from the midst of what was compared, and clean, is new") {
-  Scene scene;
+  ReconcileCommandScene scene;
   scene.write("a.json", {{uuid(0), "", minute(0)}, {uuid(7), "", minute(7)}});
   CHECK(scene.run() == 0);
   scene.write("b.json", {{"late-3", "", minute(3)}});
@@ -419,7 +419,7 @@ TEST_CASE("an unseen call from the midst of what was compared, and clean, is new
 }
 
 TEST_CASE("what was processed outside its destinations is an alarm, once, and exit code 1") {
-  Scene scene;
+  ReconcileCommandScene scene;
   scene.write("a.json", {{uuid(0), "us-east-1", minute(0)},
                          {uuid(1), "eu-west-1", minute(1)},
                          {"no-uuid", "cn-north-1", minute(2)},
@@ -448,7 +448,7 @@ TEST_CASE("what was processed outside its destinations is an alarm, once, and ex
 }
 
 TEST_CASE("--json has whole lists, and problems with their places") {
-  Scene scene;
+  ReconcileCommandScene scene;
   write_usual(scene);
   std::vector<MadeEvent> many;
   for (int number = 0; number < 30; ++number) {
@@ -486,7 +486,7 @@ TEST_CASE("--json has whole lists, and problems with their places") {
 }
 
 TEST_CASE("what cannot be read is a failure, and its span is not compared") {
-  Scene scene;
+  ReconcileCommandScene scene;
   write_usual(scene);
   const auto fails_at = [&scene](const std::string& place) {
     CHECK(scene.run() == 1);
@@ -520,7 +520,7 @@ TEST_CASE("what cannot be read is a failure, and its span is not compared") {
 TEST_CASE("records whose clock was wrong hide no others") {
   for (const std::int64_t minutes : {24 * 60, -24 * 60}) {
     CAPTURE(minutes);
-    Scene scene;
+    ReconcileCommandScene scene;
     std::vector<storage::Record> records;
     records.push_back(call(uuid(20), 8, "", "in-region"));
     records.push_back(call(uuid(21), 8 + minutes, "", "in-region"));
@@ -540,7 +540,7 @@ TEST_CASE("records whose clock was wrong hide no others") {
 }
 
 TEST_CASE("a comparison ends with the newest event, however late --until is") {
-  Scene scene;
+  ReconcileCommandScene scene;
   write_usual(scene);
   ReconcileOptions options;
   options.since_us = kNoon;
@@ -551,7 +551,7 @@ TEST_CASE("a comparison ends with the newest event, however late --until is") {
 }
 
 TEST_CASE("a comparison with files begins with the oldest event, however early --since is") {
-  Scene scene;
+  ReconcileCommandScene scene;
   scene.write("a.json", {{uuid(3), "", minute(3)},
                          {uuid(4), "eu-north-1", minute(4)},
                          {"x", "", "2026-10-05T17:30:00Z", "PutObject", "123456789012",
@@ -573,7 +573,7 @@ TEST_CASE("a comparison with files begins with the oldest event, however early -
 }
 
 TEST_CASE("--since and --until bound events and records, and are a comparison of their own") {
-  Scene scene;
+  ReconcileCommandScene scene;
   write_usual(scene);
   CHECK(scene.run() == 0);
   ReconcileOptions options;
@@ -590,7 +590,7 @@ TEST_CASE("--since and --until bound events and records, and are a comparison of
 }
 
 TEST_CASE("an event on the other side of a span's border is its record's all the same") {
-  Scene scene;
+  ReconcileCommandScene scene;
   storage::Record at_border = call(uuid(20), 10, "", "in-region");
   at_border.started_at_us -= kSecond * 2 / 5;  // 12:09:59.6
   scene.add({at_border});
@@ -630,7 +630,7 @@ TEST_CASE("an event on the other side of a span's border is its record's all the
 }
 
 TEST_CASE("a call whose record was written after a comparison is unseen no longer") {
-  Scene scene;
+  ReconcileCommandScene scene;
   scene.write("a.json", {{uuid(9), "eu-west-1", "2026-10-05T17:01:00Z"}});
   CHECK(scene.run() == 0);
   CHECK(scene.rows("SELECT count(*) FROM unseen_call") == "1\n");
@@ -641,7 +641,7 @@ TEST_CASE("a call whose record was written after a comparison is unseen no longe
 }
 
 TEST_CASE("a call that turned up leaves no gap in which others would not be new") {
-  Scene scene;
+  ReconcileCommandScene scene;
   const std::string five = "2026-10-05T17:05:00Z";
   // Under way, and one that stays unseen.
   scene.write("a.json", {{uuid(9), "", "2026-10-05T17:01:00Z"}, {"lost", "", five}});
@@ -668,7 +668,7 @@ TEST_CASE("a call that turned up leaves no gap in which others would not be new"
 }
 
 TEST_CASE("nothing that could be read is a failure, no event of the Region is none") {
-  Scene scene;
+  ReconcileCommandScene scene;
   scene.write("a.json", {{uuid(0), "", minute(0), "Converse", "123456789012", "us-east-1"}});
   CHECK(scene.run() == 0);
   CHECK(contains(scene.out.str(), "no event of eu-central-1 among 1 event\n"));
@@ -683,7 +683,7 @@ TEST_CASE("nothing that could be read is a failure, no event of the Region is no
 }
 
 TEST_CASE("batches of events find the same as all of them at once") {
-  Scene scene;
+  ReconcileCommandScene scene;
   write_usual(scene);
   for (const std::size_t batch : {1u, 2u, 1000u}) {
     const auto ledger = storage::TrailLedger::open(scene.store());
@@ -707,7 +707,7 @@ TEST_CASE("batches of events find the same as all of them at once") {
 }
 
 TEST_CASE("an event counts once, however far apart its copies are") {
-  Scene scene;
+  ReconcileCommandScene scene;
   // As an organization's and an account's trail in one folder.
   for (const char* const name : {"account.json", "organization.json"}) {
     scene.write(name, {{uuid(0), "", minute(0)},

@@ -6,6 +6,7 @@
 
 #include "storage/file_lock.h"
 #include "tests/catch.h"
+#include "tests/unit/agent/cli/command_answer.h"
 #include "tests/unit/agent/config/config_text.h"
 #include "tests/unit/agent/delivery/delivery_scene.h"
 
@@ -24,14 +25,9 @@ namespace {
 const FakeOptions kObjects{"s3", "s3://records-eu", 10, true};
 const FakeOptions kEvents{"cloudwatch_logs", "/invlog/records", 10, false};
 
-struct Answer {
-  int exit_code;
-  std::string out, err;
-};
-
 // `ship --once` of the example store to both fakes.
-struct Scene {
-  Scene() {
+struct ShipCommandScene {
+  ShipCommandScene() {
     options.store = store.options();
     options.world.environment = environment_of({});
     options.world.make_destinations = destinations_of({{kObjects, s3}, {kEvents, logs}});
@@ -39,7 +35,7 @@ struct Scene {
       return std::make_unique<FixedCredentials>();
     };
   }
-  Answer ship() {
+  CommandAnswer ship() {
     std::ostringstream out, err;
     const int exit_code = run_ship(options, out, err);
     return {exit_code, out.str(), err.str()};
@@ -59,8 +55,8 @@ void fail_always(FakeService& service, Call at, FailureKind kind) {
 }  // namespace
 
 TEST_CASE("ship delivers the store to each destination and says how much it was") {
-  Scene scene;
-  Answer answer = scene.ship();
+  ShipCommandScene scene;
+  CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 0);
   CHECK(answer.err.empty());
   CHECK(contains(answer.out, "destination"));
@@ -75,10 +71,10 @@ TEST_CASE("ship delivers the store to each destination and says how much it was"
 }
 
 TEST_CASE("ship's JSON has a shape that programs can rely on") {
-  Scene scene;
+  ShipCommandScene scene;
   fail_always(scene.s3, Call::prove, FailureKind::redirected);
   scene.options.json = true;
-  const Answer answer = scene.ship();
+  const CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.out,
                  "{\"destinations\":[{\"destination\":\"s3\",\"target\":\"s3://records-eu\","
@@ -93,9 +89,9 @@ TEST_CASE("ship's JSON has a shape that programs can rely on") {
 }
 
 TEST_CASE("ship goes on with one destination while the other cannot be used") {
-  Scene scene;
+  ShipCommandScene scene;
   fail_always(scene.s3, Call::prove, FailureKind::redirected);
-  const Answer answer = scene.ship();
+  const CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.err, "invlog ship: s3: "));
   CHECK(contains(answer.err, "redirected on purpose"));
@@ -106,11 +102,11 @@ TEST_CASE("ship goes on with one destination while the other cannot be used") {
 }
 
 TEST_CASE("ship gives up after the timeout and keeps what is not confirmed") {
-  Scene scene;
+  ShipCommandScene scene;
   scene.options.destination = "s3";
   scene.options.give_up_after = 100ms;
   fail_always(scene.s3, Call::send, FailureKind::transient);
-  Answer answer = scene.ship();
+  CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.err, "gave up after 0.1 s without success: "));
   CHECK(contains(answer.err, "transient on purpose"));
@@ -124,7 +120,7 @@ TEST_CASE("ship gives up after the timeout and keeps what is not confirmed") {
 }
 
 TEST_CASE("ship ends an attempt without an answer when the time is over") {
-  Scene scene;
+  ShipCommandScene scene;
   // How many there are is asked for first, then each for its own attempts' end.
   std::vector<const std::atomic<bool>*> cancelled;
   scene.options.world.make_destinations = destinations_of(
@@ -144,7 +140,7 @@ TEST_CASE("ship ends an attempt without an answer when the time is over") {
     waited_for = eventually([&cancelled] { return cancelled.at(1)->load(); });
     return failure_with(FailureKind::cancelled, "S3: host:443: cancelled");
   };
-  Answer answer = scene.ship();
+  CommandAnswer answer = scene.ship();
   CHECK(waited_for);
   CHECK(cancelled.at(1) != cancelled.at(2));
   CHECK(answer.exit_code == 1);
@@ -158,10 +154,10 @@ TEST_CASE("ship ends an attempt without an answer when the time is over") {
 }
 
 TEST_CASE("records that are refused are no failure of ship, but are said") {
-  Scene scene;
+  ShipCommandScene scene;
   scene.options.destination = "cloudwatch_logs";
   scene.logs.refused = {2};
-  const Answer answer = scene.ship();
+  const CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 0);
   CHECK(answer.err ==
         "invlog ship: cloudwatch_logs: 1 record refused; see `invlog dead-letters list`\n");
@@ -169,7 +165,7 @@ TEST_CASE("records that are refused are no failure of ship, but are said") {
 }
 
 TEST_CASE("records that are refused before ship fails are told apart from those that arrived") {
-  Scene scene;
+  ShipCommandScene scene;
   FakeOptions pairs = kEvents;
   pairs.batch_records = 2;
   scene.options.world.make_destinations = destinations_of({{pairs, scene.logs}});
@@ -180,7 +176,7 @@ TEST_CASE("records that are refused before ship fails are told apart from those 
                : std::nullopt;
   };
   scene.options.json = true;
-  const Answer answer = scene.ship();
+  const CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.out, "\"delivered\":false,\"records\":1,\"batches\":1,\"bytes\":100,"));
   CHECK(contains(answer.out, "\"dead_letters\":1,"));
@@ -191,12 +187,12 @@ TEST_CASE("records that are refused before ship fails are told apart from those 
 }
 
 TEST_CASE("ship waits while another process delivers to the same destination") {
-  Scene scene;
+  ShipCommandScene scene;
   scene.options.destination = "s3";
   scene.options.give_up_after = 100ms;
   auto lock = invlog::storage::try_delivery_lock(scene.store.path(), "s3");
   REQUIRE(lock);
-  const Answer answer = scene.ship();
+  const CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 1);
   CHECK(contains(answer.err, "another invlog process is delivering to s3"));
   CHECK(scene.s3.sends == 0);
@@ -206,7 +202,7 @@ TEST_CASE("ship waits while another process delivers to the same destination") {
 }
 
 TEST_CASE("ship shows progress on a terminal only") {
-  Scene scene;
+  ShipCommandScene scene;
   int sends = 0;
   scene.s3.fault = [&sends](Call call, bool) {
     return call == Call::send && ++sends == 1 ? std::optional(failure_with(FailureKind::transient))
@@ -215,21 +211,21 @@ TEST_CASE("ship shows progress on a terminal only") {
   scene.options.destination = "s3";
   CHECK(scene.ship().err.empty());
 
-  Scene shown;
+  ShipCommandScene shown;
   fail_always(shown.s3, Call::send, FailureKind::transient);
   shown.options.destination = "s3";
   shown.options.give_up_after = 700ms;
   shown.options.progress_width = 200;
-  const Answer answer = shown.ship();
+  const CommandAnswer answer = shown.ship();
   CHECK(contains(answer.err, "\rshipping  ["));
   CHECK(contains(answer.err, "0 %  s3 waits: transient on purpose"));
   CHECK(contains(answer.err, "\r\x1b[Kinvlog ship: s3: gave up"));  // the bar is gone
 }
 
 TEST_CASE("ship says what is missing in the configuration") {
-  Scene scene;
+  ShipCommandScene scene;
   scene.options.world.make_destinations = destinations_of({});
-  Answer answer = scene.ship();
+  CommandAnswer answer = scene.ship();
   CHECK(answer.exit_code == 2);
   CHECK(contains(answer.err, "no destination is configured: add [exporters.s3]"));
 

@@ -37,8 +37,8 @@ class TestKey : public invlog::aws::CredentialsProvider {
   std::string id_ = "AKIDONE";
 };
 
-struct Scene {
-  explicit Scene(const std::string& sts = "http://127.0.0.1:5000")
+struct IdentityWatchScene {
+  explicit IdentityWatchScene(const std::string& sts = "http://127.0.0.1:5000")
       : script(new ScriptedHttpClient) {
     invlog::config::AgentConfig configuration;
     configuration.region = "eu-central-1";
@@ -81,7 +81,7 @@ std::string new_store(const TemporaryDirectory& directory) {
 }  // namespace
 
 TEST_CASE("who the agent is, is told once, on a thread of the watch") {
-  Scene scene;
+  IdentityWatchScene scene;
   scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/x"));
   std::atomic<int> told{0};
   std::string arn;
@@ -103,7 +103,7 @@ TEST_CASE("who the agent is, is told once, on a thread of the watch") {
 }
 
 TEST_CASE("a watch asks again when calls are signed with another key, and not when with the same") {
-  Scene scene;
+  IdentityWatchScene scene;
   scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/one"));
   scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/two"));
   std::atomic<int> told{0};
@@ -130,7 +130,7 @@ TEST_CASE("a watch asks again when calls are signed with another key, and not wh
 }
 
 TEST_CASE("a watch asks again after a failure") {
-  Scene scene;
+  IdentityWatchScene scene;
   scene.script->fail(HttpFailure::Kind::resolve);
   scene.script->answer(200, identity_answer("123456789012", "arn:aws:iam::123456789012:user/x"));
   std::atomic<bool> told{false};
@@ -140,7 +140,7 @@ TEST_CASE("a watch asks again after a failure") {
 }
 
 TEST_CASE("a watch that has no answer stops at once") {
-  Scene scene;
+  IdentityWatchScene scene;
   std::atomic<bool> told{false};
   IdentityWatch watch(
       *scene.identity, [&told](const invlog::aws::CallerIdentity&) { told = true; },
@@ -154,7 +154,7 @@ TEST_CASE("a watch that has no answer stops at once") {
 }
 
 TEST_CASE("a watch asks nobody where STS may not be asked") {
-  Scene scene("");
+  IdentityWatchScene scene("");
   CHECK(scene.identity->endpoint().empty());
   std::atomic<bool> told{false};
   IdentityWatch watch(

@@ -27,9 +27,10 @@ AgentConfig configuration(const std::string& upstream, const std::string& sts = 
 }
 
 // The identity by answers of `script`, which stays readable.
-struct Scene {
-  explicit Scene(const AgentConfig& configuration) : Scene(configuration, environment_of({})) {}
-  Scene(const AgentConfig& configuration, const invlog::aws::Environment& environment)
+struct OwnIdentityScene {
+  explicit OwnIdentityScene(const AgentConfig& configuration)
+      : OwnIdentityScene(configuration, environment_of({})) {}
+  OwnIdentityScene(const AgentConfig& configuration, const invlog::aws::Environment& environment)
       : script(new ScriptedHttpClient),
         identity(configuration, credentials, environment, nullptr,
                  std::unique_ptr<invlog::aws::HttpClient>(script)) {}
@@ -71,7 +72,7 @@ class HeldClient final : public invlog::aws::HttpClient {
 }  // namespace
 
 TEST_CASE("STS says who the agent is, once") {
-  Scene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
+  OwnIdentityScene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
   CHECK(scene.identity.endpoint() == "http://127.0.0.1:5000");
   scene.script->answer(200, identity_answer("123456789012", kArn));
   CHECK(scene.identity.account_id() == "123456789012");
@@ -86,7 +87,7 @@ TEST_CASE("STS says who the agent is, once") {
 }
 
 TEST_CASE("a private upstream means that AWS's STS is never asked") {
-  Scene scene(configuration("http://127.0.0.1:8080"));
+  OwnIdentityScene scene(configuration("http://127.0.0.1:8080"));
   CHECK(scene.identity.endpoint().empty());
   CHECK(!scene.identity.ask());
   CHECK(scene.identity.account_id() == "");
@@ -95,21 +96,21 @@ TEST_CASE("a private upstream means that AWS's STS is never asked") {
 
 TEST_CASE("the Region's own STS is asked for AWS's own upstream, and the environment's before it") {
   const AgentConfig own = configuration("https://bedrock-runtime.eu-central-1.amazonaws.com");
-  CHECK(Scene(own).identity.endpoint() == "https://sts.eu-central-1.amazonaws.com");
-  CHECK(Scene(own, environment_of({{"AWS_ENDPOINT_URL_STS", "http://127.0.0.1:7"}}))
+  CHECK(OwnIdentityScene(own).identity.endpoint() == "https://sts.eu-central-1.amazonaws.com");
+  CHECK(OwnIdentityScene(own, environment_of({{"AWS_ENDPOINT_URL_STS", "http://127.0.0.1:7"}}))
             .identity.endpoint() == "http://127.0.0.1:7");
 }
 
 TEST_CASE("a configured account is used without asking") {
   AgentConfig configured = configuration("http://127.0.0.1:1", "http://127.0.0.1:5000");
   configured.account_id = "210987654321";
-  Scene scene(configured);
+  OwnIdentityScene scene(configured);
   CHECK(scene.identity.account_id() == "210987654321");
   CHECK(scene.script->seen.empty());
 }
 
 TEST_CASE("an account that is not known yet is no error, and is not asked for in a loop") {
-  Scene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
+  OwnIdentityScene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
   scene.script->fail(HttpFailure::Kind::connect, "127.0.0.1:5000: Connection refused");
   CHECK(!scene.identity.ask());
   CHECK(contains(scene.identity.problem(), "127.0.0.1:5000: Connection refused"));
@@ -125,7 +126,7 @@ TEST_CASE("an account that is not known yet is no error, and is not asked for in
 }
 
 TEST_CASE("an STS that refuses to say leaves the account open, so that deliveries go on") {
-  Scene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
+  OwnIdentityScene scene(configuration("http://127.0.0.1:1", "http://127.0.0.1:5000"));
   scene.script->answer(403,
                        "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>");
   CHECK(scene.identity.account_id() == "");

@@ -44,7 +44,7 @@ class SlowSink : public spdlog::sinks::base_sink<std::mutex> {
   std::vector<std::string> lines_;
 };
 
-struct Scene {
+struct QueuedSinkScene {
   std::promise<void> go;
   std::shared_ptr<SlowSink> slow = std::make_shared<SlowSink>(go.get_future().share());
 };
@@ -52,7 +52,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("lines come in order, with what they are about") {
-  Scene scene;
+  QueuedSinkScene scene;
   scene.go.set_value();
   spdlog::logger logger("test", std::make_shared<QueuedSink>(scene.slow));
   {
@@ -67,7 +67,7 @@ TEST_CASE("lines come in order, with what they are about") {
 }
 
 TEST_CASE("whoever logs does not wait for a sink that stands still, and what is lost is said") {
-  Scene scene;
+  QueuedSinkScene scene;
   const auto queued = std::make_shared<QueuedSink>(scene.slow, 10'000);
   spdlog::logger logger("test", queued);
   logger.info("line 0");
@@ -94,7 +94,7 @@ TEST_CASE("whoever logs does not wait for a sink that stands still, and what is 
 }
 
 TEST_CASE("the end does not wait for ever for a sink that stands still") {
-  Scene scene;
+  QueuedSinkScene scene;
   {
     spdlog::logger logger("test",
                           std::make_shared<QueuedSink>(scene.slow, 10'000, milliseconds(1)));

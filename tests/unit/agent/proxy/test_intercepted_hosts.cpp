@@ -9,7 +9,7 @@ using namespace invlog::proxy;
 
 namespace {
 
-struct Scene {
+struct InterceptedHostsScene {
   boost::asio::io_context context;
   std::vector<std::string> gone;
   InterceptedHosts hosts{
@@ -32,7 +32,7 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("the name that was not used for longest leaves for a new one", "[proxy]") {
-  Scene scene;
+  InterceptedHostsScene scene;
   const auto* const first = scene.take("a").get();
   scene.take("b");
   CHECK(scene.take("a").get() == first);
@@ -43,7 +43,7 @@ TEST_CASE("the name that was not used for longest leaves for a new one", "[proxy
 }
 
 TEST_CASE("a name with an open connection stays", "[proxy]") {
-  Scene scene;
+  InterceptedHostsScene scene;
   auto a = scene.take("a");
   const auto b = scene.take("b");
   CHECK_FALSE(scene.hosts.has_room_for("c"));
@@ -58,7 +58,7 @@ TEST_CASE("a name with an open connection stays", "[proxy]") {
 }
 
 TEST_CASE("names of the configuration stay, and take nobody's room", "[proxy]") {
-  Scene scene;
+  InterceptedHostsScene scene;
   const auto* const named = scene.take("named", true).get();
   for (const char* host : {"a", "b", "c", "d"})
     CHECK(scene.take(host) != nullptr);
@@ -67,7 +67,7 @@ TEST_CASE("names of the configuration stay, and take nobody's room", "[proxy]") 
 }
 
 TEST_CASE("a host to which there is no way is not kept", "[proxy]") {
-  Scene scene;
+  InterceptedHostsScene scene;
   CHECK(scene.take("unreachable") == nullptr);
   CHECK(scene.take("unreachable", true) == nullptr);
   CHECK(scene.hosts.idle_connections() == 0);

@@ -13,8 +13,8 @@ namespace asio = capture::asio;
 using std::chrono::seconds;
 
 // A client whose connection the tunnel has, and a server that the tunnel leads to.
-struct Scene {
-  Scene() {
+struct TunnelScene {
+  TunnelScene() {
     sockaddr_in address{};
     socklen_t length = sizeof address;
     REQUIRE(::getsockname(client.listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
@@ -37,7 +37,7 @@ struct Scene {
         std::make_shared<Tunnel>(capture::ClientStream(std::move(near)), route, services, counts);
     ended = loop.start(tunnel->run(""));
   }
-  ~Scene() {
+  ~TunnelScene() {
     tunnel->close();
     loop.run_until([&] { return *ended; });
     ::close(server);
@@ -72,7 +72,7 @@ int option(int descriptor, int level, int name) {
 
 TEST_CASE("A tunnel may be silent for an hour, whatever a client without a request may",
           "[proxy]") {
-  Scene scene;
+  TunnelScene scene;
   CHECK_FALSE(scene.ended_after(seconds(3600)));
   REQUIRE(::send(scene.client.client, "x", 1, 0) == 1);
   REQUIRE(scene.loop.run_until([&] { return scene.counts.tunnel_bytes == 1; }));
@@ -84,7 +84,7 @@ TEST_CASE("A tunnel may be silent for an hour, whatever a client without a reque
 }
 
 TEST_CASE("The kernel probes both ends of a tunnel, which may be slow to take bytes", "[proxy]") {
-  const Scene scene;
+  const TunnelScene scene;
   for (const int end : {scene.client.server, scene.route->far->socket().native_handle()}) {
     CHECK(option(end, SOL_SOCKET, SO_KEEPALIVE) == 1);
     CHECK(option(end, IPPROTO_TCP, TCP_KEEPIDLE) < 350);

@@ -45,8 +45,8 @@ std::vector<std::string> all_unknown(Catalogue& catalogue) {
   return ids;
 }
 
-struct Store {
-  Store() { invlog::storage::Writer(store.options()).stop(); }
+struct CatalogueStore {
+  CatalogueStore() { invlog::storage::Writer(store.options()).stop(); }
 
   std::vector<ProfileChange> save(const std::vector<Profile>& profiles) const {
     const auto opened = ProfileStore::open(store.path(), [] { return std::int64_t{1234}; });
@@ -176,7 +176,7 @@ TEST_CASE("ids that were made up do not keep a profile from being asked for", "[
 }
 
 TEST_CASE("what the service said comes back from the store as it was", "[residency]") {
-  const Store store;
+  const CatalogueStore store;
   Catalogue catalogue("eu-central-1");
   auto learned = catalogue.learn({application("overeu", kEu6), said(kNova2, kEu6),
                                   said("global.a.b", {"", "eu-central-1"}, "a.b"),
@@ -194,7 +194,7 @@ TEST_CASE("what the service said comes back from the store as it was", "[residen
 }
 
 TEST_CASE("a geographic profile whose destinations change is an alarm", "[residency]") {
-  const Store store;
+  const CatalogueStore store;
   store.save({said("eu.a.b", {"eu-central-1", "eu-west-1"}, "a.b"),
               said("global.a.b", {"", "eu-central-1"}, "a.b"),
               application("overeu", {"eu-central-1", "eu-west-1"}, "a.b")});
@@ -217,7 +217,7 @@ TEST_CASE("a geographic profile whose destinations change is an alarm", "[reside
 }
 
 TEST_CASE("a service that contradicts the built-in table is an alarm, once", "[residency]") {
-  const Store store;
+  const CatalogueStore store;
   for (int i = 0; i < 2; ++i) {
     const auto changes = store.save({said(kNova2, {"eu-central-1", "us-east-1"})});
     CHECK(changes.size() == (i == 0 ? 1u : 0u));
@@ -229,7 +229,7 @@ TEST_CASE("a service that contradicts the built-in table is an alarm, once", "[r
 }
 
 TEST_CASE("a store of an older invlog gets the table when it is first needed", "[residency]") {
-  const Store store;
+  const CatalogueStore store;
   store.store.tamper("DROP VIEW invocations; DROP TABLE trail; DROP TABLE inference_profile");
   CHECK(store.save({said(kNova2, kEu6)}).empty());
   CHECK(store.load().size() == 1);
