@@ -53,7 +53,7 @@ TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/,u
 $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
 # Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
-$(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/unit/,storage% exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
+$(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/unit/,$(if $(SANITIZE),,storage%) exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
 ifneq ($(SANITIZE),)
 $(OBJ)/storage/% $(OBJ)/$(UNITIES)/storage%: OPTIMIZE := -O1 -fno-omit-frame-pointer
 endif
