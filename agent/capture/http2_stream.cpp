@@ -54,9 +54,12 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   held_window_ += bytes.size();
   if (too_large_) {
     give_window_back();
-    discarded_ += lingers_ ? bytes.size() : 0;
-    if (discarded_ > session_.options_.linger_bytes)
+    discarded_ += bytes.size();
+    if (lingers_ && discarded_ > session_.options_.linger_bytes) {
       stop_lingering();
+    } else if (discards_) {
+      event_.set();
+    }
     return;
   }
   if (body_ == nullptr) {
@@ -156,7 +159,27 @@ void Http2Session::Stream::leave_body() {
   give_window_back();
 }
 
+bool Http2Session::Stream::has_rest() const {
+  const bool waits_to_be_asked =
+      !asked_for_body_ && header_has_token(request_.headers, "expect", "100-continue");
+  return too_large_ && request_.content_length && !request_ended_ && !waits_to_be_asked;
+}
+
+Task<void> Http2Session::Stream::discard_rest() {
+  leave_body();
+  bool too_long = false;
+  discards_.emplace(session_.watchdog_, [this, &too_long] {
+    too_long = true;
+    event_.set();
+  });
+  discards_->arm(session_.options_.linger_time);
+  while (!request_ended_ && !closed_ && !too_long && discarded_ <= session_.options_.linger_bytes)
+    co_await event_.wait();
+  discards_.reset();
+}
+
 void Http2Session::Stream::linger() {
+  discarded_ = 0;
   narrow_window();
   leave_body();
   lingers_.emplace(session_.watchdog_, [this] { stop_lingering(); });
@@ -226,6 +249,8 @@ Task<PieceRead> Http2Session::Stream::read_some_body(std::string& piece) {
 
 Task<bool> Http2Session::Stream::start_response(const ResponseHead& head, std::string_view body,
                                                 bool end) {
+  if (has_rest())
+    co_await discard_rest();
   if (closed_)
     co_return false;
   Http2Fields fields(head.headers.size() + 1);

@@ -58,6 +58,11 @@ class Http2Session::Stream : public Exchange {
   bool has_room() const;  // the body that is read, as it is now
   Task<void> wait_for_room();
   void give_window_back();
+  // Whether the client is about to send more of a body of known length, which nobody reads.
+  bool has_rest() const;
+  // Node takes no response while it has more than 10 MiB of a body to send (ENHANCE_YOUR_CALM), so
+  // that the rest of one is taken before the answer, within linger_time and linger_bytes.
+  Task<void> discard_rest();
   void stop_lingering();
   void stalled();
 
@@ -81,8 +86,9 @@ class Http2Session::Stream : public Exchange {
   BodyRoom* room_ = nullptr;     // of the body that read_body() reads, if it is bounded
   bool waits_for_room_ = false;  // and the stream's window with it
 
-  std::optional<Watchdog::Deadline> lingers_;  // until it is reset
-  std::size_t discarded_ = 0;                  // meanwhile
+  std::optional<Watchdog::Deadline> discards_;  // until it is answered all the same
+  std::optional<Watchdog::Deadline> lingers_;   // until it is reset
+  std::size_t discarded_ = 0;                   // meanwhile
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;

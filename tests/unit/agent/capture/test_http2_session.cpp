@@ -71,20 +71,25 @@ class StreamingClient {
                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
                         name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
     };
-    const nghttp2_nv head[] = {field(":method", "POST"), field(":scheme", "http"),
-                               field(":authority", "x"), field(":path", "/x")};
+    const std::string digits = std::to_string(length);
+    const nghttp2_nv head[] = {field(":method", "POST"),        field(":scheme", "http"),
+                               field(":authority", "x"),        field(":path", "/x"),
+                               field("content-length", digits), field("expect", "100-continue")};
     nghttp2_data_provider body{};
     body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t room,
                             std::uint32_t* flags, nghttp2_data_source*,
                             void* user_data) -> ssize_t {
       auto& self = *static_cast<StreamingClient*>(user_data);
-      if (self.ends)
+      if (self.length > 0)
+        room = std::min(room, self.length - self.sent);
+      if (self.ends || (self.length > 0 && self.sent + room == self.length))
         *flags |= NGHTTP2_DATA_FLAG_EOF;
       std::memset(into, 'x', room);
       self.sent += room;
       return static_cast<ssize_t>(room);
     };
-    REQUIRE(nghttp2_submit_request(session_, nullptr, head, std::size(head), &body, nullptr) > 0);
+    const std::size_t fields = length == 0 ? 4 : expects ? 6 : 5;
+    REQUIRE(nghttp2_submit_request(session_, nullptr, head, fields, &body, nullptr) > 0);
   }
 
   // Sends what the windows let it send, and takes what has come.
@@ -109,7 +114,9 @@ class StreamingClient {
       REQUIRE(nghttp2_session_mem_recv(session_, bytes, static_cast<std::size_t>(count)) == count);
   }
 
-  bool ends = false;  // with the next bytes
+  std::size_t length = 0;  // that a request tells, and ends with; 0: none
+  bool expects = false;    // to be asked for the body; tells it
+  bool ends = false;       // with the next bytes
   std::size_t sent = 0;
   std::string status;
   bool answered = false;  // to the end
@@ -174,6 +181,53 @@ TEST_CASE("HTTP/2: after a refusal a client may send for linger_time, then the s
   // The connection goes on.
   client.begin_request();
   CHECK(scene.run_until([&] { return client.answered; }));
+}
+
+TEST_CASE("HTTP/2: a refusal comes when the rest of a body of known length was taken") {
+  StreamScene scene;
+  StreamingClient& client = scene.client;
+  client.length = 2 * kManyWindows;
+  bool answered_early = false;
+  client.begin_request();
+  CHECK(scene.run_until([&] {
+    answered_early |= !client.status.empty() && client.sent < client.length;
+    return client.closed;
+  }));
+  CHECK_FALSE(answered_early);
+  CHECK(client.sent == client.length);
+  CHECK(client.answered);
+  CHECK(client.status == "413");
+  CHECK_FALSE(client.reset.has_value());
+  CHECK(scene.unread.used() == 0);
+}
+
+TEST_CASE("HTTP/2: a refusal waits for a body of known length within linger_time only") {
+  StreamScene scene;
+  StreamingClient& client = scene.client;
+  client.length = std::size_t{1} << 40;
+  client.begin_request();
+  CHECK(scene.run_until([&] { return client.sent > kManyWindows; }));
+  CHECK(client.status.empty());
+  scene.watchdog.tick(scene.began + scene.services.options.linger_time +
+                      scene.watchdog.tick_length());
+  CHECK(scene.run_until([&] { return client.answered; }));
+  CHECK(client.status == "413");
+}
+
+TEST_CASE("HTTP/2: a refusal waits for a body of known length up to linger_bytes only") {
+  StreamScene scene(100'000);
+  scene.client.length = std::size_t{1} << 40;
+  scene.client.begin_request();
+  CHECK(scene.run_until([&] { return scene.client.answered; }));
+}
+
+TEST_CASE("HTTP/2: who asks whether to send a body is refused at once") {
+  StreamScene scene;
+  scene.client.length = std::size_t{1} << 40;
+  scene.client.expects = true;
+  scene.client.begin_request();
+  CHECK(scene.run_until([&] { return scene.client.answered; }));
+  CHECK(scene.client.status == "413");
 }
 
 TEST_CASE("HTTP/2: a client that ends its request after the refusal is not reset") {
