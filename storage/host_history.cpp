@@ -24,6 +24,11 @@ std::int64_t last_settled_record(sqlite3* connection, std::int64_t record) {
   }
 }
 
+std::string first_host(sqlite3* connection) {
+  Statement birth(connection, "SELECT host FROM main.store");
+  return std::string(birth.step() ? birth.bytes(0) : "");
+}
+
 // Without its end.
 HostSpan span_from(sqlite3* connection, std::int64_t record, bool has_changes) {
   HostSpan span;
@@ -39,8 +44,7 @@ HostSpan span_from(sqlite3* connection, std::int64_t record, bool has_changes) {
       return span;
     }
   }
-  Statement birth(connection, "SELECT host FROM main.store");
-  span.host = birth.step() ? birth.bytes(0) : "";
+  span.host = first_host(connection);
   return span;
 }
 
@@ -63,6 +67,20 @@ std::string current_host(sqlite3* connection) {
   return span_from(connection, std::numeric_limits<std::int64_t>::max(),
                    has_host_changes(connection))
       .host;
+}
+
+std::vector<HostChange> host_changes(sqlite3* connection) {
+  std::vector<HostChange> changes;
+  if (!has_host_changes(connection)) {
+    return changes;
+  }
+  std::string before = first_host(connection);
+  Statement rows(connection, "SELECT first_record, host FROM main.host_change ORDER BY 1");
+  while (rows.step()) {
+    changes.push_back({rows.integer(0), before, std::string(rows.bytes(1))});
+    before = changes.back().to;
+  }
+  return changes;
 }
 
 std::string host_change_details(const HostChange& change) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "storage/sqlite_api.h"
 
@@ -30,6 +31,8 @@ struct HostChange {
 };
 inline constexpr const char* kHostChanged = "host-changed";  // the event's kind
 std::string host_change_details(const HostChange& change);   // and its details
+// All of them, in the order of their records.
+std::vector<HostChange> host_changes(sqlite3* connection);
 // Inside the write transaction that writes the event, and before any record from `first_record` on
 // is there.
 void write_host_change(sqlite3* connection, const HostChange& change);

@@ -229,6 +229,7 @@ Report gather_report(storage::Reader& reader, const Period& period,
   Report report;
   report.period = period;
   report.store = reader.information();
+  report.host_changes = storage::host_changes(connection);
   report.records_in_store = storage::single_integer(connection, "SELECT count(*) FROM record");
   report.taken = read_taken(connection, period);
   report.coverage = read_coverage(connection, period, report.taken);

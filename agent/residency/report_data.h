@@ -17,6 +17,7 @@
 
 #include "storage/delivered_ranges.h"
 #include "storage/delivery_ledger.h"
+#include "storage/host_history.h"
 #include "storage/reader.h"
 #include "storage/verify.h"
 
@@ -152,6 +153,7 @@ struct DeliveryRow {
 struct Report {
   std::string store_path, version;
   storage::StoreInformation store;
+  std::vector<storage::HostChange> host_changes;  // of the whole store
   Period period;
   std::int64_t made_at_us = 0;
   std::int64_t records_in_store = 0;

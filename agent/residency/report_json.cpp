@@ -265,6 +265,7 @@ std::string store_json(const Report& report) {
       .text("source_region", report.store.region)
       .text("account_id", report.store.account_id)
       .text("host", report.store.host)
+      .raw("host_changes", array(report.host_changes, storage::host_change_details))
       .text("created_at", report.store.created_at)
       .end();
 }

@@ -152,6 +152,10 @@ Section head_section(const Report& report) {
       {"Records", text_cell(spaced(report.total.calls) + " of " + spaced(report.records_in_store) +
                             " in the store")},
       {"Made", text_cell(time_or_nothing(report.made_at_us) + " by invlog " + report.version)}};
+  for (const storage::HostChange& change : report.host_changes) {
+    facts.lines.push_back(
+        {"Host up to record " + spaced(change.first_record - 1), name_cell(change.from)});
+  }
   Section section{"summary", "Summary", {}};
   section.blocks.push_back(std::move(facts));
   if (report.taken.concerns_period) {

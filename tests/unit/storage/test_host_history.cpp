@@ -88,6 +88,11 @@ TEST_CASE("A record says the host that it was made on, whatever the store's is b
   Statement in_sql(since_before->connection(),
                    "SELECT group_concat(invlog_record(id) ->> '$.invlog.host', ' ') FROM (SELECT "
                    "id FROM record ORDER BY id)");
+  const std::vector<HostChange> changes = host_changes(since_after->connection());
+  REQUIRE(changes.size() == 2);
+  CHECK(changes[1].first_record == 5);
+  CHECK(changes[1].from == "web-17");
+  CHECK(changes[1].to == "image-builder");
   REQUIRE(in_sql.step());
   CHECK(in_sql.bytes(0) == "image-builder image-builder web-17 web-17 image-builder");
 }

@@ -11,6 +11,7 @@
 #include "agent/residency/flow_picture.h"
 #include "agent/residency/report_html.h"
 #include "agent/residency/report_markdown.h"
+#include "storage/schema.h"
 #include "storage/store.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
@@ -626,6 +627,20 @@ TEST_CASE("report: the JSON has everything, and is the same each time") {
   CHECK(
       contains(json, R"("destinations":["eu-central-1","eu-west-1"],"processed_in":"us-east-1")"));
   CHECK(root["days"].get_array().size() == 3);
+}
+
+TEST_CASE("report: says which hosts the store was on before") {
+  const ExampleStore store;
+  CHECK(contains(report_text(options_of(store, ReportFormat::json)), R"("host_changes":[])"));
+  change(store, std::string(invlog::storage::host_schema_sql()) +
+                    ";INSERT INTO host_change(first_record, host) VALUES (3, 'web-17')");
+  CHECK(contains(report_text(options_of(store, ReportFormat::json)),
+                 R"("host":"web-17","host_changes":[{"from":"test-host","to":"web-17",)"
+                 R"("first_record":3}])"));
+  const std::string text = report_text(options_of(store, ReportFormat::markdown));
+  CHECK(contains(text, "web-17"));
+  CHECK(contains(text, "Host up to record 2"));
+  CHECK(contains(text, "test-host"));
 }
 
 TEST_CASE("report: nothing is called verified that was not") {
