@@ -27,4 +27,4 @@ def test_goals_that_compile_nothing_make_no_build_folder():
             make(sources, *goals)
             assert not (sources / "build").exists(), goals
         make(sources, "help", "all")
-        assert (sources / "build/unity-8").is_dir()
+        assert list((sources / "build").glob("unity-*"))
