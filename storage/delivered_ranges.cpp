@@ -24,6 +24,11 @@ Spans merged(Spans spans) {
   return result;
 }
 
+// Of a row whose columns begin with target, first, last, answered.
+DeliveredRange range_of(const Statement& row) {
+  return {std::string(row.bytes(0)), row.integer(1), row.integer(2), row.integer(3)};
+}
+
 }  // namespace
 
 // What `delivery` and `delivery_reach` say.
@@ -74,8 +79,7 @@ std::vector<DeliveredRange> DeliveredRanges::noted() {
                  "ORDER BY id");
   rows.bind_text(1, destination_);
   while (rows.step()) {
-    ranges.push_back(
-        {std::string(rows.bytes(0)), rows.integer(1), rows.integer(2), rows.integer(3)});
+    ranges.push_back(range_of(rows));
   }
   return ranges;
 }
@@ -214,13 +218,11 @@ void DeliveredRanges::answer_again(std::string_view target, std::vector<std::int
 std::vector<DeliveredRanges::Row> DeliveredRanges::longer_ranges() {
   std::vector<Row> longer;
   Statement rows(connection_,
-                 "SELECT id, target, first, last, answered FROM delivered_range WHERE +destination "
+                 "SELECT target, first, last, answered, id FROM delivered_range WHERE +destination "
                  "= ?1 AND first < last ORDER BY id");
   rows.bind_text(1, destination_);
   while (rows.step()) {
-    longer.push_back(
-        {rows.integer(0),
-         {std::string(rows.bytes(1)), rows.integer(2), rows.integer(3), rows.integer(4)}});
+    longer.push_back({rows.integer(4), range_of(rows)});
   }
   return longer;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 
 #include "storage/json_writer.h"
@@ -27,6 +28,19 @@ std::int64_t last_settled_record(sqlite3* connection, std::int64_t record) {
 std::string first_host(sqlite3* connection) {
   Statement birth(connection, "SELECT host FROM main.store");
   return std::string(birth.step() ? birth.bytes(0) : "");
+}
+
+// When the events of changes were written, by the first record; of two for one the later counts.
+std::map<std::int64_t, std::int64_t> change_times(sqlite3* connection) {
+  std::map<std::int64_t, std::int64_t> times;
+  Statement events(connection,
+                   "SELECT at, CASE WHEN json_valid(details) THEN details ->> '$.first_record' END "
+                   "FROM main.event WHERE kind = ?1 ORDER BY id");
+  events.bind_text(1, kHostChanged);
+  while (events.step()) {
+    times[events.integer(1)] = events.integer(0);
+  }
+  return times;
 }
 
 // Without its end.
@@ -74,10 +88,13 @@ std::vector<HostChange> host_changes(sqlite3* connection) {
   if (!has_host_changes(connection)) {
     return changes;
   }
+  const std::map<std::int64_t, std::int64_t> times = change_times(connection);
   std::string before = first_host(connection);
   Statement rows(connection, "SELECT first_record, host FROM main.host_change ORDER BY 1");
   while (rows.step()) {
-    changes.push_back({rows.integer(0), before, std::string(rows.bytes(1))});
+    const auto time = times.find(rows.integer(0));
+    changes.push_back({rows.integer(0), before, std::string(rows.bytes(1)),
+                       time == times.end() ? 0 : time->second});
     before = changes.back().to;
   }
   return changes;

@@ -28,6 +28,7 @@ std::string current_host(sqlite3* connection);
 struct HostChange {
   std::int64_t first_record = 0;
   std::string from, to;
+  std::int64_t at_us = 0;  // of the event, as host_changes() reads it; 0 not known
 };
 inline constexpr const char* kHostChanged = "host-changed";  // the event's kind
 std::string host_change_details(const HostChange& change);   // and its details

@@ -2,11 +2,11 @@
 
 #include <netinet/in.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <climits>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "agent/capture/original_destination.h"
 
@@ -28,10 +28,9 @@ bool is_loopback(const sockaddr_storage& address) {
 }
 
 std::string executable_of(pid_t process) {
-  char path[PATH_MAX];
-  const std::string link = "/proc/" + std::to_string(process) + "/exe";
-  const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
-  return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : std::string();
+  std::error_code unknown;
+  return std::filesystem::read_symlink("/proc/" + std::to_string(process) + "/exe", unknown)
+      .string();
 }
 
 // With SO_PEERGROUPS (socket(7), Linux 4.13); a kernel that says ERANGE also says how many.

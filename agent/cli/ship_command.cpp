@@ -243,6 +243,21 @@ void print_json(const Ship& ship, std::ostream& out) {
   out << "{\"destinations\":[" << list << "]}\n";
 }
 
+// What somebody asked for with `invlog dead-letters retry`, and nobody does.
+void tell_retries_of_others(storage::DeliveryLedger& ledger, const Ship& ship, std::ostream& err) {
+  for (const storage::DeliveryState& state : ledger.states()) {
+    const bool ours =
+        std::any_of(ship.lanes().begin(), ship.lanes().end(), [&state](const auto& lane) {
+          return lane->configured.destination->name() == state.destination;
+        });
+    if (!ours && !ledger.requested_retries(state.destination, 1).empty()) {
+      err << "invlog ship: " << printable(state.destination)
+          << ", which is not configured (any more, or not here), has dead letters that are marked "
+             "for another attempt: nobody makes one before it is; see `invlog dead-letters list`\n";
+    }
+  }
+}
+
 std::string names_of(const config::AgentConfig& configuration) {
   std::string names;
   for (const auto& each : delivery::describe_destinations(configuration)) {
@@ -271,7 +286,8 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
     return kUsageError;
   }
   // Better said once and at once than by each destination: whoever delivers keeps cursors.
-  if (const auto ledger = storage::DeliveryLedger::open(access->store_path); !ledger) {
+  const auto ledger = storage::DeliveryLedger::open(access->store_path);
+  if (!ledger) {
     err << "invlog: " << with_advice(ledger.error(), access->store_path, StoreUse::writing) << '\n';
     return kFailure;
   }
@@ -288,6 +304,9 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
       err << "invlog ship: " << name << ": " << counted(done.dead_letters, "record")
           << " refused; see `invlog dead-letters list`\n";
     }
+  }
+  if (options.destination.empty()) {
+    tell_retries_of_others(**ledger, ship, err);
   }
   return exit_code;
 }

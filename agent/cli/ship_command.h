@@ -28,7 +28,8 @@ struct ShipOptions {
 };
 
 // Exit code 1 if a destination has not got everything that it takes (what it refused is a dead
-// letter, and no failure), 2 if none is configured.
+// letter, and no failure), 2 if none is configured. Dead letters to be retried whose destination is
+// not configured are told on `err`, unless one destination was asked for; they are no failure.
 int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

@@ -259,13 +259,22 @@ std::string taken_json(const TakenByRetention& taken) {
       .end();
 }
 
+std::string host_change_json(const storage::HostChange& change) {
+  return Object()
+      .time("at", change.at_us)
+      .number("first_record", change.first_record)
+      .text("from", change.from)
+      .text("to", change.to)
+      .end();
+}
+
 std::string store_json(const Report& report) {
   return Object()
       .text("path", report.store_path)
       .text("source_region", report.store.region)
       .text("account_id", report.store.account_id)
       .text("host", report.store.host)
-      .raw("host_changes", array(report.host_changes, storage::host_change_details))
+      .raw("host_changes", array(report.host_changes, host_change_json))
       .text("created_at", report.store.created_at)
       .end();
 }

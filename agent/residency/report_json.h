@@ -2,8 +2,8 @@
 //
 //   version            2; it changes if a member goes or means something else
 //   made_at, made_by   times are ISO 8601, UTC
-//   store              path, source_region, account_id, host, host_changes [first_record, from, to]
-//                      (also outside the period), created_at
+//   store              path, source_region, account_id, host, host_changes [at, first_record, from,
+//                      to] (also outside the period), created_at
 //   period             from, until (excluded)
 //   records            in_period, in_store
 //   taken              null, or what retention took and the period may lack: up_to_record (from 1),

@@ -153,8 +153,10 @@ Section head_section(const Report& report) {
                             " in the store")},
       {"Made", text_cell(time_or_nothing(report.made_at_us) + " by invlog " + report.version)}};
   for (const storage::HostChange& change : report.host_changes) {
-    facts.lines.push_back(
-        {"Host up to record " + spaced(change.first_record - 1), name_cell(change.from)});
+    const std::string until =
+        change.at_us == 0 ? "" : "until " + time_or_nothing(change.at_us) + ", ";
+    facts.lines.push_back({"Host " + until + "up to record " + spaced(change.first_record - 1),
+                           name_cell(change.from)});
   }
   Section section{"summary", "Summary", {}};
   section.blocks.push_back(std::move(facts));

@@ -93,6 +93,8 @@ TEST_CASE("A record says the host that it was made on, whatever the store's is b
   CHECK(changes[1].first_record == 5);
   CHECK(changes[1].from == "web-17");
   CHECK(changes[1].to == "image-builder");
+  CHECK(std::to_string(changes[1].at_us) == store.query("SELECT at FROM event WHERE details ->> "
+                                                        "'$.first_record' = 5"));
   REQUIRE(in_sql.step());
   CHECK(in_sql.bytes(0) == "image-builder image-builder web-17 web-17 image-builder");
 }

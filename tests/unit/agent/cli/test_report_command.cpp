@@ -633,13 +633,19 @@ TEST_CASE("report: says which hosts the store was on before") {
   const ExampleStore store;
   CHECK(contains(report_text(options_of(store, ReportFormat::json)), R"("host_changes":[])"));
   change(store, std::string(invlog::storage::host_schema_sql()) +
-                    ";INSERT INTO host_change(first_record, host) VALUES (3, 'web-17')");
+                    ";INSERT INTO host_change(first_record, host) VALUES (3, 'web-17'), (5, 'x')"
+                    ";INSERT INTO event(at, kind, details) VALUES (" +
+                    std::to_string(kFifth) +
+                    R"(, 'host-changed', '{"from":"test-host","to":"web-17","first_record":3}'),)" +
+                    "(1, 'host-changed', 'no JSON')");
   CHECK(contains(report_text(options_of(store, ReportFormat::json)),
-                 R"("host":"web-17","host_changes":[{"from":"test-host","to":"web-17",)"
-                 R"("first_record":3}])"));
+                 R"("host":"x","host_changes":[{"at":"2026-10-05T00:00:00Z","first_record":3,)"
+                 R"("from":"test-host","to":"web-17"},{"at":null,"first_record":5,)"
+                 R"("from":"web-17","to":"x"}])"));
   const std::string text = report_text(options_of(store, ReportFormat::markdown));
   CHECK(contains(text, "web-17"));
-  CHECK(contains(text, "Host up to record 2"));
+  CHECK(contains(text, "Host until 2026-10-05T00:00:00Z, up to record 2"));
+  CHECK(contains(text, "Host up to record 4"));
   CHECK(contains(text, "test-host"));
 }
 

@@ -164,6 +164,31 @@ TEST_CASE("records that are refused are no failure of ship, but are said") {
   CHECK(ledger_of(scene.store)->dead_letters().size() == 1);
 }
 
+TEST_CASE("ship tells of dead letters to be retried whose destination is not configured") {
+  ShipCommandScene scene;
+  scene.logs.refused = {2};
+  CHECK(scene.ship().exit_code == 0);
+  const auto ledger = ledger_of(scene.store);
+  scene.options.world.make_destinations = destinations_of({{kObjects, scene.s3}});
+  CHECK(scene.ship().err.empty());  // nobody asked for a retry
+  CHECK(ledger->retry_dead_letters({ledger->dead_letters().at(0).id}) == 1);
+  CommandAnswer answer = scene.ship();
+  CHECK(answer.exit_code == 0);
+  CHECK(contains(answer.out, "all delivered"));  // of s3
+  CHECK(answer.err ==
+        "invlog ship: cloudwatch_logs, which is not configured (any more, or not here), has dead "
+        "letters that are marked for another attempt: nobody makes one before it is; see `invlog "
+        "dead-letters list`\n");
+  scene.options.destination = "s3";
+  CHECK(scene.ship().err.empty());
+  scene.options.destination.clear();
+  scene.options.world.make_destinations =
+      destinations_of({{kObjects, scene.s3}, {kEvents, scene.logs}});
+  scene.logs.refused.clear();
+  CHECK(scene.ship().err.empty());
+  CHECK(ledger->dead_letters().empty());
+}
+
 TEST_CASE("records that are refused before ship fails are told apart from those that arrived") {
   ShipCommandScene scene;
   FakeOptions pairs = kEvents;
