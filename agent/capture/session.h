@@ -35,7 +35,8 @@ struct SessionOptions {
   std::chrono::milliseconds tunnel_timeout{3600000};
   // After an answer that did not wait for the request's end, what the client still sends of it is
   // read and thrown away for so long, and up to so many bytes: cut off while it sends, it would
-  // lose the answer.
+  // lose the answer. Over HTTP/2 a refusal first waits for the rest of a body of known length,
+  // within the same bounds.
   std::chrono::milliseconds linger_time{2000};
   std::size_t linger_bytes = 256 << 20;
   std::size_t max_concurrent_streams = 100;  // HTTP/2, per connection

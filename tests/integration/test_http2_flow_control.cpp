@@ -191,7 +191,8 @@ TEST_CASE("HTTP/2: a request over max_request_bytes is answered 413, the connect
   Http2Client client(agent.port());
 
   SECTION("by its announced length, before it is sent") {
-    const auto id = client.post(kConverse, "", {{"content-length", "1001"}}, false);
+    const HeaderList asks{{"content-length", "1001"}, {"expect", "100-continue"}};
+    const auto id = client.post(kConverse, "", asks, false);
     const Http2Client::Stream& answer = client.stream(id);
     CHECK(client.run_until([&] { return answer.ended; }));
     CHECK(answer.status == 413);
@@ -212,6 +213,32 @@ TEST_CASE("HTTP/2: a request over max_request_bytes is answered 413, the connect
   CHECK(upstream.connections() == 0);
   const auto id = client.post(kConverse, "{}");
   CHECK(client.wait_for(id).body == "{}");
+}
+
+TEST_CASE("HTTP/2: a refusal that waits for the rest of its body holds no other stream up") {
+  ScriptedUpstream upstream(ScriptedUpstream::answering(
+      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  auto configuration = AgentFixture::configuration(upstream.url());
+  configuration.max_request_bytes = 1000;
+  AgentFixture agent(configuration);
+  Http2Client client(agent.port());
+  const auto refused = client.post(kConverse, "", {{"content-length", "1001"}}, false);
+  CHECK(client.wait_for(client.post(kConverse, "{}")).body == "{}");
+  client.send_body(refused, std::string(1001, 'x'), true);
+  const Http2Client::Stream& answer = client.wait_for(refused);
+  CHECK(answer.status == 413);
+  CHECK(answer.ended);
+  CHECK_FALSE(answer.reset_code.has_value());
+
+  // As if it had been answered at once.
+  const auto records = agent.sink().wait_for(2);
+  const auto record = std::find_if(records.begin(), records.end(),
+                                   [](const auto& one) { return one.status == 413; });
+  REQUIRE(record != records.end());
+  CHECK(record->outcome == "error");
+  CHECK(record->request.bytes.empty());
+  CHECK(record->request.truncated);
+  CHECK(record->response.bytes == answer.body);
 }
 
 TEST_CASE("HTTP/2: what is sent of refused bodies does not use the connection's window up") {
