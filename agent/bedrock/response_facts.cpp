@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace invlog::bedrock {
 namespace {
@@ -125,6 +126,10 @@ void read_invocation_metrics(JsonText::Value value, ResponseFacts& facts) {
     return;
   }
   facts.has_invocation_metrics = true;
+  if (std::exchange(facts.counted_so_far, false)) {
+    facts.input_tokens = facts.output_tokens = {};
+    facts.cache_read_tokens = facts.cache_write_tokens = {};
+  }
   each_member(*metrics, [&](std::string_view name, JsonText::Value count) {
     if (name == "inputTokenCount") {
       take_count(facts.input_tokens, count);
@@ -134,6 +139,39 @@ void read_invocation_metrics(JsonText::Value value, ResponseFacts& facts) {
       take_count(facts.cache_read_tokens, count);
     } else if (name == "cacheWriteInputTokenCount") {
       take_count(facts.cache_write_tokens, count);
+    }
+  });
+}
+
+// Of message_start and message_delta: what a stream that is cut before its last chunk is known to
+// have cost. message_start has one output token, whatever follows.
+void read_anthropic_usage(JsonText::Value value, bool with_output, ResponseFacts& facts) {
+  const std::optional<JsonText::Object> usage = json_object(value);
+  if (!usage || facts.has_invocation_metrics) {
+    return;
+  }
+  facts.counted_so_far = true;
+  each_member(*usage, [&](std::string_view name, JsonText::Value count) {
+    if (name == "input_tokens") {
+      take_count(facts.input_tokens, count);
+    } else if (name == "output_tokens" && with_output) {
+      take_count(facts.output_tokens, count);
+    } else if (name == "cache_read_input_tokens") {
+      take_count(facts.cache_read_tokens, count);
+    } else if (name == "cache_creation_input_tokens") {
+      take_count(facts.cache_write_tokens, count);
+    }
+  });
+}
+
+void read_anthropic_message(JsonText::Value value, ResponseFacts& facts) {
+  const std::optional<JsonText::Object> message = json_object(value);
+  if (!message) {
+    return;
+  }
+  each_member(*message, [&](std::string_view name, JsonText::Value member) {
+    if (name == "usage") {
+      read_anthropic_usage(member, false, facts);
     }
   });
 }
@@ -234,6 +272,10 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
       take_text_of_member(facts.stop_reason, value, "stop_reason");
     } else if (name == "type") {
       read_anthropic_type(value, facts);
+    } else if (name == "message") {  // Anthropic's message_start
+      read_anthropic_message(value, facts);
+    } else if (name == "usage" && facts.awaited_end == "message_stop") {  // and message_delta
+      read_anthropic_usage(value, true, facts);
     } else if (name == "messageStart") {  // Nova's chunks
       facts.awaited_end = "messageStop";
     } else if (name == "messageStop") {

@@ -23,6 +23,7 @@ struct ResponseFacts {
   std::string stop_reason;
   std::string error_code;
   bool has_invocation_metrics = false;  // the last chunk of InvokeModelWithResponseStream was seen
+  bool counted_so_far = false;          // the tokens, by Anthropic's own chunks before that
   bool finished = false;                // a model's own stream said that it was at its end
   // The chunk that a model's own stream announced by its first one and that has not come yet: of
   // Anthropic's and Nova's. "" none; how others end is not known for each.

@@ -182,6 +182,36 @@ TEST_CASE("an InvokeModelWithResponseStream becomes an array of chunks") {
   CHECK(record.details.empty());
 }
 
+TEST_CASE("a stream of Anthropic's that is cut has the tokens that it told until then") {
+  const std::string start = chunk(
+      "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":505,"
+      "\"cache_creation_input_tokens\":7,\"cache_read_input_tokens\":9,"
+      "\"output_tokens\":1}}}");
+  const auto record_of = [](const std::string& chunks) {
+    Invocation invocation = stream("invoke-with-response-stream", chunks);
+    invocation.outcome = Outcome::client_closed;
+    return build_record(invocation);
+  };
+  const storage::Record begun = record_of(start);
+  CHECK(begun.input_tokens == 505);
+  CHECK(begun.cache_read_tokens == 9);
+  CHECK(begun.cache_write_tokens == 7);
+  CHECK_FALSE(begun.output_tokens.has_value());
+  const std::string delta = chunk(
+      "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},"
+      "\"usage\":{\"output_tokens\":42}}");
+  CHECK(record_of(start + delta).input_tokens == 505);
+  CHECK(record_of(start + delta).output_tokens == 42);
+  // The service's own count stands for all of them.
+  const storage::Record whole =
+      record_of(start + delta +
+                chunk("{\"type\":\"message_stop\",\"amazon-bedrock-invocationMetrics\":{"
+                      "\"inputTokenCount\":506,\"outputTokenCount\":43}}"));
+  CHECK(whole.input_tokens == 506);
+  CHECK(whole.output_tokens == 43);
+  CHECK_FALSE(whole.cache_read_tokens.has_value());
+}
+
 TEST_CASE("an exception within the stream is the record's error code") {
   const storage::Record record = build_record(stream(
       "converse-stream",
