@@ -52,7 +52,8 @@ UNITIES := build/unity-$(UNITY)
 TEST_OBJECTS := $(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/,unit/% integration%)) $(addprefix $(OBJ)/tests/,test_main.o precompiled.h.gch)
 $(TEST_OBJECTS): OPTIMIZE := -O0 -fno-omit-frame-pointer
 $(TEST_OBJECTS): DEBUG    := -g1
-# Those that do most of their work themselves are, a little; so is the store where everything else is not at all.
+# Those that do most of their work themselves are, a little; so is the store where everything else is not at all. (A sanitizer
+# makes that take longer for the store's tests than they run.)
 $(foreach at,$(OBJ) $(OBJ)/$(UNITIES),$(addprefix $(at)/tests/unit/,$(if $(SANITIZE),,storage%) exporters/model%)): OPTIMIZE := -O1 -fno-omit-frame-pointer
 ifneq ($(SANITIZE),)
 $(OBJ)/storage/% $(OBJ)/$(UNITIES)/storage%: OPTIMIZE := -O1 -fno-omit-frame-pointer

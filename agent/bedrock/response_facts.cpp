@@ -47,16 +47,22 @@ void take_text_of_elements(std::string& target, JsonText::Value value, std::stri
   });
 }
 
-void take_text_of_member(std::string& target, JsonText::Value value, std::string_view wanted) {
+// Calls `take` with the member of that name, if `value` is an object that has one.
+template <class Take>
+void with_member(JsonText::Value value, std::string_view wanted, Take take) {
   const std::optional<JsonText::Object> object = json_object(value);
   if (!object) {
     return;
   }
   each_member(*object, [&](std::string_view name, JsonText::Value member) {
     if (name == wanted) {
-      take_text(target, member);
+      take(member);
     }
   });
+}
+
+void take_text_of_member(std::string& target, JsonText::Value value, std::string_view wanted) {
+  with_member(value, wanted, [&](JsonText::Value member) { take_text(target, member); });
 }
 
 void take_header_count(std::optional<std::int64_t>& target, const Headers& headers,
@@ -164,18 +170,6 @@ void read_anthropic_usage(JsonText::Value value, bool with_output, ResponseFacts
   });
 }
 
-void read_anthropic_message(JsonText::Value value, ResponseFacts& facts) {
-  const std::optional<JsonText::Object> message = json_object(value);
-  if (!message) {
-    return;
-  }
-  each_member(*message, [&](std::string_view name, JsonText::Value member) {
-    if (name == "usage") {
-      read_anthropic_usage(member, false, facts);
-    }
-  });
-}
-
 void read_anthropic_type(JsonText::Value value, ResponseFacts& facts) {
   const std::optional<std::string_view> type = json_string(value);
   if (type == "message_start") {
@@ -198,13 +192,8 @@ void read_openai_usage(JsonText::Value value, ResponseFacts& facts) {
     } else if (name == "completion_tokens" || name == "output_tokens") {
       take_count(facts.output_tokens, count);
     } else if (name == "prompt_tokens_details" || name == "input_tokens_details") {
-      if (const std::optional<JsonText::Object> details = json_object(count)) {
-        each_member(*details, [&](std::string_view detail, JsonText::Value cached) {
-          if (detail == "cached_tokens") {
-            take_count(from_cache, cached);
-          }
-        });
-      }
+      with_member(count, "cached_tokens",
+                  [&](JsonText::Value cached) { take_count(from_cache, cached); });
     }
   });
   if (from_cache) {
@@ -273,7 +262,8 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
     } else if (name == "type") {
       read_anthropic_type(value, facts);
     } else if (name == "message") {  // Anthropic's message_start
-      read_anthropic_message(value, facts);
+      with_member(value, "usage",
+                  [&](JsonText::Value usage) { read_anthropic_usage(usage, false, facts); });
     } else if (name == "usage" && facts.awaited_end == "message_stop") {  // and message_delta
       read_anthropic_usage(value, true, facts);
     } else if (name == "messageStart") {  // Nova's chunks
@@ -296,14 +286,8 @@ void read_invoke_body(JsonText::Object body, ResponseFacts& facts) {
         return;
       }
       each_element(*completions, [&](JsonText::Value element) {
-        const std::optional<JsonText::Object> completion = json_object(element);
-        if (!completion) {
-          return;
-        }
-        each_member(*completion, [&](std::string_view member, JsonText::Value reason) {
-          if (member == "finishReason") {
-            take_text_of_member(facts.stop_reason, reason, "reason");
-          }
+        with_member(element, "finishReason", [&](JsonText::Value reason) {
+          take_text_of_member(facts.stop_reason, reason, "reason");
         });
       });
     }

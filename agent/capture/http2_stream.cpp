@@ -55,11 +55,9 @@ void Http2Session::Stream::add_body(std::string_view bytes) {
   if (too_large_) {
     give_window_back();
     discarded_ += bytes.size();
-    if (lingers_ && discarded_ > session_.options_.linger_bytes) {
+    event_.set();
+    if (lingers_ && discarded_ > session_.options_.linger_bytes)
       stop_lingering();
-    } else if (discards_) {
-      event_.set();
-    }
     return;
   }
   if (body_ == nullptr) {
@@ -168,14 +166,13 @@ bool Http2Session::Stream::has_rest() const {
 Task<void> Http2Session::Stream::discard_rest() {
   leave_body();
   bool too_long = false;
-  discards_.emplace(session_.watchdog_, [this, &too_long] {
+  Watchdog::Deadline patience(session_.watchdog_, [this, &too_long] {
     too_long = true;
     event_.set();
   });
-  discards_->arm(session_.options_.linger_time);
+  patience.arm(session_.options_.linger_time);
   while (!request_ended_ && !closed_ && !too_long && discarded_ <= session_.options_.linger_bytes)
     co_await event_.wait();
-  discards_.reset();
 }
 
 void Http2Session::Stream::linger() {

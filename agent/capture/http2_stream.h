@@ -86,9 +86,8 @@ class Http2Session::Stream : public Exchange {
   BodyRoom* room_ = nullptr;     // of the body that read_body() reads, if it is bounded
   bool waits_for_room_ = false;  // and the stream's window with it
 
-  std::optional<Watchdog::Deadline> discards_;  // until it is answered all the same
-  std::optional<Watchdog::Deadline> lingers_;   // until it is reset
-  std::size_t discarded_ = 0;                   // meanwhile
+  std::optional<Watchdog::Deadline> lingers_;  // until it is reset
+  std::size_t discarded_ = 0;                  // meanwhile, or before the answer
 
   std::string_view response_;  // what the client's windows had no room for yet
   Headers trailers_;

@@ -286,8 +286,7 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
     return kUsageError;
   }
   // Better said once and at once than by each destination: whoever delivers keeps cursors.
-  const auto ledger = storage::DeliveryLedger::open(access->store_path);
-  if (!ledger) {
+  if (const auto ledger = storage::DeliveryLedger::open(access->store_path); !ledger) {
     err << "invlog: " << with_advice(ledger.error(), access->store_path, StoreUse::writing) << '\n';
     return kFailure;
   }
@@ -305,8 +304,9 @@ int run_ship(const ShipOptions& options, std::ostream& out, std::ostream& err) {
           << " refused; see `invlog dead-letters list`\n";
     }
   }
-  if (options.destination.empty()) {
-    tell_retries_of_others(**ledger, ship, err);
+  const auto ledger = storage::DeliveryLedger::look(access->reader->connection());
+  if (ledger && options.destination.empty()) {
+    tell_retries_of_others(*ledger, ship, err);
   }
   return exit_code;
 }

@@ -80,8 +80,7 @@ TEST_CASE("Query, raw colon, encoded ARN and UTF-8 in the target reach the upstr
 }
 
 TEST_CASE("Pipelined requests are answered in order, on one connection") {
-  ScriptedUpstream upstream(ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket client = agent.connect();
   std::string all;
@@ -97,8 +96,7 @@ TEST_CASE("Pipelined requests are answered in order, on one connection") {
 }
 
 TEST_CASE("A pipelined request whose body comes later gets its own bytes") {
-  ScriptedUpstream upstream(ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket client = agent.connect();
   const std::string second(3000, 'b');
@@ -155,8 +153,7 @@ TEST_CASE("Expect: 100-continue is answered before the body is sent, and not pas
 }
 
 TEST_CASE("A large body goes both ways unchanged") {
-  ScriptedUpstream upstream(ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   AgentFixture agent(AgentFixture::configuration(upstream.url()));
   LoopbackSocket client = agent.connect();
   std::string body(3'000'000, '\0');

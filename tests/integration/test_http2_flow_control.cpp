@@ -183,8 +183,7 @@ TEST_CASE("HTTP/2: what many streams have sent is bounded while they wait for me
 }
 
 TEST_CASE("HTTP/2: a request over max_request_bytes is answered 413, the connection goes on") {
-  ScriptedUpstream upstream(ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 1000;
   AgentFixture agent(configuration);
@@ -216,8 +215,7 @@ TEST_CASE("HTTP/2: a request over max_request_bytes is answered 413, the connect
 }
 
 TEST_CASE("HTTP/2: a refusal that waits for the rest of its body holds no other stream up") {
-  ScriptedUpstream upstream(ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 1000;
   AgentFixture agent(configuration);
@@ -242,8 +240,7 @@ TEST_CASE("HTTP/2: a refusal that waits for the rest of its body holds no other 
 }
 
 TEST_CASE("HTTP/2: what is sent of refused bodies does not use the connection's window up") {
-  ScriptedUpstream upstream(ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); }));
+  ScriptedUpstream upstream(ScriptedUpstream::echoing());
   auto configuration = AgentFixture::configuration(upstream.url());
   configuration.max_request_bytes = 1000;
   AgentFixture agent(configuration);

@@ -52,8 +52,7 @@ class Reloaded {
     return {"too late"};
   }
 
-  ScriptedUpstream upstream{ScriptedUpstream::answering(
-      [](const UpstreamRequest& request) { return json_response(request.body); })};
+  ScriptedUpstream upstream{ScriptedUpstream::echoing()};
   AgentFixture agent{AgentFixture::configuration(upstream.url())};
 
  private:
