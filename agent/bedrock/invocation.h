@@ -27,7 +27,8 @@ bool kept_request_header(std::string_view name);
 
 enum class Outcome {
   complete,         // the response was passed to its end (also an HTTP error from Bedrock)
-  client_closed,    // the application went away first
+  client_closed,    // the application went away first; that a stream was at its own end, and HTTP's
+                    // alone was missing, the record builder finds out
   upstream_closed,  // the service cut or damaged the response, or the client's HTTP version has
                     // none such, or the connection failed; of a stream that HTTP calls whole, the
                     // record builder finds out
@@ -80,6 +81,8 @@ struct Invocation {
   Headers response_headers;  // including trailers, appended
   CapturedBody response;
   Outcome outcome = Outcome::complete;
+  // The client left, but all of the response that had come was written to it before.
+  bool all_passed_on = false;
   std::string error;                     // what went wrong, in words; "" if nothing did
   bool not_sent = false;                 // it ended before a byte of it went to the service
   std::string identity_arn;              // from configuration, "" unknown

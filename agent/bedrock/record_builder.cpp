@@ -129,6 +129,7 @@ class RecordBuilder {
   void note_early_end(std::string_view where);
   void note_failed_coding();
   std::string missing_end(const ConverseAssembler& converse, std::size_t messages) const;
+  void note_own_end();
   bool claims_success() const;
   bool claims_whole_success() const;
   void note_failure(const std::string& error);
@@ -163,9 +164,6 @@ void RecordBuilder::take_plain_fields() {
   record_.caller_executable = std::move(invocation_.caller.executable);
   if (invocation_.caller.pid) {
     record_.caller_pid = *invocation_.caller.pid;
-  }
-  if (!invocation_.error.empty()) {
-    append_json_member(details_, "error", invocation_.error);
   }
   if (invocation_.not_sent) {
     append_json_raw(details_, "sent", "false");
@@ -405,6 +403,8 @@ void RecordBuilder::assemble_event_stream() {
     note_early_end("within a frame");
   } else if (const std::string missing = missing_end(converse, messages); !missing.empty()) {
     note_early_end("before " + missing);
+  } else if (is_converse() || facts_.has_invocation_metrics) {
+    note_own_end();
   }
   if (messages == 0) {
     response.bytes = raw;  // nothing could be read: the body is what came
@@ -472,6 +472,9 @@ void RecordBuilder::assemble_server_sent_events() {
                        ? "before response.completed, response.incomplete or response.failed"
                        : "before a finish_reason or [DONE]");
   }
+  if (is_openai() && facts_.finished) {
+    note_own_end();
+  }
   note_other_events("otherEvents", assembler.other_events());
   std::string body = assembler.body();
   if (body.empty()) {
@@ -517,6 +520,15 @@ void RecordBuilder::note_early_end(std::string_view where) {
   if (claims_whole_success()) {
     append_json_member(details_, "stream", "ended early");
     note_failure("the stream ended " + std::string(where));
+  }
+}
+
+// Some clients close at a stream's own end, and do not wait for that of HTTP's: nothing was cut.
+void RecordBuilder::note_own_end() {
+  if (invocation_.outcome == Outcome::client_closed && invocation_.all_passed_on &&
+      !record_.response.truncated) {
+    record_.outcome = to_string(Outcome::complete);
+    invocation_.error.clear();
   }
 }
 
@@ -576,6 +588,9 @@ void RecordBuilder::bound_texts() {
 }
 
 void RecordBuilder::finish_details() {
+  if (!invocation_.error.empty()) {
+    append_json_member(details_, "error", invocation_.error);
+  }
   if (overlong_.size() > 1) {
     append_json_raw(details_, "overlong", overlong_ + "}");
   }

@@ -249,6 +249,7 @@ Task<void> ProxiedCall::pass_response() {
         co_await exchange_.start_response(response_, outgoing(piece), false);
       }
       const bedrock::Outcome outcome = interruption();
+      invocation_.all_passed_on = started && client_gone_ && piece.bytes.empty();
       exchange_.abort();
       std::string error = outcome == bedrock::Outcome::client_closed ? "the client closed"
                           : outcome == bedrock::Outcome::timeout
@@ -271,6 +272,7 @@ Task<void> ProxiedCall::pass_response() {
       there = co_await exchange_.continue_response(outgoing(piece), false, {});
     }
     if (!there || client_gone_) {
+      invocation_.all_passed_on = there;
       client_gone_ = true;
       connection_->cancel();
       exchange_.abort();
@@ -282,6 +284,8 @@ Task<void> ProxiedCall::pass_response() {
     tee(piece.bytes);
   }
   deadline_.disarm();
+  // HTTP's own end alone may be what the client does not wait for.
+  invocation_.all_passed_on = started && piece.bytes.empty();
   co_await end_response(outgoing(piece), started);
 }
 

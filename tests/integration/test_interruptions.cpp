@@ -58,6 +58,23 @@ TEST_CASE("A client that goes away in mid-stream cancels it, and what it got is 
   CHECK(records[0].outcome == "client-closed");
 }
 
+TEST_CASE("A client that closes at the stream's own end, before HTTP's, got a complete response") {
+  ScriptedUpstream upstream([&](LoopbackSocket& connection, int) {
+    read_request(connection);
+    connection.send(std::string(kChunkedHead) + "e\r\ndata: [DONE]\n\n\r\n");
+    connection.sees_end();
+  });
+  AgentFixture agent(AgentFixture::configuration(upstream.url()));
+  LoopbackSocket client = agent.connect();
+  client.send(post("/openai/v1/chat/completions", "{}"));
+  client.read_until("[DONE]\n\n\r\n");
+  client.close();
+  const auto records = agent.sink().wait_for(1);
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].outcome == "complete");
+  CHECK(records[0].details.empty());
+}
+
 TEST_CASE("An upstream that cuts a response is seen as a cut by the client") {
   const std::string start =
       GENERATE(std::string(kChunkedHead) + "5\r\nhello\r\n",

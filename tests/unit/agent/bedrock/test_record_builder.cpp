@@ -309,6 +309,46 @@ TEST_CASE("a stream that the outcome says was cut keeps its bytes without more w
   CHECK(record.response.is_json);
 }
 
+TEST_CASE("a client that leaves at a stream's own end, all of it written to it, cut nothing") {
+  const auto left = [](Invocation invocation) {
+    invocation.outcome = Outcome::client_closed;
+    invocation.error = "the client closed";
+    invocation.all_passed_on = true;
+    return invocation;
+  };
+  const auto is_complete = [](const Invocation& invocation) {
+    const storage::Record record = build_record(invocation);
+    const bool complete = record.outcome == "complete";
+    CHECK((complete || record.outcome == "client-closed"));
+    CHECK((record.details.find("\"error\":\"the client closed\"") == std::string::npos) ==
+          complete);
+    return complete;
+  };
+  const std::string whole = kStart + kDelta + kStop + kMetadata;
+  const std::string metrics =
+      chunk("{\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":1}}");
+  const std::string stopped = "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n";
+  const std::string done = stopped + "data: [DONE]\n\n";
+  CHECK(is_complete(left(stream("converse-stream", whole))));
+  CHECK_FALSE(is_complete(left(stream("converse-stream", kStart + kDelta + kStop))));
+  CHECK(is_complete(left(stream("invoke-with-response-stream", metrics))));
+  CHECK_FALSE(is_complete(left(stream("invoke-with-response-stream",
+                                      chunk("{\"generation\":\"a\",\"stop_reason\":\"b\"}")))));
+  CHECK_FALSE(is_complete(left(stream("invoke-with-bidirectional-stream", chunk("{}")))));
+  CHECK(is_complete(left(openai("text/event-stream", done))));
+  CHECK_FALSE(is_complete(left(openai("text/event-stream", stopped))));
+  for (Invocation invocation :
+       {stream("converse-stream", whole), openai("text/event-stream", done)}) {
+    Invocation unwritten = left(invocation);
+    unwritten.all_passed_on = false;
+    CHECK_FALSE(is_complete(unwritten));
+    Invocation truncated = left(invocation);
+    truncated.response.truncated = true;
+    truncated.response.total = truncated.response.bytes.size() + 1;
+    CHECK(build_record(truncated).outcome == "client-closed");
+  }
+}
+
 TEST_CASE("damage says where and why, and everything behind it is kept") {
   std::string damaged = kDelta;
   damaged.back() = static_cast<char>(damaged.back() ^ 1);
