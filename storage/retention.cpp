@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -80,11 +81,12 @@ struct Retention::Batch {
 };
 
 Retention::Retention(sqlite3* connection, std::string path, const RetentionOptions& options,
-                     std::function<std::int64_t()> clock)
+                     std::function<std::int64_t()> clock, ClockWatch& clock_watch)
     : connection_(connection),
       path_(std::move(path)),
       options_(options),
       clock_(std::move(clock)),
+      clock_watch_(clock_watch),
       log_bytes_(options.log_bytes()),
       log_pages_(options.scattered_rows()),
       can_shrink_(single_integer(connection, "PRAGMA auto_vacuum") == kIncremental),
@@ -262,11 +264,26 @@ void Retention::throw_full() {
 }
 
 bool Retention::step() {
+  constexpr int kMostSteps = 4;
+  int steps = 0;
+  while (take_step()) {
+    if (++steps == kMostSteps || !is_too_long()) {
+      return true;
+    }
+  }
+  return steps > 0;
+}
+
+// As it is after a limit was lowered.
+bool Retention::is_too_long() {
+  return capped() && file().length > options_.max_size_bytes;
+}
+
+bool Retention::take_step() {
   if (capped() && !log_takes(kStepLogs * log_bytes_)) {
     return false;
   }
-  return step_chunks() || step_events() || step_age() || step_unseen() || step_size() ||
-         step_vacuum() || step_log();
+  return step_chunks() || step_events() || step_age() || step_size() || step_vacuum() || step_log();
 }
 
 // Others' commits (a ledger's) fill the log, too, also when the writer has nothing to commit.
@@ -310,17 +327,6 @@ bool Retention::step_events() {
   return true;
 }
 
-// What is older than max_age lies before this Unix time, µs: if `oldest` gives such a time.
-std::optional<std::int64_t> Retention::age_limit(Statement& oldest) {
-  if (options_.max_age.count() == 0) {
-    return std::nullopt;
-  }
-  const std::int64_t limit = clock_() - options_.max_age.count() * 1'000'000;
-  const bool due = oldest.step() && !oldest.is_null(0) && oldest.integer(0) < limit;
-  oldest.reset();
-  return due ? std::optional(limit) : std::nullopt;
-}
-
 // The last of the segments that are all older than `limit`, from the first on; 0: none is. The
 // clock may have been wrong when one was closed, by years. If it was ahead, two later ones in a row
 // tell: a single one may itself be of a time when the clock was behind, and must not make all
@@ -353,11 +359,16 @@ std::int64_t Retention::last_older_than(std::int64_t limit, std::int64_t now) {
 }
 
 bool Retention::step_age() {
-  constexpr std::int64_t kLongestUnlooked = 60'000'000;
-  const std::int64_t age = options_.max_age.count() * 1'000'000, now = clock_();
-  if (age == 0) {
+  if (options_.max_age.count() == 0) {
     return false;
   }
+  const std::int64_t now = clock_watch_.trusted_now(options_.max_age.count() * 1'000'000);
+  return now != 0 && (take_aged_records(now) || take_aged_unseen(now));
+}
+
+bool Retention::take_aged_records(std::int64_t now) {
+  constexpr std::int64_t kLongestUnlooked = 60'000'000;
+  const std::int64_t age = options_.max_age.count() * 1'000'000;
   // All segments are looked at: not after each commit.
   if (!aged_at_ || now < *aged_at_ || now - *aged_at_ >= std::min(age / 100, kLongestUnlooked)) {
     last_aged_ = last_older_than(now - age, now);
@@ -367,12 +378,15 @@ bool Retention::step_age() {
          remove("age", last_aged_, std::numeric_limits<std::uint64_t>::max());
 }
 
-bool Retention::step_unseen() {
-  const auto limit = age_limit(oldest_unseen_);
-  if (limit) {
-    take_oldest_unseen(*limit, kStepRecords);
+bool Retention::take_aged_unseen(std::int64_t now) {
+  const std::int64_t limit = now - options_.max_age.count() * 1'000'000;
+  const bool due =
+      oldest_unseen_.step() && !oldest_unseen_.is_null(0) && oldest_unseen_.integer(0) < limit;
+  oldest_unseen_.reset();
+  if (due) {
+    take_oldest_unseen(limit, kStepRecords);
   }
-  return limit.has_value();
+  return due;
 }
 
 // Calls that CloudTrail knows come by the million from hosts that have no agent: those that are
@@ -412,7 +426,7 @@ bool Retention::step_vacuum() {
   }
   const File now = file();
   if (capped() && now.free > 0 && now.length + log_bytes_ > options_.max_size_bytes) {
-    vacuum();
+    vacuum(is_too_long());
     return true;
   }
   // Some free pages are soon used again; what is more than that goes back to the file system.
@@ -423,14 +437,16 @@ bool Retention::step_vacuum() {
     vacuuming_ = false;
   }
   if (vacuuming_) {
-    vacuum();
+    vacuum(false);
   }
   return vacuuming_;
 }
 
-void Retention::vacuum() {
-  // Each page that moves changes others, too.
-  const std::int64_t pages = std::clamp<std::int64_t>(log_pages_ / 4, 8, kStepPages);
+void Retention::vacuum(bool beyond_limit) {
+  // Each page that moves changes others, too. A file that is too long is to become shorter sooner
+  // than records make it longer, whatever the log takes meanwhile.
+  const std::int64_t pages =
+      beyond_limit ? kStepPages : std::clamp<std::int64_t>(log_pages_ / 4, 8, kStepPages);
   Statement(connection_, "PRAGMA incremental_vacuum(" + std::to_string(pages) + ")").run();
 }
 
@@ -569,6 +585,7 @@ bool Retention::remove(const char* why, std::int64_t last_segment, std::uint64_t
   transaction.commit();
   base_ = std::move(base);
   chunks_left_ = true;
+  aged_ += std::string_view(why) == "age" ? static_cast<std::uint64_t>(batch.records()) : 0;
   return true;
 }
 

@@ -17,7 +17,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "storage/clock_watch.h"
 #include "storage/retention_base.h"
 #include "storage/retention_options.h"
 #include "storage/statement.h"
@@ -26,9 +28,10 @@ namespace invlog::storage {
 
 class Retention {
  public:
-  // `clock`: now, Unix µs. Throws StoreError if the options cannot be held.
+  // `clock`: now, Unix µs. `clock_watch` must outlive it. Throws StoreError if the options cannot
+  // be held.
   Retention(sqlite3* connection, std::string path, const RetentionOptions& options,
-            std::function<std::int64_t()> clock);
+            std::function<std::int64_t()> clock, ClockWatch& clock_watch);
 
   // Where an open segment is to end, so that what goes goes in small pieces. Bytes on the disk,
   // records, µs since it was opened.
@@ -49,8 +52,11 @@ class Retention {
   // Whether there is room for a passing event (is_passing_event()) of so many bytes; counted as
   // written if there is.
   bool takes_passing_event(std::size_t bytes);
-  // One small step of what is due. False: nothing is.
+  // One small step of what is due; some of them while the file is longer than max_size, so that
+  // records do not make it longer faster. False: nothing is.
   bool step();
+  // Records that went by max_age since this was asked last.
+  std::uint64_t take_aged() { return std::exchange(aged_, 0); }
 
  private:
   struct Batch;
@@ -64,16 +70,18 @@ class Retention {
   bool log_takes(std::uint64_t bytes);
   void require_log(std::uint64_t bytes);
   bool empty_log();
+  bool is_too_long();
+  bool take_step();
   bool step_chunks();
   bool step_events();
-  std::optional<std::int64_t> age_limit(Statement& oldest);
   std::int64_t last_older_than(std::int64_t limit, std::int64_t now);
   bool step_age();
-  bool step_unseen();
+  bool take_aged_records(std::int64_t now);
+  bool take_aged_unseen(std::int64_t now);
   bool step_size();
   bool step_vacuum();
   bool step_log();
-  void vacuum();
+  void vacuum(bool beyond_limit);
   bool remove(const char* why, std::int64_t last_segment, std::uint64_t bytes);
   Batch choose(std::int64_t last_segment, std::uint64_t bytes);
   bool take_unseen(std::int64_t keep);
@@ -87,6 +95,7 @@ class Retention {
   const std::string path_;
   const RetentionOptions options_;
   const std::function<std::int64_t()> clock_;
+  ClockWatch& clock_watch_;
   const std::uint64_t log_bytes_;  // at which the write-ahead log is copied into the file
   const std::int64_t log_pages_;
   const bool can_shrink_;  // false for a store that is older than incremental vacuum
@@ -98,6 +107,7 @@ class Retention {
   bool vacuuming_ = false;
   std::int64_t last_aged_ = 0;           // segment: all up to it are older than max_age; 0: none
   std::optional<std::int64_t> aged_at_;  // when that was looked at
+  std::uint64_t aged_ = 0;               // records
 };
 
 }  // namespace invlog::storage

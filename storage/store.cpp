@@ -53,7 +53,9 @@ struct Store::Statements {
       delete_intent, insert_event;
 };
 
-Store::Store(const WriterOptions& options) : options_(options) {
+Store::Store(const WriterOptions& options)
+    : options_(options),
+      clock_watch_(options.clock, options.steady_clock ? options.steady_clock : options.clock) {
   open_file();
   try {
     prepare();
@@ -68,7 +70,7 @@ void Store::prepare() {
   labels_ = std::make_unique<LabelWriter>(connection_.get());
   statements_ = std::make_unique<Statements>(connection_.get());
   retention_ = std::make_unique<Retention>(connection_.get(), options_.path, options_.retention,
-                                           options_.clock);
+                                           options_.clock, clock_watch_);
 }
 
 // The open segment goes on: what is in memory of it is what the file has.
@@ -84,8 +86,8 @@ void Store::reopen() {
 
 void Store::set_retention(const RetentionOptions& retention) {
   if (retention_) {  // else reopen() failed, and will make it
-    retention_ =
-        std::make_unique<Retention>(connection_.get(), options_.path, retention, options_.clock);
+    retention_ = std::make_unique<Retention>(connection_.get(), options_.path, retention,
+                                             options_.clock, clock_watch_);
   }
   options_.retention = retention;
 }

@@ -78,6 +78,10 @@ class Store {
   void set_retention(const RetentionOptions& retention);
   // One small step of retention. False: nothing is due.
   bool tidy() { return retention_->step(); }
+  // Records that went by max_age since this was asked last.
+  std::uint64_t take_aged() { return retention_ ? retention_->take_aged() : 0; }
+  // Why nothing goes by max_age for now, "" if it may.
+  const std::string& clock_problem() const { return clock_watch_.problem(); }
 
   // The open segment is full, or its day is over: commit(), then close_segment(), then add() again.
   bool segment_due() const;
@@ -175,6 +179,7 @@ class Store {
   std::optional<FileIdentity> log_, log_index_;
   std::unique_ptr<LabelWriter> labels_;
   std::unique_ptr<Statements> statements_;
+  ClockWatch clock_watch_;
   std::unique_ptr<Retention> retention_;
   SegmentEncoder encoder_;
 

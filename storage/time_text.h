@@ -12,5 +12,7 @@ std::string iso_seconds(std::int64_t unix_us);
 std::int64_t utc_day(std::int64_t unix_us);
 // Now, Unix µs.
 std::int64_t system_now_us();
+// Since the host was started, µs, also while it slept; nobody sets it.
+std::int64_t since_boot_us();
 
 }  // namespace invlog::storage

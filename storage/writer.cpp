@@ -14,6 +14,9 @@ namespace invlog::storage {
 namespace {
 
 WriterOptions with_clock(WriterOptions options) {
+  if (!options.steady_clock) {
+    options.steady_clock = options.clock ? options.clock : since_boot_us;
+  }
   if (!options.clock) {
     options.clock = system_now_us;
   }
@@ -132,6 +135,12 @@ WriterStatus Writer::Implementation::status() const {
     status.last_error += activity_.empty() ? "the disk has not answered for " +
                                                  std::to_string(seconds.count() / 5 * 5) + " s"
                                            : activity_;
+  }
+  if (status.failing) {
+    status.untold_drops += group_records_ + static_cast<std::uint64_t>(std::count_if(
+                                                queue_.begin(), queue_.end(), [](const Item& item) {
+                                                  return item.pending && !item.is_intent;
+                                                }));
   }
   return status;
 }

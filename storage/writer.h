@@ -56,7 +56,9 @@ struct WriterOptions {
   // With an eraser that has the store for itself, and is soon done.
   std::chrono::milliseconds lock_patience{5000};
   std::string vfs;  // SQLite VFS by name, "" the default (tests put faults there)
-  std::function<std::int64_t()> clock;                   // now, Unix µs; empty: the system's
+  std::function<std::int64_t()> clock;  // now, Unix µs; empty: the system's
+  // µs of a clock that nobody sets; empty: the system's beside its own, else `clock`.
+  std::function<std::int64_t()> steady_clock;
   std::function<void(std::chrono::milliseconds)> sleep;  // while it opens; empty: the thread's
 };
 
@@ -72,10 +74,13 @@ struct WriterStatus {
   bool failing = false;
   std::string last_error;  // "" if none
   std::string
-      retention_error;  // why old segments could not be taken away the last time, "" if none
-  std::uint64_t committed = 0;     // records, since start
-  std::uint64_t dropped = 0;       // records, since start
-  std::uint64_t untold_drops = 0;  // of which no committed event row tells yet
+      retention_error;     // why old segments could not be taken away the last time, "" if none
+  std::uint64_t aged = 0;  // records that went by max_age, since start
+  std::uint64_t committed = 0;  // records, since start
+  std::uint64_t dropped = 0;    // records, since start
+  // Of which no committed event row tells yet; while it fails, also what waits to be written, which
+  // would be lost if the agent were killed.
+  std::uint64_t untold_drops = 0;
   std::size_t queued_records = 0;
   std::size_t queued_bytes = 0;
 };

@@ -171,6 +171,7 @@ class Writer::Implementation {
   std::string activity_;  // of an attempt that takes as long as the store is large
 
   std::atomic<std::uint64_t> beats_{0};
+  std::atomic<std::uint64_t> group_records_{0};
 
   // The writer's thread only. None: the disk has refused so far.
   std::unique_ptr<Store> store_;
@@ -181,8 +182,7 @@ class Writer::Implementation {
   Steady::time_point group_due_;
   Steady::time_point last_taken_;
   Steady::time_point next_tidy_;
-  Steady::time_point retention_due_;  // when to try new_retention_
-  std::uint64_t group_records_ = 0;
+  Steady::time_point retention_due_;                            // when to try new_retention_
   std::unordered_map<IntentId, std::uint64_t> stored_intents_;  // the store's id of each
   Used used_;
   std::vector<Waiter> waiters_;

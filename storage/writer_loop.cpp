@@ -235,7 +235,8 @@ bool Writer::Implementation::tidy(Lock& lock) {
     error = failure.what();
     next_tidy_ = Steady::now() + kTidyBackOff;
   }
-  status_.retention_error = std::move(error);
+  status_.aged += store_->take_aged();
+  status_.retention_error = error.empty() ? store_->clock_problem() : std::move(error);
   return more;
 }
 

@@ -1,11 +1,15 @@
 #include "agent/capture/storage_log.h"
 
+#include <utility>
+
 #include "exporters/log_fields.h"
 
 namespace invlog::capture {
 namespace {
 
 constexpr std::chrono::minutes kSaidAgainAfter{1};
+// Of what is as it should be.
+constexpr std::chrono::hours kAgedSaidAgainAfter{1};
 
 long long seconds_between(StorageLog::Time from, StorageLog::Time to) {
   return std::chrono::duration_cast<std::chrono::seconds>(to - from).count();
@@ -43,6 +47,11 @@ void StorageLog::look(const storage::WriterStatus& store, Time now) {
         now, "old records could not be taken away, it is tried again: " + store.retention_error);
   }
   retention_error_ = store.retention_error;
+  if (store.aged > aged_told_ && (!aged_said_ || now - *aged_said_ >= kAgedSaidAgainAfter)) {
+    spdlog::info("{} records older than [retention] max_age were taken away",
+                 store.aged - std::exchange(aged_told_, store.aged));
+    aged_said_ = now;
+  }
 }
 
 void StorageLog::end(const storage::WriterStatus& store, const std::string& status_problem) const {

@@ -1,12 +1,13 @@
 // Says in the log when the store takes no records: at once, once a minute while that lasts, with
 // how many records were lost by it, and when it takes them again; and at the agent's end what was
-// lost since.
+// lost since. Also when old records cannot be taken away, and, once an hour, how many went by age.
 //
 // Thread: any one. Errors: none.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/capture/rare_warning.h"
@@ -31,6 +32,8 @@ class StorageLog {
   std::uint64_t dropped_before_ = 0;
   std::string retention_error_;
   RareWarning retention_;
+  std::uint64_t aged_told_ = 0;
+  std::optional<Time> aged_said_;
 };
 
 }  // namespace invlog::capture

@@ -392,6 +392,73 @@ TEST_CASE("One segment closed by a wrong clock neither keeps the others nor take
   aged.check_whole();
 }
 
+TEST_CASE("A clock that is set far ahead takes nothing until it has run on for hours") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(24 * 365);
+  options.retention.keep_undelivered = false;
+  std::int64_t steady = 0;
+  options.steady_clock = [&steady] { return steady; };
+  const auto pass = [&](std::int64_t time) {
+    *aged.now += time;
+    steady += time;
+  };
+  Store store(options);
+  write(store, 1, 3, 300);
+  store.close_segment();
+  pass(kHourUs);
+  tidy(store);
+  *aged.now += 450 * 24 * kHourUs;
+  for (int second = 0; second < 5; ++second) {
+    pass(kSecondUs);
+    tidy(store);
+  }
+  CHECK(aged.number("SELECT count(*) FROM record") == 3);
+  CHECK(contains(store.clock_problem(), "the clock was set by 38880000 s"));
+  CHECK(store.take_aged() == 0);
+  // A reload of the configuration makes it no more to be trusted.
+  store.set_retention(options.retention);
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == 3);
+  SECTION("set back") {
+    *aged.now -= 450 * 24 * kHourUs;
+    tidy(store);
+    CHECK(contains(store.clock_problem(), "the clock was set by -38880000 s"));
+    pass(7 * kHourUs);
+    tidy(store);
+    CHECK(aged.number("SELECT count(*) FROM record") == 3);
+    CHECK(store.clock_problem().empty());
+  }
+  SECTION("right") {
+    pass(7 * kHourUs);
+    tidy(store);
+    CHECK(aged.number("SELECT count(*) FROM record") == 0);
+    CHECK(store.clock_problem().empty());
+    CHECK(store.take_aged() == 3);
+  }
+}
+
+TEST_CASE("Nothing goes by age right after the start, when the time may not be known yet") {
+  RetentionFixture aged;
+  WriterOptions options = aged.options();
+  options.retention.max_size_bytes = 0;
+  options.retention.max_age = std::chrono::hours(24);
+  options.retention.keep_undelivered = false;
+  {
+    Store store(options);
+    write(store, 1, 3, 300);
+    store.close();
+  }
+  *aged.now += 48 * kHourUs;
+  Store store(options);
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == 3);
+  *aged.now += 11 * 60 * kSecondUs;
+  tidy(store);
+  CHECK(aged.number("SELECT count(*) FROM record") == 0);
+}
+
 TEST_CASE("What a crash left open ages from when its last record came") {
   RetentionFixture aged;
   WriterOptions options = aged.options();
@@ -547,6 +614,27 @@ TEST_CASE("A running writer takes a new limit, also while it waits for room") {
   CHECK(comes_true([&] { return full.size() <= kMost; }));
   CHECK(full.first_record() > 1);
   CHECK(!writer.status().failing);
+  writer.stop();
+  full.check_whole();
+}
+
+TEST_CASE("A file that a new limit makes too long becomes shorter while records come") {
+  RetentionFixture full;
+  WriterOptions options = full.options();
+  options.retention.max_size_bytes = 0;
+  Writer writer(options);
+  for (std::int64_t number = 1; number <= 12; ++number) {
+    REQUIRE(submit_and_wait(writer, noisy_record(number, 3'000'000)));
+  }
+  REQUIRE(full.size() > 2 * kMost);
+  RetentionOptions limited = full.options().retention;
+  limited.keep_undelivered = false;
+  writer.set_retention(limited);
+  int records = 0;
+  do {
+    REQUIRE(submit_and_wait(writer, noisy_record(13 + records, 100'000)));
+  } while (full.size() > kMost && ++records < 150);
+  CHECK(full.size() <= kMost);
   writer.stop();
   full.check_whole();
 }

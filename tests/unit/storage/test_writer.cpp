@@ -926,10 +926,13 @@ TEST_CASE("A store that does not answer counts as failing while it is waited for
   submit(writer, record_with("queued", ""));
   std::unique_ptr<PendingRecord> more = std::make_unique<ReadyRecord>(record_with("more", ""));
   CHECK(writer.submit(more) == Submitted::failed);
+  // If it were killed now, the next start would say so.
+  CHECK(writer.status().untold_drops == 2);
   execute(other, "ROLLBACK");
   while (writer.status().failing) {
     std::this_thread::yield();
   }
+  CHECK(writer.status().untold_drops == 0);
   writer.stop();
   CHECK(store.query("SELECT count(*) FROM record") == "3");
   CHECK(store.query("SELECT count(*) FROM event WHERE kind = 'storage-recovered'") == "0");

@@ -81,6 +81,20 @@ TEST_CASE("The end says what was lost since the last word, and whether the store
   CHECK(log.text().find("only this line does, since status.json: disk full") != std::string::npos);
 }
 
+TEST_CASE("What went by max_age is said, at most once an hour") {
+  CaughtLog log;
+  StorageLog storage;
+  StorageLog::Time now{};
+  storage::WriterStatus store;
+  for (int minute = 0; minute < 90; ++minute) {
+    store.aged += 5;
+    storage.look(store, now += std::chrono::minutes(1));
+  }
+  CHECK(log.text() ==
+        "info 5 records older than [retention] max_age were taken away\n"
+        "info 300 records older than [retention] max_age were taken away\n");
+}
+
 TEST_CASE("A cause that changes its words is said once a minute all the same") {
   CaughtLog log;
   StorageLog storage;
