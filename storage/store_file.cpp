@@ -63,9 +63,13 @@ bool is_unwritten(sqlite3* connection) {
   return file != nullptr && sqlite3_uri_boolean(file, "immutable", 0) != 0;
 }
 
+// Of unwritten_store_uri()'s only: who says by himself that nobody writes the file answers for it.
 bool was_changed(sqlite3* connection) {
   const char* const file = sqlite3_db_filename(connection, "main");
   struct stat status {};
+  if (sqlite3_uri_parameter(file, kModified) == nullptr) {
+    return false;
+  }
   return ::stat(file, &status) != 0 ||
          sqlite3_uri_int64(file, kModified, 0) != modified_ns(status) ||
          sqlite3_uri_int64(file, kSize, 0) != status.st_size ||

@@ -7,6 +7,7 @@
 #include "agent/config/config_file.h"
 #include "agent/config/permission_advice.h"
 #include "agent/config/settings.h"
+#include "exporters/aws/endpoints.h"
 #include "storage/store_file.h"
 
 namespace invlog::config {
@@ -314,8 +315,16 @@ tl::expected<StoreLocation, NoStore> only_store_in(const std::string& directory,
                                   false, true});
   }
   const std::string preferred = directory + "/" + preferred_region + ".db";
-  if (stores.size() == 1 || std::find(stores.begin(), stores.end(), preferred) != stores.end()) {
-    return location_of(stores.size() == 1 ? stores.front() : preferred, directory);
+  if (std::find(stores.begin(), stores.end(), preferred) != stores.end()) {
+    return location_of(preferred, directory);
+  }
+  // Beside an agent's may lie copies, which have other names.
+  const auto is_agents = [](const std::string& store) {
+    return aws::is_region_name(std::filesystem::path(store).stem().string());
+  };
+  const auto agents = std::find_if(stores.begin(), stores.end(), is_agents);
+  if (stores.size() == 1 || std::count_if(stores.begin(), stores.end(), is_agents) == 1) {
+    return location_of(stores.size() == 1 ? stores.front() : *agents, directory);
   }
   std::string list;
   for (const std::string& store : stores) {

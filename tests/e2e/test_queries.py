@@ -65,12 +65,14 @@ def test_readme_backup_ends_while_the_agent_records_and_can_be_put_back():
 
         caller = threading.Thread(target=calls)
         caller.start()
+        backup = stack.folder / "backup"
+        backup.mkdir()
         try:
-            subprocess.run(["bash", "-c", command], cwd=stack.agent.state, check=True, timeout=30)
+            subprocess.run(["bash", "-c", command.replace("/backup", str(backup))], cwd=stack.agent.state, check=True, timeout=30)
         finally:
             ended.set()
             caller.join()
-        copy = stack.agent.state / "copy.db"
+        copy = backup / stack.agent.store.name
         assert copy.stat().st_mode & 0o777 == 0o600
         store.prove(copy)
         kept = store.rows(copy, "SELECT count(*) AS n FROM record")[0]["n"]

@@ -392,6 +392,18 @@ TEST_CASE("Who reads a store as one that nobody writes is told when somebody beg
   CHECK(anew->sees_what_is_newest());
 }
 
+TEST_CASE("Who opens a store as immutable by himself answers for it") {
+  TemporaryStore store;
+  fill_segments(store, 3, 1 << 20);
+  sqlite3* opened = nullptr;
+  REQUIRE(sqlite3_open_v2(("file:" + store.path() + "?immutable=1").c_str(), &opened,
+                          SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr) == SQLITE_OK);
+  const Connection connection(opened);
+  CHECK_NOTHROW(check_unwritten(opened));
+  Reader reader(opened);
+  read(reader, 1, 3);
+}
+
 TEST_CASE("A row with the last number there is ends a reading") {
   TemporaryStore store;
   fill_segments(store, 3, 1 << 20);

@@ -397,6 +397,10 @@ TEST_CASE("the store is the named one, or the directory's only one, or the confi
   CHECK(location->store_path == directory.path() + "/eu-central-1.db");
   CHECK(location->state_dir == directory.path());
 
+  directory.write("copy.db", "");
+  CHECK(locate_store(in_directory, std::nullopt)->store_path ==
+        directory.path() + "/eu-central-1.db");
+
   directory.write("eu-west-1.db", "");
   location = locate_store(in_directory, std::nullopt);
   REQUIRE(!location);
