@@ -362,4 +362,14 @@ std::optional<JsonText::Array> json_array(JsonText::Value value) {
   return array;
 }
 
+std::string compact_json(std::string_view json) {
+  std::string compact(json.size() + simdjson::SIMDJSON_PADDING, ' ');
+  std::size_t length = 0;
+  if (simdjson::minify(json.data(), json.size(), compact.data(), length)) {
+    return "";
+  }
+  compact.resize(length);
+  return compact;
+}
+
 }  // namespace invlog::bedrock

@@ -67,6 +67,9 @@ std::optional<std::int64_t> json_count(JsonText::Value value);  // a whole numbe
 std::optional<JsonText::Object> json_object(JsonText::Value value);
 std::optional<JsonText::Array> json_array(JsonText::Value value);
 
+// A valid text without white space between its parts, on one line; "" for what is none.
+std::string compact_json(std::string_view json);
+
 // A name without its escapes. Half a surrogate pair is no character: it becomes the three bytes
 // that it would be in UTF-8, which are none there, so that such a name equals no other.
 std::string json_name(JsonText::RawName raw);

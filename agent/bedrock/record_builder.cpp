@@ -317,13 +317,7 @@ void RecordBuilder::take_request_metadata(std::string_view json) {
   if (!parsers_.payload.parse(json) || !parsers_.payload.object()) {
     return;
   }
-  std::string compact(json.size() + simdjson::SIMDJSON_PADDING, ' ');
-  std::size_t length = 0;
-  if (simdjson::minify(json.data(), json.size(), compact.data(), length)) {
-    return;
-  }
-  compact.resize(length);
-  record_.request_metadata = std::move(compact);
+  record_.request_metadata = compact_json(json);
 }
 
 void RecordBuilder::take_response() {

@@ -48,7 +48,7 @@ std::string as_json(const Kept& kept) {
   std::string text = "{";
   storage::append_json_raw(text, "matches", matches + "}");
   if (body.is_json) {
-    storage::append_json_raw(text, "body", body.bytes);
+    storage::append_json_raw(text, "body", bedrock::compact_json(body.bytes));
   } else {
     storage::append_json_member(text, "body", body.bytes);
   }

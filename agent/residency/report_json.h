@@ -18,12 +18,13 @@
 //                      not-sent), flagged]; each day of the period
 //   decisions          [decision, rule, caller, model, calls, first, last]
 //   cloudtrail         compared, covered and gaps [from, until], records_with_event,
-//                      records_without_event, records_too_recent, records_not_compared, outside,
-//                      unseen_calls, unseen [principal, source_address, model, calls, first, last]
-//                      (these add up to unseen_calls), unseen_not_listed (that comparisons found
-//                      besides, at least; their rows are gone), comparisons [at, source, from,
-//                      until, events, matched, unseen, missing, outside, listed (of the unseen:
-//                      that still have their row)]
+//                      records_without_event, records_without_expected_event (refused here,
+//                      cut before an answer, or not logged by default), records_too_recent,
+//                      records_not_compared, outside, unseen_calls, unseen [principal,
+//                      source_address, model, calls, first, last] (these add up to unseen_calls),
+//                      unseen_not_listed (that comparisons found besides, at least; their rows are
+//                      gone), comparisons [at, source, from, until, events, matched, unseen,
+//                      missing, outside, listed (of the unseen: that still have their row)]
 //   integrity          segments, closed_segments, last_segment, last_closed_at, chain_head,
 //                      records_without_digest, removed_up_to_record, events (since the store's
 //                      birth), verified (null, or whole, records, segments, body_bytes, problems

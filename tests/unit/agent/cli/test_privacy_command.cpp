@@ -26,8 +26,10 @@ TEST_CASE("privacy test shows the request metadata that would be kept, too") {
   CHECK(err == "path 1: 1\nrequest metadata: " + redacted + "\n");
   CHECK(told(R"({"messages":[]})").second.empty());
   options.json = true;
-  CHECK(told(body).first == R"({"matches":{"path 1":1},"body":)" + out.substr(0, out.size() - 1) +
-                                ",\"requestMetadata\":" + redacted + "}\n");
+  // One line, whatever the file has.
+  CHECK(told(body + "\n").first ==
+        R"({"matches":{"path 1":1},"body":{"messages":[],"requestMetadata":)" + redacted +
+            R"(},"requestMetadata":)" + redacted + "}\n");
   CHECK(told(R"({"messages":[]})").first == R"({"matches":{},"body":{"messages":[]}})"
                                             "\n");
 
