@@ -196,9 +196,10 @@ std::optional<TurnResult> DeliveryTurn::retry() {
     return failed(*outcome.failure, false);
   }
   TurnResult result;
-  result.done = static_cast<std::int64_t>(outcome.delivered + outcome.refused.size());
-  result.kind = result.done > 0 ? Kind::delivered : Kind::again;
   result.records = static_cast<std::int64_t>(outcome.delivered);
+  result.dead_letters = static_cast<std::int64_t>(outcome.refused.size());
+  result.done = result.records + result.dead_letters;
+  result.kind = result.done > 0 ? Kind::delivered : Kind::again;
   result.batches = outcome.delivered > 0 ? 1 : 0;
   result.bytes = outcome.sent.bytes;
   result.line_bytes = outcome.sent.line_bytes;

@@ -44,7 +44,7 @@ struct TurnResult {
   bool passes_by_itself = true;
 
   std::int64_t records = 0;       // delivered
-  std::int64_t dead_letters = 0;  // made
+  std::int64_t dead_letters = 0;  // made, or kept: refused again
   std::int64_t batches = 0;
   std::int64_t done = 0;  // records and dead letters that were dealt with, however that ended
   std::uint64_t bytes = 0, line_bytes = 0;

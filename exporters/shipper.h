@@ -62,7 +62,8 @@ struct DrainProgress {
 
 // What was done, whether it is all or not.
 struct DrainResult {
-  std::int64_t records = 0, batches = 0, dead_letters = 0;
+  std::int64_t records = 0, batches = 0;
+  std::int64_t dead_letters = 0;  // refused, for the first time or again
   std::uint64_t bytes = 0, line_bytes = 0;
   std::string error;  // why it is not all; "": it is
 };

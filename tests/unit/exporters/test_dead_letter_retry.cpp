@@ -59,7 +59,10 @@ TEST_CASE("A retry that is refused stays a dead letter with the new reason, and 
   refuse_and_ask(fixture, 10, {2, 3, 4, 5});
   fixture.service.refused = {2};
   fixture.service.poison = {4};
-  REQUIRE(fixture.drain().error.empty());
+  const auto result = fixture.drain();
+  REQUIRE(result.error.empty());
+  CHECK(result.records == 2);
+  CHECK(result.dead_letters == 2);
   CHECK(fixture.dead_records() == std::vector<std::int64_t>{2, 4});
   CHECK(fixture.ledger().dead_letters()[0].reason == "too old");
   CHECK(fixture.ledger().dead_letters()[1].reason == "poisoned");
