@@ -142,13 +142,24 @@ IntegrityFacts read_integrity(sqlite3* connection) {
 
 std::vector<DeliveryRow> read_deliveries(sqlite3* connection) {
   std::vector<DeliveryRow> rows;
+  auto taken = storage::read_retention_base(connection).undelivered;
   if (const auto ledger = storage::DeliveryLedger::look(connection)) {
     for (const storage::DeliveryState& state : ledger->states()) {
       storage::Statement behind(connection, "SELECT count(*) FROM record WHERE id > ?1");
       behind.bind(1, state.cursor).step();
       rows.push_back({state, behind.integer(0), ledger->count_dead_letters(state.destination),
+                      taken[state.destination],
                       storage::DeliveredRanges(connection, state.destination).by_target()});
+      taken.erase(state.destination);
     }
+  }
+  // Configured, but never delivered to.
+  for (const auto& [destination, records] : taken) {
+    DeliveryRow row;
+    row.state.destination = destination;
+    row.waiting = storage::single_integer(connection, "SELECT count(*) FROM record");
+    row.taken_undelivered = records;
+    rows.push_back(std::move(row));
   }
   return rows;
 }

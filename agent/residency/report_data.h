@@ -147,6 +147,7 @@ struct IntegrityFacts {
 struct DeliveryRow {
   storage::DeliveryState state;
   std::int64_t waiting = 0, dead_letters = 0;
+  std::int64_t taken_undelivered = 0;  // records that retention took before they arrived there
   std::vector<storage::DeliveredRanges::OfTarget> places;  // what was sent where
 };
 

@@ -242,6 +242,7 @@ std::string delivery_json(const DeliveryRow& row) {
       .number("waiting", row.waiting)
       .number("delivered_records", row.state.delivered_records)
       .number("dead_letters", row.dead_letters)
+      .number("taken_undelivered", row.taken_undelivered)
       .time("last_success_at", row.state.last_success_us)
       .text("last_error", row.state.last_error)
       .time("last_error_at", row.state.last_error_us)

@@ -33,7 +33,8 @@
 //   events             [kind, events, records, first, last]
 //   deliveries         [destination, target (of the last one), places [target, records [first,
 //                      last], under_way (some have no answer)], cursor, waiting,
-//                      delivered_records, dead_letters, last_success_at, last_error, last_error_at]
+//                      delivered_records, dead_letters, taken_undelivered (records that retention
+//                      took before they arrived there), last_success_at, last_error, last_error_at]
 //
 // What is unknown is null. Pure function; any thread; never throws but for lack of memory.
 #pragma once

@@ -448,6 +448,18 @@ Table place_table(const Report& report) {
   return table;
 }
 
+// "2 to s3, 1 to cloudwatch_logs", "" none.
+std::string taken_undelivered_text(const Report& report) {
+  std::string text;
+  for (const DeliveryRow& row : report.deliveries) {
+    if (row.taken_undelivered > 0) {
+      text += (text.empty() ? "" : ", ") + spaced(row.taken_undelivered) + " to " +
+              row.state.destination;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Section delivery_section(const Report& report) {
@@ -457,12 +469,20 @@ Section delivery_section(const Report& report) {
         Paragraph{"Nothing was delivered from this store: the records are on the host only."});
     return section;
   }
+  if (const std::string taken = taken_undelivered_text(report); !taken.empty()) {
+    section.blocks.push_back(
+        Paragraph{"Retention took records that were never delivered (dead letters, or "
+                  "keep_undelivered = false, or the destination was not configured): " +
+                      taken + ".",
+                  true});
+  }
   Table table{"Destinations, as they are now",
               {{"Destination"},
                {"Target of the last delivery"},
                {"Dealt with up to record", true},
                {"Waiting", true},
                {"Dead letters", true},
+               {"Taken undelivered", true},
                {"Last success"},
                {"Last error"}},
               {},
@@ -471,6 +491,7 @@ Section delivery_section(const Report& report) {
     table.rows.push_back(
         {text_cell(row.state.destination), name_cell(row.state.target),
          number_cell(row.state.cursor), number_cell(row.waiting), number_cell(row.dead_letters),
+         number_cell(row.taken_undelivered),
          text_cell(row.state.last_success_us == 0 ? "never"
                                                   : time_or_nothing(row.state.last_success_us)),
          text_cell(row.state.last_error.empty() ? "none" : row.state.last_error)});

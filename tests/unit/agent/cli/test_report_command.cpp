@@ -344,13 +344,15 @@ namespace {
 // Of three days with a record and a denial each, retention has taken the first two.
 class ShrunkStore {
  public:
-  ShrunkStore() {
+  explicit ShrunkStore(std::vector<std::string> destinations = {}) {
     std::int64_t now = kFifth;
     invlog::storage::WriterOptions options;
     options.path = path();
     options.region = "eu-central-1";
     options.clock = [&now] { return now; };
     options.retention.max_age = std::chrono::hours(1);
+    options.retention.keep_undelivered = false;
+    options.retention.destinations = std::move(destinations);
     invlog::storage::Store store(options);
     for (std::int64_t day = 0; day < 3; ++day) {
       now = kFifth + day * kDay;
@@ -431,6 +433,28 @@ TEST_CASE("report: a period from which retention took something says so") {
   ReportOptions before = store.options(ReportFormat::markdown, kFifth);
   before.until_us = kFifth + kDay;
   CHECK(contains(report_text(before), "No calls of this period are left."));
+}
+
+TEST_CASE("report: what retention took before a destination had got it is told") {
+  const ShrunkStore store({"cloudwatch_logs", "s3"});
+  const std::int64_t third = kFifth + 2 * kDay;  // of the whole store, whatever the period is
+  {
+    const auto ledger = invlog::storage::DeliveryLedger::open(store.path());
+    REQUIRE(ledger);
+    (*ledger)->state("s3");
+  }
+  CHECK(contains(report_text(store.options(ReportFormat::markdown, third)),
+                 "**Attention:** Retention took records that were never delivered (dead letters"));
+  const Report report = store.report({third, third + kDay});
+  REQUIRE(report.deliveries.size() == 2);
+  for (const DeliveryRow& row : report.deliveries) {
+    CHECK(row.taken_undelivered == 2);
+    CHECK(row.waiting == 1);
+  }
+  CHECK(contains(report_text(store.options(ReportFormat::json, third)),
+                 R"("dead_letters":0,"taken_undelivered":2,)"));
+  const std::string all_arrived = report_text(ShrunkStore().options(ReportFormat::markdown, third));
+  CHECK_FALSE(contains(all_arrived, "never delivered"));
 }
 
 TEST_CASE("report: a period of which retention took nothing is not said to lack anything") {
