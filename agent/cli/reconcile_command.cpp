@@ -121,6 +121,7 @@ int compare(const ReconcileOptions& options, const Target& target, residency::Tr
                                  target.information.account_id};
   options.json ? print_reconciliation_json(heading, found, out)
                : print_reconciliation(heading, found, options.terminal_width, out);
+  print_early_end(found, err);
   print_trail_problems(found, err);
   // What was not read may tell of anything.
   const bool unread = found.problem_count > 0;

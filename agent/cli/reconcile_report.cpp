@@ -33,7 +33,8 @@ std::string fresh(long long count) {
 void print_totals(const ReconcileHeading& heading, const Reconciliation& found, std::ostream& out) {
   out << printable(heading.source) << '\n';
   if (found.until_us == 0) {
-    out << "no event of " << heading.region << " among " << counted(found.read, "event") << '\n';
+    out << "no event of " << heading.region << (found.ends_us == 0 ? "" : " from --since on")
+        << " among " << counted(found.read, "event") << '\n';
     return;
   }
   out << iso_seconds(found.since_us) << " to " << iso_seconds(found.until_us) << ", "
@@ -237,6 +238,13 @@ void print_reconciliation_json(const ReconcileHeading& heading,
                append_json_member(json, "what", problem.what);
              });
   out << "}\n";
+}
+
+void print_early_end(const Reconciliation& reconciliation, std::ostream& err) {
+  if (reconciliation.ends_us != 0) {
+    err << "invlog reconcile: these events end at " << iso_seconds(reconciliation.ends_us)
+        << ", before --until: nothing later was compared\n";
+  }
 }
 
 void print_trail_problems(const Reconciliation& reconciliation, std::ostream& err) {

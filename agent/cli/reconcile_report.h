@@ -21,6 +21,8 @@ void print_reconciliation(const ReconcileHeading& heading,
 // One object with everything.
 void print_reconciliation_json(const ReconcileHeading& heading,
                                const residency::Reconciliation& reconciliation, std::ostream& out);
+// That the source ends before --until, if it does.
+void print_early_end(const residency::Reconciliation& reconciliation, std::ostream& err);
 // "file:offset 17: cause", a line each.
 void print_trail_problems(const residency::Reconciliation& reconciliation, std::ostream& err);
 

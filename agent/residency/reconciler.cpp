@@ -410,14 +410,19 @@ void Reconciler::keep_earliest_unseen(bool last) {
   }
 }
 
-// What files and objects tell begins with their oldest event, however early `since_us` is: without
-// one of the Region they tell nothing.
+// What files and objects tell begins with their oldest event, however early `since_us` is, and ends
+// with their newest: without one of the Region they tell nothing.
 void Reconciler::find_span() {
   auto since = options_.since_us ? options_.since_us : oldest_us_;
   if (since && !source_.complete_until_us()) {
     since = oldest_us_ ? std::optional(std::max(*since, *oldest_us_)) : std::nullopt;
   }
-  const auto until = options_.until_us ? options_.until_us : newest_us_;
+  auto until = options_.until_us ? options_.until_us : newest_us_;
+  const auto known_until = source_.complete_until_us() ? source_.complete_until_us() : newest_us_;
+  if (until && known_until && *known_until < *until) {
+    until = known_until;
+    result_.ends_us = *known_until;
+  }
   if (since && until && *since <= *until) {
     result_.since_us = *since;
     result_.until_us = *until;
@@ -426,7 +431,8 @@ void Reconciler::find_span() {
 
 void Reconciler::find_missing() {
   // Events have whole seconds.
-  const std::int64_t end = options_.until_us.value_or(result_.until_us + kSecondUs);
+  const std::int64_t end =
+      std::min(options_.until_us.value_or(kEndOfTime), result_.until_us + kSecondUs);
   const std::int64_t complete_until =
       source_.complete_until_us().value_or(newest_us_.value_or(result_.until_us));
   ledger_.each_record(result_.since_us, end, [&](const storage::ComparedRecord& record) {
@@ -453,17 +459,6 @@ void Reconciler::find_missing() {
   });
 }
 
-// Up to the newest event only, whatever was asked for.
-void Reconciler::put_comparison() {
-  const std::int64_t until =
-      std::min(result_.until_us,
-               source_.complete_until_us().value_or(newest_us_.value_or(result_.until_us)));
-  if (result_.since_us <= until) {
-    ledger_.put_reconciliation({source_.name(), result_.since_us, until, result_.events,
-                                result_.matched, result_.unseen, result_.missing, result_.outside});
-  }
-}
-
 Reconciliation Reconciler::finish() {
   join_batch(true);
   batch_.shrink_to_fit();
@@ -473,7 +468,8 @@ Reconciliation Reconciler::finish() {
   }
   // What was not read is not compared, whatever its time is.
   if (result_.until_us != 0 && result_.problem_count == 0) {
-    put_comparison();
+    ledger_.put_reconciliation({source_.name(), result_.since_us, result_.until_us, result_.events,
+                                result_.matched, result_.unseen, result_.missing, result_.outside});
   }
   keep_earliest_unseen(true);
   for (const auto& [region, count] : regions_) {

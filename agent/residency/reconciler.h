@@ -54,6 +54,7 @@ struct OutsideRecord {
 struct Reconciliation {
   // The span that was compared; Unix time in µs. 0, 0: no event told of any.
   std::int64_t since_us = 0, until_us = 0;
+  std::int64_t ends_us = 0;     // where the source ends before what was asked for, 0: it does not
   std::int64_t read = 0;        // events of any kind
   std::int64_t left_out = 0;    // of them: other services, operations, Regions, accounts, times
   std::int64_t duplicates = 0;  // of them: seen before in this run
@@ -123,7 +124,6 @@ class Reconciler final : public TrailSink {
   void keep_earliest_unseen(bool last);
   void find_span();
   void find_missing();
-  void put_comparison();
 
   storage::TrailLedger& ledger_;
   const TrailSource& source_;

@@ -545,9 +545,31 @@ TEST_CASE("a comparison ends with the newest event, however late --until is") {
   ReconcileOptions options;
   options.since_us = kNoon;
   options.until_us = kNoon + 9 * 3600 * kSecond;
+  scene.add({call(uuid(20), 400, "", "in-region")});  // behind that event: not compared
   CHECK(scene.run(options) == 0);
-  CHECK(scene.rows("SELECT since, until, missing FROM reconciliation") ==
-        "1791201600000000|1791221400000000|1\n");
+  CHECK(contains(scene.out.str(), "2026-10-05T12:00:00Z to 2026-10-05T17:30:00Z, eu-central-1"));
+  CHECK(contains(scene.out.str(), "records of calls in that time                 7\n"));
+  CHECK(contains(scene.out.str(), "  too recent for an event                     1\n"));
+  const std::string ends =
+      "invlog reconcile: these events end at 2026-10-05T17:30:00Z, before --until: nothing later "
+      "was compared\n";
+  CHECK(scene.err.str() == ends);
+  const std::string compared = "1791201600000000|1791221400000000|1\n";
+  CHECK(scene.rows("SELECT since, until, missing FROM reconciliation") == compared);
+  options.json = true;
+  CHECK(scene.run(options) == 0);
+  CHECK(contains(scene.out.str(), "\"until\":\"2026-10-05T17:30:00Z\""));
+  CHECK_FALSE(contains(scene.out.str(), "these events end"));
+  options.json = false;
+  options.since_us = kNoon + 8 * 3600 * kSecond;
+  CHECK(scene.run(options) == 0);
+  CHECK(contains(scene.out.str(), "no event of eu-central-1 from --since on among 12 events\n"));
+  CHECK(scene.err.str() == ends);
+  CHECK(scene.rows("SELECT since, until, missing FROM reconciliation") == compared);
+  options.since_us = kNoon;
+  options.until_us = kNoon + 5 * 3600 * kSecond;  // before that event
+  CHECK(scene.run(options) == 0);
+  CHECK(scene.err.str().empty());
 }
 
 TEST_CASE("a comparison with files begins with the oldest event, however early --since is") {
