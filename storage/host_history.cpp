@@ -25,11 +25,6 @@ std::int64_t last_settled_record(sqlite3* connection, std::int64_t record) {
   }
 }
 
-std::string first_host(sqlite3* connection) {
-  Statement birth(connection, "SELECT host FROM main.store");
-  return std::string(birth.step() ? birth.bytes(0) : "");
-}
-
 // When the events of changes were written, by the first record; of two for one the later counts.
 std::map<std::int64_t, std::int64_t> change_times(sqlite3* connection) {
   std::map<std::int64_t, std::int64_t> times;
@@ -63,6 +58,11 @@ HostSpan span_from(sqlite3* connection, std::int64_t record, bool has_changes) {
 }
 
 }  // namespace
+
+std::string first_host(sqlite3* connection) {
+  Statement birth(connection, "SELECT host FROM main.store");
+  return std::string(birth.step() ? birth.bytes(0) : "");
+}
 
 HostSpan host_span(sqlite3* connection, std::int64_t record) {
   const bool has_changes = has_host_changes(connection);

@@ -21,6 +21,8 @@ struct HostSpan {
   std::string host;  // "" not known
 };
 
+// That the store was born on, "" not known.
+std::string first_host(sqlite3* connection);
 HostSpan host_span(sqlite3* connection, std::int64_t record);
 // Of the records to come, as long as no change is written.
 std::string current_host(sqlite3* connection);

@@ -6,6 +6,7 @@
 #include "agent/cli/delivery_status.h"
 #include "agent/cli/display_text.h"
 #include "agent/cli/row_format.h"
+#include "storage/host_history.h"
 #include "storage/joined.h"
 #include "storage/json_writer.h"
 #include "storage/statement.h"
@@ -29,6 +30,7 @@ constexpr const char* kLastEvents =
 
 struct StoreFacts {
   storage::StoreInformation information;
+  std::string first_host;  // information's is the present one
   std::string path;
   std::int64_t records = 0;
   std::uint64_t body_bytes = 0;  // as the applications sent and received them
@@ -50,6 +52,7 @@ std::uint64_t size_of(const std::string& path) {
 StoreFacts facts_of(storage::Reader& reader, const std::string& path) {
   StoreFacts facts;
   facts.information = reader.information();
+  facts.first_host = storage::first_host(reader.connection());
   facts.path = path;
   storage::Statement totals(reader.connection(), kTotals);
   totals.step();
@@ -123,10 +126,11 @@ void print_store(const StoreFacts& facts, std::ostream& out) {
   print_field(out, "store", facts.path);
   print_field(out, "region", facts.information.region);
   print_field(out, "account", facts.information.account_id);
-  print_field(
-      out, "created",
-      facts.information.created_at +
-          (facts.information.host.empty() ? "" : " on " + printable(facts.information.host)));
+  print_field(out, "created",
+              facts.information.created_at +
+                  (facts.first_host.empty() ? "" : " on " + printable(facts.first_host)));
+  print_field(out, "host",
+              facts.information.host == facts.first_host ? "" : printable(facts.information.host));
   print_field(out, "records", grouped(facts.records));
   if (facts.records > 0) {
     print_field(out, "from, to", facts.first_at + ", " + facts.last_at);

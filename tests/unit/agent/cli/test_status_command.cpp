@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "agent/cli/display_text.h"
+#include "storage/writer.h"
 #include "tests/catch.h"
 #include "tests/unit/agent/cli/example_store.h"
 #include "tests/unit/agent/cli/watched_output.h"
@@ -51,6 +52,19 @@ TEST_CASE("status shows the store, and that no agent has run") {
   CHECK(contains(json,
                  ",\"agent_running\":false,\"agent\":null,\"configuration_error\":null,"
                  "\"destinations\":[]}\n"));
+}
+
+TEST_CASE("status tells where a store was created, and where it is now if that differs") {
+  const ExampleStore store;
+  CHECK(!contains(status(store, false), "\nhost "));
+  invlog::storage::WriterOptions options;
+  options.path = store.path();
+  options.region = "eu-central-1";
+  options.host = "other-host";
+  invlog::storage::Writer(options).stop();
+  const std::string text = status(store, false);
+  CHECK(contains(text, " on test-host\nhost            other-host\n"));
+  CHECK(contains(status(store, true), "\"host\":\"other-host\",\"created_at\":"));
 }
 
 TEST_CASE("the status's tables are cut to the terminal's width") {
