@@ -1,6 +1,8 @@
 #include "agent/cli/export_command.h"
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "agent/cli/display_text.h"
@@ -8,8 +10,32 @@
 #include "agent/cli/output_file.h"
 #include "agent/cli/record_range.h"
 #include "agent/cli/terminal.h"
+#include "agent/residency/report_document.h"
+#include "agent/residency/report_losses.h"
+#include "storage/store_error.h"
 
 namespace invlog::cli {
+namespace {
+
+// After the records: what went while they were read is told, too. They are what was asked for, even
+// where a damaged page hides this.
+void tell_taken(storage::Reader& reader, const ExportOptions& options, std::ostream& err) {
+  constexpr auto kEarliest = std::numeric_limits<std::int64_t>::min();
+  constexpr auto kLatest = std::numeric_limits<std::int64_t>::max();
+  try {
+    const residency::TakenByRetention taken = residency::read_taken(
+        reader.connection(),
+        {options.since_us.value_or(kEarliest), options.until_us.value_or(kLatest)});
+    if (taken.concerns_period) {
+      err << "invlog export: not complete. " << residency::taken_in_words(taken) << '\n';
+    }
+  } catch (const storage::StoreError& error) {
+    err << "invlog export: nobody can tell what retention took: " << printable(error.what())
+        << '\n';
+  }
+}
+
+}  // namespace
 
 int run_export(const ExportOptions& options, std::ostream& out, std::ostream& err) {
   if (is_empty({options.since_us, options.until_us}, "invlog export", err)) {
@@ -64,6 +90,7 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
     err << "invlog export: " << counted(records, "record") << " in " << *options.output << '\n';
   }
   left_out.print("invlog export", err);
+  tell_taken(*reader, options, err);
   return left_out.any() ? kFailure : kSuccess;
 }
 

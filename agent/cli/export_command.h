@@ -20,7 +20,8 @@ struct ExportOptions {
   int progress_width = 0;  // of `err`
 };
 
-// Exit code 1 if records are damaged: `err` says which, and all others are exported.
+// Exit code 1 if records are damaged: `err` says which, and all others are exported. It also says
+// that retention took records which may be of that time; that changes no exit code.
 int run_export(const ExportOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace invlog::cli

@@ -12,6 +12,7 @@
 
 #include "agent/cli/output_file.h"
 #include "agent/cli/search_command.h"
+#include "storage/retention_base.h"
 #include "tests/catch.h"
 #include "tests/shared_files.h"
 #include "tests/unit/agent/cli/example_store.h"
@@ -104,6 +105,36 @@ TEST_CASE("export writes a line of AWS's schema for each record") {
   REQUIRE(run_export(options, one, err) == 0);
   CHECK(contains(one.str(), invlog::tests::kSecondRequestId));
   CHECK(one.str().find('\n') == one.str().size() - 1);
+}
+
+TEST_CASE("export tells that retention took records of the time that was asked for") {
+  const ExampleStore store;
+  invlog::storage::RetentionBase base;
+  base.segment = 1;
+  base.record = 2;
+  const std::string sql =
+      "INSERT INTO event(at, kind, count, details) VALUES (1791331200000000, 'retention', 2, "
+      "'{\"base\":" +
+      invlog::storage::retention_base_json(base) + "}')";
+  sqlite3* connection = nullptr;
+  sqlite3_open(store.path().c_str(), &connection);
+  CHECK(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(connection);
+  ExportOptions options;
+  options.store = store.options();
+  const std::string told =
+      "invlog export: not complete. Retention took records 1 to 2, most recently at "
+      "2026-10-07T00:00:00Z; ";
+  std::ostringstream out, err, later;
+  CHECK(run_export(options, out, err) == 0);
+  CHECK(err.str().starts_with(told));
+  options.since_us = 1;
+  err.str("");
+  CHECK(run_export(options, out, err) == 0);
+  CHECK(err.str().starts_with(told));
+  options.since_us = 4'000'000'000'000'000;  // when all is there
+  CHECK(run_export(options, out, later) == 0);
+  CHECK(later.str().empty());
 }
 
 TEST_CASE(
