@@ -46,12 +46,35 @@ const RE2& compiled(const char* pattern) {
   return *new RE2(pattern, options);
 }
 
-// The length of a gap between a number's groups: a space, a no-break space or a hyphen; 0: none.
+// What stands between a number's groups: spaces (also no-break, thin and narrow no-break ones, as
+// word processors and models write them) and hyphens (U+2010, U+2011 and the en dash, too).
+constexpr const char* kSpaces = " \\x{A0}\\x{2009}\\x{202F}";  // in a class of RE2's
+constexpr const char* kHyphens = "\\-\\x{2010}\\x{2011}\\x{2013}";
+// Spaces, then hyphens.
+constexpr std::array<std::string_view, 6> kLongGaps = {
+    "\xC2\xA0", "\xE2\x80\x89", "\xE2\x80\xAF", "\xE2\x80\x90", "\xE2\x80\x91", "\xE2\x80\x93"};
+// A byte of each hyphen that no space has, and all bytes of both.
+constexpr std::string_view kHyphenBytes = "-\x90\x91\x93";
+constexpr std::string_view kGapBytes = " -\xC2\xA0\xE2\x80\x89\xAF\x90\x91\x93";
+
+// The length of such a gap in bytes; 0: there is none.
 std::size_t gap_at(std::string_view text, std::size_t at) {
   if (at >= text.size()) {
     return 0;
   }
-  return text[at] == ' ' || text[at] == '-' ? 1 : text.substr(at).starts_with("\xC2\xA0") ? 2 : 0;
+  if (text[at] == ' ' || text[at] == '-') {
+    return 1;
+  }
+  const std::string_view rest = text.substr(at, 3);
+  const auto found = std::find_if(kLongGaps.begin(), kLongGaps.end(),
+                                  [rest](std::string_view gap) { return rest.starts_with(gap); });
+  return found == kLongGaps.end() ? 0 : found->size();
+}
+
+bool ends_with_hyphen(std::string_view text) {
+  return text.ends_with('-') ||
+         std::any_of(kLongGaps.begin() + 3, kLongGaps.end(),
+                     [text](std::string_view gap) { return text.ends_with(gap); });
 }
 
 // Where to look on after a match that was refused. Only where matches are short may it be within.
@@ -164,23 +187,26 @@ bool take_group_off(std::string_view text, TextRange& range) {
   strip_until([](char byte) { return !is_digit(byte); });
   const std::size_t group = range.end;
   strip_until(is_digit);
-  return text.substr(range.end, group - range.end).find_first_of("-.") == std::string_view::npos;
+  const std::string_view gap = text.substr(range.end, group - range.end);
+  return gap.find('.') == std::string_view::npos &&
+         gap.find_first_of(kHyphenBytes) == std::string_view::npos;
 }
 
 // Shortens the match by groups at its end if it reaches into a number that follows.
 bool plausible_phone(std::string_view text, TextRange& range) {
   // Within a longer number, a version, an amount, an identifier.
   const char before = range.begin == 0 ? ' ' : text[range.begin - 1];
-  if (is_word(before) || before == '.' || before == ',' || before == '-' || before == '_' ||
-      before == '/') {
+  if (is_word(before) || before == '.' || before == ',' || before == '_' || before == '/' ||
+      ends_with_hyphen(text.substr(0, range.begin))) {
     return false;
   }
   const bool international = text[range.begin] == '+' || text.substr(range.begin, 2) == "00";
+  const std::ptrdiff_t least = text[range.begin] == '1' ? 11 : 7;
   bool may_end = true;
   for (;;) {
     const std::string_view number = text.substr(range.begin, range.end - range.begin);
     const auto digits = std::count_if(number.begin(), number.end(), is_digit);
-    if (digits < 7) {
+    if (digits < least) {
       return false;
     }
     if (may_end && digits <= 15 && (range.end == text.size() || !is_word(text[range.end]))) {
@@ -190,17 +216,24 @@ bool plausible_phone(std::string_view text, TextRange& range) {
   }
 }
 
+// International: + or 00; North American: 3-3-4, with or without its 1; national: a trunk 0, then a
+// clear separator.
+std::string phone_pattern() {
+  const std::string space = kSpaces, hyphen = kHyphens, gap = "[" + space + hyphen + "]";
+  const std::string gap_or_stop = "[" + space + hyphen + ".]";
+  return "(?:\\+|00 ?)[1-9](?:(?: ?\\(0\\) ?|[" + space + hyphen + "./()]){0,2}[0-9]){6,14}" +
+         "|(?:1" + gap_or_stop + ")?\\(?[2-9][0-9]{2}(?:\\) ?|" + gap_or_stop + ")[2-9][0-9]{2}" +
+         gap_or_stop + "[0-9]{4}" +  //
+         "|\\(?0[1-9][0-9]{0,4}(?:\\) ?| ?[/" + hyphen + "] ?|[" + space + "])[0-9]{2,8}(?:" + gap +
+         "[0-9]{2,8}){0,4}";
+}
+
 void find_phone(std::string_view text, std::string_view, std::vector<TextRange>& found) {
-  // International: + or 00; North American: 3-3-4; national: a trunk 0, then a clear separator.
-  static const RE2& pattern = compiled(
-      "(?:\\+|00 ?)[1-9](?:(?: ?\\(0\\) ?|[ \\-./()]|\\x{A0}){0,2}[0-9]){6,14}"
-      "|\\(?[2-9][0-9]{2}(?:\\) ?|[ \\-.\\x{A0}])[2-9][0-9]{2}[ \\-.\\x{A0}][0-9]{4}"
-      "|\\(?0[1-9][0-9]{0,4}(?:\\) ?| ?[/\\-] ?|[ \\x{A0}])[0-9]{2,8}"
-      "(?:[ \\-\\x{A0}][0-9]{2,8}){0,4}");
+  static const RE2& pattern = compiled(phone_pattern().c_str());
   std::size_t run = 0, longest = 0;
   for (const char byte : text) {
-    const bool separator = byte == ' ' || (byte >= '(' && byte <= '/' && byte != ',') ||
-                           byte == '\xC2' || byte == '\xA0';
+    const bool separator = (byte >= '(' && byte <= '/' && byte != ',') ||
+                           kGapBytes.find(byte) != std::string_view::npos;
     run = is_digit(byte) ? run + 1 : separator ? run : 0;
     longest = std::max(longest, run);
   }

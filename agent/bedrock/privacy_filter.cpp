@@ -6,8 +6,11 @@
 #include <string>
 
 #include "agent/bedrock/edit_limits.h"
+#include "agent/bedrock/json_text.h"
 #include "agent/bedrock/omission.h"
+#include "agent/bedrock/tool_arguments.h"
 #include "storage/base64.h"
+#include "storage/json_writer.h"
 
 namespace invlog::bedrock {
 namespace {
@@ -195,6 +198,60 @@ void PrivacyFilter::omit_encoded_body(JsonTree& tree, std::vector<TextEdit>& edi
   }
 }
 
+// A tool's arguments that are JSON within text, which a path cannot enter. What it selects in them
+// is replaced as if they stood there as JSON; of a stream, the first piece has all of them then.
+void PrivacyFilter::redact_tool_arguments(JsonTree& tree, std::vector<TextEdit>& edits,
+                                          RuleCounts* counts) const {
+  JsonText json;
+  for (const ToolArguments& arguments : find_tool_arguments(tree)) {
+    std::string text;
+    std::vector<std::size_t> open;
+    for (const std::size_t part : arguments.parts) {
+      if (!tree[part].replaced) {
+        open.push_back(part);
+        text += tree.unescaped(part);
+      }
+    }
+    if (text.empty()) {
+      continue;
+    }
+    std::optional<std::string> kept = omission("json", text);
+    if (open.size() == arguments.parts.size() && json.parse(text)) {
+      kept = redacted_arguments(arguments.name, text, counts);
+    } else if (counts != nullptr) {
+      ++(*counts)["omitted event"];
+    }
+    for (std::size_t part = 0; kept && part < open.size(); ++part) {
+      std::string escaped;
+      storage::append_json_escaped(escaped, part == 0 ? *kept : "");
+      replace_with(tree, open[part], escaped, edits);
+    }
+  }
+}
+
+// No value: no path selects anything in them.
+std::optional<std::string> PrivacyFilter::redacted_arguments(std::string_view name,
+                                                             const std::string& text,
+                                                             RuleCounts* counts) const {
+  const std::string before = "{\"" + std::string(name) + "\":";
+  std::string whole = before + text + "}";
+  JsonTree tree;
+  std::vector<TextEdit> edits;
+  if (!tree.parse(whole)) {
+    return omission("json", text);
+  }
+  redactor_.redact_paths(tree, paths_, edits, counts);
+  if (edits.empty()) {
+    return std::nullopt;
+  }
+  settle_edits(edits);
+  whole = edited(whole, edits);
+  const std::string kept = whole.substr(before.size(), whole.size() - before.size() - 1);
+  edits.clear();
+  TextRedactor(rules_).find(kept, TextRedactor::Form::raw, {}, edits, counts);
+  return edited(kept, edits);
+}
+
 void PrivacyFilter::redact_json(storage::Body& body, bool stream, RuleCounts* counts) const {
   const auto find = [&](std::vector<TextEdit>& edits, RuleCounts* own) {
     JsonTree tree;
@@ -211,6 +268,9 @@ void PrivacyFilter::redact_json(storage::Body& body, bool stream, RuleCounts* co
       omit_encoded_body(tree, edits, own);
     }
     redactor_.redact_paths(tree, paths_, edits, own);
+    if (!paths_.empty()) {
+      redact_tool_arguments(tree, edits, own);
+    }
     redactor_.redact_values(tree, edits, own);
     return true;
   };

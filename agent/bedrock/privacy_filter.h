@@ -10,6 +10,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +43,10 @@ class PrivacyFilter {
   void omit_unreadable_pieces(JsonTree& tree, std::vector<TextEdit>& edits,
                               RuleCounts* counts) const;
   void omit_encoded_body(JsonTree& tree, std::vector<TextEdit>& edits, RuleCounts* counts) const;
+  void redact_tool_arguments(JsonTree& tree, std::vector<TextEdit>& edits,
+                             RuleCounts* counts) const;
+  std::optional<std::string> redacted_arguments(std::string_view name, const std::string& text,
+                                                RuleCounts* counts) const;
   void apply_to_details(std::string& details, bool bodies_kept, RuleCounts* counts) const;
   void omit_in_details(JsonTree& tree, bool bodies_kept, std::vector<TextEdit>& edits) const;
   void omit_event(JsonTree& tree, std::size_t event, bool bodies_kept,

@@ -828,3 +828,77 @@ TEST_CASE("a secret split anywhere over chunks does not survive") {
     CHECK(joined == "; [redacted:email]; [redacted:payment-card]; [redacted:iban] ;");
   }
 }
+
+TEST_CASE("paths see into a tool's arguments that are JSON within text") {
+  config::PrivacyConfig configuration = only("email");
+  configuration.redact_paths = {"$..password", "$..arguments.pin", "$..input.pin"};
+  const auto call = [](const std::string& arguments) {
+    return R"({"messages":[{"tool_calls":[{"function":{"name":"f","arguments":")" + arguments +
+           R"("}}]}]})";
+  };
+  CHECK(kept(configuration, call(R"({\"password\": \"hunter2\",\"to\":\"a@b.de\",\"n\":1})")) ==
+        call(R"({\"password\": \"[redacted:path 1]\",\"to\":\"[redacted:email]\",\"n\":1})"));
+  CHECK(kept(configuration, call(R"({\"pin\":4711})")) ==
+        call(R"({\"pin\":\"[redacted:path 2]\"})"));
+  // Where no path selects anything, and where it is no tool's.
+  for (const std::string& same :
+       {call(R"({ \"other\" : \"\\u00e4\" })"), call(""),
+        std::string(R"({"input":{"arguments":"ls -l","delta":"{\"password\":1}"}})")}) {
+    CHECK(kept(configuration, same) == same);
+  }
+  CHECK(kept(configuration, call(R"({\"password\":\"hun)")) ==
+        call(omitted("json", R"({"password":"hun)")));
+  const std::string item =
+      R"({"output":[{"type":"function_call","arguments":"{\"password\":1}"}]})";
+  CHECK(
+      kept(configuration, item) ==
+      R"({"output":[{"type":"function_call","arguments":"{\"password\":\"[redacted:path 1]\"}"}]})");
+}
+
+TEST_CASE("paths see into a tool's arguments that a stream brings in pieces") {
+  config::PrivacyConfig configuration = only("email");
+  configuration.redact_paths = {"$..password", "$..input.pin"};
+  const auto stream_of = [](const std::vector<std::string>& pieces, const std::string& before,
+                            const std::string& after) {
+    std::string text = "[";
+    for (const std::string& piece : pieces) {
+      text += (text.size() == 1 ? "" : ",") + before + "\"" + piece + "\"" + after;
+    }
+    return text + "]";
+  };
+  const std::pair<const char*, const char*> forms[] = {
+      {R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":)",
+       "}}"},
+      {R"({"contentBlockDelta":{"contentBlockIndex":1,"delta":{"toolUse":{"input":)", "}}}}"},
+      {R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":)",
+       "}}]}}]}"},
+      {R"({"type":"response.function_call_arguments.delta","output_index":0,"delta":)", "}"}};
+  for (const auto& [before, after] : forms) {
+    CAPTURE(before);
+    CHECK(kept(configuration,
+               stream_of({"", R"({\"pass)", R"(word\":\"hunt)", R"(er2\"})"}, before, after)) ==
+          stream_of({R"({\"password\":\"[redacted:path 1]\"})", "", "", ""}, before, after));
+    const std::string harmless = stream_of({R"({\"n\":)", "1}"}, before, after);
+    CHECK(kept(configuration, harmless) == harmless);
+    // It was cut.
+    CHECK(kept(configuration, stream_of({R"({\"pass)", R"(word\":\"hunt)"}, before, after)) ==
+          stream_of({omitted("json", R"({"password":"hunt)"), ""}, before, after));
+  }
+  CHECK(
+      kept(configuration, stream_of({R"({\"pin\":)", "4711}"}, forms[0].first, forms[0].second)) ==
+      stream_of({R"({\"pin\":\"[redacted:path 2]\"})", ""}, forms[0].first, forms[0].second));
+  const std::string nova = R"([{"contentBlockDelta":{"contentBlockIndex":)";
+  const std::string tool = R"(,"delta":{"toolUse":{"input":"{\"n\":1}"}}}})";
+  const std::string blocks = nova + "0" + tool + ",{" + nova.substr(2) + "1" + tool + "]";
+  CHECK(kept(configuration, blocks) == blocks);
+  // Calls side by side.
+  const std::string two =
+      R"([{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"password\":"}},)"
+      R"({"index":1,"function":{"arguments":"{\"n\":"}}]}}]},)"
+      R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"1}"}},)"
+      R"({"index":0,"function":{"arguments":"2}"}}]}}]}])";
+  const std::string kept_two = kept(configuration, two);
+  CHECK(kept_two.find(R"({\"password\":\"[redacted:path 1]\"})") != std::string::npos);
+  CHECK(kept_two.find(R"("{\"n\":")") != std::string::npos);
+  CHECK(kept_two.find("omitted") == std::string::npos);
+}
