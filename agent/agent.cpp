@@ -28,6 +28,7 @@
 #include "agent/delivery/destinations.h"
 #include "agent/delivery/replaceable_delivery.h"
 #include "agent/logging/log_setup.h"
+#include "agent/proxy/certificate_files.h"
 #include "agent/residency/catalogue.h"
 #include "agent/residency/profile_service.h"
 #include "agent/service/inherited_sockets.h"
@@ -36,6 +37,7 @@
 #include "exporters/aws/credentials.h"
 #include "exporters/log_fields.h"
 #include "storage/joined.h"
+#include "storage/json_writer.h"
 #include "storage/reader.h"
 #include "storage/store_error.h"
 #include "storage/store_file.h"
@@ -139,6 +141,15 @@ void tell_untold_drops(const config::AgentConfig& configuration, storage::Writer
       "the agent before lost {} records, and its store took no row that says so: it is written now",
       untold.records);
   writer.count_dropped("storage-failed", untold.records);
+}
+
+void note_authority(const proxy::CertificateFacts& authority, storage::Writer& writer) {
+  spdlog::info("proxy mode: the certificate authority is {} from now on (SHA-256 {})",
+               authority.subject, authority.fingerprint);
+  std::string details = "{";
+  storage::append_json_member(details, "subject", authority.subject);
+  storage::append_json_member(details, "sha256", authority.fingerprint);
+  writer.record_event("authority-replaced", details + "}");
 }
 
 // No erasure and no limit reaches it, and nobody else looks there.
@@ -333,7 +344,8 @@ int run_agent(const config::AgentConfig& configuration, config::ConfigReloader& 
       });
   reload.before = [&] {
     service_manager.reloading();
-    loop.reload_authority();
+    if (const auto authority = loop.reload_authority())
+      note_authority(*authority, writer);
   };
   reload.after = [&] {
     if (!stopping_delivery.joinable())  // else STOPPING=1 is the last word

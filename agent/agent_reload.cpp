@@ -13,8 +13,6 @@
 #include "storage/json_writer.h"
 
 namespace invlog {
-namespace {}  // namespace
-
 // What the helper brings back to the I/O thread.
 struct AgentReload::Read {
   config::ConfigChange change;
@@ -106,7 +104,7 @@ void AgentReload::finish(Read& read) {
 void AgentReload::put_in_force(Read& read) {
   const config::ConfigChange& change = read.change;
   if (change.changed.empty() && change.needs_restart.empty()) {
-    spdlog::info("the configuration was read again: nothing has changed");
+    spdlog::info("the configuration was read again: nothing in it has changed");
     return;
   }
   if (!change.changed.empty()) {

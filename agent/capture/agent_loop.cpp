@@ -238,16 +238,18 @@ std::string AgentLoop::proxy_address() const {
   return proxy_.empty() ? listen_address() : proxy_.front()->address();
 }
 
-void AgentLoop::reload_authority() {
+std::optional<proxy::CertificateFacts> AgentLoop::reload_authority() {
   if (!interceptor_)
-    return;
+    return std::nullopt;
   auto authority = proxy::CertificateAuthority::load(configuration_.state_dir);
-  if (authority) {
-    interceptor_->replace(std::move(*authority));
-  } else {
+  if (!authority) {
     spdlog::warn("proxy mode goes on with the certificate authority that it has: {}",
                  authority.error());
+    return std::nullopt;
   }
+  proxy::CertificateFacts facts = proxy::facts_of(authority->certificate());
+  return interceptor_->replace(std::move(*authority)) ? std::optional(std::move(facts))
+                                                      : std::nullopt;
 }
 
 AgentLoop::~AgentLoop() {

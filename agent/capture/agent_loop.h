@@ -24,6 +24,7 @@
 #include "agent/capture/proxied_call.h"
 #include "agent/capture/rare_warning.h"
 #include "agent/config/agent_config.h"
+#include "agent/proxy/certificate_files.h"
 #include "agent/proxy/interceptor.h"
 
 namespace invlog::capture {
@@ -85,8 +86,9 @@ class AgentLoop {
   // What inference profiles there are, from now on; until then none is known. On the I/O thread.
   void set_profiles(residency::FindProfile profiles) { judge_.set_profiles(std::move(profiles)); }
 
-  // Takes the certificate authority anew (`invlog ca rotate`); on the I/O thread.
-  void reload_authority();
+  // Takes the certificate authority anew (`invlog ca rotate`); on the I/O thread. No value: it is
+  // the one that it had.
+  std::optional<proxy::CertificateFacts> reload_authority();
 
   // New values for what can change while it runs: [policy], on_overload, on_storage_failure, and
   // what make_privacy_filter() made of [privacy]. A call under way keeps the policy and the filter

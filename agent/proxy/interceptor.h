@@ -62,8 +62,8 @@ class Interceptor {
   // Takes a connection that the agent itself made, and ends it.
   capture::Task<void> refuse_own(capture::AcceptedConnection connection);
 
-  // After `invlog ca rotate`: leaves come from the new authority.
-  void replace(CertificateAuthority authority) { tls_.replace(std::move(authority)); }
+  // After `invlog ca rotate`: leaves come from the new authority. False: it is the one it has.
+  bool replace(CertificateAuthority authority) { return tls_.replace(std::move(authority)); }
   void tick(std::chrono::steady_clock::time_point now);
   // At the end.
   void close();

@@ -1,6 +1,7 @@
 #include "agent/proxy/server_tls.h"
 
 #include "agent/capture/http_message.h"
+#include "agent/proxy/certificate_files.h"
 
 namespace invlog::proxy {
 namespace {
@@ -91,10 +92,12 @@ tl::expected<TlsContext::Session, std::string> ServerTls::open(const std::string
   return session;
 }
 
-void ServerTls::replace(CertificateAuthority authority) {
-  authority_ = std::move(authority);
+bool ServerTls::replace(CertificateAuthority authority) {
+  const bool same = der_of(authority.certificate()) == der_of(authority_.certificate());
+  authority_ = std::move(authority);  // which may have another ca-cross.pem
   for (auto& [host, served] : served_)
     served.context.reset();
+  return !same;
 }
 
 }  // namespace invlog::proxy

@@ -31,8 +31,8 @@ class ServerTls {
   tl::expected<capture::TlsContext::Session, std::string> open(const std::string& host);
   // No handshake for `host` may be under way.
   void forget(const std::string& host) { served_.erase(host); }
-  // Leaves from now on are issued by this one.
-  void replace(CertificateAuthority authority);
+  // Leaves from now on are issued by this one. False: it is the one that it has.
+  bool replace(CertificateAuthority authority);
 
  private:
   using Context = std::unique_ptr<SSL_CTX, capture::TlsContext::Free>;

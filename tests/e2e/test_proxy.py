@@ -253,6 +253,10 @@ def test_rotation_leaves_nobody_behind():
             except ssl.SSLError:
                 return False
         eventually(taken)
+        replaced = "SELECT details FROM event WHERE kind = 'authority-replaced'"
+        eventually(lambda: store.rows(stack.agent.store, replaced))
+        event, = store.rows(stack.agent.store, replaced)
+        assert json.loads(event["details"])["sha256"] in store.invlog("ca", "show", "--config", stack.agent.configuration)
         assert wire.call(before, HOST, target("converse"), converse_body("x")).status == 200
         for authority in (old, new, stack.ca):
             with wire.intercepted(stack.port, HOST, wire.trust(authority)) as connection:

@@ -81,7 +81,7 @@ def test_a_good_file_changes_the_next_call_and_a_bad_one_nothing():
         assert "removed: [policy], [privacy]" in said and "warning" in said, said
         assert say(stack) == 200
         store.wait_for(stack.agent.store, 5)
-        assert "nothing has changed" in reload(stack, "nothing has changed")
+        assert "nothing in it has changed" in reload(stack, "nothing in it has changed")
 
 
 def test_what_can_be_read_only_once_is_refused():
@@ -95,7 +95,7 @@ def test_what_can_be_read_only_once_is_refused():
         stack.agent.configuration.write_text("")
         assert f"{stack.agent.configuration} is empty" in reload(stack, "refused")
         stack.agent.configuration.write_text(text)
-        assert "nothing has changed" in reload(stack, "nothing has changed")
+        assert "nothing in it has changed" in reload(stack, "nothing in it has changed")
         assert say(stack) == 403
         assert stack.agent.stop() == 0
 
