@@ -81,7 +81,9 @@ class Store {
   // Records that went by max_age since this was asked last.
   std::uint64_t take_aged() { return retention_ ? retention_->take_aged() : 0; }
   // Why nothing goes by max_age for now, "" if it may.
-  const std::string& clock_problem() const { return clock_watch_.problem(); }
+  std::string clock_problem() const {
+    return options_.retention.max_age.count() != 0 ? clock_watch_.problem() : "";
+  }
 
   // The open segment is full, or its day is over: commit(), then close_segment(), then add() again.
   bool segment_due() const;

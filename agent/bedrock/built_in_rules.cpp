@@ -216,16 +216,18 @@ bool plausible_phone(std::string_view text, TextRange& range) {
   }
 }
 
-// International: + or 00; North American: 3-3-4, with or without its 1; national: a trunk 0, then a
-// clear separator.
 std::string phone_pattern() {
-  const std::string space = kSpaces, hyphen = kHyphens, gap = "[" + space + hyphen + "]";
-  const std::string gap_or_stop = "[" + space + hyphen + ".]";
-  return "(?:\\+|00 ?)[1-9](?:(?: ?\\(0\\) ?|[" + space + hyphen + "./()]){0,2}[0-9]){6,14}" +
-         "|(?:1" + gap_or_stop + ")?\\(?[2-9][0-9]{2}(?:\\) ?|" + gap_or_stop + ")[2-9][0-9]{2}" +
-         gap_or_stop + "[0-9]{4}" +  //
-         "|\\(?0[1-9][0-9]{0,4}(?:\\) ?| ?[/" + hyphen + "] ?|[" + space + "])[0-9]{2,8}(?:" + gap +
-         "[0-9]{2,8}){0,4}";
+  const std::string space = kSpaces, hyphen = kHyphens, stop = "[" + space + hyphen + ".]";
+  // + or 00.
+  const std::string international =
+      "(?:\\+|00 ?)[1-9](?:(?: ?\\(0\\) ?|[" + space + hyphen + "./()]){0,2}[0-9]){6,14}";
+  // 3-3-4, with its 1 or without.
+  const std::string north_american =
+      "(?:1" + stop + ")?\\(?[2-9][0-9]{2}(?:\\) ?|" + stop + ")[2-9][0-9]{2}" + stop + "[0-9]{4}";
+  // A trunk 0, then a clear separator.
+  const std::string national = "\\(?0[1-9][0-9]{0,4}(?:\\) ?| ?[/" + hyphen + "] ?|[" + space +
+                               "])[0-9]{2,8}(?:[" + space + hyphen + "][0-9]{2,8}){0,4}";
+  return international + "|" + north_american + "|" + national;
 }
 
 void find_phone(std::string_view text, std::string_view, std::vector<TextRange>& found) {

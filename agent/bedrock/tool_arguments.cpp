@@ -1,6 +1,8 @@
 #include "agent/bedrock/tool_arguments.h"
 
+#include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "agent/bedrock/stream_texts.h"
@@ -49,7 +51,7 @@ std::pair<std::size_t, std::string_view> text_in(const JsonTree& tree, std::size
 std::vector<ToolArguments> find_tool_arguments(const JsonTree& tree) {
   const bool stream = is_stored_stream(tree);
   std::vector<ToolArguments> found;
-  std::vector<std::string_view> names;  // of each node that is one; only where there are any
+  std::unordered_map<std::size_t, std::string_view> names;  // by piece
   for (std::size_t node = 0; node < tree.size(); ++node) {
     if (tree[node].kind != Kind::object) {
       continue;
@@ -58,16 +60,18 @@ std::vector<ToolArguments> find_tool_arguments(const JsonTree& tree) {
     if (text != 0 && !stream) {
       found.push_back({name, {text}});
     } else if (text != 0) {
-      names.resize(tree.size());
-      names[text] = name;
+      names.emplace(text, name);
     }
   }
   if (names.empty()) {
     return found;
   }
   for (std::vector<std::size_t>& parts : gather_stream_texts(tree)) {
-    if (!parts.empty() && !names[parts.front()].empty()) {
-      found.push_back({names[parts.front()], std::move(parts)});
+    const auto piece = std::find_if(parts.begin(), parts.end(), [&names](std::size_t part) {
+      return names.find(part) != names.end();
+    });
+    if (piece != parts.end()) {
+      found.push_back({names.at(*piece), std::move(parts)});
     }
   }
   return found;

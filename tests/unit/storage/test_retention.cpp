@@ -418,6 +418,8 @@ TEST_CASE("A clock that is set far ahead takes nothing until it has run on for h
   CHECK(contains(store.clock_problem(), "the clock was set by 38880000 s"));
   CHECK(store.take_aged() == 0);
   // A reload of the configuration makes it no more to be trusted.
+  store.set_retention({});
+  CHECK(store.clock_problem().empty());
   store.set_retention(options.retention);
   tidy(store);
   CHECK(aged.number("SELECT count(*) FROM record") == 3);
