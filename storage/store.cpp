@@ -60,6 +60,7 @@ Store::Store(const WriterOptions& options)
   try {
     prepare();
     recover();
+    tell_clock_watch();
   } catch (const StoreError& error) {
     throw_if_damaged(error);
     throw;
@@ -71,6 +72,26 @@ void Store::prepare() {
   statements_ = std::make_unique<Statements>(connection_.get());
   retention_ = std::make_unique<Retention>(connection_.get(), options_.path, options_.retention,
                                            options_.clock, clock_watch_);
+}
+
+void Store::tell_clock_watch() {
+  try {
+    clock_watch_.remember(
+        single_integer(connection_.get(), "SELECT started_at FROM record ORDER BY id DESC LIMIT 1"),
+        single_integer(connection_.get(),
+                       "SELECT max(at) FROM (SELECT at, kind FROM event ORDER BY id DESC LIMIT "
+                       "1000) WHERE kind = 'clock-set'"));
+  } catch (const StoreError&) {
+    // A damaged page keeps nobody from recording: it shows where somebody needs what is on it.
+  }
+}
+
+std::string Store::clock_problem() const {
+  if (options_.retention.max_age.count() == 0 || clock_watch_.problem().empty()) {
+    return "";
+  }
+  return clock_watch_.problem() +
+         "; nothing goes by max_age until it has run on for six hours, or a tenth of max_age";
 }
 
 // The open segment goes on: what is in memory of it is what the file has.

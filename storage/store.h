@@ -81,9 +81,9 @@ class Store {
   // Records that went by max_age since this was asked last.
   std::uint64_t take_aged() { return retention_ ? retention_->take_aged() : 0; }
   // Why nothing goes by max_age for now, "" if it may.
-  std::string clock_problem() const {
-    return options_.retention.max_age.count() != 0 ? clock_watch_.problem() : "";
-  }
+  std::string clock_problem() const;
+  // By how much the clock was set, µs, if that was seen since this was asked last; 0: it was not.
+  std::int64_t take_clock_step() { return clock_watch_.take_step(); }
 
   // The open segment is full, or its day is over: commit(), then close_segment(), then add() again.
   bool segment_due() const;
@@ -162,6 +162,7 @@ class Store {
   void uncount_intent(std::int64_t id);
   std::uint64_t ended_intent_bytes() const;
   void clear_group();
+  void tell_clock_watch();
   void tell_left_out(std::int64_t now);
   void tell_left_out_at_the_end();
   void make_room();

@@ -137,10 +137,11 @@ WriterStatus Writer::Implementation::status() const {
                                            : activity_;
   }
   if (status.failing) {
-    status.untold_drops += group_records_ + static_cast<std::uint64_t>(std::count_if(
-                                                queue_.begin(), queue_.end(), [](const Item& item) {
-                                                  return item.pending && !item.is_intent;
-                                                }));
+    const auto is_at_risk = [this](const Item& item) {
+      return item.pending && !item.is_intent && written_intents_.count(item.intent) == 0;
+    };
+    status.untold_drops += group_at_risk_ + static_cast<std::uint64_t>(std::count_if(
+                                                queue_.begin(), queue_.end(), is_at_risk));
   }
   return status;
 }

@@ -19,6 +19,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,7 @@ class Writer::Implementation {
     Committed committed;
     IntentId intent = 0;  // this one's, or the one that this record finishes
     std::size_t bytes = 0;
+    bool on_record = false;  // the intent that this record finishes is in the file
     Steady::time_point submitted_at;
   };
   // What is left of a record that was taken into the group.
@@ -157,6 +159,7 @@ class Writer::Implementation {
   std::map<std::string, std::uint64_t> drops_in_group_;  // given to the store, not yet committed
   std::vector<std::pair<std::string, std::string>> new_events_;
   std::uint64_t lost_events_ = 0;
+  std::unordered_set<IntentId> written_intents_;   // whose records are not in the group yet
   std::optional<RetentionOptions> new_retention_;  // not yet the store's
   std::vector<std::function<void()>> waiting_for_room_;
   std::vector<Used> returned_;
@@ -171,7 +174,8 @@ class Writer::Implementation {
   std::string activity_;  // of an attempt that takes as long as the store is large
 
   std::atomic<std::uint64_t> beats_{0};
-  std::atomic<std::uint64_t> group_records_{0};
+  // Of the group's records, those that a kill would lose, requests and all.
+  std::atomic<std::uint64_t> group_at_risk_{0};
 
   // The writer's thread only. None: the disk has refused so far.
   std::unique_ptr<Store> store_;
@@ -182,7 +186,9 @@ class Writer::Implementation {
   Steady::time_point group_due_;
   Steady::time_point last_taken_;
   Steady::time_point next_tidy_;
-  Steady::time_point retention_due_;                            // when to try new_retention_
+  Steady::time_point retention_due_;  // when to try new_retention_
+  std::uint64_t group_records_ = 0;
+  std::vector<IntentId> group_intents_;
   std::unordered_map<IntentId, std::uint64_t> stored_intents_;  // the store's id of each
   Used used_;
   std::vector<Waiter> waiters_;

@@ -115,6 +115,7 @@ void Writer::Implementation::take_one(Lock& lock) {
   queue_.pop_front();
   status_.queued_bytes -= item.bytes;
   --status_.queued_records;
+  item.on_record = !item.is_intent && written_intents_.erase(item.intent) != 0;
   if (queue_.empty()) {
     hurry_ = draining_ = false;
   }
@@ -166,9 +167,11 @@ void Writer::Implementation::process(Item& item) {
         return;
       }
       stored_intents_[item.intent] = stored;
+      group_intents_.push_back(item.intent);
     } else {
       used_.bodies = store_->add(std::move(record), ended);
       ++group_records_;
+      group_at_risk_ += item.on_record ? 0 : 1;
     }
     // The client of a strict call is waiting for this commit.
     urgent_ = urgent_ || item.intent != 0;
@@ -236,7 +239,13 @@ bool Writer::Implementation::tidy(Lock& lock) {
     next_tidy_ = Steady::now() + kTidyBackOff;
   }
   status_.aged += store_->take_aged();
-  status_.retention_error = error.empty() ? store_->clock_problem() : std::move(error);
+  if (const std::int64_t step = store_->take_clock_step(); step != 0) {
+    new_events_.emplace_back("clock-set", "{\"by\":" + std::to_string(step / 1'000'000) + "}");
+  }
+  if (error.empty()) {
+    error = store_->clock_problem();
+  }
+  status_.retention_error = std::move(error);
   return more;
 }
 
@@ -299,6 +308,11 @@ void Writer::Implementation::answer(Lock& lock, bool ok) {
   group_open_ = false;
   urgent_ = false;
   group_records_ = 0;
+  group_at_risk_ = 0;
+  if (ok) {
+    written_intents_.insert(group_intents_.begin(), group_intents_.end());
+  }
+  group_intents_.clear();
   tell(lock, std::exchange(waiters_, {}), ok);
 }
 
@@ -314,6 +328,7 @@ void Writer::Implementation::tell(Lock& lock, const std::vector<Waiter>& waiters
 // it may be the records that end other intents, and give their room back. False: there are none.
 bool Writer::Implementation::refuse_intents(Lock& lock) {
   const auto refused = store_ ? store_->drop_intents() : std::vector<std::uint64_t>();
+  group_intents_.clear();
   std::erase_if(stored_intents_, [&refused](const auto& stored) {
     return std::find(refused.begin(), refused.end(), stored.second) != refused.end();
   });

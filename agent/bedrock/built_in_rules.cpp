@@ -49,12 +49,11 @@ const RE2& compiled(const char* pattern) {
 // What stands between a number's groups: spaces (also no-break, thin and narrow no-break ones, as
 // word processors and models write them) and hyphens (U+2010, U+2011 and the en dash, too).
 constexpr const char* kSpaces = " \\x{A0}\\x{2009}\\x{202F}";  // in a class of RE2's
-constexpr const char* kHyphens = "\\-\\x{2010}\\x{2011}\\x{2013}";
-// Spaces, then hyphens.
+constexpr const char* kHyphens = "\\-\\x{2010}\\x{2011}";
 constexpr std::array<std::string_view, 6> kLongGaps = {
     "\xC2\xA0", "\xE2\x80\x89", "\xE2\x80\xAF", "\xE2\x80\x90", "\xE2\x80\x91", "\xE2\x80\x93"};
-// A byte of each hyphen that no space has, and all bytes of both.
-constexpr std::string_view kHyphenBytes = "-\x90\x91\x93";
+// A byte of each hyphen that no space and no en dash has, and all bytes of all.
+constexpr std::string_view kHyphenBytes = "-\x90\x91";
 constexpr std::string_view kGapBytes = " -\xC2\xA0\xE2\x80\x89\xAF\x90\x91\x93";
 
 // The length of such a gap in bytes; 0: there is none.
@@ -71,10 +70,9 @@ std::size_t gap_at(std::string_view text, std::size_t at) {
   return found == kLongGaps.end() ? 0 : found->size();
 }
 
+// One that holds parts of an identifier together, which an en dash does not.
 bool ends_with_hyphen(std::string_view text) {
-  return text.ends_with('-') ||
-         std::any_of(kLongGaps.begin() + 3, kLongGaps.end(),
-                     [text](std::string_view gap) { return text.ends_with(gap); });
+  return text.ends_with('-') || text.ends_with("\xE2\x80\x90") || text.ends_with("\xE2\x80\x91");
 }
 
 // Where to look on after a match that was refused. Only where matches are short may it be within.
@@ -217,11 +215,11 @@ bool plausible_phone(std::string_view text, TextRange& range) {
 }
 
 std::string phone_pattern() {
-  const std::string space = kSpaces, hyphen = kHyphens, stop = "[" + space + hyphen + ".]";
+  const std::string space = kSpaces, hyphen = kHyphens, stop = "[" + space + hyphen + ".\\x{2013}]";
   // + or 00.
   const std::string international =
       "(?:\\+|00 ?)[1-9](?:(?: ?\\(0\\) ?|[" + space + hyphen + "./()]){0,2}[0-9]){6,14}";
-  // 3-3-4, with its 1 or without.
+  // 3-3-4, with its 1 or without; here an en dash stands for nothing else.
   const std::string north_american =
       "(?:1" + stop + ")?\\(?[2-9][0-9]{2}(?:\\) ?|" + stop + ")[2-9][0-9]{2}" + stop + "[0-9]{4}";
   // A trunk 0, then a clear separator.

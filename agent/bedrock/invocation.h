@@ -81,7 +81,7 @@ struct Invocation {
   Headers response_headers;  // including trailers, appended
   CapturedBody response;
   Outcome outcome = Outcome::complete;
-  // The client left, but all of the response that had come was written to it before.
+  // The client left, but all of the response that had come was written to it before, and read.
   bool all_passed_on = false;
   std::string error;                     // what went wrong, in words; "" if nothing did
   bool not_sent = false;                 // it ended before a byte of it went to the service

@@ -13,8 +13,8 @@ namespace {
 
 // What tells texts of one stream apart: Anthropic's, OpenAI's and Nova's content blocks, choices
 // and calls.
-constexpr std::array<std::string_view, 5> kDistinguishing = {
-    "index", "output_index", "content_index", "item_id", "contentBlockIndex"};
+constexpr std::array<std::string_view, 6> kDistinguishing = {
+    "index", "output_index", "content_index", "item_id", "contentBlockIndex", "contentId"};
 
 // A place is a number: what it is within, and the step from there. As a text it would hold every
 // name above it, and a stream with one long name over many strings would need the product of both.

@@ -31,7 +31,8 @@ std::pair<std::size_t, std::string_view> text_in(const JsonTree& tree, std::size
     const std::string type = type_of(tree, object);
     const bool of_call = tree.is_named(object, "function") ||
                          tree.is_named(object, "function_call") || type == "function_call" ||
-                         type == "mcp_call" || type.starts_with("response.");
+                         type == "mcp_call" || type == "mcp_approval_request" ||
+                         type.starts_with("response.");
     return {of_call ? text : 0, kArguments};
   }
   if (!stream) {
@@ -43,7 +44,13 @@ std::pair<std::size_t, std::string_view> text_in(const JsonTree& tree, std::size
   if (const std::size_t piece = string_member("delta"); piece != 0) {
     return {type_of(tree, object).ends_with("arguments.delta") ? piece : 0, kArguments};
   }
-  return {tree.is_named(object, "toolUse") ? string_member(kInput) : 0, kInput};
+  if (!tree.is_named(object, "toolUse")) {
+    return {0, ""};
+  }
+  // Nova Sonic's is whole, and has another name.
+  const std::size_t piece = string_member(kInput);
+  return {piece != 0 || tree.member(object, "toolName") == 0 ? piece : string_member("content"),
+          kInput};
 }
 
 }  // namespace

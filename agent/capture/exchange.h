@@ -96,6 +96,9 @@ class Exchange {
   // After one of these two was false: why the response cannot be given to a client that is there;
   // "" the client is gone.
   virtual std::string send_problem() const { return {}; }
+  // Whether a client that has left had read what was written to it: Linux ends a connection in
+  // order then, and resets it otherwise. False if that cannot be told.
+  virtual bool client_read_all() const { return false; }
   // Ends the response so that the client sees that it was cut: the connection closes without the
   // last chunk, or the stream is reset.
   virtual void abort() = 0;

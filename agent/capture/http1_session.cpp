@@ -44,6 +44,7 @@ class Http1Session::Exchange1 : public Exchange {
   const Peer& peer() override { return session_.caller_.peer(); }
   Interception* interception() override { return session_.interception_.get(); }
   bool takes_raw() const override { return true; }
+  bool client_read_all() const override { return session_.ended_in_order_; }
   Task<bool> turn_over(Turn turn) override {
     constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
     started_ = true;
@@ -337,8 +338,10 @@ void Http1Session::start_read() {
 void Http1Session::on_read(error_code failure, std::size_t bytes) {
   reading_ = false;
   end_ += bytes;
-  if (failure)
+  if (failure) {
     at_end_ = true;
+    ended_in_order_ = failure != asio::error::connection_reset;
+  }
   if (at_end_)
     stop_waiting();
   readable_.set();

@@ -72,7 +72,8 @@ class Http1Session : public SessionControl, public std::enable_shared_from_this<
   std::function<void()> client_gone_;
   Turn turn_;  // set by an exchange
   bool reading_ = false;
-  bool at_end_ = false;  // the client closed, or the connection failed
+  bool at_end_ = false;          // the client closed, or the connection failed
+  bool ended_in_order_ = false;  // it closed, with nothing unread
   bool draining_ = false;
   // A response is under way of which only the connection's end says that it is complete.
   bool open_ended_ = false;

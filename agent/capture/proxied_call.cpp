@@ -478,6 +478,7 @@ void ProxiedCall::close_books(bedrock::Outcome outcome, std::string error) {
     error = "the agent stopped before the call was complete";
   }
   invocation_.outcome = outcome;
+  invocation_.all_passed_on = invocation_.all_passed_on && exchange_.client_read_all();
   invocation_.error = std::move(error);
   invocation_.not_sent = !forwarded_;
   invocation_.duration_us = elapsed_us();

@@ -68,11 +68,12 @@ TEST_CASE("A client that closes at the stream's own end, before HTTP's, got a co
   LoopbackSocket client = agent.connect();
   client.send(post("/openai/v1/chat/completions", "{}"));
   client.read_until("[DONE]\n\n\r\n");
-  client.close();
+  const bool read_all = GENERATE(true, false);
+  read_all ? client.close() : client.reset();  // as Linux does where something is unread
   const auto records = agent.sink().wait_for(1);
   REQUIRE(records.size() == 1);
-  CHECK(records[0].outcome == "complete");
-  CHECK(records[0].details.empty());
+  CHECK(records[0].outcome == (read_all ? "complete" : "client-closed"));
+  CHECK(records[0].details.empty() == read_all);
 }
 
 TEST_CASE("An upstream that cuts a response is seen as a cut by the client") {

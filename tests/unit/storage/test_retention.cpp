@@ -416,6 +416,8 @@ TEST_CASE("A clock that is set far ahead takes nothing until it has run on for h
   }
   CHECK(aged.number("SELECT count(*) FROM record") == 3);
   CHECK(contains(store.clock_problem(), "the clock was set by 38880000 s"));
+  CHECK(store.take_clock_step() == 38'880'000 * kSecondUs);
+  CHECK(store.take_clock_step() == 0);
   CHECK(store.take_aged() == 0);
   // A reload of the configuration makes it no more to be trusted.
   store.set_retention({});
@@ -445,20 +447,43 @@ TEST_CASE("Nothing goes by age right after the start, when the time may not be k
   RetentionFixture aged;
   WriterOptions options = aged.options();
   options.retention.max_size_bytes = 0;
-  options.retention.max_age = std::chrono::hours(24);
+  options.retention.max_age = std::chrono::hours(240);
   options.retention.keep_undelivered = false;
   {
     Store store(options);
     write(store, 1, 3, 300);
+    store.close_segment();
+    *aged.now += 480 * kHourUs;
+    Record newest = noisy_record(4, 300);
+    newest.started_at_us = aged.now->load();
+    store.add(std::move(newest));
+    store.commit();
+    SECTION("the usual") {}
+    SECTION("the clock was set before it") {
+      store.add_event("clock-set", std::nullopt, "{}");
+      store.commit();
+    }
+    SECTION("it was off for long") {
+      *aged.now += 25 * kHourUs;
+    }
     store.close();
   }
-  *aged.now += 48 * kHourUs;
+  const bool was_set = aged.number("SELECT count(*) FROM event WHERE kind = 'clock-set'") == 1;
+  const bool was_off =
+      aged.now->load() - aged.number("SELECT started_at FROM record WHERE id = 4") > kHourUs;
   Store store(options);
-  tidy(store);
-  CHECK(aged.number("SELECT count(*) FROM record") == 3);
+  const auto records = [&] {
+    tidy(store);
+    return aged.number("SELECT count(*) FROM record");
+  };
+  CHECK(records() == 4);
+  CHECK(store.clock_problem().empty() == (!was_set && !was_off));
+  CHECK((store.take_clock_step() != 0) == was_off);  // the other one is in the store already
   *aged.now += 11 * 60 * kSecondUs;
-  tidy(store);
-  CHECK(aged.number("SELECT count(*) FROM record") == 0);
+  CHECK(records() == (was_set || was_off ? 4 : 1));
+  *aged.now += 6 * kHourUs;
+  CHECK(records() == 1);
+  CHECK(store.clock_problem().empty());
 }
 
 TEST_CASE("What a crash left open ages from when its last record came") {

@@ -891,6 +891,12 @@ TEST_CASE("paths see into a tool's arguments that a stream brings in pieces") {
   const std::string tool = R"(,"delta":{"toolUse":{"input":"{\"n\":1}"}}}})";
   const std::string blocks = nova + "0" + tool + ",{" + nova.substr(2) + "1" + tool + "]";
   CHECK(kept(configuration, blocks) == blocks);
+  const auto sonic = [](const std::string& arguments) {
+    return R"([{"event":{"toolUse":{"contentId":"a","content":")" + arguments +
+           R"(","toolName":"f"}}},{"event":{"toolUse":{"contentId":"b","content":"{}","toolName":"f"}}}])";
+  };
+  CHECK(kept(configuration, sonic(R"({\"pin\":4711})")) ==
+        sonic(R"({\"pin\":\"[redacted:path 2]\"})"));
   // Calls side by side.
   const std::string two =
       R"([{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"password\":"}},)"
